@@ -1,0 +1,113 @@
+//! Test support: real PostgreSQL servers, shared by all test processes of a run, and a database for each test.
+//!
+//! Servers come from `PGTRACK_POSTGRES_DIR` (`<dir>/<major>/bin`), from where `scripts/postgres`
+//! puts them, and from the usual distribution directories.
+//! `PGTRACK_TEST_VERSIONS` ("15 18") names the major versions a run must cover.
+
+mod database;
+mod shared;
+
+use std::env;
+use std::path::PathBuf;
+
+pub use database::{Database, connect};
+pub use pgtrack_cluster::{Binaries, Cluster, ClusterOptions};
+pub use shared::Server;
+
+/// Settings that make a test server fast; durability is of no use to it.
+pub const FAST_SETTINGS: [(&str, &str); 7] = [
+    ("fsync", "off"),
+    ("full_page_writes", "off"),
+    ("synchronous_commit", "off"),
+    ("max_connections", "200"),
+    ("shared_buffers", "64MB"),
+    ("max_wal_size", "2GB"),
+    ("autovacuum", "off"),
+];
+
+/// Runs a test body against a fresh database on a server of every version under test.
+///
+/// # Panics
+/// When the body panics; the server version is printed first.
+pub fn on_each_version(body: impl AsyncFn(Database)) {
+    for binaries in versions() {
+        println!("--- PostgreSQL {}", binaries.major());
+        runtime().block_on(async {
+            let database = Server::shared(&binaries).database().await;
+            body(database.clone()).await;
+            database.drop().await;
+        });
+    }
+}
+
+/// Runs a test body on a multi-threaded runtime.
+///
+/// # Panics
+/// When the body panics.
+pub fn block_on(body: impl Future<Output = ()>) {
+    runtime().block_on(body);
+}
+
+/// The server programs of every version under test, oldest first.
+///
+/// # Panics
+/// When a version named in `PGTRACK_TEST_VERSIONS` is missing, or none is installed at all.
+pub fn versions() -> Vec<Binaries> {
+    let installed = pgtrack_cluster::installed_versions(&server_directories());
+    let Ok(wanted) = env::var("PGTRACK_TEST_VERSIONS") else {
+        assert!(!installed.is_empty(), "no PostgreSQL server found; run `make postgres`");
+        return installed;
+    };
+    wanted
+        .split_whitespace()
+        .map(|major| {
+            installed
+                .iter()
+                .find(|binaries| binaries.major().to_string() == major)
+                .unwrap_or_else(|| {
+                    panic!("PostgreSQL {major} is not installed; run `make postgres`")
+                })
+                .clone()
+        })
+        .collect()
+}
+
+/// The newest version under test, for tests where one server is enough.
+///
+/// # Panics
+/// As [`versions`] does.
+pub fn newest() -> Binaries {
+    versions().pop().expect("`versions` is never empty")
+}
+
+/// Starts a server of this test's own, for tests that stop, crash or configure it.
+///
+/// # Panics
+/// When it does not start.
+pub fn own_server(binaries: &Binaries, settings: &[(&str, &str)]) -> Cluster {
+    let settings = FAST_SETTINGS.iter().chain(settings).map(|(n, v)| ((*n).into(), (*v).into()));
+    let options = ClusterOptions { settings: settings.collect(), ..ClusterOptions::default() };
+    Cluster::start(binaries, options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn server_directories() -> Vec<PathBuf> {
+    let home_cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    [
+        env::var_os("PGTRACK_POSTGRES_DIR").map(PathBuf::from),
+        Some(PathBuf::from("/var/cache/pg_track/postgresql")),
+        home_cache.map(|cache| cache.join("pg_track/postgresql")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+}
