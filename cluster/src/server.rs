@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::keeper::{Keeper, StopWhen};
 
 /// How long a server may take to accept connections.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often another free port is tried when the server does not start on the first.
 const RETRIES_FOR_A_PORT: u32 = 2;

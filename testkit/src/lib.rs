@@ -29,6 +29,7 @@ pub const FAST_SETTINGS: [(&str, &str); 7] = [
 ///
 /// # Panics
 /// When the body panics; the server version is printed first.
+#[expect(clippy::print_stdout, reason = "says in a failed test's output which version failed")]
 pub fn on_each_version(body: impl AsyncFn(Database)) {
     for binaries in versions() {
         println!("--- PostgreSQL {}", binaries.major());

@@ -1,0 +1,174 @@
+//! The stream of transactions, newest or next.
+//!
+//! A position in it is a snapshot, not a number or a time: a transaction that was still running when others
+//! with higher numbers had committed is delivered when it commits, once.
+
+use serde_json::Value;
+use tokio_postgres::{Client, Row};
+
+use crate::Error;
+use crate::model::{Effect, Operation, Transaction};
+
+/// A position in the feed: everything that its snapshot sees has been delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// Reads a cursor that was written with [`as_str`](Self::as_str); `None` if the text is none.
+    ///
+    /// The form is `pg_snapshot`'s: `xmin:xmax:xip,xip` (manual section "Transaction ID and Snapshot Information").
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let xmin: u64 = parts.next()?.parse().ok()?;
+        let xmax: u64 = parts.next()?.parse().ok()?;
+        let running = parts.next()?;
+        let is_list =
+            running.is_empty() || running.split(',').all(|xid| xid.parse::<u64>().is_ok());
+        (parts.next().is_none() && xmin <= xmax && is_list).then(|| Self(text.to_owned()))
+    }
+
+    /// The cursor as text, for a client to keep.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const TRANSACTION: &str = "
+    SELECT a.xid, max(a.at) AS at, min(a.who) AS who, min(a.user_name) AS user_name,
+           min(a.application) AS application, min(a.client_addr) AS client_addr,
+           bool_or(a.through_proxy) AS through_proxy, max(a.message) AS message,
+           max(a.reverts) AS reverts, (array_agg(a.query ORDER BY a.statement_id))[1] AS query,
+           (SELECT jsonb_agg(jsonb_build_array(e.table_name, e.operation, e.rows) ORDER BY e.first)
+            FROM (SELECT b.table_name, b.operation, sum(b.row_count) AS rows, min(b.statement_id) AS first
+                  FROM unnest(array_agg(a.table_name), array_agg(a.operation), array_agg(a.row_count),
+                              array_agg(a.statement_id)) AS b (table_name, operation, row_count, statement_id)
+                  GROUP BY b.table_name, b.operation) e) AS effects
+    FROM pgtrack.activity a
+    WHERE (a.relation_id, a.statement_id) IN (
+      SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = x.xid)
+    GROUP BY a.xid";
+
+/// The newest transactions, newest first, older than `before` if given; and the cursor to go on from.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn newest(
+    client: &Client,
+    limit: i64,
+    before: Option<i64>,
+) -> Result<(Vec<Transaction>, Cursor), Error> {
+    let before = before.map(|xid| xid.to_string());
+    let query = format!(
+        "SELECT n.snapshot::text, t.*
+         FROM (SELECT pg_current_snapshot() AS snapshot) n
+         LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
+                            WHERE $2::text IS NULL OR s.xid < $2::text::xid8
+                            ORDER BY s.xid DESC LIMIT $1) x ON true
+         LEFT JOIN LATERAL ({TRANSACTION}) t ON true
+         ORDER BY t.xid DESC"
+    );
+    let rows = client
+        .query(&query, &[&limit, &before])
+        .await
+        .map_err(Error::query("read the newest transactions"))?;
+    Ok(read_all(&rows))
+}
+
+/// The transactions that committed after `cursor`, oldest first, and the cursor to go on from.
+/// With more than `limit` of them, the newest are returned; `None` says so.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn since(
+    client: &Client,
+    cursor: &Cursor,
+    limit: i64,
+) -> Result<(Option<Vec<Transaction>>, Cursor), Error> {
+    let query = format!(
+        "SELECT n.snapshot::text, t.*
+         FROM (SELECT pg_current_snapshot() AS snapshot) n
+         LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
+                            WHERE s.xid >= pg_snapshot_xmin($1::text::pg_snapshot)
+                              AND NOT pg_visible_in_snapshot(s.xid, $1::text::pg_snapshot)
+                            ORDER BY s.xid LIMIT $2 + 1) x ON true
+         LEFT JOIN LATERAL ({TRANSACTION}) t ON true
+         ORDER BY t.xid"
+    );
+    let rows = client
+        .query(&query, &[&cursor.0, &limit])
+        .await
+        .map_err(Error::query("read the latest transactions"))?;
+    let (transactions, next) = read_all(&rows);
+    let is_complete = i64::try_from(transactions.len()).is_ok_and(|count| count <= limit);
+    Ok((is_complete.then_some(transactions), next))
+}
+
+/// One transaction; `None` if it changed no table that we may read.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn transaction(client: &Client, xid: i64) -> Result<Option<Transaction>, Error> {
+    let query = format!(
+        "SELECT pg_current_snapshot()::text, t.*
+         FROM (SELECT $1::text::xid8 AS xid) x LEFT JOIN LATERAL ({TRANSACTION}) t ON true"
+    );
+    let rows = client
+        .query(&query, &[&xid.to_string()])
+        .await
+        .map_err(Error::query(format!("read transaction {xid}")))?;
+    Ok(read_all(&rows).0.pop())
+}
+
+/// Every row carries the snapshot; a single row without a transaction says that there is none.
+fn read_all(rows: &[Row]) -> (Vec<Transaction>, Cursor) {
+    let cursor = rows.first().map_or_else(String::new, |row| row.get(0));
+    let transactions = rows.iter().filter_map(read).collect();
+    (transactions, Cursor(cursor))
+}
+
+fn read(row: &Row) -> Option<Transaction> {
+    let xid: Option<i64> = row.get("xid");
+    let effects: Option<Value> = row.get("effects");
+    Some(Transaction {
+        xid: xid?,
+        at: row.get("at"),
+        who: row.get("who"),
+        user_name: row.get("user_name"),
+        application: row.get("application"),
+        client_addr: row.get("client_addr"),
+        through_proxy: row.get("through_proxy"),
+        message: row.get("message"),
+        reverts: row.get("reverts"),
+        query: row.get("query"),
+        effects: effects?.as_array()?.iter().filter_map(read_effect).collect(),
+    })
+}
+
+fn read_effect(value: &Value) -> Option<Effect> {
+    let [table, operation, rows] = value.as_array()?.as_slice() else { return None };
+    Some(Effect {
+        table: table.as_str()?.to_owned(),
+        operation: Operation::from_word(operation.as_str()?)?,
+        rows: rows.as_i64()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cursor;
+
+    #[test]
+    fn only_snapshots_are_cursors() {
+        for good in ["1:1:", "10:20:", "10:20:12,15"] {
+            assert_eq!(
+                Cursor::parse(good).map(|cursor| cursor.as_str().to_owned()),
+                Some(good.to_owned())
+            );
+        }
+        for bad in
+            ["", "1", "1:2", "2:1:", "1:2:x", "1:2:,", "1:2:3:4", "-1:2:", "1:2:'; DROP TABLE x"]
+        {
+            assert_eq!(Cursor::parse(bad), None, "{bad:?}");
+        }
+    }
+}

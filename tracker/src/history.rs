@@ -1,0 +1,111 @@
+//! What happened to rows.
+
+use serde_json::Value;
+use tokio_postgres::{Client, Row};
+
+use crate::Error;
+use crate::model::{Operation, RowKey, Version, object};
+use crate::table::TableName;
+
+/// A row that was deleted and is still missing.
+#[derive(Debug, Clone)]
+pub struct DeletedRow {
+    /// Its key.
+    pub key: RowKey,
+    /// When it was deleted.
+    pub deleted_at: jiff::Timestamp,
+    /// By whom.
+    pub who: String,
+    /// The transaction that deleted it.
+    pub xid: i64,
+    /// What it looked like.
+    pub data: serde_json::Map<String, Value>,
+}
+
+/// Every recorded change of one row, oldest first; empty if none is.
+///
+/// # Errors
+/// When the table is not tracked, the key does not fit it, or we may not read it.
+pub async fn row(client: &Client, table: &TableName, key: &RowKey) -> Result<Vec<Version>, Error> {
+    let query = "SELECT $1::text AS \"table\", NULL::jsonb AS row_pk, h.* FROM pgtrack.history_pk($1, $2) h";
+    let rows = client
+        .query(query, &[&table.to_string(), &key.to_json()])
+        .await
+        .map_err(Error::query(format!("read the history of {table} ({key})")))?;
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// The latest row changes of a table, newest first.
+///
+/// # Errors
+/// When the table is not tracked or we may not read it.
+pub async fn table(client: &Client, table: &TableName, max: i32) -> Result<Vec<Version>, Error> {
+    let query = "SELECT $1::text AS \"table\", c.* FROM pgtrack.changes($1, $2) c";
+    let rows = client
+        .query(query, &[&table.to_string(), &max])
+        .await
+        .map_err(Error::query(format!("read the changes of {table}")))?;
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// The row changes of one transaction, at most `max`, in the order in which they were made.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn transaction(client: &Client, xid: i64, max: i64) -> Result<Vec<Version>, Error> {
+    let query = "SELECT s.*, a.at AS changed_at, a.who, a.xid, a.application, a.client_addr, a.message, a.query
+                 FROM pgtrack.show($1) s JOIN pgtrack.activity a USING (statement_id)
+                 WHERE a.xid = $1 LIMIT $2";
+    let rows = client
+        .query(query, &[&xid, &max])
+        .await
+        .map_err(Error::query(format!("read the changes of transaction {xid}")))?;
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// The rows of a table that were deleted and are still missing, newest first.
+///
+/// # Errors
+/// When the table is not tracked, has no primary key, or we may not read it.
+pub async fn deleted(
+    client: &Client,
+    table: &TableName,
+    max: i32,
+) -> Result<Vec<DeletedRow>, Error> {
+    let rows = client
+        .query("SELECT * FROM pgtrack.deleted($1, $2)", &[&table.to_string(), &max])
+        .await
+        .map_err(Error::query(format!("read the deleted rows of {table}")))?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| {
+            Some(DeletedRow {
+                key: RowKey(object(row.get("row_pk"))?),
+                deleted_at: row.get("deleted_at"),
+                who: row.get("who"),
+                xid: row.get("xid"),
+                data: object(row.get("data"))?,
+            })
+        })
+        .collect())
+}
+
+fn read(row: &Row) -> Option<Version> {
+    let changed_columns: Option<Vec<String>> = row.get("what");
+    Some(Version {
+        table: row.get("table"),
+        key: object(row.get("row_pk")).map(RowKey),
+        number: row.get("ver"),
+        operation: Operation::from_word(row.get("op"))?,
+        at: row.get("changed_at"),
+        who: row.get("who"),
+        xid: row.get("xid"),
+        application: row.get("application"),
+        client_addr: row.get("client_addr"),
+        message: row.get("message"),
+        query: row.get("query"),
+        changed_columns: changed_columns.unwrap_or_default(),
+        before: object(row.get("before")),
+        after: object(row.get("after")),
+    })
+}

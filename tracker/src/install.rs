@@ -1,0 +1,128 @@
+//! Installs pg_track upstream, and upgrades what is older.
+
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::Error;
+
+/// The SQL that is installed; the same file that `CREATE EXTENSION pg_track` runs.
+const SCRIPT: &str = include_str!("../../sql/pg_track--1.0.sql");
+/// The version of that file.
+const VERSION: &str = "1.0";
+
+/// What [`ensure_installed`] found or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installation {
+    /// This or a compatible newer version was there.
+    Present,
+    /// It was installed.
+    Installed,
+    /// An older version was upgraded.
+    Upgraded,
+}
+
+/// Connects and makes sure that pg_track is installed in the database of `config`.
+///
+/// # Errors
+/// As [`install`], and when the connection fails.
+pub async fn ensure_installed(config: &Config) -> Result<Installation, Error> {
+    let database = config.get_dbname().unwrap_or_default().to_owned();
+    let (mut client, connection) =
+        config.connect(NoTls).await.map_err(|source| Error::Connect { database, source })?;
+    let session = tokio::spawn(connection);
+    let result = install(&mut client).await;
+    drop(client);
+    // The session ends with its client; what it has to say about that is of no interest.
+    let _ = session.await;
+    result
+}
+
+/// Makes sure that pg_track is installed. Any number of programs may do this at the same time.
+///
+/// # Errors
+/// When the database has a newer, incompatible version, is on a standby, or the script fails.
+pub async fn install(client: &mut Client) -> Result<Installation, Error> {
+    // Without a lock first: this is asked often and answered "it is there".
+    if let Some(found) = installed_version(client).await?
+        && is_current(&found)?
+    {
+        return Ok(Installation::Present);
+    }
+    let row = client
+        .query_one(
+            "SELECT pg_is_in_recovery(), EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_track')",
+            &[],
+        )
+        .await
+        .map_err(Error::query("look at the server"))?;
+    if row.get(0) {
+        return Err(Error::Standby);
+    }
+    let is_extension: bool = row.get(1);
+
+    let transaction = client.transaction().await.map_err(Error::query("begin the installation"))?;
+    // The lock of the script's guard, taken before the second look.
+    transaction
+        .execute("SELECT pg_advisory_xact_lock(7380416283001)", &[])
+        .await
+        .map_err(Error::query("wait for other installers"))?;
+    let outcome = match installed_version(transaction.client()).await? {
+        Some(found) if is_current(&found)? => return Ok(Installation::Present),
+        Some(found) if is_extension => return Err(Error::OutdatedExtension { found }),
+        Some(_) => Installation::Upgraded,
+        None => Installation::Installed,
+    };
+    transaction
+        .batch_execute(&without_psql_lines(SCRIPT))
+        .await
+        .map_err(Error::query("install pg_track"))?;
+    transaction.commit().await.map_err(Error::query("commit the installation"))?;
+    Ok(outcome)
+}
+
+async fn installed_version(client: &Client) -> Result<Option<String>, Error> {
+    let action = "look for pg_track";
+    let exists: bool = client
+        .query_one("SELECT to_regclass('pgtrack.installed_version') IS NOT NULL", &[])
+        .await
+        .map_err(Error::query(action))?
+        .get(0);
+    if !exists {
+        return Ok(None);
+    }
+    let row =
+        client.query_one("SELECT pgtrack.version()", &[]).await.map_err(Error::query(action))?;
+    Ok(row.get(0))
+}
+
+/// Whether an installed version needs nothing from us. Versions with the same major number understand each other.
+fn is_current(found: &str) -> Result<bool, Error> {
+    let (found_major, found_minor) = parse(found);
+    let (major, minor) = parse(VERSION);
+    if found_major > major {
+        return Err(Error::NewerVersion { found: found.to_owned(), supported: VERSION });
+    }
+    Ok((found_major, found_minor) >= (major, minor))
+}
+
+fn parse(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// The script without psql's own commands, which stand on lines of their own. CREATE EXTENSION skips them too.
+fn without_psql_lines(script: &str) -> String {
+    script.lines().filter(|line| !line.starts_with('\\')).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, is_current};
+
+    #[test]
+    fn a_newer_minor_version_is_good_enough_and_a_newer_major_one_is_not() {
+        assert!(is_current("1.0").unwrap());
+        assert!(is_current("1.7").unwrap());
+        assert!(!is_current("0.9").unwrap());
+        assert!(matches!(is_current("2.0"), Err(Error::NewerVersion { .. })));
+    }
+}

@@ -1,0 +1,160 @@
+//! What was recorded: transactions, their effects, and the versions of rows.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// What a statement did to rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// INSERT, also by COPY, MERGE or a revert.
+    Insert,
+    /// UPDATE.
+    Update,
+    /// DELETE, also by a foreign key's cascade.
+    Delete,
+    /// TRUNCATE.
+    Truncate,
+}
+
+impl Operation {
+    /// Reads the word that the SQL interface uses; `None` for an unknown one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "INSERT" => Some(Self::Insert),
+            "UPDATE" => Some(Self::Update),
+            "DELETE" => Some(Self::Delete),
+            "TRUNCATE" => Some(Self::Truncate),
+            _ => None,
+        }
+    }
+
+    /// The SQL command.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Truncate => "TRUNCATE",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+/// A primary key: one value for each key column, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowKey(pub Map<String, Value>);
+
+impl RowKey {
+    /// Reads a key written as a JSON object; `None` if it is none.
+    pub fn from_json(text: &str) -> Option<Self> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(columns)) => Some(Self(columns)),
+            _ => None,
+        }
+    }
+
+    /// The JSON object, as the SQL interface takes it.
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+}
+
+/// For people: `id=1`, or `order_id=1, product_id=100`.
+impl fmt::Display for RowKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (column, value)) in self.0.iter().enumerate() {
+            let separator = if position == 0 { "" } else { ", " };
+            match value {
+                Value::String(text) => write!(formatter, "{separator}{column}={text}")?,
+                other => write!(formatter, "{separator}{column}={other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A committed transaction that changed tracked tables.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// The transaction's id.
+    pub xid: i64,
+    /// When its last change was made.
+    pub at: Timestamp,
+    /// The actor if the application named one, else the session user.
+    pub who: String,
+    /// The session user.
+    pub user_name: String,
+    /// `application_name`.
+    pub application: Option<String>,
+    /// The client's address; through the proxy the real client's.
+    pub client_addr: Option<String>,
+    /// Whether the session said that it came through the proxy.
+    pub through_proxy: bool,
+    /// The reason that was given.
+    pub message: Option<String>,
+    /// For a revert: the statement it undoes, or `xid:N`.
+    pub reverts: Option<String>,
+    /// The first recorded query text.
+    pub query: Option<String>,
+    /// What it did, table by table.
+    pub effects: Vec<Effect>,
+}
+
+/// What one transaction did to one table with one operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// What was done.
+    pub operation: Operation,
+    /// To how many rows.
+    pub rows: i64,
+}
+
+/// One change of one row.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// The row; `None` where the table has no primary key.
+    pub key: Option<RowKey>,
+    /// Counts the row's changes from 1; `None` where the table has no primary key.
+    pub number: Option<i32>,
+    /// What was done.
+    pub operation: Operation,
+    /// When.
+    pub at: Timestamp,
+    /// The actor if the application named one, else the session user.
+    pub who: String,
+    /// The transaction.
+    pub xid: i64,
+    /// `application_name`.
+    pub application: Option<String>,
+    /// The client's address.
+    pub client_addr: Option<String>,
+    /// The reason that was given.
+    pub message: Option<String>,
+    /// The beginning of the query text.
+    pub query: Option<String>,
+    /// The names of the changed columns of an UPDATE.
+    pub changed_columns: Vec<String>,
+    /// The row before; `None` for INSERT.
+    pub before: Option<Map<String, Value>>,
+    /// The row after; `None` for DELETE and TRUNCATE.
+    pub after: Option<Map<String, Value>>,
+}
+
+/// Takes the columns out of a row image.
+pub(crate) fn object(value: Option<Value>) -> Option<Map<String, Value>> {
+    match value {
+        Some(Value::Object(columns)) => Some(columns),
+        _ => None,
+    }
+}

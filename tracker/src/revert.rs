@@ -1,0 +1,254 @@
+//! Plans and applies reverts. What a revert does is decided in SQL; here it is shown first and done then,
+//! and refused if the rows have changed in between.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
+
+use crate::Error;
+use crate::model::{RowKey, object};
+use crate::table::TableName;
+
+/// What shall be reverted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The last change of a row.
+    LastChange(TableName, RowKey),
+    /// A row to what it was right after a version; 0 is before its first recorded change.
+    Version(TableName, RowKey, i32),
+    /// A deleted row.
+    DeletedRow(TableName, RowKey),
+    /// Everything a transaction did.
+    Transaction(i64),
+}
+
+/// What a revert would do, row by row.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The rows that would change.
+    pub steps: Vec<Step>,
+    /// Stands for this plan; [`apply`] refuses when a new plan would be another one.
+    pub token: String,
+}
+
+impl Plan {
+    /// How many rows somebody else changed since.
+    pub fn conflicts(&self) -> usize {
+        self.steps.iter().filter(|step| step.conflict.is_some()).count()
+    }
+}
+
+/// What would happen to one row.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// The row.
+    pub key: RowKey,
+    /// What would be done.
+    pub action: Action,
+    /// The row as it is; `None` if it is missing.
+    pub before: Option<Map<String, Value>>,
+    /// The row as it would be; `None` if it would be deleted.
+    pub after: Option<Map<String, Value>>,
+    /// What stands against it: somebody changed the row since.
+    pub conflict: Option<String>,
+}
+
+/// What a revert does to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It is inserted again.
+    Insert,
+    /// Its columns are set back.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// It is as wanted already.
+    Nothing,
+}
+
+/// What to do about rows that somebody else changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Do nothing at all and report them.
+    Error,
+    /// Leave those rows as they are.
+    Skip,
+    /// Revert the columns that nobody changed since.
+    Merge,
+    /// Overwrite them.
+    Force,
+}
+
+impl OnConflict {
+    /// The word that the SQL interface takes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Skip => "skip",
+            Self::Merge => "merge",
+            Self::Force => "force",
+        }
+    }
+}
+
+/// Who reverts, and why; recorded with the change.
+#[derive(Debug, Clone, Copy)]
+pub struct Attribution<'a> {
+    /// The person.
+    pub actor: &'a str,
+    /// The reason.
+    pub message: Option<&'a str>,
+}
+
+/// Works out what a revert would do; changes nothing.
+///
+/// # Errors
+/// When there is nothing to revert, or we may not read it.
+pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
+    let (query, parameters) = match target {
+        Target::LastChange(table, key) => {
+            ("SELECT * FROM pgtrack.plan_undo_pk($1, $2)", row(table, key))
+        }
+        Target::DeletedRow(table, key) => {
+            ("SELECT * FROM pgtrack.plan_restore_pk($1, $2)", row(table, key))
+        }
+        Target::Version(table, key, version) => {
+            ("SELECT * FROM pgtrack.plan_revert_pk($1, $2, $3)", with(row(table, key), *version))
+        }
+        Target::Transaction(xid) => {
+            ("SELECT * FROM pgtrack.plan_undo_transaction($1)", with(vec![], *xid))
+        }
+    };
+    let rows =
+        client.query(query, &borrow(&parameters)).await.map_err(Error::query("plan the revert"))?;
+    let steps: Vec<Step> = rows
+        .iter()
+        .filter_map(|row| {
+            Some(Step {
+                table: row.get("table"),
+                key: RowKey(object(row.get("row_pk"))?),
+                action: match row.get("action") {
+                    "insert" => Action::Insert,
+                    "update" => Action::Update,
+                    "delete" => Action::Delete,
+                    _ => Action::Nothing,
+                },
+                before: object(row.get("before")),
+                after: object(row.get("after")),
+                conflict: row.get("conflict"),
+            })
+        })
+        .collect();
+    let token = token(&steps);
+    Ok(Plan { steps, token })
+}
+
+/// Reverts, if the plan is still the one that `token` stands for. Returns the transaction that did it.
+///
+/// # Errors
+/// [`Error::StalePlan`] when the rows have changed since the plan was made; otherwise the server's reason.
+/// In either case nothing was changed.
+pub async fn apply(
+    client: &mut Client,
+    target: &Target,
+    token: &str,
+    on_conflict: OnConflict,
+    attribution: Attribution<'_>,
+) -> Result<i64, Error> {
+    // One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail.
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .start()
+        .await
+        .map_err(Error::query("begin the revert"))?;
+    transaction
+        .batch_execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s'")
+        .await
+        .map_err(Error::query("begin the revert"))?;
+    if plan(&transaction, target).await?.token != token {
+        return Err(Error::StalePlan);
+    }
+    transaction
+        .execute("SELECT pgtrack.set_actor($1, true)", &[&attribution.actor])
+        .await
+        .map_err(Error::query("name the actor"))?;
+    match run(&transaction, target, on_conflict, attribution.message).await {
+        Ok(()) => {}
+        Err(error) if error.sqlstate() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {
+            return Err(Error::StalePlan);
+        }
+        Err(error) => return Err(error),
+    }
+    let xid: String = transaction
+        .query_one("SELECT pg_current_xact_id()::text", &[])
+        .await
+        .map_err(Error::query("read the transaction's id"))?
+        .get(0);
+    transaction.commit().await.map_err(Error::query("commit the revert"))?;
+    Ok(xid.parse().unwrap_or_default())
+}
+
+async fn run(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    on_conflict: OnConflict,
+    message: Option<&str>,
+) -> Result<(), Error> {
+    let (query, mut parameters) = match target {
+        Target::LastChange(table, key) => {
+            ("SELECT pgtrack.undo_pk($1, $2, on_conflict => $3, message => $4)", row(table, key))
+        }
+        Target::DeletedRow(table, key) => {
+            ("SELECT pgtrack.restore_pk($1, $2, on_conflict => $3, message => $4)", row(table, key))
+        }
+        Target::Version(table, key, version) => (
+            "SELECT pgtrack.revert_pk($1, $2, $3, on_conflict => $4, message => $5)",
+            with(row(table, key), *version),
+        ),
+        Target::Transaction(xid) => (
+            "SELECT pgtrack.undo_transaction($1, on_conflict => $2, message => $3)",
+            with(vec![], *xid),
+        ),
+    };
+    parameters.push(Box::new(on_conflict.word().to_owned()));
+    parameters.push(Box::new(message.map(str::to_owned)));
+    transaction.query(query, &borrow(&parameters)).await.map_err(Error::query("revert"))?;
+    Ok(())
+}
+
+type Parameters = Vec<Box<dyn ToSql + Sync + Send>>;
+
+fn row(table: &TableName, key: &RowKey) -> Parameters {
+    vec![Box::new(table.to_string()), Box::new(key.to_json())]
+}
+
+fn with(mut parameters: Parameters, more: impl ToSql + Sync + Send + 'static) -> Parameters {
+    parameters.push(Box::new(more));
+    parameters
+}
+
+fn borrow(parameters: &Parameters) -> Vec<&(dyn ToSql + Sync)> {
+    parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect()
+}
+
+/// A digest of everything a plan would do and of the rows as they are.
+fn token(steps: &[Step]) -> String {
+    let mut digest = Sha256::new();
+    for step in steps {
+        let line = (
+            &step.table,
+            step.key.to_json(),
+            step.action,
+            &step.before,
+            &step.after,
+            &step.conflict,
+        );
+        digest.update(format!("{line:?}\n"));
+    }
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
