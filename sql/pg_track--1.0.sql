@@ -24,8 +24,11 @@ BEGIN
       ERRCODE = 'feature_not_supported',
       DETAIL = pg_catalog.format('This is %s.', pg_catalog.version());
   END IF;
-  IF pg_catalog.to_regnamespace('pgtrack') IS NOT NULL
-     AND pg_catalog.to_regclass('pgtrack.installed_version') IS NULL THEN
+  -- Read from the catalog tables: after waiting for a lock, to_regclass() may still remember that there was nothing.
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack')
+     AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+       WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack' AND c.relname OPERATOR(pg_catalog.=) 'installed_version') THEN
     RAISE EXCEPTION 'the schema "pgtrack" exists and does not belong to pg_track' USING
       ERRCODE = 'duplicate_schema',
       HINT = 'Rename or drop that schema, then install again.';
@@ -274,6 +277,9 @@ BEGIN
   WITH col AS (
     SELECT c.attnum, c.since, c.column_name,
            format('t.%I', c.column_name) AS live,
+           -- Images hold what a domain is based on; rows of different types cannot be compared.
+           format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
+                  c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
            format('h.%I', c.history_column) AS old,
            format('c.%I', c.history_column) AS base,
            format('h.pgtrack_statement_id <= %s', c.since) AS is_unknown,
@@ -282,24 +288,25 @@ BEGIN
            a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = c.attnum
+    JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = c.attnum
     WHERE c.relation_id = _shape.relation_id
   ), piece AS (
     SELECT col.*,
            CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, live, old) END AS to_update
+           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
     FROM col
   )
-  SELECT format('(SELECT to_jsonb(r) FROM (SELECT %s) r)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum))
+  SELECT format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum))
            || coalesce(string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0), ''),
-         format('(SELECT to_jsonb(r) FROM (SELECT %s) r)', string_agg(live, ', ' ORDER BY attnum)),
+         format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
          string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
          string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
          string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
          -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
-         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(live, ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, live, base, to_update),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
                     ', ' ORDER BY attnum) FILTER (WHERE can_update)
   INTO image, live_image, insert_columns, insert_values, assignments, differs, merges
   FROM piece;
@@ -315,7 +322,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(k) FROM jsonb_to_record($1) AS k(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
@@ -358,7 +365,7 @@ BEGIN
         ELSE format('It is one value, the key has %s columns.', cardinality(v_shape.keys)) END;
     ELSE
       -- Once with the session's own settings, which decide what "01/02/2026" is, then in the common form.
-      EXECUTE format('SELECT to_jsonb(k) FROM jsonb_to_record($1) AS k(%s)', v_shape.key_record)
+      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', v_shape.key_record)
       INTO v_key USING v_key;
       RETURN pgtrack._canonical_key(v_key, v_shape.key_record);
     END IF;
@@ -606,7 +613,7 @@ BEGIN
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
-    WHERE c.relation_id = p_relation
+    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
       AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
   LOOP
     UPDATE pgtrack.relation_column SET attnum = NULL
@@ -1234,6 +1241,13 @@ $_lineage$;
 COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb) IS
   'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
 
+CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
+
 CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
 RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
 LANGUAGE sql STABLE
@@ -1291,14 +1305,14 @@ BEGIN
                  CASE WHEN v.operation <> 'I' THEN v.image END AS before,
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
-                      ELSE (SELECT %s FROM jsonb_to_record(v.row_key) AS k(%s) JOIN %s t ON %s) END AS after
+                      ELSE (SELECT %s FROM jsonb_to_record($3) AS k(%s) JOIN %s t ON %s) END AS after
           FROM (%s) v
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = %s AND a.statement_id = c.statement_id
     ORDER BY c.ver$$,
     v_shape.live_image, v_shape.key_record, v_shape.name, v_shape.live_is_key, pgtrack._versions_sql(p_table),
     v_shape.relation_id)
-  USING p_table, p_key;
+  USING p_table, p_key, pgtrack._live_key(p_table, p_key);
 END
 $_history$;
 COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
@@ -1656,12 +1670,10 @@ BEGIN
       coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.refers, v_spared)
     INTO v_count;
     IF v_count > 0 THEN
-      RAISE EXCEPTION 'undoing this would delete rows of % that % rows of % refer to',
-        v_parent.name, v_count, v_key.conrelid::regclass
-      USING
+      RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
         ERRCODE = 'foreign_key_violation',
-        DETAIL = format('The foreign key %I would %s them too.', v_key.conname,
-                        CASE v_key.confdeltype WHEN 'c' THEN 'delete' ELSE 'change' END),
+        DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
+                        CASE v_key.confdeltype WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
         HINT = 'Delete those rows first, or undo what made them.',
         CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
     END IF;
@@ -1692,14 +1704,13 @@ CREATE OR REPLACE FUNCTION pgtrack._plan_row(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_plan_row$
 DECLARE
   v_shape     record;
-  v_live_key  jsonb;
+  v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
   v_reached   record;
   v_next      record;
   v_differs   boolean;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  SELECT l.row_key INTO v_live_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1;
   IF p_lock THEN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
@@ -1984,9 +1995,9 @@ BEGIN ATOMIC
     LEFT JOIN LATERAL (
       SELECT true AS is_live FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%5$s) JOIN %7$s t ON %8$s) t ON true
     WHERE m.is_first
-      -- Where the transaction moved a row to, it goes on from somewhere else.
-      AND NOT EXISTS (SELECT FROM pgtrack._moved_keys(%4$s, $1) a WHERE a.live_key = m.key AND m.statement_id > a.statement_id
-                      AND NOT EXISTS (SELECT FROM pgtrack._moved_keys(%4$s, $1) b WHERE b.old_key = m.key))$$,
+      -- A row that the transaction had moved to this key before is the one that began under another key.
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) a
+                      WHERE a.xid = $1 AND a.new_key = m.key AND a.statement_id < m.statement_id)$$,
     s.key_json,
     (SELECT string_agg(format('c.%I', c.history_column), ', ')
      FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)

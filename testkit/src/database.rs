@@ -91,7 +91,11 @@ impl Database {
         open(&config).await
     }
 
-    pub(crate) async fn drop(self) {
+    /// Removes the database, ending sessions that still use it.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn remove(self) {
         let admin = connect(&self.server.url("postgres")).await;
         admin
             .batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))

@@ -29,15 +29,36 @@ pub const FAST_SETTINGS: [(&str, &str); 7] = [
 ///
 /// # Panics
 /// When the body panics; the server version is printed first.
-#[expect(clippy::print_stdout, reason = "says in a failed test's output which version failed")]
 pub fn on_each_version(body: impl AsyncFn(Database)) {
+    on_each_server(async |server| {
+        let database = server.database().await;
+        body(database.clone()).await;
+        database.remove().await;
+    });
+}
+
+/// As [`on_each_version`], with a database like the one that `setup` filled; that is done once for each server
+/// and `name`, by whichever test comes first.
+///
+/// # Panics
+/// When the body or `setup` panics.
+pub fn on_each_version_like(
+    name: &str,
+    setup: impl AsyncFn(Database),
+    body: impl AsyncFn(Database),
+) {
+    on_each_server(async |server| {
+        let database = server.database_like(name, &setup).await;
+        body(database.clone()).await;
+        database.remove().await;
+    });
+}
+
+#[expect(clippy::print_stdout, reason = "says in a failed test's output which version failed")]
+fn on_each_server(body: impl AsyncFn(Server)) {
     for binaries in versions() {
         println!("--- PostgreSQL {}", binaries.major());
-        runtime().block_on(async {
-            let database = Server::shared(&binaries).database().await;
-            body(database.clone()).await;
-            database.drop().await;
-        });
+        runtime().block_on(body(Server::shared(&binaries)));
     }
 }
 

@@ -90,7 +90,7 @@ pub async fn since(
          LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
                             WHERE s.xid >= pg_snapshot_xmin($1::text::pg_snapshot)
                               AND NOT pg_visible_in_snapshot(s.xid, $1::text::pg_snapshot)
-                            ORDER BY s.xid LIMIT $2 + 1) x ON true
+                            ORDER BY s.xid LIMIT $2::bigint + 1) x ON true
          LEFT JOIN LATERAL ({TRANSACTION}) t ON true
          ORDER BY t.xid"
     );

@@ -81,11 +81,11 @@ pub async fn install(client: &mut Client) -> Result<Installation, Error> {
 
 async fn installed_version(client: &Client) -> Result<Option<String>, Error> {
     let action = "look for pg_track";
-    let exists: bool = client
-        .query_one("SELECT to_regclass('pgtrack.installed_version') IS NOT NULL", &[])
-        .await
-        .map_err(Error::query(action))?
-        .get(0);
+    // Not `to_regclass`: after waiting for a lock it may still remember that there was nothing.
+    let query =
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                                WHERE n.nspname = 'pgtrack' AND c.relname = 'installed_version')";
+    let exists: bool = client.query_one(query, &[]).await.map_err(Error::query(action))?.get(0);
     if !exists {
         return Ok(None);
     }

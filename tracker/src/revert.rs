@@ -1,6 +1,8 @@
 //! Plans and applies reverts. What a revert does is decided in SQL; here it is shown first and done then,
 //! and refused if the rows have changed in between.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
@@ -240,15 +242,12 @@ fn borrow(parameters: &Parameters) -> Vec<&(dyn ToSql + Sync)> {
 fn token(steps: &[Step]) -> String {
     let mut digest = Sha256::new();
     for step in steps {
-        let line = (
-            &step.table,
-            step.key.to_json(),
-            step.action,
-            &step.before,
-            &step.after,
-            &step.conflict,
-        );
-        digest.update(format!("{line:?}\n"));
+        digest.update(format!("{step:?}\n"));
     }
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let mut token = String::with_capacity(64);
+    for byte in digest.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(token, "{byte:02x}");
+    }
+    token
 }

@@ -1,0 +1,8 @@
+//! The tracker's Rust interface against real servers.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod feed;
+mod install;
+mod revert;
+mod support;

@@ -1,0 +1,134 @@
+//! Tables that change their shape while they are tracked.
+
+use crate::support::on_each_version;
+
+#[test]
+fn columns_come_go_and_change_their_name_and_type_while_writes_go_on() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, a text, b text); SELECT pgtrack.track('t');
+                     PREPARE touch AS UPDATE t SET a = a || '!'; INSERT INTO t VALUES (1, 'a', 'b'); EXECUTE touch").await;
+        session.run("ALTER TABLE t ADD COLUMN c int DEFAULT 7; EXECUTE touch").await;
+        session.run("ALTER TABLE t RENAME COLUMN a TO z; UPDATE t SET z = z || '?'").await;
+        session.run("ALTER TABLE t DROP COLUMN b; UPDATE t SET c = 8").await;
+        session
+            .run("ALTER TABLE t ALTER COLUMN c TYPE text USING 'c' || c; UPDATE t SET c = 'c9'")
+            .await;
+        session
+            .check(
+                "SELECT ver, what, before, after FROM pgtrack.history('t', 1)",
+                r#"
+            1|~|~|{"z": "a", "id": 1}
+            2|{z}|{"z": "a", "id": 1}|{"z": "a!", "id": 1}
+            3|{z}|{"z": "a!", "id": 1}|{"z": "a!!", "id": 1}
+            4|{z}|{"z": "a!!", "id": 1}|{"z": "a!!?", "id": 1}
+            5|~|{"z": "a!!?", "id": 1}|{"c": "c8", "z": "a!!?", "id": 1}
+            6|{c}|{"c": "c8", "z": "a!!?", "id": 1}|{"c": "c9", "z": "a!!?", "id": 1}"#,
+            )
+            .await;
+        session.run("SELECT pgtrack.revert('t', 1, 2)").await;
+        session.check("SELECT * FROM t", "1|a!|c9").await;
+        session.check("SELECT b_dropped, c_retyped FROM pgtrack_history.t_1 ORDER BY pgtrack_statement_id", "
+            ~|~
+            b|~
+            b|7
+            b|7
+            ~|7
+            ~|~
+            ~|~").await;
+    });
+}
+
+#[test]
+fn a_key_column_can_be_retyped_renamed_and_dropped() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        session.run("ALTER TABLE t ALTER COLUMN id TYPE bigint; UPDATE t SET v = 'b'").await;
+        session.run("ALTER TABLE t RENAME COLUMN id TO key; UPDATE t SET key = 5000000000").await;
+        session
+            .check(
+                "SELECT ver, op, before ->> 'v', after FROM pgtrack.history('t', 5000000000)",
+                r#"
+            1|UPDATE|a|{"v": "b", "key": 1}
+            2|UPDATE|b|{"v": "b", "key": 5000000000}"#,
+            )
+            .await;
+        session.run("ALTER TABLE t DROP COLUMN key; UPDATE t SET v = 'c'").await;
+        session
+            .check("SELECT op, before FROM pgtrack.changes('t', 1)", r#"UPDATE|{"v": "b"}"#)
+            .await;
+        session.run("ALTER TABLE t ADD COLUMN id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY; UPDATE t SET v = 'd'").await;
+        session
+            .check(
+                "SELECT ver, before, after FROM pgtrack.history('t', 1)",
+                r#"1|{"v": "c", "id": 1}|{"v": "d", "id": 1}"#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_renamed_or_moved_table_keeps_its_history_and_a_new_one_of_its_name_does_not_get_it() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        session.run("CREATE SCHEMA archive; ALTER TABLE t RENAME TO old; ALTER TABLE old SET SCHEMA archive; UPDATE archive.old SET v = 'b'; TRUNCATE archive.old").await;
+        session
+            .check("SELECT count(*), min(table_name) FROM pgtrack.activity", "3|archive.old")
+            .await;
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'new')").await;
+        session.check("SELECT count(*) FROM pgtrack.history('t', 1)", "1").await;
+        session.check("SELECT count(*) FROM pgtrack.history('archive.old', 1)", "3").await;
+    });
+}
+
+#[test]
+fn a_dropped_table_leaves_its_history() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; DROP TABLE t").await;
+        session.check("SELECT count(*), min(table_name) FROM pgtrack.activity", "2|public.t").await;
+        session
+            .check(
+                "SELECT v FROM pgtrack_history.t_1 ORDER BY pgtrack_statement_id",
+                "
+            ~
+            a",
+            )
+            .await;
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'z')").await;
+        session.check("SELECT count(*) FROM pgtrack.history('t', 1)", "1").await;
+    });
+}
+
+#[test]
+fn somebody_without_rights_on_pg_track_may_alter_and_drop_their_table() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE owner_ddl LOGIN; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO owner_ddl; SELECT pgtrack.track('t')").await;
+        let owner = session.another_as("owner_ddl").await;
+        owner.run("ALTER TABLE t ADD COLUMN v text; INSERT INTO t VALUES (1, 'a'); ALTER TABLE t ALTER COLUMN id TYPE bigint; UPDATE t SET v = 'b'").await;
+        owner.check("SELECT ver, before ->> 'v' FROM pgtrack.history('t', 1)", "1|a").await;
+        owner.run("DROP TABLE t").await;
+        session.run("DROP OWNED BY owner_ddl; DROP ROLE owner_ddl").await;
+    });
+}
+
+#[test]
+fn untrack_and_track_again_keep_the_history() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.untrack('t')",
+                "public.t|no longer tracked; its history stays",
+            )
+            .await;
+        session.run("ALTER TABLE t ADD COLUMN w int; UPDATE t SET v = 'unseen'").await;
+        session.check("SELECT count(*) FROM pg_trigger WHERE tgrelid = 't'::regclass", "0").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.track('t')",
+                "public.t|tracked again; changes in between are not known",
+            )
+            .await;
+        session.run("UPDATE t SET v = 'c'").await;
+        session.check("SELECT count(*) FROM pgtrack.history('t', 1)", "2").await;
+    });
+}

@@ -1,0 +1,222 @@
+//! Keys of every kind, and rows whose key changes.
+
+use crate::support::on_each_version;
+
+#[test]
+fn keys_of_any_type_find_their_row() {
+    on_each_version(async |session| {
+        session.run("CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN code AS text CHECK (value <> '')").await;
+        for (key_type, value, key) in [
+            ("smallint", "7", "7::smallint"),
+            ("int", "7", "7"),
+            ("bigint", "9007199254740993", "9007199254740993"),
+            ("numeric(10,2)", "1.50", "1.5"),
+            (
+                "uuid",
+                "'c0ffee00-0000-4000-8000-000000000000'",
+                "'c0ffee00-0000-4000-8000-000000000000'::uuid",
+            ),
+            (
+                "uuid",
+                "'c0ffee00-0000-4000-8000-000000000000'",
+                "'c0ffee00-0000-4000-8000-000000000000'",
+            ),
+            ("text", "E'quote '' newline \\n \u{1F418}'", "E'quote '' newline \\n \u{1F418}'"),
+            ("text", "'{\"id\": 1}'", "'{\"id\": 1}'"),
+            ("varchar(20)", "'abc'", "'abc'::varchar"),
+            ("char(5)", "'abc'", "'abc'"),
+            ("citext", "'Abc'", "'aBC'"),
+            ("bytea", r"'\x00ff'", r"'\x00ff'::bytea"),
+            ("boolean", "true", "true"),
+            ("date", "'2026-02-01'", "date '2026-02-01'"),
+            ("timestamptz", "'2026-02-01 12:00+09'", "timestamptz '2026-02-01 03:00+00'"),
+            ("timestamp", "'2026-02-01 12:00'", "timestamp '2026-02-01 12:00'"),
+            ("interval", "'1 day 02:00'", "interval '1 day 2 hours'"),
+            ("float8", "0.1::float8 + 0.2", "0.1::float8 + 0.2"),
+            ("inet", "'10.0.0.1/8'", "inet '10.0.0.1/8'"),
+            ("mood", "'ok'", "'ok'::mood"),
+            ("code", "'x'", "'x'"),
+            ("int4range", "'[1,5)'", "int4range(1, 5)"),
+            ("int[]", "'{1,2}'", "ARRAY[1, 2]"),
+            ("jsonb", "'{\"a\": 1}'", "'{\"a\": 1}'::jsonb"),
+        ] {
+            session.run(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (id {key_type} PRIMARY KEY, v int); SELECT pgtrack.track('t');
+                                  INSERT INTO t VALUES ({value}, 1); UPDATE t SET v = 2")).await;
+            let versions = session
+                .rows(&format!(
+                    "SELECT count(*), max(after ->> 'v') FROM pgtrack.history('t', {key})"
+                ))
+                .await;
+            assert_eq!(versions, "2|2", "{key_type} {key}");
+            session.run("DELETE FROM t").await;
+            session.run(&format!("SELECT pgtrack.restore('t', {key}); SELECT pgtrack.undo('t', {key}); SELECT pgtrack.undo('t', {key}); SELECT pgtrack.revert('t', {key}, 1)")).await;
+            let same = session.rows(&format!("SELECT id = {value}, v FROM t")).await;
+            assert_eq!(same, "t|1", "{key_type} {key}");
+        }
+    });
+}
+
+#[test]
+fn composite_keys_are_written_as_json_in_any_order() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (b int, v text, a uuid, PRIMARY KEY (a, b)); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'x', 'c0ffee00-0000-4000-8000-000000000000'); UPDATE t SET v = 'y'").await;
+        for key in [
+            r#"'{"a": "c0ffee00-0000-4000-8000-000000000000", "b": 1}'"#,
+            r#"'{"b": "1", "a": "C0FFEE00-0000-4000-8000-000000000000"}'"#,
+            r#"'{"b": 1, "a": "c0ffee00-0000-4000-8000-000000000000"}'::jsonb"#,
+        ] {
+            session
+                .check(
+                    &format!(
+                        "SELECT ver, before ->> 'v', after ->> 'v' FROM pgtrack.history('t', {key})"
+                    ),
+                    "
+                1|~|x
+                2|x|y",
+                )
+                .await;
+        }
+        session.check(r#"SELECT pgtrack.undo_pk('t', '{"b": 1, "a": "c0ffee00-0000-4000-8000-000000000000"}')"#,
+            "public.t (a=c0ffee00-0000-4000-8000-000000000000, b=1): row updated: v, now as after version 1").await;
+    });
+}
+
+#[test]
+fn the_same_row_has_the_same_key_whatever_the_session_prefers() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id timestamptz PRIMARY KEY, v int); SELECT pgtrack.track('t');
+                     SET TimeZone = 'Asia/Tokyo'; INSERT INTO t VALUES ('2026-02-01 12:00', 1);
+                     SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY';
+                     UPDATE t SET id = '03/02/2026 00:00'",
+            )
+            .await;
+        session.run("SET TimeZone = 'Europe/Paris'; SET DateStyle = 'ISO, MDY'").await;
+        session
+            .check(
+                "SELECT ver, op FROM pgtrack.history('t', '2026-02-01 04:00')",
+                "
+            1|INSERT
+            2|UPDATE",
+            )
+            .await;
+        session
+            .check(
+                "SELECT ver, op FROM pgtrack.history('t', timestamptz '2026-02-03 05:00+00')",
+                "
+            1|INSERT
+            2|UPDATE",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn history_follows_a_row_to_its_new_key_and_back() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; UPDATE t SET id = 2, v = 'c'; UPDATE t SET v = 'd'").await;
+        for key in [1, 2] {
+            session
+                .check(
+                    &format!("SELECT ver, before, after FROM pgtrack.history('t', {key})"),
+                    r#"
+                1|~|{"v": "a", "id": 1}
+                2|{"v": "a", "id": 1}|{"v": "b", "id": 1}
+                3|{"v": "b", "id": 1}|{"v": "c", "id": 2}
+                4|{"v": "c", "id": 2}|{"v": "d", "id": 2}"#,
+                )
+                .await;
+        }
+        session
+            .check(
+                "SELECT pgtrack.revert('t', 2, 2)",
+                "public.t (id=2): row updated: id, v, now as after version 2",
+            )
+            .await;
+        session.check("SELECT * FROM t", "1|b").await;
+        session
+            .check(
+                "SELECT ver, after FROM pgtrack.history('t', 1) OFFSET 3",
+                r#"
+            4|{"v": "d", "id": 2}
+            5|{"v": "b", "id": 1}"#,
+            )
+            .await;
+        session
+            .check(
+                "SELECT pgtrack.undo('t', 1)",
+                "public.t (id=1): row updated: id, v, now as after version 4",
+            )
+            .await;
+        session.check("SELECT * FROM t", "2|d").await;
+    });
+}
+
+#[test]
+fn a_new_row_under_an_old_key_has_its_own_history() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'a'); UPDATE t SET id = 2; INSERT INTO t VALUES (1, 'new')").await;
+        session
+            .check(
+                "SELECT ver, op, after FROM pgtrack.history('t', 1)",
+                r#"1|INSERT|{"v": "new", "id": 1}"#,
+            )
+            .await;
+        session
+            .check(
+                "SELECT ver, op, after FROM pgtrack.history('t', 2)",
+                r#"
+            1|INSERT|{"v": "a", "id": 1}
+            2|UPDATE|{"v": "a", "id": 2}"#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn rows_that_swap_their_keys_keep_their_own_histories() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY DEFERRABLE, v text); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'a'), (2, 'b'); UPDATE t SET id = 3 - id; UPDATE t SET v = v || '!'").await;
+        session
+            .check(
+                "SELECT ver, op, after FROM pgtrack.history('t', 1)",
+                r#"
+            1|INSERT|{"v": "b", "id": 2}
+            2|UPDATE|{"v": "b", "id": 1}
+            3|UPDATE|{"v": "b!", "id": 1}"#,
+            )
+            .await;
+        session
+            .check(
+                "SELECT ver, op, after FROM pgtrack.history('t', 2)",
+                r#"
+            1|INSERT|{"v": "a", "id": 1}
+            2|UPDATE|{"v": "a", "id": 2}
+            3|UPDATE|{"v": "a!", "id": 2}"#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_key_that_a_before_trigger_changes_is_followed_too() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
+                     CREATE FUNCTION move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id + 10; RETURN NEW; END $$;
+                     CREATE TRIGGER move BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION move();
+                     INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
+        session
+            .check(
+                "SELECT ver, op, after FROM pgtrack.history('t', 11)",
+                r#"
+            1|INSERT|{"v": "a", "id": 1}
+            2|UPDATE|{"v": "b", "id": 11}"#,
+            )
+            .await;
+    });
+}

@@ -1,0 +1,113 @@
+//! The log, transactions and deleted rows.
+
+use crate::support::on_each_version;
+
+#[test]
+fn log_shows_transactions_newest_first_and_filters() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); SELECT pgtrack.track('public')").await;
+        session.run("SET application_name = 'shop'; BEGIN; INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (1); COMMIT").await;
+        session.run("SET application_name = 'cron'").await;
+        session.run("SELECT pgtrack.set_actor('ann'); DELETE FROM b").await;
+        session
+            .check(
+                "SELECT who, application, tables, row_count FROM pgtrack.log()",
+                "
+            ann|cron|{public.b}|1
+            postgres|shop|{public.a,public.b}|3",
+            )
+            .await;
+        session.check("SELECT application FROM pgtrack.log(1)", "cron").await;
+        session.check("SELECT application FROM pgtrack.log(on_table => 'a')", "shop").await;
+        session.check("SELECT application FROM pgtrack.log(by_who => 'ann')", "cron").await;
+        session
+            .check("SELECT application FROM pgtrack.log(by_application => 'shop')", "shop")
+            .await;
+        session
+            .check("SELECT count(*) FROM pgtrack.log(since => now() + interval '1 hour')", "0")
+            .await;
+        session
+            .check("SELECT count(*) FROM pgtrack.log(until => now() - interval '1 hour')", "0")
+            .await;
+    });
+}
+
+#[test]
+fn show_lists_the_rows_of_one_transaction_in_order() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE a (id int PRIMARY KEY, v text); SELECT pgtrack.track('a'); INSERT INTO a VALUES (1, 'x')").await;
+        session.run("BEGIN; UPDATE a SET v = 'y'; INSERT INTO a VALUES (2, 'z'); DELETE FROM a WHERE id = 1; COMMIT").await;
+        session.run("UPDATE a SET v = 'later'").await;
+        session.check(r#"SELECT "table", row_pk, op, what, before, after, ver FROM pgtrack.show((SELECT xid FROM pgtrack.log(1, until => (SELECT max(at) FROM pgtrack.log())))) "#, r#"
+            public.a|{"id": 1}|UPDATE|{v}|{"v": "x", "id": 1}|{"v": "y", "id": 1}|2
+            public.a|{"id": 2}|INSERT|~|~|{"v": "z", "id": 2}|1
+            public.a|{"id": 1}|DELETE|~|{"v": "y", "id": 1}|~|3"#).await;
+    });
+}
+
+#[test]
+fn changes_and_deleted_return_at_most_what_is_asked_newest_first() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY); SELECT pgtrack.track('t'); INSERT INTO t SELECT generate_series(1, 100)").await;
+        session.run("DELETE FROM t WHERE id <= 50; DELETE FROM t WHERE id = 51").await;
+        session
+            .check("SELECT row_pk, op FROM pgtrack.changes('t', 1)", r#"{"id": 51}|DELETE"#)
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.changes('t', 7)", "7").await;
+        session.check("SELECT row_pk FROM pgtrack.deleted('t', 1)", r#"{"id": 51}"#).await;
+        session.check("SELECT count(*) FROM pgtrack.deleted('t', 7)", "7").await;
+        session.run("INSERT INTO t VALUES (51)").await;
+        session.check("SELECT count(*) FROM pgtrack.deleted('t', 100)", "50").await;
+    });
+}
+
+#[test]
+fn deleted_shows_only_the_latest_deletion_of_a_key() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'old'); DELETE FROM t; INSERT INTO t VALUES (1, 'new'); DELETE FROM t").await;
+        session.check("SELECT data FROM pgtrack.deleted('t')", r#"{"v": "new", "id": 1}"#).await;
+        session.run("SELECT pgtrack.restore('t', 1)").await;
+        session.check("SELECT v FROM t", "new").await;
+        session.check("SELECT count(*) FROM pgtrack.deleted('t')", "0").await;
+    });
+}
+
+#[test]
+fn a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (v text)").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.track('t')",
+                "public.t|tracked without a primary key: single rows cannot be reverted",
+            )
+            .await;
+        session.run("INSERT INTO t VALUES ('a'); UPDATE t SET v = 'b'; DELETE FROM t").await;
+        session
+            .check(
+                "SELECT row_pk, ver, op, before, after FROM pgtrack.changes('t')",
+                r#"
+            ~|~|DELETE|{"v": "b"}|~
+            ~|~|UPDATE|{"v": "a"}|~
+            ~|~|INSERT|~|{"v": "a"}"#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn json_null_sql_null_and_number_formats_are_told_apart() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, j jsonb, n numeric); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'null', 1.0); UPDATE t SET j = NULL; UPDATE t SET n = 1.00; UPDATE t SET n = n").await;
+        session
+            .check(
+                "SELECT ver, what FROM pgtrack.history('t', 1) OFFSET 2",
+                "
+            3|{n}
+            4|~",
+            )
+            .await;
+    });
+}

@@ -1,0 +1,121 @@
+//! A database with pg_track in it, and SQL in and out of it as text.
+
+use std::fmt::Write as _;
+
+use pgtrack_testkit::{Database, on_each_version_like};
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+/// The SQL under test, as psql and CREATE EXTENSION run it.
+const SCRIPT: &str = include_str!("../../../sql/pg_track--1.0.sql");
+
+/// A session with a database of its own that has pg_track installed.
+pub(crate) struct Session {
+    pub(crate) database: Database,
+    client: Client,
+}
+
+/// Runs a test body on a server of every version under test.
+pub(crate) fn on_each_version(body: impl AsyncFn(Session)) {
+    on_each_version_like("pgtrack_template", install, async |database| {
+        let client = database.connect().await;
+        body(Session { database, client }).await;
+    });
+}
+
+/// Installs pg_track as psql does it.
+pub(crate) async fn install(database: Database) {
+    let client = database.connect().await;
+    if let Err(error) =
+        client.batch_execute(&format!("BEGIN; {}; COMMIT", without_psql_lines(SCRIPT))).await
+    {
+        panic!("{}", describe(&error));
+    }
+}
+
+/// A script without psql's own commands.
+pub(crate) fn without_psql_lines(script: &str) -> String {
+    script.lines().filter(|line| !line.starts_with('\\')).collect::<Vec<_>>().join("\n")
+}
+
+impl Session {
+    /// Another session with the same database.
+    pub(crate) async fn another(&self) -> Self {
+        Self { database: self.database.clone(), client: self.database.connect().await }
+    }
+
+    /// Another session with the same database, of another role.
+    pub(crate) async fn another_as(&self, role: &str) -> Self {
+        Self { database: self.database.clone(), client: self.database.connect_as(role).await }
+    }
+
+    /// Runs statements that must succeed.
+    #[track_caller]
+    pub(crate) fn run(&self, sql: &str) -> impl Future<Output = ()> {
+        let location = std::panic::Location::caller();
+        async move {
+            if let Err(error) = self.client.batch_execute(sql).await {
+                panic!("{location}: {}\n{sql}", describe(&error));
+            }
+        }
+    }
+
+    /// Runs statements and returns the rows of the last, one a line, columns separated by `|`, NULL as `~`.
+    #[track_caller]
+    pub(crate) fn rows(&self, sql: &str) -> impl Future<Output = String> {
+        let location = std::panic::Location::caller();
+        async move {
+            let messages = match self.client.simple_query(sql).await {
+                Ok(messages) => messages,
+                Err(error) => panic!("{location}: {}\n{sql}", describe(&error)),
+            };
+            let mut lines: Vec<String> = Vec::new();
+            for message in messages {
+                match message {
+                    SimpleQueryMessage::RowDescription(_) => lines.clear(),
+                    SimpleQueryMessage::Row(row) => {
+                        let values: Vec<_> =
+                            (0..row.len()).map(|column| row.get(column).unwrap_or("~")).collect();
+                        lines.push(values.join("|"));
+                    }
+                    _ => {}
+                }
+            }
+            lines.join("\n")
+        }
+    }
+
+    /// Compares the rows of a query with what is expected, ignoring the expectation's indentation.
+    #[track_caller]
+    pub(crate) fn check(&self, sql: &str, expected: &str) -> impl Future<Output = ()> {
+        let location = std::panic::Location::caller();
+        async move {
+            let expected: Vec<_> =
+                expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let actual = self.rows(sql).await;
+            assert_eq!(actual, expected.join("\n"), "{location}\n{sql}\ngave\n{actual}");
+        }
+    }
+
+    /// Runs a statement that must fail, and returns `SQLSTATE: message`, then DETAIL and HINT on lines of their own.
+    #[track_caller]
+    pub(crate) fn error(&self, sql: &str) -> impl Future<Output = String> {
+        let location = std::panic::Location::caller();
+        async move {
+            match self.client.simple_query(sql).await {
+                Ok(_) => panic!("{location}: this should have failed\n{sql}"),
+                Err(error) => describe(&error),
+            }
+        }
+    }
+}
+
+fn describe(error: &tokio_postgres::Error) -> String {
+    let Some(report) = error.as_db_error() else { return error.to_string() };
+    let mut text = format!("{}: {}", report.code().code(), report.message());
+    for (label, part) in [("DETAIL", report.detail()), ("HINT", report.hint())] {
+        if let Some(part) = part {
+            let _ = write!(text, "\n{label}: {part}");
+        }
+    }
+    text
+}
