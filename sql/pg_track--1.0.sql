@@ -2242,12 +2242,16 @@ CREATE POLICY readers ON pgtrack.key_change FOR SELECT
 
 -- An extension's tables are dumped empty unless it says otherwise.
 DO $dump$
+DECLARE
+  v_table  regclass;
 BEGIN
   IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
              WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
-    PERFORM pg_extension_config_dump(o, '')
-    FROM unnest('{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
-                'pgtrack.statement,pgtrack.key_change}'::regclass[]) o;
+    FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
+                             'pgtrack.statement,pgtrack.key_change}'::regclass[]
+    LOOP
+      PERFORM pg_extension_config_dump(v_table, '');
+    END LOOP;
   END IF;
 END
 $dump$;

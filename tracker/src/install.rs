@@ -20,20 +20,25 @@ pub enum Installation {
     Upgraded,
 }
 
+/// Connects to a database; the connection ends with the client.
+///
+/// # Errors
+/// When the connection fails.
+pub async fn connect(config: &Config) -> Result<Client, Error> {
+    let database = config.get_dbname().unwrap_or_default().to_owned();
+    let (client, connection) =
+        config.connect(NoTls).await.map_err(|source| Error::Connect { database, source })?;
+    // What the connection has to say about its end reaches the client's next call.
+    tokio::spawn(connection);
+    Ok(client)
+}
+
 /// Connects and makes sure that pg_track is installed in the database of `config`.
 ///
 /// # Errors
-/// As [`install`], and when the connection fails.
+/// As [`connect`] and [`install`].
 pub async fn ensure_installed(config: &Config) -> Result<Installation, Error> {
-    let database = config.get_dbname().unwrap_or_default().to_owned();
-    let (mut client, connection) =
-        config.connect(NoTls).await.map_err(|source| Error::Connect { database, source })?;
-    let session = tokio::spawn(connection);
-    let result = install(&mut client).await;
-    drop(client);
-    // The session ends with its client; what it has to say about that is of no interest.
-    let _ = session.await;
-    result
+    install(&mut connect(config).await?).await
 }
 
 /// Makes sure that pg_track is installed. Any number of programs may do this at the same time.

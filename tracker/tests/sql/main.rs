@@ -3,6 +3,7 @@
 mod capture;
 mod ddl;
 mod errors;
+mod extension;
 mod install;
 mod keys;
 mod reading;

@@ -1,0 +1,169 @@
+//! The rules of the house that a program can check; ARCHITECTURE.md gives them in words.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every source file of the repository with one of these endings, with its path from the root.
+fn sources(endings: &[&str]) -> Vec<(String, String)> {
+    fn walk(directory: &Path, endings: &[&str], found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                walk(&path, endings, found);
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                let place = path.strip_prefix(root()).unwrap().display().to_string();
+                found.push((place, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root(), endings, &mut found);
+    assert!(!found.is_empty());
+    found
+}
+
+#[track_caller]
+fn assert_none(broken: Vec<String>, rule: &str) {
+    assert!(broken.is_empty(), "{rule}:\n{}", broken.join("\n"));
+}
+
+/// The crates of ours that a crate's own code (not its tests) depends on.
+fn dependencies(package: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
+    let own = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    own.lines()
+        .filter_map(|line| Some(line.strip_prefix("pgtrack-")?.split('.').next()?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (package, allowed) in [
+        ("cluster", &[] as &[&str]),
+        ("tracker", &[]),
+        ("proxy", &["tracker"]),
+        ("dashboard", &["tracker"]),
+        ("testkit", &["cluster"]),
+        ("cli", &["cluster", "dashboard", "proxy", "tracker"]),
+    ] {
+        for dependency in dependencies(package) {
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{package} must not depend on {dependency}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_crate_keeps_to_its_own_trade() {
+    for (place, word, reason) in [
+        ("tracker/src/", "axum", "the tracker knows no HTTP"),
+        ("tracker/src/", "maud", "the tracker knows no HTML"),
+        ("tracker/src/", "rustls", "the tracker knows no TLS"),
+        ("proxy/src/", "axum", "the proxy knows no HTTP"),
+        ("proxy/src/protocol", "tokio", "the protocol does no I/O"),
+        ("proxy/src/protocol", "std::net", "the protocol does no I/O"),
+        ("dashboard/src/view", "async ", "views are pure"),
+        ("dashboard/src/view", ".await", "views are pure"),
+        ("dashboard/src/view", "tokio", "views are pure"),
+        ("dashboard/src/view", "::now()", "views get the time"),
+    ] {
+        let broken = sources(&[".rs"])
+            .into_iter()
+            .filter(|(path, text)| path.starts_with(place) && text.contains(word))
+            .map(|(path, _)| path)
+            .collect();
+        assert_none(broken, &format!("`{word}`: {reason}"));
+    }
+    let broken = sources(&[".rs", ".toml"])
+        .into_iter()
+        .filter(|(path, text)| {
+            text.contains("pg_query::")
+                && !path.starts_with("tracker/src/statement")
+                && !path.starts_with("testkit/tests/")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert_none(broken, "only the statement analysis names the SQL parser");
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_readable() {
+    let mut broken = Vec::new();
+    for (path, text) in sources(&[".rs"]) {
+        if !text.starts_with("//!") && !path.ends_with("/tests.rs") {
+            broken.push(format!("{path} does not begin with //!"));
+        }
+        if path.ends_with("/mod.rs") {
+            broken.push(format!("{path} should be named after its module"));
+        }
+        let lines = text.lines().count();
+        if lines > 600 && !path.contains("/tests") {
+            broken.push(format!("{path} has {lines} lines"));
+        }
+    }
+    assert_none(broken, "files");
+}
+
+#[test]
+fn every_crate_has_the_lints_and_takes_its_versions_from_the_workspace() {
+    let mut broken = Vec::new();
+    for (path, text) in sources(&["Cargo.toml"]) {
+        if path == "Cargo.toml" {
+            continue;
+        }
+        if !text.contains("[lints]\nworkspace = true") {
+            broken.push(format!("{path}: no [lints] workspace = true"));
+        }
+        let dependencies = text.split("dependencies]").skip(1).flat_map(|part| {
+            part.lines()
+                .skip(1)
+                .take_while(|line| !line.starts_with('['))
+                .filter(|line| line.contains('='))
+        });
+        broken.extend(
+            dependencies
+                .filter(|line| !line.contains("workspace = true") && !line.starts_with('#'))
+                .map(|line| format!("{path}: {line}")),
+        );
+    }
+    assert_none(broken, "manifests");
+}
+
+#[test]
+fn sql_is_written_as_agreed() {
+    let mut broken = Vec::new();
+    for (path, text) in sources(&[".sql"]) {
+        for (number, line) in text.lines().enumerate() {
+            let place = format!("{path}:{}", number + 1);
+            if line.contains('\t') || line.ends_with(' ') {
+                broken.push(format!("{place}: tab or trailing space"));
+            }
+            if line.to_uppercase().contains("WHEN OTHERS") {
+                broken.push(format!("{place}: swallows every exception"));
+            }
+        }
+    }
+    // Functions with a string body look names up when they run: their search_path is pinned, or they name everything
+    // in full because the caller's own search_path is the point.
+    let script = fs::read_to_string(root().join("sql/pg_track--1.0.sql")).unwrap();
+    let unpinned_on_purpose = ["pgtrack._table(", "pgtrack._schema_or_table(", "pgtrack.log("];
+    for function in script.split("\nCREATE OR REPLACE FUNCTION ").skip(1) {
+        let head = function.split(" AS $").next().unwrap();
+        let is_bound_when_created = head.contains("BEGIN ATOMIC");
+        let is_pinned = head.contains("SET search_path = pg_catalog, pg_temp");
+        if !is_bound_when_created
+            && !is_pinned
+            && !unpinned_on_purpose.iter().any(|name| function.starts_with(name))
+        {
+            broken.push(format!("search_path is not pinned: {}", function.lines().next().unwrap()));
+        }
+    }
+    assert_none(broken, "SQL");
+}
