@@ -235,6 +235,7 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   OUT live_is_key     text,
   OUT history_is_key  text,
   OUT live_is_history text,
+  OUT live_is_change  text,
   OUT same_row        text,
   OUT key_json        text,
   OUT image           text,
@@ -264,10 +265,11 @@ BEGIN
          string_agg(format('t.%I OPERATOR(%s) k.%1$I', c.column_name, k.equality), ' AND ' ORDER BY k.position),
          string_agg(format('h.%I OPERATOR(%s) k.%I', c.history_column, k.equality, c.column_name), ' AND ' ORDER BY k.position),
          string_agg(format('t.%I OPERATOR(%s) h.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
+         string_agg(format('t.%I OPERATOR(%s) c.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
          string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
          format('jsonb_build_object(%s)',
                 string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position))
-  INTO key_record, live_is_key, history_is_key, live_is_history, same_row, key_json
+  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json
   FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
   JOIN pgtrack.relation_column c
     ON c.relation_id = _shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
@@ -1266,7 +1268,7 @@ CREATE OR REPLACE FUNCTION pgtrack._versions_sql(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
-    SELECT row_number() OVER (ORDER BY v.statement_id)::integer AS ver, v.*
+    SELECT row_number() OVER (ORDER BY v.statement_id, v.handle)::integer AS ver, v.*
     FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
           FROM pgtrack._lineage($1, $2) g
           CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
@@ -1337,13 +1339,15 @@ BEGIN
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json, v_shape.key_record);
   ELSE
     v_version := format($$
-      SELECT (SELECT count(*)::integer FROM %1$s h WHERE %2$s AND h.pgtrack_statement_id <= c.pgtrack_statement_id) AS ver,
+      SELECT (SELECT count(*)::integer FROM %1$s h
+              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) AS ver,
              CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN EXISTS (SELECT FROM %1$s h WHERE %2$s AND h.pgtrack_statement_id > c.pgtrack_statement_id)
+               CASE WHEN EXISTS (SELECT FROM %1$s h
+                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
                  THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
                        FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %2$s AND h.pgtrack_statement_id > c.pgtrack_statement_id
-                       ORDER BY h.pgtrack_statement_id LIMIT 1)
+                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
+                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
                  ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
                END
              END AS after$$,
@@ -1361,7 +1365,7 @@ BEGIN
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND ($4 IS NULL OR s.xid = $4)
           CROSS JOIN LATERAL (%5$s) v
@@ -1960,61 +1964,96 @@ BEGIN
 END
 $verbs$;
 
--- ---- One transaction ---------------------------------------------------------------------------------
+-- ---- Sets of changes ---------------------------------------------------------------------------------
 
--- The rows of one table that a transaction changed, each with what undoing it takes: $1 is the transaction.
--- handle is the image from before the transaction (or the key, where it inserted the row), live_key the row's present
--- key where the transaction changed it, base the image right after the transaction where others changed the row since.
-CREATE OR REPLACE FUNCTION pgtrack._transaction_sql(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format($$
-    WITH mine AS (
-      SELECT c.ctid AS handle, s.statement_id, s.operation, %1$s AS key,
-             row_number() OVER same_row = 1 AS is_first, max(s.statement_id) OVER (PARTITION BY %2$s) AS last_id
-      FROM pgtrack.statement s
-      JOIN %3$s c ON c.pgtrack_statement_id = s.statement_id
-      CROSS JOIN LATERAL (SELECT c.*) h
-      WHERE s.relation_id = %4$s AND s.xid = $1
-        AND c.pgtrack_statement_id BETWEEN (SELECT min(x.statement_id) FROM pgtrack.statement x WHERE x.xid = $1)
-                                       AND (SELECT max(x.statement_id) FROM pgtrack.statement x WHERE x.xid = $1)
-      WINDOW same_row AS (PARTITION BY %2$s ORDER BY s.statement_id)
+-- A transaction, the work of an application, everything after a point in time: each is a set of statements, chosen by
+-- a condition on pgtrack.statement s. To undo a set is to give every row that it changed its image from before the
+-- set's first change of it.
+
+-- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
+-- before (or the key, where the set inserted the row), live_key the row's present key where the set changed it,
+-- newer_id the first later change by others, and base the image right before that.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+DECLARE
+  v_shape      record;
+  v_keys       text;
+  v_has_moves  boolean;
+  v_has_newer  boolean;
+  v_moved      text := 'LEFT JOIN (SELECT NULL::jsonb AS live_key, NULL::bigint AS statement_id) moved ON true';
+  v_not_moved  text := '';
+  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id) base ON true';
+  v_live       text;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  SELECT string_agg(format('c.%I', c.history_column), ', ') INTO v_keys
+  FROM pgtrack.relation_column c
+  WHERE c.relation_id = v_shape.relation_id AND c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys);
+  EXECUTE format($$
+    SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id
+                   WHERE %2$s),
+           EXISTS (SELECT FROM pgtrack.statement s
+                   WHERE s.relation_id = %1$s AND NOT (%2$s)
+                     AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
+    v_shape.relation_id, p_which)
+  INTO v_has_moves, v_has_newer;
+
+  v_live := format('LEFT JOIN %s t ON %s', v_shape.name, v_shape.live_is_change);
+  IF v_has_moves THEN
+    v_moved := format(
+      'LEFT JOIN pgtrack._moved_keys(%s, ARRAY(SELECT statement_id FROM chosen)) moved ON moved.old_key = pgtrack._canonical_key(m.key, %L)',
+      v_shape.relation_id, v_shape.key_record);
+    -- A row that the set had moved to its key before is the one that began under another key.
+    v_not_moved := format(
+      'AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a JOIN chosen x USING (statement_id)'
+      ' WHERE a.new_key = pgtrack._canonical_key(m.key, %L) AND a.statement_id < m.statement_id)',
+      v_shape.relation_id, v_shape.key_record);
+    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s) t ON true',
+                     v_shape.key_record, v_shape.name, v_shape.live_is_key);
+  END IF;
+  IF v_has_newer THEN
+    v_newer := format($$
+      LEFT JOIN LATERAL (
+        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id
+        FROM %s
+        WHERE h.pgtrack_statement_id > coalesce(moved.statement_id, m.statement_id)
+          AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
+        ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
+      CASE WHEN v_has_moves
+        THEN format('jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s h ON %s',
+                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
+        ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
+  END IF;
+  RETURN format($$
+    WITH chosen AS MATERIALIZED (
+      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)
     )
     SELECT m.handle, m.statement_id, m.operation, m.key, moved.live_key,
-           base.handle AS base, base.statement_id AS newer_id, t.is_live
-    FROM mine m
-    LEFT JOIN pgtrack._moved_keys(%4$s, $1) moved ON moved.old_key = m.key
-    JOIN %3$s h ON h.ctid = m.handle
-    LEFT JOIN LATERAL (
-      SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id
-      FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%5$s) JOIN %3$s h ON %6$s
-      WHERE h.pgtrack_statement_id > m.last_id
-        AND NOT EXISTS (SELECT FROM pgtrack.statement x
-                        WHERE x.relation_id = %4$s AND x.statement_id = h.pgtrack_statement_id AND x.xid = $1)
-      ORDER BY h.pgtrack_statement_id LIMIT 1) base ON true
-    LEFT JOIN LATERAL (
-      SELECT true AS is_live FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%5$s) JOIN %7$s t ON %8$s) t ON true
-    WHERE m.is_first
-      -- A row that the transaction had moved to this key before is the one that began under another key.
-      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) a
-                      WHERE a.xid = $1 AND a.new_key = m.key AND a.statement_id < m.statement_id)$$,
-    s.key_json,
-    (SELECT string_agg(format('c.%I', c.history_column), ', ')
-     FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-     WHERE r.relid = p_table AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns)),
-    s.history, s.relation_id, s.key_record, s.history_is_key, s.name, s.live_is_key)
-  FROM pgtrack._shape(p_table) s;
-END;
-COMMENT ON FUNCTION pgtrack._transaction_sql(regclass) IS 'The query for the rows of a table that a transaction changed.';
+           base.handle AS base, base.statement_id AS newer_id, t.ctid IS NOT NULL AS is_live
+    FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %s AS key,
+                 row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
+          FROM chosen s
+          JOIN %s c ON c.pgtrack_statement_id = s.statement_id
+          CROSS JOIN LATERAL (SELECT c.*) h
+          WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
+    JOIN %5$s c ON c.ctid = m.handle
+    %s
+    %s
+    %s
+    WHERE m.is_first %s$$,
+    v_shape.relation_id, p_which, v_shape.key_json, v_keys, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
+END
+$_changed_rows_sql$;
+COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text) IS 'The query for the rows of a table that a set of statements changed.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_relation integer, p_xid xid8)
+CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_relation integer, p_statements bigint[])
 RETURNS TABLE (old_key jsonb, live_key jsonb, statement_id bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   -- Several changes of one row's key are one move from its first key to its last. Those of one statement are not one
   -- after the other: two rows may have swapped their keys.
   WITH RECURSIVE step AS (
-    SELECT c.statement_id, c.old_key, c.new_key FROM pgtrack._key_changes(p_relation) c WHERE c.xid = p_xid
+    SELECT c.statement_id, c.old_key, c.new_key FROM pgtrack._key_changes(p_relation) c WHERE c.statement_id = ANY (p_statements)
   ), move AS (
     SELECT s.old_key, s.new_key, s.statement_id FROM step s
     WHERE NOT EXISTS (SELECT FROM step e WHERE e.new_key = s.old_key AND e.statement_id < s.statement_id)
@@ -2027,49 +2066,48 @@ BEGIN ATOMIC
   )
   SELECT DISTINCT ON (m.old_key) m.old_key, m.new_key, m.statement_id FROM move m ORDER BY m.old_key, m.statement_id DESC;
 END;
-COMMENT ON FUNCTION pgtrack._moved_keys(integer, xid8) IS 'The rows whose key a transaction changed: from which key to which, and by which statement last.';
+COMMENT ON FUNCTION pgtrack._moved_keys(integer, bigint[]) IS
+  'The rows whose key some statements changed: from which key to which, and by which statement last.';
 
-CREATE OR REPLACE FUNCTION pgtrack._transaction_tables(p_xid xid8) RETURNS SETOF regclass
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_transaction_tables$
+CREATE OR REPLACE FUNCTION pgtrack._tables_of(p_which text, p_what text) RETURNS SETOF regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of$
 DECLARE
   v_relation  record;
   v_found     boolean := false;
 BEGIN
-  FOR v_relation IN
-    SELECT r.relid, r.schema_name, r.table_name, r.key_columns
-    FROM pgtrack.relation r
-    WHERE r.relation_id IN (SELECT s.relation_id FROM pgtrack.statement s WHERE s.xid = p_xid)
-    ORDER BY r.relation_id
+  FOR v_relation IN EXECUTE format(
+    'SELECT r.relid, r.schema_name, r.table_name, r.key_columns FROM pgtrack.relation r'
+    ' WHERE EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = r.relation_id AND (%s)) ORDER BY r.relation_id', p_which)
   LOOP
     v_found := true;
     IF v_relation.relid IS NULL THEN
-      RAISE EXCEPTION 'cannot undo transaction %: table %.% has been dropped', p_xid, v_relation.schema_name, v_relation.table_name
+      RAISE EXCEPTION 'cannot undo %: table %.% has been dropped', p_what, v_relation.schema_name, v_relation.table_name
         USING ERRCODE = 'undefined_table';
     ELSIF v_relation.key_columns = '{}' THEN
-      RAISE EXCEPTION 'cannot undo transaction %: table % has no primary key', p_xid, pgtrack._name(v_relation.relid)
+      RAISE EXCEPTION 'cannot undo %: table % has no primary key', p_what, pgtrack._name(v_relation.relid)
         USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM pgtrack._require_select(v_relation.relid);
     RETURN NEXT v_relation.relid;
   END LOOP;
   IF NOT v_found THEN
-    RAISE EXCEPTION 'no change of transaction % is recorded', p_xid USING
+    RAISE EXCEPTION 'no change of % is recorded', p_what USING
       ERRCODE = 'no_data_found',
-      DETAIL = 'It changed no tracked table, or only tables that you may not read.',
+      DETAIL = 'There is none in a tracked table, or only in tables that you may not read.',
       HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
   END IF;
 END
-$_transaction_tables$;
-COMMENT ON FUNCTION pgtrack._transaction_tables(xid8) IS 'The tables that a transaction changed, all of which can be reverted, or an error.';
+$_tables_of$;
+COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of statements changed, all of which can be reverted, or an error.';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_transaction$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
 DECLARE
   v_table  regclass;
   v_shape  record;
 BEGIN
-  FOR v_table IN SELECT pgtrack._transaction_tables(xid::text::xid8) LOOP
+  FOREACH v_table IN ARRAY p_tables LOOP
     SELECT * INTO v_shape FROM pgtrack._shape(v_table);
     RETURN QUERY EXECUTE format($$
       SELECT %1$L, p.key, p.action, p.before, CASE WHEN p.action <> 'delete' THEN coalesce(p.before, '{}') || p.image END,
@@ -2085,41 +2123,44 @@ BEGIN
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.name,
-      v_shape.live_is_key, pgtrack._transaction_sql(v_table))
-    USING xid::text::xid8;
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which));
   END LOOP;
 END
-$plan_undo_transaction$;
-COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint) IS 'What undo_transaction() would do, row by row, without doing it.';
+$_plan_set$;
+COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text) IS 'What undoing a set of statements would do, row by row.';
 
-CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
+                                              p_on_conflict text, p_reverts text, p_message text)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_transaction$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
   v_table     regclass;
   v_shape     record;
   v_rows      record;
-  v_work      pgtrack._work;
   v_all       pgtrack._work[] := '{}';
   v_skipped   jsonb := '{}';
   v_conflict  text;
 BEGIN
-  PERFORM pgtrack._check_on_conflict(on_conflict);
-  FOR v_table IN SELECT pgtrack._transaction_tables(xid::text::xid8) LOOP
+  PERFORM pgtrack._check_on_conflict(p_on_conflict);
+  FOREACH v_table IN ARRAY p_tables LOOP
     SELECT * INTO v_shape FROM pgtrack._shape(v_table);
-    -- First the locks, then the look.
-    EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM (%s) r CROSS JOIN LATERAL jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%s) WHERE %s) FOR UPDATE',
-                   v_shape.name, pgtrack._transaction_sql(v_table), v_shape.key_record, v_shape.live_is_key)
-    USING xid::text::xid8;
+    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+    IF p_lock_tables THEN
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.name);
+    ELSE
+      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                     v_shape.name, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
+    END IF;
     EXECUTE format($$
       WITH r AS (
         SELECT r.*, r.live_key IS NOT NULL AND r.live_key <> r.key AS is_moved,
-               CASE WHEN r.newer_id IS NULL OR $2 = 'force' THEN 'undo'
-                    WHEN $2 = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NULL AND b.operation <> 'I' THEN 'merge'
+               CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
+                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NULL AND b.operation <> 'I' THEN 'merge'
                     ELSE 'skip' END AS decision
-        FROM (%s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %s AND b.statement_id = r.newer_id
+        FROM (%2$s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %3$s AND b.statement_id = r.newer_id
       )
-      SELECT array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live IS NULL) AS inserts,
+      SELECT array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND NOT is_live) AS inserts,
              array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND NOT is_moved) AS updates,
              array_agg(handle) FILTER (WHERE decision = 'undo' AND operation = 'I' AND is_live AND NOT is_moved) AS deletes,
              array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND is_moved) AS keyed_updates,
@@ -2128,29 +2169,47 @@ BEGIN
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
-             min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id))[1] AS newer_key,
+             min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM r$$, pgtrack._transaction_sql(v_table), v_shape.relation_id)
-    INTO v_rows USING xid::text::xid8, on_conflict;
-    IF v_rows.conflicts > 0 AND on_conflict = 'error' THEN
+      FROM r$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which), v_shape.relation_id)
+    INTO v_rows;
+    IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
       FROM pgtrack.activity a WHERE a.relation_id = v_shape.relation_id AND a.statement_id = v_rows.newer_id;
-      RAISE EXCEPTION 'cannot undo transaction %: % of its rows in % changed since', xid, v_rows.conflicts, v_shape.name USING
+      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_what, v_rows.conflicts, v_shape.name USING
         ERRCODE = 'TK001',
         DETAIL = v_conflict,
         HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
     END IF;
-    v_work := ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
-                  v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases);
-    v_all := v_all || v_work;
+    v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
+                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
-    FROM pgtrack._apply(v_all, format('xid:%s', xid), message) a;
+    FROM pgtrack._apply(v_all, p_reverts, p_message) a;
 END
-$undo_transaction$;
+$_undo_set$;
+COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text) IS 'Undoes a set of statements.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = %L', xid), format('transaction %s', xid))),
+                                    format('s.xid = %L', xid)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint) IS 'What undo_transaction() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = %L', xid), format('transaction %s', xid))),
+                                    format('s.xid = %L', xid), format('transaction %s', xid), false, on_conflict,
+                                    format('xid:%s', xid), message) u;
+END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
