@@ -1,1 +1,35 @@
-//! placeholder
+//! A verbatim relay for PostgreSQL sessions.
+//!
+//! One client connection becomes one upstream connection, and every byte is passed on as it is: whatever
+//! works with the server works through the proxy. Only the startup packet is ever rewritten, to tell the
+//! server who the client is (see [`SessionContext`]).
+//!
+//! The way of a connection through the modules: `listener` accepts it, `session` reads how it opens
+//! (`protocol::opening`), dials the upstream (`upstream`), sends the startup packet (`protocol::startup`)
+//! and hands both sides to the relay (`session::relay`), which frames messages in passing
+//! (`protocol::scanner`) without ever holding one.
+//!
+//! Not here: configuration files, the database schema (the caller provides it, see [`Provision`]), HTTP.
+
+mod buffer;
+mod config;
+mod context;
+mod counters;
+mod error;
+mod fatal;
+mod listener;
+mod protocol;
+mod provision;
+mod proxy;
+mod session;
+mod stream;
+mod upstream;
+
+pub use config::Config;
+pub use context::{SessionContext, SessionId};
+pub use counters::{Counter, Counters};
+pub use error::{Error, ErrorSource};
+pub use protocol::{Encryption, Violation};
+pub use provision::{Provision, ProvisionError};
+pub use proxy::Proxy;
+pub use upstream::Upstream;

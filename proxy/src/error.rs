@@ -1,0 +1,73 @@
+//! What can go wrong, and whose fault it is.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::{Upstream, Violation};
+
+/// Why the proxy could not start, or could not serve a connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An address to listen on could not be bound.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// The address as configured.
+        address: SocketAddr,
+        /// The operating system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The client broke the protocol before its session began.
+    #[error("the client sent {0}")]
+    Violation(#[from] Violation),
+    /// The client took too long to begin its session.
+    #[error("the client sent no startup packet in time")]
+    StartupTimeout,
+    /// The connection to the client failed before its session began.
+    #[error("lost the client before its session began")]
+    LostClient(#[source] io::Error),
+    /// All sessions that the configuration allows are in use.
+    #[error("too many sessions")]
+    TooManySessions,
+    /// All places for cancel requests are in use.
+    #[error("too many cancel requests")]
+    TooManyCancels,
+    /// The upstream could not be reached, or did not answer the startup packet.
+    #[error("could not connect to upstream `{upstream}`")]
+    ConnectUpstream {
+        /// Where it should be.
+        upstream: Upstream,
+        /// The operating system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// No session id could be made up.
+    #[error("could not get random numbers")]
+    Random(#[source] io::Error),
+}
+
+/// Whose fault an error is; decides how loudly it is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorSource {
+    /// The client, or the network to it.
+    Client,
+    /// The PostgreSQL server, or the network to it.
+    Upstream,
+    /// The proxy itself, or its configuration.
+    Internal,
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub fn error_source(&self) -> ErrorSource {
+        match self {
+            Self::Violation(_) | Self::StartupTimeout | Self::LostClient(_) => ErrorSource::Client,
+            Self::ConnectUpstream { .. } => ErrorSource::Upstream,
+            Self::Listen { .. }
+            | Self::TooManySessions
+            | Self::TooManyCancels
+            | Self::Random(_) => ErrorSource::Internal,
+        }
+    }
+}

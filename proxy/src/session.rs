@@ -1,0 +1,153 @@
+//! One client connection from its first byte to its last.
+
+mod activity;
+mod cancel;
+mod dial;
+mod farewell;
+mod negotiate;
+mod pump;
+mod relay;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use self::activity::{Activity, FirstUse};
+use self::farewell::Farewell;
+use self::negotiate::Request;
+use self::relay::{End, Relay};
+use crate::buffer::Buffer;
+use crate::fatal::Fatal;
+use crate::protocol::startup::Startup;
+use crate::proxy::Shared;
+use crate::stream::Stream;
+use crate::{Error, ErrorSource, SessionContext, SessionId};
+
+/// Serves one client connection.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    shutdown: CancellationToken,
+) {
+    let mut client = match Stream::tcp(stream) {
+        Ok(client) => client,
+        Err(error) => return debug!(client = %address, %error, "the client left at once"),
+    };
+    let deadline = Instant::now() + shared.config.startup_timeout;
+    let connection = Connection { address, shared: &shared, shutdown: &shutdown, deadline };
+    let farewell = match connection.serve(&mut client).await {
+        Ok(farewell) => farewell,
+        Err(error) => {
+            connection.note(&error);
+            Fatal::of(&error).map_or(Farewell::Silent, Farewell::Fatal)
+        }
+    };
+    farewell.say(client).await;
+}
+
+/// What is known of a client connection besides its bytes.
+struct Connection<'a> {
+    address: SocketAddr,
+    shared: &'a Shared,
+    shutdown: &'a CancellationToken,
+    /// When the upstream must have answered the client's startup packet.
+    deadline: Instant,
+}
+
+impl Connection<'_> {
+    /// Finds out what the client wants, and does it.
+    async fn serve(&self, client: &mut Stream) -> Result<Farewell, Error> {
+        let request = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return Ok(Farewell::Silent),
+            request = timeout_at(self.deadline, negotiate::negotiate(client)) => {
+                request.unwrap_or(Err(Error::StartupTimeout))?
+            }
+        };
+        match request {
+            Request::Nothing => {
+                debug!(client = %self.address, "the client asked for nothing");
+                Ok(Farewell::Silent)
+            }
+            Request::Cancel { packet } => {
+                if let Err(error) = cancel::forward(&packet, self.shared).await {
+                    self.note(&error);
+                }
+                // There is no answer to a cancel request, not even an error.
+                Ok(Farewell::Silent)
+            }
+            Request::Session { packet, rest } => self.converse(client, &packet, rest).await,
+        }
+    }
+
+    /// Connects the client with the upstream until one of them, or a shutdown, ends the session.
+    async fn converse(
+        &self,
+        client: &mut Stream,
+        packet: &[u8],
+        rest: Buffer,
+    ) -> Result<Farewell, Error> {
+        let permit =
+            self.shared.session_permits.try_acquire().map_err(|_| Error::TooManySessions)?;
+        let session = SessionId::random().map_err(Error::Random)?;
+        let context = SessionContext { client: Some(self.address), session };
+        let (upstream, answer) = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return Ok(Farewell::Fatal(Fatal::admin_shutdown())),
+            opened = dial::open(packet, &context, self.deadline, self.shared) => opened?,
+        };
+        debug!(client = %self.address, %session, "session begins");
+        self.shared.counters.sessions.add(1);
+
+        let mut relay =
+            Relay::new(client, upstream, rest, answer, Activity::new(self.first_use(packet)));
+        let end = tokio::select! {
+            biased;
+            end = relay.run() => end,
+            () = self.shutdown.cancelled() => relay.drain(self.shared.config.drain_timeout).await,
+        };
+        debug!(%session, reason = &end as &dyn std::error::Error, "session ended");
+        relay.count(&self.shared.counters);
+        // The client may linger; its place and the upstream's connection are free already.
+        drop((relay, permit));
+        Ok(match end {
+            End::ClientLost(_) => Farewell::Silent,
+            End::UpstreamClosed | End::UpstreamLost(_) | End::DrainedInMessage => {
+                Farewell::EndOfStream
+            }
+            End::Drained => Farewell::Fatal(Fatal::admin_shutdown()),
+        })
+    }
+
+    /// What to do when the session is admitted to its database.
+    fn first_use(&self, packet: &[u8]) -> Option<FirstUse> {
+        let startup = Startup::parse(packet).filter(|startup| !startup.is_replication())?;
+        let database = std::str::from_utf8(startup.database()?).ok()?;
+        let provisioner = Arc::clone(&self.shared.provisioner);
+        Some(FirstUse { database: database.into(), provisioner })
+    }
+
+    /// Logs and counts an error.
+    fn note(&self, error: &Error) {
+        let client = self.address;
+        let counters = &self.shared.counters;
+        match error {
+            Error::Violation(_) => counters.violations.add(1),
+            Error::TooManySessions => counters.refused.add(1),
+            Error::ConnectUpstream { .. } => counters.unreachable.add(1),
+            _ => {}
+        }
+        let cause: &dyn std::error::Error = error;
+        match error.error_source() {
+            ErrorSource::Client => debug!(%client, error = cause, "connection refused"),
+            ErrorSource::Upstream | ErrorSource::Internal => {
+                warn!(%client, error = cause, "connection refused");
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a session is doing, learned from its messages.
+
+use std::sync::Arc;
+
+use crate::protocol::scanner::{Body, Observer};
+use crate::protocol::{backend, frontend};
+use crate::provision::Provisioner;
+
+/// The database of a session that has not been admitted to it yet.
+pub(super) struct FirstUse {
+    pub(super) database: Box<str>,
+    pub(super) provisioner: Arc<Provisioner>,
+}
+
+/// The state of one session.
+pub(super) struct Activity {
+    /// How many `ReadyForQuery` are to come. The startup packet is the first request.
+    ///
+    /// A `Sync` within `COPY FROM STDIN` is ignored by the server and leaves this too high:
+    /// such a session then counts as busy.
+    awaited: u32,
+    /// Messages of the extended protocol were sent and no `Sync` after them.
+    is_unsynced: bool,
+    /// A direction is not understood any more, so nothing can be said about it.
+    is_opaque: bool,
+    /// The status in the last `ReadyForQuery`: idle, in a transaction block, or in a failed one.
+    status: u8,
+    /// Taken by the first `ReadyForQuery`.
+    first_use: Option<FirstUse>,
+    pub(super) client_messages: u64,
+    pub(super) upstream_messages: u64,
+}
+
+impl Activity {
+    pub(super) fn new(first_use: Option<FirstUse>) -> Self {
+        Self {
+            awaited: 1,
+            is_unsynced: false,
+            is_opaque: false,
+            status: 0,
+            first_use,
+            client_messages: 0,
+            upstream_messages: 0,
+        }
+    }
+
+    /// Whether the client has its last answer and is not in a transaction.
+    pub(super) fn is_idle(&self) -> bool {
+        self.awaited == 0 && !self.is_unsynced && !self.is_opaque && self.status == backend::IDLE
+    }
+
+    fn ready(&mut self, status: u8) {
+        self.awaited = self.awaited.saturating_sub(1);
+        self.status = status;
+        if let Some(FirstUse { database, provisioner }) = self.first_use.take() {
+            provisioner.ensure(&database);
+        }
+    }
+}
+
+/// Observes what the client sends.
+pub(super) struct FromClient<'a>(pub(super) &'a mut Activity);
+
+impl Observer for FromClient<'_> {
+    fn message(&mut self, tag: u8, _body_bytes: u32) -> Body {
+        let activity = &mut *self.0;
+        activity.client_messages += 1;
+        match tag {
+            frontend::QUERY | frontend::SYNC | frontend::FUNCTION_CALL => {
+                activity.awaited += 1;
+                activity.is_unsynced = false;
+            }
+            frontend::PARSE
+            | frontend::BIND
+            | frontend::DESCRIBE
+            | frontend::EXECUTE
+            | frontend::CLOSE
+            | frontend::FLUSH => activity.is_unsynced = true,
+            _ => {}
+        }
+        Body::Skip
+    }
+
+    fn body(&mut self, _part: &[u8]) {}
+
+    fn opaque(&mut self) {
+        self.0.is_opaque = true;
+    }
+}
+
+/// Observes what the upstream sends.
+pub(super) struct FromUpstream<'a>(pub(super) &'a mut Activity);
+
+impl Observer for FromUpstream<'_> {
+    fn message(&mut self, tag: u8, _body_bytes: u32) -> Body {
+        self.0.upstream_messages += 1;
+        if tag == backend::READY_FOR_QUERY { Body::Show } else { Body::Skip }
+    }
+
+    fn body(&mut self, part: &[u8]) {
+        if let [status, ..] = part {
+            self.0.ready(*status);
+        }
+    }
+
+    fn opaque(&mut self) {
+        self.0.is_opaque = true;
+    }
+}
+
+#[cfg(test)]
+mod tests;

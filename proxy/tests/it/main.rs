@@ -1,0 +1,19 @@
+//! The proxy between real clients and real servers. Tests named `case_…` are the edge cases of its specification.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
+mod attribution;
+mod authentication;
+mod cancelling;
+mod copying;
+mod dialling;
+mod ending;
+mod limits;
+mod opening;
+mod pooler;
+mod preparing;
+mod queries;
+mod shutdown;
+mod support;
+mod tools;
+mod verbatim;

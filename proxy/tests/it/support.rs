@@ -1,0 +1,115 @@
+//! What the tests share: a running proxy, raw protocol peers, and measurements.
+
+mod memory;
+mod messages;
+mod recorder;
+mod scripted;
+mod wire;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgtrack_proxy::{Config, Counters, Provision, Proxy, Upstream};
+use pgtrack_testkit::{Server, block_on, versions};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use memory::peak_growth;
+pub(crate) use messages::*;
+pub(crate) use recorder::Recorder;
+pub(crate) use scripted::{READY, Scripted};
+pub(crate) use wire::{Message, Wire, field};
+
+/// A proxy that runs until it is dropped.
+pub(crate) struct TestProxy {
+    pub(crate) address: SocketAddr,
+    pub(crate) counters: Arc<Counters>,
+    shutdown: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl TestProxy {
+    /// Starts a proxy with default settings.
+    pub(crate) async fn to(upstream: SocketAddr) -> Self {
+        Self::with(config(upstream)).await
+    }
+
+    /// Starts a proxy in front of a shared server.
+    pub(crate) async fn before(server: Server) -> Self {
+        Self::to(server_address(server)).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Self {
+        Self::providing(config, |_database: String| async { Ok(()) }).await
+    }
+
+    pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
+        let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(proxy.run(shutdown.clone()));
+        Self { address, counters, shutdown, running }
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgresql://postgres@{}/{database}", self.address)
+    }
+
+    /// A session of `tokio-postgres` through the proxy.
+    pub(crate) async fn connect(&self, database: &str) -> tokio_postgres::Client {
+        pgtrack_testkit::connect(&self.url(database)).await
+    }
+
+    /// Asks it to shut down, as SIGTERM would.
+    pub(crate) fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Waits until it has shut down.
+    pub(crate) async fn ended(&mut self) {
+        within(Duration::from_secs(20), &mut self.running).await.unwrap();
+    }
+}
+
+impl Drop for TestProxy {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// Settings for a proxy on a free port.
+pub(crate) fn config(upstream: SocketAddr) -> Config {
+    Config {
+        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        ..Config::default()
+    }
+}
+
+/// Where a shared server listens.
+pub(crate) fn server_address(server: Server) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, server.port()).into()
+}
+
+/// Runs a test body against the shared server of every version: for tests that leave no trace in a database.
+pub(crate) fn on_each_server(body: impl AsyncFn(Server)) {
+    for binaries in versions() {
+        block_on(async { body(Server::shared(&binaries)).await });
+    }
+}
+
+/// Fails the test when something takes too long.
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, future).await.expect("it happens in time")
+}
+
+/// Waits until a query returns true, asking again and again.
+pub(crate) async fn until_true(client: &tokio_postgres::Client, query: &str) {
+    within(Duration::from_secs(20), async {
+        while !client.query_one(query, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}

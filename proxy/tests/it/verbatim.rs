@@ -1,0 +1,96 @@
+//! A recorder on either side of the proxy proves that it passes on what it gets.
+
+use pgtrack_testkit::{Database, on_each_version};
+use tokio_postgres::NoTls;
+
+use crate::support::{
+    Recorder, TestProxy, Wire, copy_data, copy_done, extended, message, query, server_address,
+    startup, sync, terminate,
+};
+
+/// Client → recorder → proxy → recorder → server.
+struct Bench {
+    before: Recorder,
+    behind: Recorder,
+    _proxy: TestProxy,
+}
+
+impl Bench {
+    async fn new(database: &Database) -> Self {
+        let behind = Recorder::to(server_address(database.server())).await;
+        let proxy = TestProxy::to(behind.address).await;
+        let before = Recorder::to(proxy.address).await;
+        Self { before, behind, _proxy: proxy }
+    }
+
+    /// Compares both recordings of the session, which has ended.
+    async fn check(self) {
+        let (before, behind) = (self.before.recording().await, self.behind.recording().await);
+        let (sent_startup, sent) = before.startup_and_rest();
+        let (received_startup, received) = behind.startup_and_rest();
+        assert!(sent == received, "the client's bytes differ");
+        assert!(before.from_server == behind.from_server, "the server's bytes differ");
+        assert!(before.from_server.len() > 100_000, "the session did not get far");
+
+        // The startup packet is the same up to its end, where the context is added.
+        let sent_parameters = &sent_startup[4..sent_startup.len() - 1];
+        let added = received_startup[4..].strip_prefix(sent_parameters).unwrap();
+        let added = added.strip_prefix(b"pgtrack.ctx\x001 127.0.0.1 ").unwrap();
+        assert!(added.ends_with(b"\0\0"));
+    }
+}
+
+#[test]
+fn every_byte_of_a_hand_written_session_is_passed_on() {
+    on_each_version(async |database| {
+        let bench = Bench::new(&database).await;
+        let mut client = Wire::connect(bench.before.address).await;
+        let session = [
+            startup(&[
+                ("user", "postgres"),
+                ("database", database.name()),
+                ("application_name", "x"),
+                ("options", r"-c search_path=a,\ public"),
+                ("application_name", "y"),
+            ]),
+            query("CREATE TABLE public.t (number int, text text); SET client_encoding = 'LATIN1'"),
+            extended("SELECT 1/0"),
+            sync(),
+            query("COPY public.t FROM STDIN"),
+            copy_data(b"1\t\xe9\n"),
+            copy_done(),
+            query("COPY public.t TO STDOUT; SELECT repeat('x', 1000000); LISTEN t; NOTIFY t, 'x'"),
+            message(b'Q', b"SELECT '\xff"),
+            query("DO $$ BEGIN RAISE WARNING 'careful'; END $$"),
+            message(b'~', &[0; 100]),
+            terminate(),
+        ];
+        client.send(&session.concat()).await;
+        client.rest().await;
+        drop(client);
+        bench.check().await;
+    });
+}
+
+#[test]
+fn every_byte_of_a_driver_is_passed_on() {
+    on_each_version(async |database| {
+        let bench = Bench::new(&database).await;
+        let url = format!("postgresql://postgres@{}/{}", bench.before.address, database.name());
+        let (mut client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute("CREATE TABLE t (number int8, data bytea)").await.unwrap();
+        let transaction = client.transaction().await.unwrap();
+        let insert = transaction.prepare("INSERT INTO t VALUES ($1, $2)").await.unwrap();
+        for number in 0..100_i64 {
+            let data = vec![u8::try_from(number).unwrap(); 10_000];
+            transaction.execute(&insert, &[&number, &data]).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        let rows = client.query("SELECT * FROM t WHERE number < $1", &[&50_i64]).await.unwrap();
+        assert_eq!(rows.len(), 50);
+        drop((client, insert));
+        connection.await.unwrap().unwrap();
+        bench.check().await;
+    });
+}
