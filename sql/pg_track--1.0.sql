@@ -181,7 +181,7 @@ BEGIN
   SELECT format('Did you mean %L?', quote_ident(n.nspname) || '.' || quote_ident(c.relname)) INTO v_similar
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p')
-    AND lower(replace(p_table, '"', '')) IN (lower(c.relname), lower(n.nspname || '.' || c.relname))
+    AND lower(c.relname) = lower((parse_ident(p_table))[cardinality(parse_ident(p_table))])
     AND n.nspname <> 'pgtrack_history'
   ORDER BY n.nspname LIMIT 1;
   RAISE EXCEPTION 'table "%" does not exist', p_table USING
@@ -1135,7 +1135,11 @@ SELECT s.statement_id,
        nullif(s.message, '') AS message,
        nullif(s.reverts, '') AS reverts,
        s.query,
-       s.relation_id
+       s.relation_id,
+       CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
+            WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
+              SELECT o.xid::text::bigint FROM pgtrack.statement o
+              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid
 FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id);
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
@@ -1155,6 +1159,7 @@ COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
+COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 
 CREATE OR REPLACE VIEW pgtrack.tracked_table WITH (security_invoker = true) AS
 SELECT r.relation_id,

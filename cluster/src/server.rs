@@ -153,9 +153,21 @@ impl Cluster {
     /// # Errors
     /// When it does not accept connections in time.
     pub fn start_again(&mut self) -> Result<(), Error> {
-        self.postmaster =
-            spawn(self.account, &self.binaries, &self.directory, self.port, &self.settings)?;
-        self.wait_until_ready()
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            self.postmaster =
+                spawn(self.account, &self.binaries, &self.directory, self.port, &self.settings)?;
+            match self.wait_until_ready() {
+                // After a crash, the old server's last processes may take a moment to notice and leave.
+                Err(Error::NotStarted { log })
+                    if log.contains("pre-existing shared memory block")
+                        && Instant::now() < deadline =>
+                {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                result => return result,
+            }
+        }
     }
 
     fn reap(&mut self) {

@@ -1,1 +1,37 @@
-//! placeholder
+//! The dashboard: shows what changed, previews what a revert would do, and does it.
+//!
+//! Every page is rendered on the server and works without JavaScript; a small script adds the live feed.
+//! The history is read and reverted through `pgtrack_tracker` only.
+//!
+//! Reading order: `routes` is the URL table, `pages` answers one URL each, `view` turns values into HTML and
+//! does nothing else, `live` streams new transactions, `auth` and `middleware` guard it all, `store` holds the
+//! dashboard's own tables.
+
+mod app_error;
+mod assets;
+mod auth;
+mod comparison;
+mod config;
+mod dashboard;
+mod database;
+mod error;
+mod extract;
+mod hex;
+mod links;
+mod live;
+mod middleware;
+mod pages;
+mod revert;
+mod routes;
+mod state;
+mod store;
+mod table_name;
+mod view;
+mod visit;
+
+pub use auth::{AccountError, Role};
+pub use config::Config;
+pub use dashboard::Dashboard;
+pub use error::Error;
+pub use routes::{Access, app, routes};
+pub use state::AppState;

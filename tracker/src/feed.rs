@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_postgres::{Client, Row};
 
 use crate::Error;
-use crate::model::{Effect, Operation, Transaction};
+use crate::model::{Effect, Operation, Reverts, Transaction};
 
 /// A position in the feed: everything that its snapshot sees has been delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ const TRANSACTION: &str = "
     SELECT a.xid, max(a.at) AS at, min(a.who) AS who, min(a.user_name) AS user_name,
            min(a.application) AS application, min(a.client_addr) AS client_addr,
            bool_or(a.through_proxy) AS through_proxy, max(a.message) AS message,
-           max(a.reverts) AS reverts, (array_agg(a.query ORDER BY a.statement_id))[1] AS query,
+           max(a.reverts) AS reverts, max(a.reverts_xid) AS reverts_xid, (array_agg(a.query ORDER BY a.statement_id))[1] AS query,
            (SELECT jsonb_agg(jsonb_build_array(e.table_name, e.operation, e.rows) ORDER BY e.first)
             FROM (SELECT b.table_name, b.operation, sum(b.row_count) AS rows, min(b.statement_id) AS first
                   FROM unnest(array_agg(a.table_name), array_agg(a.operation), array_agg(a.row_count),
@@ -88,8 +88,8 @@ pub async fn since(
         "SELECT n.snapshot::text, t.*
          FROM (SELECT pg_current_snapshot() AS snapshot) n
          LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
-                            WHERE s.xid >= pg_snapshot_xmin($1::text::pg_snapshot)
-                              AND NOT pg_visible_in_snapshot(s.xid, $1::text::pg_snapshot)
+                            WHERE s.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+                               OR s.xid IN (SELECT pg_snapshot_xip($1::text::pg_snapshot))
                             ORDER BY s.xid LIMIT $2::bigint + 1) x ON true
          LEFT JOIN LATERAL ({TRANSACTION}) t ON true
          ORDER BY t.xid"
@@ -138,7 +138,7 @@ fn read(row: &Row) -> Option<Transaction> {
         client_addr: row.get("client_addr"),
         through_proxy: row.get("through_proxy"),
         message: row.get("message"),
-        reverts: row.get("reverts"),
+        reverts: Reverts::read(row.get("reverts"), row.get("reverts_xid")),
         query: row.get("query"),
         effects: effects?.as_array()?.iter().filter_map(read_effect).collect(),
     })

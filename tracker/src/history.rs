@@ -54,8 +54,10 @@ pub async fn table(client: &Client, table: &TableName, max: i32) -> Result<Vec<V
 /// When they cannot be read.
 pub async fn transaction(client: &Client, xid: i64, max: i64) -> Result<Vec<Version>, Error> {
     let query = "SELECT s.*, a.at AS changed_at, a.who, a.xid, a.application, a.client_addr, a.message, a.query
-                 FROM pgtrack.show($1) s JOIN pgtrack.activity a USING (statement_id)
-                 WHERE a.xid = $1 LIMIT $2";
+                 FROM pgtrack.show($1) WITH ORDINALITY s
+                 JOIN pgtrack.statement r ON r.xid = $1::bigint::text::xid8 AND r.statement_id = s.statement_id
+                 JOIN pgtrack.activity a ON a.relation_id = r.relation_id AND a.statement_id = r.statement_id
+                 ORDER BY s.ordinality LIMIT $2";
     let rows = client
         .query(query, &[&xid, &max])
         .await

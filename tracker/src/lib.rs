@@ -15,7 +15,7 @@ mod table;
 
 pub use error::Error;
 pub use install::{Installation, connect, ensure_installed, install};
-pub use model::{Effect, Operation, RowKey, Transaction, Version};
+pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{
     TableName, TrackedTable, column_order, track_schema, tracked_table, tracked_tables,
 };

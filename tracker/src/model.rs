@@ -99,12 +99,35 @@ pub struct Transaction {
     pub through_proxy: bool,
     /// The reason that was given.
     pub message: Option<String>,
-    /// For a revert: the statement it undoes, or `xid:N`.
-    pub reverts: Option<String>,
+    /// For a revert: what it undoes.
+    pub reverts: Option<Reverts>,
     /// The first recorded query text.
     pub query: Option<String>,
     /// What it did, table by table.
     pub effects: Vec<Effect>,
+}
+
+/// What a revert undoes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reverts {
+    /// Everything that a transaction did.
+    Transaction(i64),
+    /// A change of one row, and what came after it, that a transaction made.
+    ChangeOf(i64),
+    /// Something else, in words.
+    Other(String),
+}
+
+impl Reverts {
+    /// Reads what the SQL interface says: `xid:N`, a statement's number, or words; and the transaction in question.
+    pub(crate) fn read(reverts: Option<String>, xid: Option<i64>) -> Option<Self> {
+        let reverts = reverts?;
+        Some(match xid {
+            Some(xid) if reverts.starts_with("xid:") => Self::Transaction(xid),
+            Some(xid) => Self::ChangeOf(xid),
+            None => Self::Other(reverts),
+        })
+    }
 }
 
 /// What one transaction did to one table with one operation.

@@ -149,7 +149,8 @@ pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, 
     Ok(Plan { steps, token })
 }
 
-/// Reverts, if the plan is still the one that `token` stands for. Returns the transaction that did it.
+/// Reverts, if the plan is still the one that `token` stands for. Returns the transaction that did it;
+/// `None` if every row was left as it is.
 ///
 /// # Errors
 /// [`Error::StalePlan`] when the rows have changed since the plan was made; otherwise the server's reason.
@@ -160,7 +161,7 @@ pub async fn apply(
     token: &str,
     on_conflict: OnConflict,
     attribution: Attribution<'_>,
-) -> Result<i64, Error> {
+) -> Result<Option<i64>, Error> {
     // One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail.
     let transaction = client
         .build_transaction()
@@ -186,13 +187,15 @@ pub async fn apply(
         }
         Err(error) => return Err(error),
     }
-    let xid: String = transaction
-        .query_one("SELECT pg_current_xact_id()::text", &[])
+    // Locking rows takes a transaction id, too; only a recorded change counts.
+    let query = "SELECT max(s.xid::text::bigint) FROM pgtrack.statement s WHERE s.xid = pg_current_xact_id_if_assigned()";
+    let row = transaction
+        .query_one(query, &[])
         .await
-        .map_err(Error::query("read the transaction's id"))?
-        .get(0);
+        .map_err(Error::query("read the transaction's id"))?;
+    let xid = row.get(0);
     transaction.commit().await.map_err(Error::query("commit the revert"))?;
-    Ok(xid.parse().unwrap_or_default())
+    Ok(xid)
 }
 
 async fn run(

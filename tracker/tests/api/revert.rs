@@ -2,7 +2,7 @@
 
 use pgtrack_testkit::on_each_version;
 use pgtrack_tracker::revert::{Action, Attribution, OnConflict, Target, apply, plan};
-use pgtrack_tracker::{Error, RowKey, feed, history};
+use pgtrack_tracker::{Error, Reverts, RowKey, feed, history};
 
 use crate::support::{table, tracked_table, value};
 
@@ -13,16 +13,20 @@ fn a_plan_is_applied_as_shown_and_attributed() {
     on_each_version(async |database| {
         let mut client = tracked_table(&database).await;
         let key = RowKey::from_json(r#"{"id": 1}"#).unwrap();
+        let changed = feed::newest(&client, 1, None).await.unwrap().0[0].xid;
         let target = Target::LastChange(table(), key.clone());
         let shown = plan(&client, &target).await.unwrap();
         assert_eq!(shown.steps.len(), 1);
         assert_eq!(shown.steps[0].action, Action::Update);
         assert_eq!(shown.steps[0].after.as_ref().unwrap()["v"], "a");
-        let xid = apply(&mut client, &target, &shown.token, OnConflict::Error, ANN).await.unwrap();
+        let xid = apply(&mut client, &target, &shown.token, OnConflict::Error, ANN)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(value(&client).await, "a");
         let done = feed::transaction(&client, xid).await.unwrap().unwrap();
         assert_eq!((done.who.as_str(), done.message.as_deref()), ("ann", Some("a mistake")));
-        assert!(done.reverts.is_some());
+        assert_eq!(done.reverts, Some(Reverts::ChangeOf(changed)));
         let versions = history::row(&client, &table(), &key).await.unwrap();
         assert_eq!(
             versions.iter().map(|version| version.number).collect::<Vec<_>>(),

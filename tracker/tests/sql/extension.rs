@@ -19,8 +19,8 @@ fn make_install(pg_config: &Path, destination: Option<&Path>) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn temporary_directory() -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("pgtrack-extension-{}", std::process::id()));
+fn temporary_directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("pgtrack-{name}-{}", std::process::id()));
     fs::create_dir_all(&directory).expect("a directory can be created");
     directory
 }
@@ -38,7 +38,7 @@ fn pg_config_of(binaries: &Binaries, directory: &Path) -> PathBuf {
 
 #[test]
 fn the_extension_is_created_works_and_is_dropped() {
-    let directory = temporary_directory();
+    let directory = temporary_directory("create-extension");
     // Only servers of our own: a test does not install anything into the system's.
     let own: Vec<_> =
         versions().into_iter().filter(|binaries| !binaries.program("pg_config").exists()).collect();
@@ -85,7 +85,7 @@ fn the_extension_is_created_works_and_is_dropped() {
 
 #[test]
 fn make_install_puts_both_files_where_the_server_looks() {
-    let directory = temporary_directory().join("destination");
+    let directory = temporary_directory("make-install");
     make_install(Path::new("pg_config"), Some(&directory));
     let output =
         Command::new("pg_config").arg("--sharedir").output().expect("pg_config can be run");

@@ -1,0 +1,9 @@
+//! The whole product as a user runs it: the program, psql, pgbench, a browser.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod browser;
+mod demo;
+mod pgbench;
+mod program;

@@ -1,0 +1,210 @@
+// What the pages do beyond HTML: the live feed, relative times, one submission for each form, and a menu that closes.
+// Everything works without this file.
+'use strict';
+
+// The only place where text becomes markup: fragments that our own server has rendered and escaped.
+const policy = window.trustedTypes
+  ? window.trustedTypes.createPolicy('pgtrack', { createHTML: (html) => html })
+  : { createHTML: (html) => html };
+
+function fragment(html) {
+  const template = document.createElement('template');
+  template.innerHTML = policy.createHTML(html);
+  return template.content;
+}
+
+// ---- Relative times, in the words of the server ----
+
+function ago(seconds) {
+  if (seconds < 5) return 'just now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 172800) return '1 day ago';
+  return `${Math.floor(seconds / 86400)} days ago`;
+}
+
+// The server's clock counts: this machine's may be wrong.
+const skew = Date.now() - Number(document.documentElement.dataset.now);
+
+function refreshTimes() {
+  const now = Date.now() - skew;
+  for (const element of document.querySelectorAll('.ago[data-at]')) {
+    const text = ago(Math.floor((now - Number(element.dataset.at)) / 1000));
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
+// ---- The live feed ----
+
+// How many transactions the page keeps, and how many wait before it is better to load the page again.
+const KEPT = 200;
+const MOST_WAITING = 500;
+const RETRY_MS = 5000;
+const ANNOUNCE_MS = 10000;
+
+class Feed {
+  constructor(list) {
+    this.list = list;
+    this.url = list.dataset.live;
+    this.lastId = list.dataset.cursor;
+    this.state = document.getElementById('live-state');
+    this.news = document.getElementById('live-news');
+    this.pauseButton = document.getElementById('live-pause');
+    this.banner = document.getElementById('live-banner');
+    this.showButton = document.getElementById('live-show');
+    this.reloadLink = document.getElementById('live-reload');
+    this.waiting = [];
+    this.isPaused = false;
+    this.isOver = false;
+    this.announcedAt = 0;
+
+    document.getElementById('live-refresh').hidden = true;
+    this.pauseButton.hidden = false;
+    this.pauseButton.addEventListener('click', () => this.togglePause());
+    this.showButton.addEventListener('click', () => this.showWaiting());
+    // Nothing moves under the pointer, under the keyboard's focus, or while somebody reads further down.
+    for (const event of ['mouseleave', 'focusout']) {
+      list.addEventListener(event, () => setTimeout(() => this.flush(), 0));
+    }
+    document.addEventListener('scroll', () => this.flush(), { passive: true });
+    document.addEventListener('visibilitychange', () => (document.hidden ? this.close() : this.open()));
+    window.addEventListener('pagehide', () => this.close());
+    window.addEventListener('pageshow', () => this.open());
+    this.open();
+  }
+
+  open() {
+    if (this.source || this.isOver || document.hidden) return;
+    const source = new EventSource(`${this.url}?after=${encodeURIComponent(this.lastId)}`);
+    this.source = source;
+    source.addEventListener('open', () => this.tell());
+    source.addEventListener('transaction', (event) => {
+      this.lastId = event.lastEventId;
+      this.receive(event.data);
+    });
+    source.addEventListener('resync', () => this.giveUp());
+    source.addEventListener('error', () => {
+      // A stream that was refused is not tried again by the browser.
+      if (source.readyState === EventSource.CLOSED && this.source === source) {
+        this.close();
+        setTimeout(() => this.open(), RETRY_MS);
+      }
+      this.tell('Live updates are interrupted, trying again');
+    });
+  }
+
+  close() {
+    if (this.source) this.source.close();
+    this.source = null;
+  }
+
+  giveUp() {
+    this.isOver = true;
+    this.close();
+    this.waiting = [];
+    this.showButton.hidden = true;
+    this.reloadLink.hidden = false;
+    this.reloadLink.href = location.href;
+    this.banner.hidden = false;
+    this.pauseButton.hidden = true;
+    this.tell('There are many newer changes');
+  }
+
+  togglePause() {
+    this.isPaused = !this.isPaused;
+    this.pauseButton.textContent = this.isPaused ? 'Resume' : 'Pause';
+    this.tell();
+    this.flush();
+  }
+
+  isHeld() {
+    return this.isPaused || window.scrollY > 120 || this.list.matches(':hover, :focus-within');
+  }
+
+  receive(html) {
+    this.waiting.push(html);
+    if (this.waiting.length > MOST_WAITING) this.giveUp();
+    else this.flush();
+  }
+
+  flush() {
+    if (this.isOver) return;
+    if (this.isHeld()) this.offer();
+    else this.insert();
+  }
+
+  // Lets what is waiting be shown, and says now and then to screen readers how much it is.
+  offer() {
+    const count = this.waiting.length;
+    this.banner.hidden = count === 0;
+    if (count === 0) return;
+    const text = count === 1 ? '1 new change' : `${count} new changes`;
+    this.showButton.textContent = `Show ${text}`;
+    if (Date.now() - this.announcedAt > ANNOUNCE_MS) {
+      this.announcedAt = Date.now();
+      this.news.textContent = text;
+    }
+  }
+
+  showWaiting() {
+    this.insert();
+    window.scrollTo({ top: 0 });
+    this.pauseButton.focus({ preventScroll: true });
+  }
+
+  insert() {
+    this.banner.hidden = true;
+    if (this.waiting.length === 0) return;
+    const blank = document.getElementById('nothing-yet');
+    if (blank) blank.remove();
+    for (const html of this.waiting) {
+      const item = fragment(html).firstElementChild;
+      item.classList.add('new');
+      this.list.prepend(item);
+    }
+    this.waiting = [];
+    while (this.list.children.length > KEPT) this.list.lastElementChild.remove();
+    refreshTimes();
+    this.tell();
+  }
+
+  tell(text) {
+    const isLive = !text && !this.isPaused && this.source !== null;
+    this.state.dataset.state = isLive ? 'live' : '';
+    const usual = this.isPaused ? 'Paused' : 'Live';
+    if (this.state.textContent !== (text || usual)) this.state.textContent = text || usual;
+  }
+}
+
+// ---- Forms and menus ----
+
+// A second click while the first is on its way does nothing. (The server applies a form once in any case.)
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (!form.matches('[data-once]')) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = 'yes';
+});
+window.addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('[data-sent]')) delete form.dataset.sent;
+});
+
+// An open menu closes with Escape, or with a click elsewhere.
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll('details.menu[open]')) {
+    if (menu !== except) menu.open = false;
+  }
+}
+document.addEventListener('click', (event) => closeMenus(event.target.closest('details.menu')));
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape') return;
+  const menu = document.querySelector('details.menu[open]');
+  closeMenus(null);
+  if (menu) menu.querySelector('summary').focus();
+});
+
+const list = document.querySelector('[data-live]');
+if (list) new Feed(list);
+refreshTimes();
+setInterval(refreshTimes, 15000);

@@ -1,0 +1,108 @@
+//! Every URL that the pages link to, built in one place; `routes` holds the patterns they match.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pgtrack_tracker::RowKey;
+
+use crate::revert::Subject;
+
+/// What may stand unencoded in a path segment and in a query value.
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b',');
+
+/// Encodes one path segment or one query value.
+pub(crate) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// The sign-in page, which leads back to `next`.
+pub(crate) fn login(next: &str) -> String {
+    if next == "/" { "/login".to_owned() } else { format!("/login?next={}", encode(next)) }
+}
+
+/// `path` if it leads to a page of ours, else the start page: nobody is sent elsewhere by a crafted link.
+pub(crate) fn local_or_home(path: &str) -> &str {
+    let is_local = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.chars().all(|character| character != '\\' && !character.is_control());
+    if is_local { path } else { "/" }
+}
+
+/// The pages of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links<'a> {
+    slug: &'a str,
+}
+
+impl<'a> Links<'a> {
+    pub(crate) fn new(slug: &'a str) -> Self {
+        Self { slug }
+    }
+
+    pub(crate) fn overview(self) -> String {
+        format!("/c/{}", encode(self.slug))
+    }
+
+    /// The overview from the transaction below `xid` on.
+    pub(crate) fn older_than(self, xid: i64) -> String {
+        format!("{}?before={xid}", self.overview())
+    }
+
+    pub(crate) fn live(self) -> String {
+        format!("{}/changes/live", self.overview())
+    }
+
+    pub(crate) fn transaction(self, xid: i64) -> String {
+        format!("{}/tx/{xid}", self.overview())
+    }
+
+    pub(crate) fn tables(self) -> String {
+        format!("{}/tables", self.overview())
+    }
+
+    /// `table` is the name as the tracker writes it: with its schema, quoted where necessary.
+    pub(crate) fn table(self, table: &str) -> String {
+        format!("{}/{}", self.tables(), encode(table))
+    }
+
+    pub(crate) fn deleted(self, table: &str) -> String {
+        format!("{}/deleted", self.table(table))
+    }
+
+    pub(crate) fn row(self, table: &str, key: &RowKey) -> String {
+        format!("{}/rows/{}", self.table(table), encode(&key.to_json().to_string()))
+    }
+
+    pub(crate) fn plan(self, subject: &Subject) -> String {
+        format!("{}/revert/plan?{}", self.overview(), subject.query())
+    }
+
+    pub(crate) fn revert(self, subject: &Subject) -> String {
+        format!("{}/revert?{}", self.overview(), subject.query())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Links, encode, local_or_home};
+    use pgtrack_tracker::RowKey;
+
+    #[test]
+    fn every_reserved_character_is_encoded() {
+        assert_eq!(encode("a/b?c#d&e=f%20\"é"), "a%2Fb%3Fc%23d%26e%3Df%2520%22%C3%A9");
+        let key = RowKey::from_json(r#"{"id":"a/b"}"#).unwrap();
+        assert_eq!(
+            Links::new("shop").row("public.users", &key),
+            "/c/shop/tables/public.users/rows/%7B%22id%22:%22a%2Fb%22%7D"
+        );
+    }
+
+    #[test]
+    fn only_pages_of_ours_are_returned_to() {
+        for good in ["/", "/c/shop?before=7", "/c/shop/tables/a.b"] {
+            assert_eq!(local_or_home(good), good);
+        }
+        for bad in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/\n/x", "c"] {
+            assert_eq!(local_or_home(bad), "/", "{bad:?}");
+        }
+    }
+}

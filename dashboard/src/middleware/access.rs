@@ -1,0 +1,89 @@
+//! Who may reach a route: finds the session, and compares its role with what the route's entry asks for.
+
+use std::sync::Arc;
+
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::app_error::AppError;
+use crate::auth::Role;
+use crate::links;
+use crate::state::AppState;
+use crate::store::audit::{self, Action, Entry};
+use crate::store::sessions;
+use crate::visit::{SignedIn, Visit};
+
+/// Lets only people with the role in; leads others to the sign-in page.
+pub(crate) async fn require(
+    State((state, role)): State<(Arc<AppState>, Role)>,
+    visit: Visit,
+    parameters: RawPathParams,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let signed_in = match find_session(&state, request.headers()).await {
+        Ok(Some(signed_in)) => signed_in,
+        Ok(None) => return sign_in_first(&visit, &request),
+        Err(error) => return error.into_response(),
+    };
+    let is_known = parameters
+        .iter()
+        .all(|(name, value)| name != "connection" || value == state.connection.slug);
+    let mut response = if !is_known {
+        AppError::NotFound("There is no connection of this name.".to_owned()).into_response()
+    } else if signed_in.account.role >= role {
+        let signed_in = Some(signed_in.clone());
+        request.extensions_mut().insert(Visit { signed_in, ..visit });
+        next.run(request).await
+    } else {
+        refuse(&state, &visit, &signed_in, request.uri()).await
+    };
+    response.extensions_mut().insert(signed_in);
+    response
+}
+
+/// The session that a request belongs to; notes that it is in use.
+pub(crate) async fn find_session(
+    state: &AppState,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, AppError> {
+    let Some(session) = state.cookie.read(headers) else { return Ok(None) };
+    let Some(found) = sessions::find(&*state.database.read().await?, &session).await? else {
+        return Ok(None);
+    };
+    if found.is_due {
+        sessions::touch(&*state.database.write().await?, &session).await?;
+    }
+    Ok(Some(SignedIn { account: found.account, session }))
+}
+
+fn sign_in_first(visit: &Visit, request: &Request) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+        // An EventSource would follow a redirect and retry for ever.
+        return AppError::SignInNeeded.into_response();
+    }
+    let next = if request.method() == Method::GET { &visit.here } else { "/" };
+    Redirect::to(&links::login(next)).into_response()
+}
+
+async fn refuse(state: &AppState, visit: &Visit, signed_in: &SignedIn, uri: &Uri) -> Response {
+    let entry = Entry {
+        subject: uri.query(),
+        outcome: Some("the role does not allow it"),
+        ..Entry::new(Action::AccessRefused, &signed_in.account.name, &visit.client_addr)
+    };
+    let noted = async {
+        let client = state.database.write().await?;
+        Ok::<_, AppError>(audit::add(&client, entry).await?)
+    };
+    match noted.await {
+        Ok(()) => {
+            AppError::Forbidden("Your role may read but not revert. Ask an operator or an admin.")
+                .into_response()
+        }
+        Err(error) => error.into_response(),
+    }
+}

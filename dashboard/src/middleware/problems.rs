@@ -1,0 +1,29 @@
+//! Renders the page of a request that failed, and logs why, once.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app_error::Problem;
+use crate::view;
+use crate::visit::{SignedIn, Visit};
+
+/// Replaces a response that carries a [`Problem`] with its page. Headers such as `Allow` stay.
+pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if let Some(cause) = &problem.cause {
+        if problem.status.is_server_error() {
+            tracing::error!(cause, request_id = &*visit.request_id, "request failed");
+        } else {
+            tracing::info!(cause, request_id = &*visit.request_id, "request refused");
+        }
+    }
+    // Who asked is found out further inside; with it the page has its navigation.
+    visit.signed_in = response.extensions_mut().remove::<SignedIn>();
+    let mut page = (problem.status, view::problem::page(&visit, &problem)).into_response();
+    for (name, value) in response.headers() {
+        page.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    page
+}

@@ -1,0 +1,11 @@
+//! Reverts as the browser asks for them: which one ([`Subject`]), how it is confirmed ([`Confirmation`]), and
+//! applying it once ([`apply_once`]).
+//! How a revert works is decided in SQL; `pgtrack_tracker::revert` plans and applies it.
+
+mod apply;
+mod confirmation;
+mod subject;
+
+pub(crate) use apply::{Application, Outcome, apply_once};
+pub(crate) use confirmation::{Choice, Confirmation, needs_reason};
+pub(crate) use subject::Subject;

@@ -1,0 +1,127 @@
+//! Applies a revert that a person has confirmed, once, however often the form is sent.
+
+use std::sync::Arc;
+
+use pgtrack_tracker::Error;
+use pgtrack_tracker::revert::{Attribution, OnConflict, Target, apply};
+use tokio_postgres::Client;
+
+use super::Subject;
+use crate::app_error::AppError;
+use crate::state::AppState;
+use crate::store::audit::{self, Action, Entry};
+use crate::store::failed;
+
+/// A confirmed plan.
+#[derive(Debug)]
+pub(crate) struct Application {
+    pub(crate) subject: Subject,
+    pub(crate) target: Target,
+    /// Stands for the plan that the person saw.
+    pub(crate) token: String,
+    /// Stands for the form that they sent.
+    pub(crate) submission: String,
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) reason: Option<String>,
+    /// The account's name.
+    pub(crate) actor: String,
+    pub(crate) client_addr: String,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// This transaction did it.
+    Applied(i64),
+    /// Every row was left as it is.
+    NothingChanged,
+    /// The rows are not what the person saw; nothing was changed.
+    Stale,
+    /// Somebody changed rows since, and no way to deal with that was chosen; nothing was changed.
+    Conflict,
+}
+
+/// Applies a plan. A form that was sent twice gets the outcome of the first time.
+///
+/// In a task of its own: a browser that goes away must not leave a revert without its audit entry.
+pub(crate) async fn apply_once(
+    state: Arc<AppState>,
+    application: Application,
+) -> Result<Outcome, AppError> {
+    let task = tokio::spawn(async move {
+        let mut client = state.database.write().await?;
+        // Held until the audit entry is there, so that the second of two submissions finds it.
+        lock(&client, &application.submission).await?;
+        let result = apply_locked(&mut client, &application).await;
+        // A session that cannot be told to let go has ended, and has let go.
+        let _ = unlock(&client, &application.submission).await;
+        result
+    });
+    task.await.map_err(|error| AppError::Internal(error.to_string()))?
+}
+
+async fn apply_locked(client: &mut Client, application: &Application) -> Result<Outcome, AppError> {
+    let Application { target, token, submission, actor, .. } = application;
+    if let Some(xid) = audit::applied(client, actor, submission).await? {
+        return Ok(Outcome::Applied(xid));
+    }
+    let attribution = Attribution { actor, message: application.reason.as_deref() };
+    match apply(client, target, token, application.on_conflict, attribution).await {
+        Ok(Some(xid)) => {
+            note(client, application, Action::RevertApplied, None, Some(xid)).await?;
+            Ok(Outcome::Applied(xid))
+        }
+        Ok(None) => {
+            note(client, application, Action::RevertRefused, Some("nothing to change"), None)
+                .await?;
+            Ok(Outcome::NothingChanged)
+        }
+        Err(Error::StalePlan) => {
+            note(client, application, Action::RevertRefused, Some("the rows have changed"), None)
+                .await?;
+            Ok(Outcome::Stale)
+        }
+        Err(error) if error.is_conflict() => {
+            note(client, application, Action::RevertRefused, Some("conflicts"), None).await?;
+            Ok(Outcome::Conflict)
+        }
+        Err(error) => {
+            let error = AppError::from(error);
+            let why = error.problem().text;
+            note(client, application, Action::RevertRefused, Some(&why), None).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn lock(client: &Client, submission: &str) -> Result<(), AppError> {
+    let query = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+    client
+        .execute(query, &[&submission])
+        .await
+        .map_err(failed("wait for an earlier submission"))?;
+    Ok(())
+}
+
+async fn unlock(client: &Client, submission: &str) -> Result<(), AppError> {
+    let query = "SELECT pg_advisory_unlock(hashtextextended($1, 0))";
+    client.execute(query, &[&submission]).await.map_err(failed("let the next submission in"))?;
+    Ok(())
+}
+
+async fn note(
+    client: &Client,
+    application: &Application,
+    action: Action,
+    outcome: Option<&str>,
+    xid: Option<i64>,
+) -> Result<(), AppError> {
+    let entry = Entry {
+        subject: Some(&application.subject.query()),
+        outcome,
+        submission: Some(&application.submission),
+        xid,
+        ..Entry::new(action, &application.actor, &application.client_addr)
+    };
+    Ok(audit::add(client, entry).await?)
+}

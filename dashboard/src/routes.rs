@@ -1,0 +1,96 @@
+//! The whole URL table, and what surrounds it.
+//!
+//! GET never changes anything; POST answers 303, or a page that says why not.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
+
+use crate::auth::Role;
+use crate::middleware::{
+    catch_panic, deadline, describe, headers, render_problems, require, require_browser_headers,
+    same_origin,
+};
+use crate::pages::{
+    assets, deleted, health, home, live, login, logout, not_found, overview, plan, revert, row,
+    setup, table, tables, theme, transaction,
+};
+use crate::state::AppState;
+
+/// The longest form, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Who may reach a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, without signing in.
+    Anybody,
+    /// People with this role or a higher one.
+    Role(Role),
+}
+
+type Handlers = MethodRouter<Arc<AppState>>;
+
+#[rustfmt::skip]
+fn table() -> Vec<(&'static str, Access, Handlers)> {
+    let anybody = Access::Anybody;
+    let viewer = Access::Role(Role::Viewer);
+    let operator = Access::Role(Role::Operator);
+    vec![
+        ("/healthz",                                       anybody,  page(get(health::get))),
+        ("/assets/{file}",                                 anybody,  page(get(assets::get))),
+        ("/setup",                                         anybody,  page(get(setup::get).post(setup::post))),
+        ("/login",                                         anybody,  page(get(login::get).post(login::post))),
+        ("/settings/theme",                                anybody,  page(post(theme::post))),
+        ("/logout",                                        viewer,   page(post(logout::post))),
+        ("/",                                              viewer,   page(get(home::get))),
+        ("/c/{connection}",                                viewer,   page(get(overview::get))),
+        ("/c/{connection}/changes/live",                   viewer,   get(live::get)),
+        ("/c/{connection}/tx/{xid}",                       viewer,   page(get(transaction::get))),
+        ("/c/{connection}/tables",                         viewer,   page(get(tables::get))),
+        ("/c/{connection}/tables/{table}",                 viewer,   page(get(table::get))),
+        ("/c/{connection}/tables/{table}/deleted",         viewer,   page(get(deleted::get))),
+        ("/c/{connection}/tables/{table}/rows/{key}",      viewer,   page(get(row::get))),
+        ("/c/{connection}/revert/plan",                    viewer,   page(get(plan::get))),
+        ("/c/{connection}/revert",                         operator, page(post(revert::post))),
+    ]
+}
+
+/// Everything but a stream has to be ready in time.
+fn page(handlers: Handlers) -> Handlers {
+    handlers.layer(from_fn(deadline))
+}
+
+/// The patterns of all routes and who may reach them, for tests that must not forget one.
+pub fn routes() -> Vec<(&'static str, Access)> {
+    table().into_iter().map(|(pattern, access, _)| (pattern, access)).collect()
+}
+
+/// The web application.
+pub fn app(state: Arc<AppState>) -> Router {
+    let mut router = Router::new();
+    for (pattern, access, handlers) in table() {
+        let handlers = match access {
+            Access::Anybody => handlers,
+            Access::Role(role) => {
+                handlers.layer(from_fn_with_state((state.clone(), role), require))
+            }
+        };
+        router = router.route(pattern, handlers);
+    }
+    router
+        .fallback(not_found::url)
+        .method_not_allowed_fallback(not_found::method)
+        // The last is the outermost.
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(state.clone(), require_browser_headers))
+        .layer(same_origin())
+        .layer(from_fn(catch_panic))
+        .layer(from_fn(render_problems))
+        .layer(from_fn_with_state(state.clone(), describe))
+        .layer(from_fn_with_state(state.clone(), headers))
+        .with_state(state)
+}

@@ -1,0 +1,68 @@
+-- The dashboard's own tables: who may sign in, who is signed in, and who did what. Safe to run again.
+
+DO $guard$
+BEGIN
+  -- A schema that somebody else prepared could hold anything, such as triggers that run with our rights.
+  IF EXISTS (SELECT FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+             WHERE n.nspname = 'pgtrack_dashboard' AND r.rolname <> current_user AND NOT r.rolsuper) THEN
+    RAISE EXCEPTION 'schema pgtrack_dashboard belongs to somebody else' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Drop it, or let the dashboard connect as its owner.';
+  END IF;
+END
+$guard$;
+
+CREATE SCHEMA IF NOT EXISTS pgtrack_dashboard;
+COMMENT ON SCHEMA pgtrack_dashboard IS 'The accounts, sessions and audit log of the pg_track dashboard.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.account (
+  account_id     bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  name           text         NOT NULL,
+  role           text         NOT NULL CHECK (role IN ('admin', 'operator', 'viewer')),
+  password_hash  text         NOT NULL,
+  created_at     timestamptz  NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX IF NOT EXISTS account_name_idx ON pgtrack_dashboard.account (lower(name));
+COMMENT ON TABLE pgtrack_dashboard.account IS 'The people who may sign in to the dashboard.';
+COMMENT ON COLUMN pgtrack_dashboard.account.account_id IS 'Number.';
+COMMENT ON COLUMN pgtrack_dashboard.account.name IS 'The name they sign in with, in any case.';
+COMMENT ON COLUMN pgtrack_dashboard.account.role IS 'viewer: reads. operator: also reverts. admin: also manages.';
+COMMENT ON COLUMN pgtrack_dashboard.account.password_hash IS 'An Argon2id hash as a PHC string.';
+COMMENT ON COLUMN pgtrack_dashboard.account.created_at IS 'When the account was created.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.session (
+  token_hash   bytea        NOT NULL PRIMARY KEY,
+  account_id   bigint       NOT NULL REFERENCES pgtrack_dashboard.account ON DELETE CASCADE,
+  created_at   timestamptz  NOT NULL DEFAULT now(),
+  seen_at      timestamptz  NOT NULL DEFAULT now(),
+  client_addr  text
+);
+COMMENT ON TABLE pgtrack_dashboard.session IS 'Browsers that are signed in.';
+COMMENT ON COLUMN pgtrack_dashboard.session.token_hash IS 'SHA-256 of the cookie; the cookie itself is not kept.';
+COMMENT ON COLUMN pgtrack_dashboard.session.account_id IS 'Who signed in.';
+COMMENT ON COLUMN pgtrack_dashboard.session.created_at IS 'When they signed in; the session ends 7 days later.';
+COMMENT ON COLUMN pgtrack_dashboard.session.seen_at IS 'Their latest request, to the minute; the session ends 8 hours later.';
+COMMENT ON COLUMN pgtrack_dashboard.session.client_addr IS 'The address they signed in from.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.audit (
+  audit_id     bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  at           timestamptz  NOT NULL DEFAULT clock_timestamp(),
+  action       text         NOT NULL,
+  name         text         NOT NULL,
+  client_addr  text,
+  subject      text,
+  outcome      text,
+  submission   text,
+  xid          bigint
+);
+CREATE INDEX IF NOT EXISTS audit_submission_idx ON pgtrack_dashboard.audit (submission) WHERE submission IS NOT NULL;
+COMMENT ON TABLE pgtrack_dashboard.audit IS 'What was done through the dashboard, and what was refused. Only ever added to.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.audit_id IS 'Number.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.at IS 'When.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.action IS 'account created, login ok, login failed, logout, access refused, revert applied or revert refused.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.name IS 'The account''s name; for a failed login the name that was tried.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.client_addr IS 'The browser''s address.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.subject IS 'What was to be reverted, as the dashboard''s URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.outcome IS 'Why it was refused.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.submission IS 'The form that was sent: a form that is sent twice is applied once.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.xid IS 'The transaction that reverted.';

@@ -1,0 +1,25 @@
+//! HTML. Pure functions from values to markup: no database, no clock, nothing asynchronous.
+//!
+//! Maud escapes every value; only `icon` writes markup of its own.
+
+pub(crate) mod deleted;
+pub(crate) mod diff;
+pub(crate) mod effect;
+pub(crate) mod feed;
+pub(crate) mod form;
+pub(crate) mod icon;
+pub(crate) mod layout;
+pub(crate) mod login;
+pub(crate) mod number;
+pub(crate) mod overview;
+pub(crate) mod plan;
+pub(crate) mod problem;
+pub(crate) mod query;
+pub(crate) mod row;
+pub(crate) mod setup;
+pub(crate) mod table;
+pub(crate) mod tables;
+pub(crate) mod time;
+pub(crate) mod transaction;
+pub(crate) mod value;
+pub(crate) mod version;

@@ -1,0 +1,140 @@
+//! Rows before and after, column by column: only what differs, the rest on demand.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::number::{count, length};
+use super::value::{is_number, value};
+use crate::comparison::{Column, Image, compare};
+
+/// The heads of the two columns of values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heads {
+    pub(crate) before: &'static str,
+    pub(crate) after: &'static str,
+}
+
+/// Of a recorded change.
+pub(crate) const RECORDED: Heads = Heads { before: "Before", after: "After" };
+/// Of a plan.
+pub(crate) const PLANNED: Heads = Heads { before: "Now", after: "After this" };
+
+/// One row that changed or would change.
+pub(crate) struct Row<'a> {
+    /// What the row is and what is done to it; none where the page has said so.
+    pub(crate) head: Option<Markup>,
+    pub(crate) before: Option<&'a Image>,
+    pub(crate) after: Option<&'a Image>,
+}
+
+/// A table of rows of one tracked table, whose columns come in `order`.
+pub(crate) fn table(caption: &str, heads: Heads, rows: &[Row<'_>], order: &[String]) -> Markup {
+    html! {
+        table.diff {
+            caption.hidden { (caption) }
+            thead {
+                tr {
+                    th scope="col" { "Column" }
+                    th scope="col" { (heads.before) }
+                    th scope="col" { (heads.after) }
+                }
+            }
+            @for row in rows { (body(row, heads, order)) }
+        }
+    }
+}
+
+fn body(row: &Row<'_>, heads: Heads, order: &[String]) -> Markup {
+    let comparison = compare(row.before, row.after, order);
+    html! {
+        tbody {
+            @if let Some(head) = &row.head { tr.row-head { th colspan="3" scope="rowgroup" { (head) } } }
+            @for column in &comparison.changed { (changed(column, heads)) }
+            @if !comparison.unchanged.is_empty() { (unchanged(&comparison.unchanged)) }
+        }
+    }
+}
+
+fn changed(column: &Column<'_>, heads: Heads) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (column.name) }
+            (cell(column.before, heads.before, "old", "−"))
+            (cell(column.after, heads.after, "new", "+"))
+        }
+    }
+}
+
+/// A value; what is not there has neither sign nor colour.
+fn cell(content: Option<&Value>, head: &str, class: &str, sign: &str) -> Markup {
+    let class = if content.is_some() { class } else { "none" };
+    html! {
+        td.(class).number[is_number(content)] data-head=(head) {
+            @if content.is_some() { span.sign aria-hidden="true" { (sign) } " " }
+            (value(content))
+        }
+    }
+}
+
+fn unchanged(columns: &[(&str, &Value)]) -> Markup {
+    html! {
+        tr.unchanged {
+            td colspan="3" {
+                details {
+                    summary { "Show " (count(length(columns.len()), "unchanged column")) }
+                    (image(columns.iter().copied()))
+                }
+            }
+        }
+    }
+}
+
+/// The columns and values of one row image.
+pub(crate) fn image<'a>(columns: impl Iterator<Item = (&'a str, &'a Value)>) -> Markup {
+    html! {
+        dl.image { @for (name, content) in columns { div { dt { (name) } dd { (value(Some(content))) } } } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scraper::{Html, Selector};
+    use serde_json::{Value, json};
+
+    use super::{RECORDED, Row, table};
+    use crate::comparison::Image;
+
+    fn image(value: Value) -> Image {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn texts(html: &str, selector: &str) -> Vec<String> {
+        let fragment = Html::parse_fragment(html);
+        let selector = Selector::parse(selector).unwrap();
+        fragment.select(&selector).map(|element| element.text().collect()).collect()
+    }
+
+    fn render(before: Option<Value>, after: Option<Value>) -> String {
+        let (before, after) = (before.map(image), after.map(image));
+        let row = Row { head: None, before: before.as_ref(), after: after.as_ref() };
+        table("rows", RECORDED, &[row], &[]).into_string()
+    }
+
+    #[test]
+    fn an_update_shows_what_differs_with_signs() {
+        let html =
+            render(Some(json!({"id": 1, "name": "a<b"})), Some(json!({"id": 1, "name": null})));
+        assert_eq!(texts(&html, "tbody tr > th"), ["name"]);
+        assert_eq!(texts(&html, "td.old"), ["− a<b"]);
+        assert_eq!(texts(&html, "td.new"), ["+ NULL"]);
+        assert_eq!(texts(&html, "summary"), ["Show 1 unchanged column"]);
+        assert!(!html.contains("a<b"), "{html}");
+    }
+
+    #[test]
+    fn an_insert_has_no_row_before() {
+        let html = render(None, Some(json!({"id": 1})));
+        assert_eq!(texts(&html, "td.none"), ["·no row"]);
+        assert_eq!(texts(&html, "td.new.number"), ["+ 1"]);
+    }
+}

@@ -1,0 +1,120 @@
+//! The frame around every page.
+
+use axum::response::Html;
+use maud::{DOCTYPE, Markup, html};
+
+use super::icon;
+use crate::assets::{APP_CSS, APP_JS, FAVICON};
+use crate::visit::{SignedIn, Theme, Visit};
+
+/// The entries of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Overview,
+    Tables,
+    /// None of them.
+    Other,
+}
+
+/// What one page puts into the frame.
+pub(crate) struct Page<'a> {
+    /// For the browser's tab.
+    pub(crate) title: &'a str,
+    pub(crate) section: Section,
+    /// The pages above this one, each with its URL.
+    pub(crate) above: &'a [(&'a str, String)],
+    pub(crate) body: Markup,
+}
+
+/// The whole document.
+pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" data-theme=(visit.theme.word()) data-now=(visit.now.as_millisecond()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content=(color_scheme(visit.theme));
+                title { (page.title) " · " (visit.connection.label) " · pg_track" }
+                link rel="icon" type="image/svg+xml" href=(FAVICON.path());
+                link rel="stylesheet" href=(APP_CSS.path());
+                script src=(APP_JS.path()) defer {}
+            }
+            body {
+                a.skip href="#main" { "Skip to content" }
+                (top_bar(visit, page.section))
+                main #main tabindex="-1" {
+                    @if !page.above.is_empty() { (breadcrumb(page.above)) }
+                    (page.body)
+                }
+            }
+        }
+    };
+    Html(markup.into_string())
+}
+
+/// What the browser may draw by itself, such as the canvas before the stylesheet is there.
+fn color_scheme(theme: Theme) -> &'static str {
+    match theme {
+        Theme::Auto => "light dark",
+        Theme::Light => "light",
+        Theme::Dark => "dark",
+    }
+}
+
+fn top_bar(visit: &Visit, section: Section) -> Markup {
+    let links = visit.links();
+    html! {
+        header.bar {
+            a.brand href="/" { (icon::brand()) " pg_track" }
+            @if let Some(person) = &visit.signed_in {
+                nav.main aria-label="Main" {
+                    span.connection title="The database that is shown" { (visit.connection.label) }
+                    (entry("Overview", &links.overview(), section == Section::Overview))
+                    (entry("Tables", &links.tables(), section == Section::Tables))
+                }
+                (menu(visit, person))
+            } @else {
+                (theme_switch(visit))
+            }
+        }
+    }
+}
+
+fn entry(label: &str, href: &str, is_current: bool) -> Markup {
+    html! { a href=(href) aria-current=[is_current.then_some("page")] { (label) } }
+}
+
+fn menu(visit: &Visit, person: &SignedIn) -> Markup {
+    html! {
+        details.menu {
+            summary { span.name { (person.account.name) } " " (icon::chevron()) }
+            div.panel {
+                p { strong { (person.account.name) } br; span.note { "Role: " (person.account.role.word()) } }
+                (theme_switch(visit))
+                form method="post" action="/logout" { button.quiet { "Sign out" } }
+            }
+        }
+    }
+}
+
+fn theme_switch(visit: &Visit) -> Markup {
+    html! {
+        form.theme method="post" action="/settings/theme" role="group" aria-label="Theme" {
+            input type="hidden" name="next" value=(visit.here);
+            @for theme in Theme::ALL {
+                button name="theme" value=(theme.word()) aria-pressed=((theme == visit.theme).to_string()) {
+                    (match theme { Theme::Auto => "Auto", Theme::Light => "Light", Theme::Dark => "Dark" })
+                }
+            }
+        }
+    }
+}
+
+fn breadcrumb(above: &[(&str, String)]) -> Markup {
+    html! {
+        nav.breadcrumb aria-label="Breadcrumb" {
+            ol { @for (label, href) in above { li { a href=(href) { (label) } } } }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The preview of a revert: what would happen, what stands against it, and the button that does it.
+
+mod confirm;
+mod words;
+
+use axum::response::Html;
+use maud::{Markup, html};
+use pgtrack_tracker::Version;
+use pgtrack_tracker::revert::{Plan, Step, Target};
+
+use super::layout::{Page, Section, page as frame};
+use super::number::{count, length};
+use super::{diff, effect, time};
+use crate::revert::{Confirmation, Subject};
+use crate::visit::Visit;
+
+/// No more rows than this are shown; all are reverted.
+pub(crate) const MOST_STEPS: usize = 200;
+
+/// What the page shows.
+pub(crate) struct Preview<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) target: &'a Target,
+    pub(crate) plan: &'a Plan,
+    /// For each table of the plan its columns in their order.
+    pub(crate) orders: &'a [(String, Vec<String>)],
+    /// For a revert of one row: the row's latest change.
+    pub(crate) latest: Option<&'a Version>,
+    /// Why the page is shown again.
+    pub(crate) refusal: Option<Refusal>,
+    /// What the form holds.
+    pub(crate) confirmation: &'a Confirmation,
+}
+
+/// Why a confirmed plan was not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The rows have changed since the plan was shown.
+    Stale,
+    /// Somebody changed rows since, and nothing was chosen to do about it.
+    Conflict,
+    /// A reason is needed.
+    NoReason,
+    /// Every row was left as it is.
+    NothingChanged,
+}
+
+pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
+    let title = words::title(preview.target);
+    let links = visit.links();
+    let steps = &preview.plan.steps;
+    let body = html! {
+        header.head {
+            h1 { (title) }
+            @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
+            p.lead { (words::sentence(preview.target, steps)) }
+            @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
+        }
+        @if preview.plan.conflicts() > 0 { (conflicts(preview.plan)) }
+        @if steps.len() > MOST_STEPS {
+            div.notice {
+                p { "Only the first " (MOST_STEPS) " of " (count(length(steps.len()), "row")) " are shown. All of them are included." }
+            }
+        }
+        @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
+        @if words::is_idle(steps) {
+            p.actions { a.button href=(words::back(links, preview.subject, preview.target)) { "Go back" } }
+        } @else {
+            (confirm::form(visit, preview))
+        }
+    };
+    let above = [("Overview", links.overview())];
+    frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
+}
+
+fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
+    html! {
+        div.notice.bad role="alert" {
+            @match refusal {
+                Refusal::Stale => {
+                    p { strong { "The rows have changed since the plan was made, so nothing was done." } }
+                    p { "This is the plan as of now. Look at it again before you confirm: it may be another one." }
+                    @if let Some(latest) = preview.latest {
+                        p { "See " a href=(visit.links().transaction(latest.xid)) { "transaction " (latest.xid) } " for what changed." }
+                    }
+                }
+                Refusal::Conflict => {
+                    p { strong { "Somebody changed rows since, so nothing was done." } }
+                    p { "Choose below what to do with those rows." }
+                }
+                Refusal::NoReason => {
+                    p { strong { "Nothing was done yet: say why." } }
+                    p { "A reason is needed when more than one row is reverted. It is recorded with the change." }
+                }
+                Refusal::NothingChanged => {
+                    p { strong { "Nothing was changed." } }
+                    p { "Every row was left as it is." }
+                }
+            }
+        }
+    }
+}
+
+fn latest_change(visit: &Visit, latest: &Version) -> Markup {
+    html! {
+        p.meta {
+            "The row's latest change: " (effect::mark(effect::done(latest.operation)))
+            " by " strong { (latest.who) } ", " (time::moment(latest.at, visit.now)) ", "
+            a href=(visit.links().transaction(latest.xid)) { "transaction " (latest.xid) }
+            @if let Some(message) = &latest.message { ", " q { (message) } }
+        }
+    }
+}
+
+fn conflicts(plan: &Plan) -> Markup {
+    html! {
+        div.notice role="status" {
+            p {
+                strong { (count(length(plan.conflicts()), "row")) " changed since." }
+                " What is shown for them is what overwriting would do."
+            }
+        }
+    }
+}
+
+fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[String]) -> Markup {
+    let steps = preview.plan.steps.iter().take(MOST_STEPS).filter(|step| step.table == table);
+    let rows: Vec<_> = steps
+        .map(|step| diff::Row {
+            head: Some(step_head(visit, step)),
+            before: step.before.as_ref(),
+            after: step.after.as_ref(),
+        })
+        .collect();
+    html! {
+        section {
+            h2 { (table) }
+            (diff::table(&format!("What would happen to {table}"), diff::PLANNED, &rows, order))
+        }
+    }
+}
+
+fn step_head(visit: &Visit, step: &Step) -> Markup {
+    html! {
+        (effect::mark(effect::planned(step.action))) " "
+        a.key href=(visit.links().row(&step.table, &step.key)) { (step.key) }
+        @if let Some(conflict) = &step.conflict {
+            p.conflict { span.sign aria-hidden="true" { "!" } " Conflict: " (conflict) }
+        }
+    }
+}

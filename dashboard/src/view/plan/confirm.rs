@@ -1,0 +1,75 @@
+//! The form that confirms a plan.
+
+use maud::{Markup, html};
+use pgtrack_tracker::revert::Target;
+
+use super::{Preview, Refusal, words};
+use crate::revert::{Choice, needs_reason};
+use crate::visit::Visit;
+
+/// The form; for people who may not revert, the reason why there is none.
+pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
+    let back = words::back(visit.links(), preview.subject, preview.target);
+    html! {
+        @if visit.may_revert() {
+            form.confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
+                input type="hidden" name="token" value=(preview.plan.token);
+                input type="hidden" name="submission" value=(preview.confirmation.submission);
+                @if preview.plan.conflicts() > 0 { (choices(preview)) }
+                (reason(preview))
+                div.actions {
+                    a.button href=(back) { "Cancel" }
+                    button.primary { (words::button(preview.target, &preview.plan.steps)) }
+                }
+                p.note {
+                    "You can undo this afterwards. Sequences, and what triggers did outside of tables, stay as they are."
+                }
+            }
+        } @else {
+            div.notice { p { "Your role may look at this plan, but not apply it. Ask an operator or an admin." } }
+            p.actions { a.button href=(back) { "Go back" } }
+        }
+    }
+}
+
+/// Columns can be merged where a transaction is undone; a single row is set back whole.
+fn choices(preview: &Preview<'_>) -> Markup {
+    let offered: &[Choice] = match preview.target {
+        Target::Transaction(_) => &[Choice::Skip, Choice::Merge, Choice::Overwrite],
+        _ => &[Choice::Skip, Choice::Overwrite],
+    };
+    html! {
+        fieldset {
+            legend { "Rows that changed since" }
+            @for choice in offered {
+                @let (label, help) = explanation(*choice);
+                label.choice {
+                    input type="radio" name="on_conflict" value=(choice.word()) required
+                        checked[preview.confirmation.on_conflict == Some(*choice)];
+                    span { strong { (label) } " " span.note { (help) } }
+                }
+            }
+        }
+    }
+}
+
+fn explanation(choice: Choice) -> (&'static str, &'static str) {
+    match choice {
+        Choice::Skip => ("Skip", "Leave the rows that changed since as they are."),
+        Choice::Merge => ("Merge", "Set back only the columns that nobody changed since."),
+        Choice::Overwrite => ("Overwrite", "Set these rows back too, over the newer changes."),
+    }
+}
+
+fn reason(preview: &Preview<'_>) -> Markup {
+    let is_needed = needs_reason(preview.plan.steps.len());
+    let is_missing = preview.refusal == Some(Refusal::NoReason);
+    html! {
+        div.field {
+            label for="reason" { "Reason" @if !is_needed { span.note { " (optional)" } } }
+            input #reason name="reason" type="text" maxlength="500" autocomplete="off" required[is_needed]
+                value=[(!preview.confirmation.reason.is_empty()).then_some(&preview.confirmation.reason)]
+                aria-invalid=[is_missing.then_some("true")] placeholder="Recorded with the change";
+        }
+    }
+}

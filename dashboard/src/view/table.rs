@@ -1,0 +1,85 @@
+//! One tracked table: its latest changes.
+
+use axum::response::Html;
+use maud::{Markup, html};
+use pgtrack_tracker::{TrackedTable, Version};
+
+use super::layout::{Page, Section, page as frame};
+use super::number::{count, size};
+use super::{tables, time, version};
+use crate::visit::Visit;
+
+/// What the page shows.
+pub(crate) struct Latest<'a> {
+    pub(crate) table: &'a TrackedTable,
+    /// The table's columns in their order.
+    pub(crate) order: &'a [String],
+    /// Newest first.
+    pub(crate) versions: &'a [Version],
+    /// How many to show next, if there may be more.
+    pub(crate) more: Option<i32>,
+}
+
+pub(crate) fn page(visit: &Visit, latest: &Latest<'_>) -> Html<String> {
+    let name = &latest.table.display_name;
+    let context = version::Context {
+        links: visit.links(),
+        now: visit.now,
+        order: latest.order,
+        names_row: true,
+        action: None,
+    };
+    let body = html! {
+        (head(visit, latest.table, Tab::Changes))
+        @if latest.versions.is_empty() {
+            div.card.blank { p { strong { "No change of this table has been recorded yet." } } }
+        }
+        h2.hidden { "Latest changes" }
+        ol.versions { @for one in latest.versions { (version::item(one, &context)) } }
+        @if let Some(more) = latest.more {
+            nav.pager aria-label="Pages" {
+                a.button href={ (visit.links().table(name)) "?max=" (more) } { "Show " (count(more.into(), "change")) }
+            }
+        }
+    };
+    let above = [("Tables", visit.links().tables())];
+    frame(visit, &Page { title: name, section: Section::Tables, above: &above, body })
+}
+
+/// The pages of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Changes,
+    Deleted,
+}
+
+/// The table's name and facts, and the way between its pages.
+pub(crate) fn head(visit: &Visit, table: &TrackedTable, tab: Tab) -> Markup {
+    let links = visit.links();
+    let name = &table.display_name;
+    let current = |this| (this == tab).then_some("page");
+    html! {
+        header.head {
+            h1.name { (name) }
+            dl.facts.strip {
+                div { dt { "Primary key" } dd { (tables::key(table)) } }
+                div { dt { "Tracked since" } dd { (time::moment(table.since, visit.now)) } }
+                div { dt { "Changes" } dd { (tables::changes(table)) } }
+                div { dt { "History" } dd { (size(table.history_bytes)) } }
+            }
+        }
+        @if table.key_columns.is_empty() {
+            div.notice {
+                p {
+                    "This table has no primary key. Its changes are recorded, but single rows cannot be followed or put back. "
+                    "To change that: " code { "ALTER TABLE " (name) " ADD PRIMARY KEY (…)" }
+                }
+            }
+        } @else {
+            nav.tabs aria-label="Of this table" {
+                a href=(links.table(name)) aria-current=[current(Tab::Changes)] { "Changes" }
+                a href=(links.deleted(name)) aria-current=[current(Tab::Deleted)] { "Deleted rows" }
+            }
+        }
+    }
+}

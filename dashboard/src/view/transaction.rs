@@ -1,0 +1,99 @@
+//! Everything about one transaction, and the way to undo it.
+
+use axum::response::Html;
+use maud::{Markup, html};
+use pgtrack_tracker::{Transaction, Version};
+
+use super::effect::{done, effects, mark, undo_badge};
+use super::feed::origin;
+use super::layout::{Page, Section, page as frame};
+use super::number::{count, grouped, length};
+use super::version::{half_known, is_half_known, row_name};
+use super::{diff, time};
+use crate::revert::Subject;
+use crate::visit::Visit;
+
+/// The changes of one table.
+pub(crate) struct TableChanges<'a> {
+    pub(crate) table: &'a str,
+    /// The table's columns in their order.
+    pub(crate) order: Vec<String>,
+    pub(crate) versions: Vec<&'a Version>,
+}
+
+/// What the page shows.
+pub(crate) struct Changes<'a> {
+    pub(crate) transaction: &'a Transaction,
+    pub(crate) tables: Vec<TableChanges<'a>>,
+    /// How many rows are shown, if not all.
+    pub(crate) shown: Option<usize>,
+}
+
+pub(crate) fn page(visit: &Visit, changes: &Changes<'_>) -> Html<String> {
+    let transaction = changes.transaction;
+    let title = format!("Transaction {}", transaction.xid);
+    let links = visit.links();
+    let undo = links.plan(&Subject::transaction(transaction.xid));
+    let body = html! {
+        header.head {
+            div.title {
+                h1 { (title) }
+                @if let Some(reverts) = &transaction.reverts { (undo_badge(reverts, links)) }
+                @if visit.may_revert() {
+                    div.actions { a.button.primary href=(undo) { "Undo transaction…" } }
+                }
+            }
+            (effects(&transaction.effects, links))
+            @if let Some(message) = &transaction.message { p.message { (message) } }
+        }
+        (facts(visit, transaction))
+        @if let Some(query) = &transaction.query {
+            section { h2 { "Statement" } pre.query { code { (query) } } }
+        }
+        @if let Some(shown) = changes.shown {
+            div.notice {
+                p { "Only the first " (count(length(shown), "row")) " are shown. An undo includes all of them." }
+            }
+        }
+        @for table in &changes.tables { (table_changes(visit, table)) }
+    };
+    let above = [("Overview", links.overview())];
+    frame(visit, &Page { title: &title, section: Section::Overview, above: &above, body })
+}
+
+fn facts(visit: &Visit, transaction: &Transaction) -> Markup {
+    let rows = transaction.effects.iter().map(|effect| effect.rows).sum();
+    html! {
+        dl.facts.card {
+            div { dt { "When" } dd { (time::moment(transaction.at, visit.now)) } }
+            div { dt { "Who" } dd { strong { (transaction.who) } } }
+            div { dt { "Application" } dd { (transaction.application.as_deref().unwrap_or("not named")) } }
+            div { dt { "Client" } dd { (origin(transaction)) } }
+            div { dt { "Row changes" } dd { (grouped(rows)) } }
+        }
+    }
+}
+
+fn table_changes(visit: &Visit, changes: &TableChanges<'_>) -> Markup {
+    let links = visit.links();
+    let rows: Vec<_> = changes
+        .versions
+        .iter()
+        .map(|version| diff::Row {
+            head: Some(html! {
+                (mark(done(version.operation))) " " (row_name(version, links))
+                @if let Some(number) = version.number { " " span.number { "version " (number) } }
+                @if is_half_known(version) { (half_known()) }
+            }),
+            before: version.before.as_ref(),
+            after: version.after.as_ref(),
+        })
+        .collect();
+    let caption = format!("Changes of {}", changes.table);
+    html! {
+        section {
+            h2 { a href=(links.table(changes.table)) { (changes.table) } }
+            (diff::table(&caption, diff::RECORDED, &rows, &changes.order))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! One change of one row: what was done, by whom, and the columns that differ.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use pgtrack_tracker::{Operation, Version};
+
+use super::{diff, effect, query, time};
+use crate::links::Links;
+
+/// Around a version: what differs from page to page.
+pub(crate) struct Context<'a> {
+    pub(crate) links: Links<'a>,
+    pub(crate) now: Timestamp,
+    /// The table's columns in their order.
+    pub(crate) order: &'a [String],
+    /// Whether to name the row.
+    pub(crate) names_row: bool,
+    /// What can be done about it.
+    pub(crate) action: Option<Markup>,
+}
+
+/// A version in a list.
+pub(crate) fn item(version: &Version, context: &Context<'_>) -> Markup {
+    let mark = effect::mark(effect::done(version.operation));
+    html! {
+        li.version id=[version.number.filter(|_| !context.names_row).map(|number| format!("v{number}"))] {
+            header {
+                h3 {
+                    (mark)
+                    @if context.names_row { " " (row_name(version, context.links)) }
+                    @if let Some(number) = version.number { " " span.number { "version " (number) } }
+                }
+                p.meta {
+                    (time::moment(version.at, context.now)) " by " strong { (version.who) }
+                    @if let Some(application) = &version.application { " with " (application) }
+                    ", " a href=(context.links.transaction(version.xid)) { "transaction " (version.xid) }
+                }
+                @if let Some(action) = &context.action { (action) }
+            }
+            @if let Some(message) = &version.message { p.message { (message) } }
+            @if let Some(text) = &version.query { (query::line(text)) }
+            (difference(version, context.order))
+        }
+    }
+}
+
+/// The row's key, linked to its history.
+pub(crate) fn row_name(version: &Version, links: Links<'_>) -> Markup {
+    html! {
+        @if let Some(key) = &version.key {
+            a.key href=(links.row(&version.table, key)) { (key) }
+        } @else {
+            span.key { "a row without a key" }
+        }
+    }
+}
+
+fn difference(version: &Version, order: &[String]) -> Markup {
+    let row =
+        diff::Row { head: None, before: version.before.as_ref(), after: version.after.as_ref() };
+    html! {
+        @if is_half_known(version) { (half_known()) }
+        (diff::table("What changed", diff::RECORDED, &[row], order))
+    }
+}
+
+/// Whether only one side of an update is known. The row after it is found through the key.
+pub(crate) fn is_half_known(version: &Version) -> bool {
+    version.operation == Operation::Update && version.after.is_none()
+}
+
+/// Says so.
+pub(crate) fn half_known() -> Markup {
+    html! { p.note { "The table has no primary key, so what the row became cannot be told." } }
+}
