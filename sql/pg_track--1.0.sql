@@ -133,6 +133,7 @@ CREATE TABLE IF NOT EXISTS pgtrack.statement (
   PRIMARY KEY (relation_id, statement_id)
 );
 CREATE INDEX IF NOT EXISTS statement_xid_idx ON pgtrack.statement (xid);
+CREATE INDEX IF NOT EXISTS statement_at_idx ON pgtrack.statement USING brin (at);
 COMMENT ON TABLE pgtrack.statement IS
   'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';
 COMMENT ON COLUMN pgtrack.statement.statement_id IS 'Number; later changes of the same row have higher ones.';
@@ -151,6 +152,20 @@ COMMENT ON COLUMN pgtrack.statement.actor IS 'The person the application named w
 COMMENT ON COLUMN pgtrack.statement.message IS 'The reason given with pgtrack.set_message().';
 COMMENT ON COLUMN pgtrack.statement.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.statement.query IS 'The beginning of the query text.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.tag (
+  name      text         NOT NULL PRIMARY KEY,
+  snapshot  pg_snapshot  NOT NULL,
+  at        timestamptz  NOT NULL,
+  who       text         NOT NULL,
+  message   text
+);
+COMMENT ON TABLE pgtrack.tag IS 'Named points in time.';
+COMMENT ON COLUMN pgtrack.tag.name IS 'The name.';
+COMMENT ON COLUMN pgtrack.tag.snapshot IS 'The point: the transactions that this snapshot sees are before it.';
+COMMENT ON COLUMN pgtrack.tag.at IS 'When the tag was made.';
+COMMENT ON COLUMN pgtrack.tag.who IS 'The session user who made it.';
+COMMENT ON COLUMN pgtrack.tag.message IS 'Why.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.key_change (
   change_id    bigint   NOT NULL PRIMARY KEY,
@@ -244,7 +259,9 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   OUT insert_values   text,
   OUT assignments     text,
   OUT differs         text,
-  OUT merges          text
+  OUT merges          text,
+  OUT row_values      text,
+  OUT change_keys     text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
@@ -268,8 +285,9 @@ BEGIN
          string_agg(format('t.%I OPERATOR(%s) c.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
          string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
          format('jsonb_build_object(%s)',
-                string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position))
-  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json
+                string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position)),
+         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position)
+  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys
   FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
   JOIN pgtrack.relation_column c
     ON c.relation_id = _shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
@@ -312,6 +330,14 @@ BEGIN
                     ', ' ORDER BY attnum) FILTER (WHERE can_update)
   INTO image, live_image, insert_columns, insert_values, assignments, differs, merges
   FROM piece;
+
+  -- A whole row of the table's type; what is not recorded is null.
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
+                         ELSE format('h.%I::%s', c.history_column, format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
+  INTO row_values
+  FROM pg_attribute a
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _shape.relation_id AND c.attnum = a.attnum
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
 END
 $_shape$;
 COMMENT ON FUNCTION pgtrack._shape(regclass) IS 'The pieces that dynamic SQL about one tracked table is made of.';
@@ -1908,66 +1934,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer) IS 'Does the work of the plan_ functions for one row.';
 
--- The verbs for one row. Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
--- with _pk after its name, as jsonb. The bodies call nothing by a name or operator that search_path could change,
--- because the caller's own search_path has to find the table.
-DO $verbs$
-DECLARE
-  c_history CONSTANT  text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
-                              'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
-  c_plan CONSTANT     text := 'TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, '
-                              'version integer, statement_id bigint)';
-  c_options CONSTANT  text := ', on_conflict text DEFAULT ''error'', message text DEFAULT NULL';
-  v_verb              record;
-  v_form              record;
-BEGIN
-  FOR v_verb IN
-    SELECT * FROM (VALUES
-      ('history', '', '', c_history, 'STABLE',
-       'SELECT x.* FROM pgtrack._history(%1$s, %2$s) x',
-       'Every recorded change of one row, oldest first, with the row before and after it.'),
-      ('undo', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo the last change of'', on_conflict, message)',
-       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again.'),
-      ('revert', ', version integer', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message)',
-       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change.'),
-      ('rollback_to', ', "when" timestamptz', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''roll back'', on_conflict, message)',
-       'Makes one row what it was at a moment.'),
-      ('restore', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
-       'Inserts a deleted row again, as it was right before its latest deletion.'),
-      ('plan_undo', '', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL) x',
-       'What undo() would do, without doing it.'),
-      ('plan_revert', ', version integer', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version) x',
-       'What revert() would do, without doing it.'),
-      ('plan_restore', '', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s)) x',
-       'What restore() would do, without doing it.')
-    ) AS v (name, arguments, options, result, volatility, body, comment)
-  LOOP
-    FOR v_form IN
-      SELECT * FROM (VALUES
-        ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
-        ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
-        ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
-      ) AS f (suffix, key_type, key, comment)
-    LOOP
-      EXECUTE format(
-        'CREATE OR REPLACE FUNCTION pgtrack.%I("table" text, key %s%s, schema text DEFAULT NULL%s) RETURNS %s LANGUAGE sql %s AS %L',
-        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments, v_verb.options, v_verb.result, v_verb.volatility,
-        format(v_verb.body, 'pgtrack._table("table", schema)',
-          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key)));
-      EXECUTE format('COMMENT ON FUNCTION pgtrack.%I("table" text, key %s%s, schema text%s) IS %L',
-        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments,
-        regexp_replace(v_verb.options, ' DEFAULT [^,]+', '', 'g'), v_verb.comment || v_form.comment);
-    END LOOP;
-  END LOOP;
-END
-$verbs$;
 
 -- ---- Sets of changes ---------------------------------------------------------------------------------
 
@@ -1982,18 +1948,15 @@ CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
 DECLARE
   v_shape      record;
-  v_keys       text;
   v_has_moves  boolean;
   v_has_newer  boolean;
   v_moved      text := 'LEFT JOIN (SELECT NULL::jsonb AS live_key, NULL::bigint AS statement_id) moved ON true';
   v_not_moved  text := '';
+  v_tenancy    text := '';
   v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id) base ON true';
   v_live       text;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  SELECT string_agg(format('c.%I', c.history_column), ', ') INTO v_keys
-  FROM pgtrack.relation_column c
-  WHERE c.relation_id = v_shape.relation_id AND c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys);
   EXECUTE format($$
     SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id
                    WHERE %2$s),
@@ -2006,15 +1969,24 @@ BEGIN
   v_live := format('LEFT JOIN %s t ON %s', v_shape.name, v_shape.live_is_change);
   IF v_has_moves THEN
     v_moved := format(
-      'LEFT JOIN pgtrack._moved_keys(%s, ARRAY(SELECT statement_id FROM chosen)) moved ON moved.old_key = pgtrack._canonical_key(m.key, %L)',
+      'LEFT JOIN LATERAL (SELECT x.live_key, x.statement_id FROM pgtrack._moved_keys(%s, ARRAY(SELECT statement_id FROM chosen)) x'
+      ' WHERE x.old_key = pgtrack._canonical_key(m.key, %L) AND x.first_id >= m.statement_id ORDER BY x.first_id LIMIT 1) moved ON true',
       v_shape.relation_id, v_shape.key_record);
+    -- After a row has left its key, another may take it.
+    v_tenancy := format(
+      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a WHERE a.old_key = pgtrack._canonical_key(%s, %L) AND a.statement_id < s.statement_id)',
+      v_shape.relation_id, v_shape.key_json, v_shape.key_record);
     -- A row that the set had moved to its key before is the one that began under another key.
     v_not_moved := format(
       'AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a JOIN chosen x USING (statement_id)'
       ' WHERE a.new_key = pgtrack._canonical_key(m.key, %L) AND a.statement_id < m.statement_id)',
       v_shape.relation_id, v_shape.key_record);
-    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s) t ON true',
-                     v_shape.key_record, v_shape.name, v_shape.live_is_key);
+    -- ... or come to it from another key; then the live row is not this one.
+    v_live := format(
+      'LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s'
+      ' WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a WHERE a.statement_id > coalesce(moved.statement_id, m.statement_id)'
+      ' AND a.new_key = coalesce(moved.live_key, pgtrack._canonical_key(m.key, %L)))) t ON true',
+      v_shape.key_record, v_shape.name, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
   END IF;
   IF v_has_newer THEN
     v_newer := format($$
@@ -2036,23 +2008,23 @@ BEGIN
     SELECT m.handle, m.statement_id, m.operation, m.key, moved.live_key,
            base.handle AS base, base.statement_id AS newer_id, t.ctid IS NOT NULL AS is_live
     FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %s AS key,
-                 row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
+                 row_number() OVER (PARTITION BY %s%s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
           FROM chosen s
           JOIN %s c ON c.pgtrack_statement_id = s.statement_id
           CROSS JOIN LATERAL (SELECT c.*) h
           WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
-    JOIN %5$s c ON c.ctid = m.handle
+    JOIN %6$s c ON c.ctid = m.handle
     %s
     %s
     %s
     WHERE m.is_first %s$$,
-    v_shape.relation_id, p_which, v_shape.key_json, v_keys, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
+    v_shape.relation_id, p_which, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text) IS 'The query for the rows of a table that a set of statements changed.';
 
 CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_relation integer, p_statements bigint[])
-RETURNS TABLE (old_key jsonb, live_key jsonb, statement_id bigint)
+RETURNS TABLE (old_key jsonb, live_key jsonb, first_id bigint, statement_id bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   -- Several changes of one row's key are one move from its first key to its last. Those of one statement are not one
@@ -2060,19 +2032,20 @@ BEGIN ATOMIC
   WITH RECURSIVE step AS (
     SELECT c.statement_id, c.old_key, c.new_key FROM pgtrack._key_changes(p_relation) c WHERE c.statement_id = ANY (p_statements)
   ), move AS (
-    SELECT s.old_key, s.new_key, s.statement_id FROM step s
+    SELECT s.old_key, s.new_key, s.statement_id AS first_id, s.statement_id FROM step s
     WHERE NOT EXISTS (SELECT FROM step e WHERE e.new_key = s.old_key AND e.statement_id < s.statement_id)
     UNION ALL
-    SELECT m.old_key, s.new_key, s.statement_id
+    SELECT m.old_key, s.new_key, m.first_id, s.statement_id
     FROM move m
     CROSS JOIN LATERAL (SELECT s.new_key, s.statement_id FROM step s
                         WHERE s.old_key = m.new_key AND s.statement_id > m.statement_id
                         ORDER BY s.statement_id LIMIT 1) s
   )
-  SELECT DISTINCT ON (m.old_key) m.old_key, m.new_key, m.statement_id FROM move m ORDER BY m.old_key, m.statement_id DESC;
+  SELECT DISTINCT ON (m.old_key, m.first_id) m.old_key, m.new_key, m.first_id, m.statement_id
+  FROM move m ORDER BY m.old_key, m.first_id, m.statement_id DESC;
 END;
 COMMENT ON FUNCTION pgtrack._moved_keys(integer, bigint[]) IS
-  'The rows whose key some statements changed: from which key to which, and by which statement last.';
+  'The rows whose key some statements changed: from which key to which, and by which statement first and last.';
 
 CREATE OR REPLACE FUNCTION pgtrack._tables_of(p_which text, p_what text) RETURNS SETOF regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of$
@@ -2220,6 +2193,468 @@ COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
 
 -- ---------------------------------------------------------------------------------------------------
+-- Points in time
+-- ---------------------------------------------------------------------------------------------------
+
+-- A point is a set of committed transactions. What happened after it is chosen by a condition on pgtrack.statement s;
+-- the state at the point is what is left when that is undone, on paper or in fact.
+
+CREATE OR REPLACE FUNCTION pgtrack._after_snapshot(p_snapshot pg_snapshot) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  -- Those that had not begun, and those that were running: in this form an index finds them.
+  SELECT format('(s.xid >= %L::xid8 OR s.xid = ANY (%L::xid8[]))', pg_snapshot_xmax(p_snapshot), ARRAY(SELECT pg_snapshot_xip(p_snapshot)));
+END;
+COMMENT ON FUNCTION pgtrack._after_snapshot(pg_snapshot) IS 'The condition for statements of transactions that a snapshot does not see.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_time(p_when timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_time$
+BEGIN
+  IF NOT isfinite(p_when) THEN
+    RAISE EXCEPTION 'the point in time must be finite' USING ERRCODE = 'invalid_parameter_value';
+  ELSIF p_when > clock_timestamp() THEN
+    RAISE EXCEPTION '% is in the future', p_when USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF current_setting('track_commit_timestamp')::boolean THEN
+    -- Of the transactions with changes up to then, those still running had not ended when the last of these looked.
+    RETURN format($$(s.at > %1$L OR s.xid >= (SELECT pg_snapshot_xmin(n.snapshot) FROM pgtrack.statement n
+      WHERE n.relation_id = s.relation_id AND n.at <= %1$L ORDER BY n.statement_id DESC LIMIT 1)
+      AND coalesce(pg_xact_commit_timestamp(s.xid::xid), s.at) > %1$L)$$, p_when);
+  END IF;
+  -- A transaction happened when it made its last change. As a later writer of a row waits for the end of the earlier
+  -- one, no transaction is before the point without those that it builds upon.
+  RETURN format('s.xid IN (SELECT n.xid FROM pgtrack.statement n WHERE n.at > %L)', p_when);
+END
+$_after_time$;
+COMMENT ON FUNCTION pgtrack._after_time(timestamptz) IS 'The condition for statements of transactions that happened after a moment.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after(p_point text, OUT which text, OUT at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after$
+DECLARE
+  v_snapshot  pg_snapshot;
+  v_xid       xid8;
+BEGIN
+  IF p_point IS NULL THEN
+    RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  SELECT t.snapshot, t.at INTO v_snapshot, at FROM pgtrack.tag t WHERE t.name = p_point;
+  IF FOUND THEN
+    which := pgtrack._after_snapshot(v_snapshot);
+  ELSIF p_point = 'now' THEN
+    which := 'false';
+    at := clock_timestamp();
+  ELSIF p_point ~ '^xid:[0-9]{1,19}$' THEN
+    v_xid := substr(p_point, 5)::xid8;
+    SELECT s.snapshot, s.at INTO v_snapshot, at FROM pgtrack.statement s WHERE s.xid = v_xid ORDER BY s.at DESC LIMIT 1;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'no change of transaction % is recorded', v_xid USING
+        ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
+    END IF;
+    -- What the transaction saw, and what it left.
+    which := format('s.xid <> %L::xid8 AND %s', v_xid, pgtrack._after_snapshot(v_snapshot));
+  ELSE
+    BEGIN
+      at := p_point::timestamptz;
+    EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR invalid_parameter_value THEN
+      RAISE EXCEPTION 'there is no point "%"', p_point USING
+        ERRCODE = 'undefined_object',
+        DETAIL = 'It is neither a tag nor xid:N nor a timestamp.',
+        HINT = 'SELECT * FROM pgtrack.tags() shows the tags, pgtrack.log() the transactions.';
+    END;
+    which := pgtrack._after_time(at);
+  END IF;
+END
+$_after$;
+COMMENT ON FUNCTION pgtrack._after(text) IS 'The condition for statements after a point (a tag, a timestamp, xid:N, or now), and the point''s time.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_in(p_table regclass, p_point text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_in$
+DECLARE
+  v_point  record;
+  v_since  timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_key(p_table);
+  SELECT * INTO v_point FROM pgtrack._after(p_point);
+  IF v_point.at < v_since THEN
+    RAISE EXCEPTION 'the state of % at % is not known', pgtrack._name(p_table), p_point USING
+      ERRCODE = 'TK002', DETAIL = format('Tracking began at %s.', v_since);
+  END IF;
+  RETURN v_point.which;
+END
+$_after_in$;
+COMMENT ON FUNCTION pgtrack._after_in(regclass, text) IS 'The condition for statements after a point that the history of a table reaches back to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_key(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_key$
+BEGIN
+  IF (SELECT s.keys FROM pgtrack._shape(p_table) s) = '{}' THEN
+    RAISE EXCEPTION 'table % has no primary key', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Its changes are recorded, but a single row cannot be named.',
+      HINT = format('Add one: ALTER TABLE %s ADD PRIMARY KEY (...).', pgtrack._name(p_table));
+  END IF;
+END
+$_require_key$;
+COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
+
+-- SECURITY DEFINER: nobody may write pgtrack.tag by hand, so that a tag is what its time and author say. Executable by
+-- those to whom the owner grants it.
+CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $tag$
+BEGIN
+  IF coalesce(name, '') = '' OR name = 'now' OR name LIKE 'xid:%' THEN
+    RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
+      ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
+  END IF;
+  INSERT INTO pgtrack.tag (name, snapshot, at, who, message)
+  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message);
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION 'there is a tag "%" already', name USING
+    ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);
+END
+$tag$;
+COMMENT ON FUNCTION pgtrack.tag(text, text) IS
+  'Names this moment: the state that all transactions committed by now have left. Waits for nobody, and cuts no transaction in half.';
+
+CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
+BEGIN
+  DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no tag "%"', name USING
+      ERRCODE = 'undefined_object', HINT = 'SELECT * FROM pgtrack.tags() shows the tags.';
+  END IF;
+END
+$untag$;
+COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
+REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT t.name, t.at, t.who, t.message FROM pgtrack.tag t ORDER BY t.at DESC;
+END;
+COMMENT ON FUNCTION pgtrack.tags() IS 'All tags, newest first.';
+
+-- The first change of each row by a set of statements: pgtrack_operation, and the columns of the history table. Rows
+-- that came to their key by a change of the key are left out; they are found under their first key.
+CREATE OR REPLACE FUNCTION pgtrack._first_changes_sql(p_table regclass, p_which text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+    SELECT f.* FROM (
+      SELECT DISTINCT ON (%1$s) e.operation AS pgtrack_operation, c.*
+      FROM (SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s)) e
+      JOIN %4$s c ON c.pgtrack_statement_id = e.statement_id
+      WHERE c.pgtrack_statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))
+      ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
+    || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
+    CROSS JOIN LATERAL (SELECT f.*) h
+    WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%2$s) a JOIN pgtrack.statement s ON s.relation_id = %2$s AND s.statement_id = a.statement_id
+                      WHERE a.new_key = pgtrack._canonical_key(%5$s, %6$L) AND a.statement_id < f.pgtrack_statement_id AND (%3$s))$$
+       ELSE '' END,
+    s.change_keys, s.relation_id, p_which, s.history, s.key_json, s.key_record)
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._first_changes_sql(regclass, text) IS 'The query for the first change of each row by a set of statements.';
+
+-- Live rows that were not there under their key before a set of statements, because it changed their key.
+CREATE OR REPLACE FUNCTION pgtrack._arrived_sql(p_table regclass, p_which text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id)
+    THEN format(
+      'EXISTS (SELECT FROM pgtrack._key_changes(%1$s) a JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id'
+      ' CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%2$s) WHERE %3$s AND (%4$s))',
+      s.relation_id, s.key_record, s.live_is_key, p_which)
+    ELSE 'false' END
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text) IS 'The condition for live rows whose key a set of statements has changed.';
+
+CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
+DECLARE
+  v_table  regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(rowtype) AND t.typrelid <> 0);
+  v_which  text;
+  v_shape  record;
+BEGIN
+  IF v_table IS NULL THEN
+    RAISE EXCEPTION '% is not the row type of a table', pg_typeof(rowtype) USING
+      ERRCODE = 'wrong_object_type', HINT = 'Write SELECT * FROM pgtrack.as_of(NULL::schema.table, ''point'').';
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
+  v_which := pgtrack._after_in(v_table, point);
+  RETURN QUERY EXECUTE format($$
+    WITH first AS MATERIALIZED (%s)
+    SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
+    UNION ALL
+    SELECT %s FROM first h WHERE h.pgtrack_operation <> 'I'$$,
+    pgtrack._first_changes_sql(v_table, v_which), v_shape.name, v_shape.live_is_history,
+    pgtrack._arrived_sql(v_table, v_which), v_shape.row_values);
+END
+$as_of$;
+COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
+  'The rows of a table as they were at a point: SELECT * FROM pgtrack.as_of(NULL::schema.table, ''a tag, a timestamp, or xid:N'').';
+
+CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point timestamptz) RETURNS SETOF anyelement
+LANGUAGE sql STABLE AS $as_of$
+  SELECT a.* FROM pgtrack.as_of($1, $2::pg_catalog.text) a
+$as_of$;
+COMMENT ON FUNCTION pgtrack.as_of(anyelement, timestamptz) IS 'The rows of a table as they were at a moment.';
+
+CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to text)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
+DECLARE
+  v_shape  record;
+  v_from   text := pgtrack._after_in(p_table, p_from);
+  v_to     text := pgtrack._after_in(p_table, p_to);
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- A row that a set of statements did not change is now what it was before the set.
+  RETURN QUERY EXECUTE format($$
+    WITH first_from AS MATERIALIZED (%1$s), first_to AS MATERIALIZED (%2$s),
+    state AS (
+      SELECT x.key,
+             (SELECT CASE WHEN h.pgtrack_operation <> 'I' THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
+             EXISTS (SELECT FROM first_from h WHERE %4$s) AS is_in_from,
+             (SELECT CASE WHEN h.pgtrack_operation <> 'I' THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
+             EXISTS (SELECT FROM first_to h WHERE %4$s) AS is_in_to,
+             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %8$s) AS from_live,
+             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %9$s) AS to_live
+      FROM (SELECT %10$s AS key FROM first_from h UNION SELECT %10$s FROM first_to h%11$s) x
+      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%12$s)
+    ), change AS (
+      SELECT s.key, CASE WHEN s.is_in_from THEN s.from_image ELSE s.from_live END AS before,
+             CASE WHEN s.is_in_to THEN s.to_image ELSE s.to_live END AS after
+      FROM state s
+    )
+    SELECT %13$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
+           pgtrack._changed_columns(c.before, c.after), c.before, c.after
+    FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
+    pgtrack._first_changes_sql(p_table, v_from), pgtrack._first_changes_sql(p_table, v_to),
+    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.name, v_shape.live_is_key,
+    pgtrack._arrived_sql(p_table, v_from), pgtrack._arrived_sql(p_table, v_to),
+    v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
+END
+$_diff$;
+COMMENT ON FUNCTION pgtrack._diff(regclass, text, text) IS 'Does the work of pgtrack.diff().';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrived_keys_sql(p_table regclass, p_from text, p_to text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    ' UNION SELECT a.new_key FROM pgtrack._key_changes(%1$s) a JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id'
+    ' WHERE (%2$s) OR (%3$s)', r.relation_id, p_from, p_to)
+  FROM pgtrack.relation r WHERE r.relid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._arrived_keys_sql(regclass, text, text) IS 'The query part for the keys that rows were given after one of two points.';
+
+CREATE OR REPLACE FUNCTION pgtrack.diff("table" text, "from" text, "to" text DEFAULT 'now', schema text DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
+LANGUAGE sql STABLE AS $diff$
+  SELECT d.* FROM pgtrack._diff(pgtrack._table($1, $4), $2, $3) d
+$diff$;
+COMMENT ON FUNCTION pgtrack.diff(text, text, text, text) IS
+  'The rows of a table that differ between two points, or between a point and now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._blame(p_table regclass, p_key jsonb)
+RETURNS TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH version AS MATERIALIZED (
+    SELECT h.* FROM pgtrack._history(p_table, p_key) h
+  ), latest AS (
+    SELECT v.ver, v.after FROM version v WHERE v.after IS NOT NULL ORDER BY v.ver DESC LIMIT 1
+  )
+  SELECT c.column_name, l.after -> c.column_name::text, b.ver, b.changed_at, b.who, b.xid
+  FROM latest l
+  CROSS JOIN pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  LEFT JOIN LATERAL (
+    SELECT v.ver, v.changed_at, v.who, v.xid FROM version v
+    WHERE v.ver <= l.ver AND (v.op = 'INSERT' OR c.column_name::text = ANY (v.what))
+    ORDER BY v.ver DESC LIMIT 1) b ON true
+  WHERE r.relid = p_table
+  ORDER BY c.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._blame(regclass, jsonb) IS 'Does the work of pgtrack.blame().';
+
+-- ---- Reverting to a point ----------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._tables_in(p_schema text) RETURNS SETOF regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_in$
+BEGIN
+  IF pgtrack._schema(p_schema) IS NULL THEN
+    RAISE EXCEPTION 'schema "%" does not exist', p_schema USING ERRCODE = 'invalid_schema_name';
+  END IF;
+  RETURN QUERY
+    SELECT r.relid FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE c.relnamespace = pgtrack._schema(p_schema) AND r.tracked_until IS NULL AND r.key_columns <> '{}' ORDER BY c.relname;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no table with a primary key is tracked in schema %', p_schema USING
+      ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Start with SELECT * FROM pgtrack.track(%L).', p_schema);
+  END IF;
+END
+$_tables_in$;
+COMMENT ON FUNCTION pgtrack._tables_in(text) IS 'The tracked tables of a schema whose rows can be reverted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_in_all(p_tables regclass[], p_point text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- The same condition for all, once each history is known to reach back that far.
+  SELECT min(pgtrack._after_in(t, p_point)) FROM unnest(p_tables) t;
+END;
+COMMENT ON FUNCTION pgtrack._after_in_all(regclass[], text) IS 'The condition for statements after a point that the histories of some tables reach back to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._revert_to(p_tables regclass[], p_point text, p_message text)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- What has changed since is what shall go, so there are no conflicts.
+  SELECT u.* FROM pgtrack._undo_set(p_tables, pgtrack._after_in_all(p_tables, p_point), p_point, true, 'force',
+                                    format('point %s', p_point), p_message) u;
+END;
+COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables what they were at a point.';
+
+CREATE OR REPLACE FUNCTION pgtrack.revert_table("table" text, point text, schema text DEFAULT NULL, message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE AS $revert_table$
+  SELECT u.* FROM pgtrack._revert_to(ARRAY[pgtrack._table($1, $3)], $2, $4) u
+$revert_table$;
+COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
+  'Makes a table what it was at a point: a tag, a timestamp, or xid:N. Writers wait until it is done.';
+
+CREATE OR REPLACE FUNCTION pgtrack.revert_schema(schema text, point text, message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE AS $revert_schema$
+  SELECT u.* FROM pgtrack._revert_to(ARRAY(SELECT pgtrack._tables_in($1)), $2, $3) u
+$revert_schema$;
+COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracked tables of a schema what they were at a point, in one step.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_revert_table("table" text, point text, schema text DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE AS $plan_revert_table$
+  SELECT p.* FROM pgtrack._plan_set(ARRAY[pgtrack._table($1, $3)], pgtrack._after_in(pgtrack._table($1, $3), $2)) p
+$plan_revert_table$;
+COMMENT ON FUNCTION pgtrack.plan_revert_table(text, text, text) IS 'What revert_table() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_revert_schema(schema text, point text)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE AS $plan_revert_schema$
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_in($1)), pgtrack._after_in_all(ARRAY(SELECT pgtrack._tables_in($1)), $2)) p
+$plan_revert_schema$;
+COMMENT ON FUNCTION pgtrack.plan_revert_schema(text, text) IS 'What revert_schema() would do, row by row, without doing it.';
+
+-- ---- Undo by cause -----------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._made_by(p_actor text, p_application text, p_user text, p_from timestamptz, p_to timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_made_by$
+BEGIN
+  IF num_nonnulls(p_actor, p_application, p_user) = 0 THEN
+    RAISE EXCEPTION 'say whose changes shall be undone' USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name an actor, an application or a user: undo_where(application => ''nightly-import'', "from" => now() - interval ''1 hour'').';
+  END IF;
+  RETURN concat_ws(' AND ', CASE WHEN p_actor IS NOT NULL THEN format('s.actor = %L', p_actor) END,
+    CASE WHEN p_application IS NOT NULL THEN format('s.application = %L', p_application) END,
+    CASE WHEN p_user IS NOT NULL THEN format('%L IN (s.user_name, s.role_name)', p_user) END,
+    CASE WHEN p_from IS NOT NULL THEN format('s.at >= %L', p_from) END,
+    CASE WHEN p_to IS NOT NULL THEN format('s.at < %L', p_to) END);
+END
+$_made_by$;
+COMMENT ON FUNCTION pgtrack._made_by(text, text, text, timestamptz, timestamptz) IS 'The condition for statements of one actor, application or user, in a time.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_where(
+  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
+  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
+  SELECT u.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
+  CROSS JOIN LATERAL pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, 'these changes', false, $6,
+    concat_ws(' ', 'where', 'actor=' || $1, 'application=' || $2, 'user=' || $3, 'from=' || $4, 'to=' || $5), $7) u
+$undo_where$;
+COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text) IS
+  'Undoes everything that an actor, an application or a user did, in a time if given, in one step.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_where(
+  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
+  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_where$
+  SELECT p.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
+  CROSS JOIN LATERAL pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which) p
+$plan_undo_where$;
+COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz) IS
+  'What undo_where() would do, row by row, without doing it.';
+
+-- The verbs for one row. Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
+-- with _pk after its name, as jsonb. The bodies call nothing by a name or operator that search_path could change,
+-- because the caller's own search_path has to find the table.
+DO $verbs$
+DECLARE
+  c_history CONSTANT  text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
+                              'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
+  c_plan CONSTANT     text := 'TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, '
+                              'version integer, statement_id bigint)';
+  c_options CONSTANT  text := ', on_conflict text DEFAULT ''error'', message text DEFAULT NULL';
+  v_verb              record;
+  v_form              record;
+BEGIN
+  FOR v_verb IN
+    SELECT * FROM (VALUES
+      ('history', '', '', c_history, 'STABLE',
+       'SELECT x.* FROM pgtrack._history(%1$s, %2$s) x',
+       'Every recorded change of one row, oldest first, with the row before and after it.'),
+      ('blame', '', '', 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)', 'STABLE',
+       'SELECT x.* FROM pgtrack._blame(%1$s, %2$s) x',
+       'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
+      ('undo', '', c_options, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo the last change of'', on_conflict, message)',
+       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again.'),
+      ('revert', ', version integer', c_options, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message)',
+       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change.'),
+      ('rollback_to', ', "when" timestamptz', c_options, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''roll back'', on_conflict, message)',
+       'Makes one row what it was at a moment.'),
+      ('restore', '', c_options, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
+       'Inserts a deleted row again, as it was right before its latest deletion.'),
+      ('plan_undo', '', '', c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL) x',
+       'What undo() would do, without doing it.'),
+      ('plan_revert', ', version integer', '', c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version) x',
+       'What revert() would do, without doing it.'),
+      ('plan_restore', '', '', c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s)) x',
+       'What restore() would do, without doing it.')
+    ) AS v (name, arguments, options, result, volatility, body, comment)
+  LOOP
+    FOR v_form IN
+      SELECT * FROM (VALUES
+        ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
+        ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
+        ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
+      ) AS f (suffix, key_type, key, comment)
+    LOOP
+      EXECUTE format(
+        'CREATE OR REPLACE FUNCTION pgtrack.%I("table" text, key %s%s, schema text DEFAULT NULL%s) RETURNS %s LANGUAGE sql %s AS %L',
+        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments, v_verb.options, v_verb.result, v_verb.volatility,
+        format(v_verb.body, 'pgtrack._table("table", schema)',
+          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key)));
+      EXECUTE format('COMMENT ON FUNCTION pgtrack.%I("table" text, key %s%s, schema text%s) IS %L',
+        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments,
+        regexp_replace(v_verb.options, ' DEFAULT [^,]+', '', 'g'), v_verb.comment || v_form.comment);
+    END LOOP;
+  END LOOP;
+END
+$verbs$;
+
+-- ---------------------------------------------------------------------------------------------------
 -- Attribution
 -- ---------------------------------------------------------------------------------------------------
 
@@ -2289,7 +2724,7 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- ---------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag,
                 pgtrack.activity, pgtrack.tracked_table TO PUBLIC;
 REVOKE ALL ON FUNCTION pgtrack._generate_functions(integer), pgtrack._generate_triggers(integer), pgtrack._generate_key_trigger(integer),
   pgtrack._generate_policy(integer), pgtrack._create_history(integer), pgtrack._rename_history_column(integer, name, text),
@@ -2312,7 +2747,7 @@ BEGIN
   IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
              WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
-                             'pgtrack.statement,pgtrack.key_change}'::regclass[]
+                             'pgtrack.statement,pgtrack.key_change,pgtrack.tag}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;
