@@ -53,6 +53,25 @@ CREATE SCHEMA IF NOT EXISTS pgtrack_history;
 COMMENT ON SCHEMA pgtrack_history IS
   'pg_track: one history table, and the functions that fill it, for each tracked table.';
 
+-- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
+-- views stand on stay. Nothing of yours depends on the others: the verbs name them in text that is read when they run.
+DO $replace$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'pgtrack' AND p.proname LIKE '\_%'
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  LOOP
+    -- It may have gone with one that it stood on.
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
+    EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+  END LOOP;
+END
+$replace$;
+
 -- ---------------------------------------------------------------------------------------------------
 -- Tables
 -- ---------------------------------------------------------------------------------------------------
@@ -77,8 +96,13 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation (
   key_equality   text[]       NOT NULL,
   options        jsonb        NOT NULL,
   tracked_since  timestamptz  NOT NULL,
-  tracked_until  timestamptz
+  tracked_until  timestamptz,
+  identity       text,
+  left_out       jsonb        NOT NULL DEFAULT '{}',
+  purged_until   timestamptz
 );
+ALTER TABLE pgtrack.relation ADD COLUMN IF NOT EXISTS identity text, ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
+  ADD COLUMN IF NOT EXISTS purged_until timestamptz;
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
 COMMENT ON COLUMN pgtrack.relation.relation_id IS 'Our own number for the table; survives dump and restore, unlike an OID.';
@@ -91,6 +115,9 @@ COMMENT ON COLUMN pgtrack.relation.key_equality IS 'The operators that compare t
 COMMENT ON COLUMN pgtrack.relation.options IS 'The options given to pgtrack.track(), with the defaults filled in.';
 COMMENT ON COLUMN pgtrack.relation.tracked_since IS 'When tracking (last) began.';
 COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while the table is tracked.';
+COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
+COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
+COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -158,31 +185,83 @@ CREATE TABLE IF NOT EXISTS pgtrack.tag (
   snapshot  pg_snapshot  NOT NULL,
   at        timestamptz  NOT NULL,
   who       text         NOT NULL,
-  message   text
+  message   text,
+  statement_id bigint    NOT NULL DEFAULT 0
 );
+ALTER TABLE pgtrack.tag ADD COLUMN IF NOT EXISTS statement_id bigint NOT NULL DEFAULT 0;
 COMMENT ON TABLE pgtrack.tag IS 'Named points in time.';
 COMMENT ON COLUMN pgtrack.tag.name IS 'The name.';
 COMMENT ON COLUMN pgtrack.tag.snapshot IS 'The point: the transactions that this snapshot sees are before it.';
 COMMENT ON COLUMN pgtrack.tag.at IS 'When the tag was made.';
 COMMENT ON COLUMN pgtrack.tag.who IS 'The session user who made it.';
 COMMENT ON COLUMN pgtrack.tag.message IS 'Why.';
+COMMENT ON COLUMN pgtrack.tag.statement_id IS 'A number of its own among the statements'', which tells its epoch.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.key_change (
   change_id    bigint   NOT NULL PRIMARY KEY,
   xid          xid8     NOT NULL,
   relation_id  integer  NOT NULL,
   old_key      jsonb    NOT NULL,
-  new_key      jsonb    NOT NULL
+  new_key      jsonb    NOT NULL,
+  statement_id bigint
 );
+ALTER TABLE pgtrack.key_change ADD COLUMN IF NOT EXISTS statement_id bigint;
 CREATE INDEX IF NOT EXISTS key_change_old_key_idx ON pgtrack.key_change (relation_id, old_key);
 CREATE INDEX IF NOT EXISTS key_change_new_key_idx ON pgtrack.key_change (relation_id, new_key);
 CREATE INDEX IF NOT EXISTS key_change_xid_idx ON pgtrack.key_change (xid);
 COMMENT ON TABLE pgtrack.key_change IS 'Rows whose primary key was changed: their history goes on under the new key.';
-COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id; lower than that of the statement that made the change.';
+COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id.';
 COMMENT ON COLUMN pgtrack.key_change.xid IS 'The transaction.';
 COMMENT ON COLUMN pgtrack.key_change.relation_id IS 'The tracked table.';
 COMMENT ON COLUMN pgtrack.key_change.old_key IS 'The key before, in canonical form.';
 COMMENT ON COLUMN pgtrack.key_change.new_key IS 'The key after, in canonical form.';
+COMMENT ON COLUMN pgtrack.key_change.statement_id IS 'The statement that made the change; where null, the next one after change_id.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.epoch (
+  first_statement_id  bigint       NOT NULL PRIMARY KEY,
+  system_identifier   bigint       NOT NULL,
+  began_at            timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.epoch IS
+  'The clusters that this history was written in. Transaction numbers and snapshots of different clusters are never compared.';
+COMMENT ON COLUMN pgtrack.epoch.first_statement_id IS 'Statements from this one on were recorded in the cluster.';
+COMMENT ON COLUMN pgtrack.epoch.system_identifier IS 'The cluster, as in pg_control_system().';
+COMMENT ON COLUMN pgtrack.epoch.began_at IS 'When the first change was recorded there.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Epochs: history that was restored from a dump came from another cluster
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._begin_epoch() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_begin_epoch$
+BEGIN
+  IF (SELECT c.system_identifier FROM pg_control_system() c) IS DISTINCT FROM
+     (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1) THEN
+    INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c;
+  END IF;
+END
+$_begin_epoch$;
+COMMENT ON FUNCTION pgtrack._begin_epoch() IS 'Begins a new epoch if this is not the cluster of the latest one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._in_epoch(p_statement bigint, OUT first_id bigint, OUT last_id bigint, OUT is_here boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT e.first_statement_id, coalesce((SELECT pg_catalog.min(n.first_statement_id) - 1 FROM pgtrack.epoch n
+                                         WHERE n.first_statement_id > e.first_statement_id), 9223372036854775807),
+         e.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c)
+  FROM pgtrack.epoch e WHERE e.first_statement_id <= p_statement ORDER BY e.first_statement_id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._in_epoch(bigint) IS 'The statements of the epoch that a statement belongs to, and whether that was in this cluster.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transaction(p_xid bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The latest transaction of that number, should two epochs have one.
+  SELECT format('s.xid = %L AND s.statement_id BETWEEN %s AND %s', p_xid, e.first_id, e.last_id)
+  FROM pgtrack._in_epoch(coalesce((SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.xid = p_xid::text::xid8), 0)) e;
+END;
+COMMENT ON FUNCTION pgtrack._of_transaction(bigint) IS 'The condition for the statements of a transaction.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Naming: from what the caller writes to a tracked table and a row key
@@ -244,6 +323,7 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   p_table             regclass,
   OUT relation_id     integer,
   OUT name            text,
+  OUT live_table      text,
   OUT history         text,
   OUT keys            name[],
   OUT key_record      text,
@@ -260,22 +340,31 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   OUT assignments     text,
   OUT differs         text,
   OUT merges          text,
+  OUT differing       text,
   OUT row_values      text,
   OUT change_keys     text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_equality  text[];
+  v_redacted  jsonb;
+  v_root      regclass;
 BEGIN
-  SELECT r.relation_id, pgtrack._name(p_table), format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality
-  INTO relation_id, name, history, keys, v_equality
-  FROM pgtrack.relation r
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
+         format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality,
+         (SELECT jsonb_object_agg(o, '[redacted]') FROM jsonb_array_elements_text(r.options -> 'redact') o)
+  INTO relation_id, name, live_table, history, keys, v_equality, v_redacted
+  FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
   IF relation_id IS NULL THEN
+    SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
+    WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
       ERRCODE = 'object_not_in_prerequisite_state',
-      HINT = format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.',
-                    pgtrack._name(p_table));
+      HINT = CASE WHEN v_root IS NULL
+        THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
+        ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
 
   SELECT string_agg(format('%I %s', c.column_name, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.position),
@@ -327,9 +416,16 @@ BEGIN
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
          string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update)
-  INTO image, live_image, insert_columns, insert_values, assignments, differs, merges
+                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('array_remove(ARRAY[%s], NULL)',
+                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
+                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
+  INTO image, live_image, insert_columns, insert_values, assignments, differs, merges, differing
   FROM piece;
+  IF v_redacted IS NOT NULL THEN
+    image := format('(%s || %L::jsonb)', image, v_redacted);
+    live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
+  END IF;
 
   -- A whole row of the table's type; what is not recorded is null.
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
@@ -417,149 +513,501 @@ END;
 COMMENT ON FUNCTION pgtrack._key_text(jsonb) IS 'A key for messages: id=1, or order_id=1, product_id=100.';
 
 -- ---------------------------------------------------------------------------------------------------
--- Capture: the trigger functions of one tracked table, generated as static code
+-- Capture: the trigger functions and triggers of one tracked table, generated as static code
 -- ---------------------------------------------------------------------------------------------------
 
--- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
--- They name everything with its schema and use no operators, so no search_path can mislead them; pinning one
--- instead costs about 2 µs a statement.
--- Names cannot clash with the table's columns: the block's label qualifies every variable, r every column.
-CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
-DECLARE
-  v_relation         pgtrack.relation;
-  v_history_columns  text;
-  v_image            text;
-  v_key_columns      text;
-  v_key              text;
-  v_key_json         text;
-  v_variant          record;
-BEGIN
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  SELECT string_agg(quote_ident(history_column), ', ' ORDER BY attnum),
-         string_agg(format('r.%I', column_name), ', ' ORDER BY attnum),
-         string_agg(quote_ident(history_column), ', ' ORDER BY attnum) FILTER (WHERE is_key),
-         string_agg(format('r.%I', column_name), ', ' ORDER BY attnum) FILTER (WHERE is_key),
-         string_agg(format('%L, %%1$s.%I', column_name, column_name), ', ' ORDER BY attnum) FILTER (WHERE is_key)
-  INTO v_history_columns, v_image, v_key_columns, v_key, v_key_json
-  FROM (SELECT c.*, c.column_name = ANY (v_relation.key_columns) AS is_key
-        FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL) c;
+-- How the changes of a table are caught:
+--   statement  one trigger call for each statement, from its transition table: the fastest by far in bulk.
+--   tree       the same on a partitioned table, its intermediate partitions and its leaves, all into the root's history.
+--   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
+--              (rows applied by logical replication, for which the triggers fire ALWAYS).
+CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN (p_options ->> 'replica')::boolean THEN 'row'
+    WHEN c.relkind = 'p' THEN 'tree'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    ELSE 'statement' END
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
 
+CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT t.relid, t.isleaf FROM pg_catalog.pg_partition_tree(p_table) t
+  UNION ALL
+  SELECT c.oid, true FROM pg_catalog.pg_class c WHERE c.oid = p_table AND c.relkind <> 'p';
+END;
+COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partitions; those without partitions of their own hold the rows.';
+
+-- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
+-- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
+-- of them is recorded first gives numbers to those that began before it.
+CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
+    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname NOT IN ('plpgsql', 'internal')
+       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M');
+END;
+COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql AS $open$
+BEGIN
+  PERFORM pg_catalog.set_config(
+    pg_catalog.concat('pgtrack.open_', TG_ARGV[0]),
+    pg_catalog.concat_ws(' ', pg_catalog.current_setting(pg_catalog.concat('pgtrack.open_', TG_ARGV[0]), true),
+                         pg_catalog.concat(pg_catalog.pg_trigger_depth(), pg_catalog.left(TG_OP, 1))), true);
+  RETURN NULL;
+END
+$open$;
+COMMENT ON FUNCTION pgtrack_history.open() IS
+  'Notes that a statement on a table has begun, in a setting of the transaction, as its trigger depth and operation: 1U.';
+
+-- The entries of that setting, such as "1I:4711 2U", are a stack; a number after the colon has been given already.
+CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
+DECLARE
+  c_setting CONSTANT  text := format('pgtrack.open_%s', p_relation);
+  v_open              text[] := string_to_array(nullif(current_setting(c_setting, true), ''), ' ');
+  v_own               integer;
+  v_id                bigint;
+BEGIN
+  FOR i IN 1 .. coalesce(cardinality(v_open), 0) LOOP
+    IF split_part(v_open[i], ':', 1) = p_depth || p_operation THEN
+      v_own := i;
+    ELSIF substring(v_open[i] FROM '^\d+')::integer >= p_depth THEN
+      CONTINUE;
+    END IF;
+    IF v_open[i] NOT LIKE '%:%' THEN
+      v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
+    END IF;
+  END LOOP;
+  IF v_own IS NULL THEN
+    RETURN nextval('pgtrack.statement_id_seq');
+  END IF;
+  v_id := split_part(v_open[v_own], ':', 2);
+  IF p_is_over THEN
+    v_open := v_open[:v_own - 1] || v_open[v_own + 1:];
+  END IF;
+  PERFORM set_config(c_setting, array_to_string(v_open, ' '), true);
+  RETURN v_id;
+END
+$_statement_id$;
+COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the stack.';
+
+-- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
+-- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
+-- as it names the table, PostgreSQL plans it again whenever the table has changed.
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
+BEGIN
+  IF p_identity <> pgtrack._identity(p_table) THEN
+    RETURN true;
+  END IF;
+  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
+  IF current_setting('transaction_isolation') <> 'read committed'
+     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
+    RETURN false;
+  END IF;
+  RETURN p_shape <> pgtrack._fingerprint(p_table);
+END
+$_has_drifted$;
+COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
+  'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
+
+CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
+END;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.md5(pg_catalog.concat(
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated),
+                                  ', ' ORDER BY a.attnum)
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT i.indkey::text FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
+END;
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns and key, as a short text to compare.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
+BEGIN
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._sync(p_relation);
+END
+$_follow$;
+COMMENT ON FUNCTION pgtrack._follow(integer) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+
+
+-- ---- The functions -------------------------------------------------------------------------------------
+
+-- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
+-- They name everything with its schema and use no bare operators, so no search_path can mislead them; pinning one
+-- instead costs about 2 µs a statement. Names cannot clash with the table's columns: the block's label qualifies
+-- every variable, a table alias every column.
+
+CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
   -- An INSERT records only the key, or everything where there is no key to find the row by.
-  FOR v_variant IN
-    VALUES ('insert', 'I', coalesce(v_key_columns, v_history_columns), coalesce(v_key, v_image), 'pgtrack_new'),
-           ('update', 'U', v_history_columns, v_image, 'pgtrack_old'),
-           ('delete', 'D', v_history_columns, v_image, 'pgtrack_old'),
-           ('truncate', 'T', v_history_columns, v_image, 'ONLY ' || v_relation.relid::text)
-  LOOP
-    EXECUTE format($create$
-      CREATE OR REPLACE FUNCTION pgtrack_history.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $record$
-      <<pgtrack>>
-      DECLARE
-        id    pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-        rows  pg_catalog.int8;
-      BEGIN
-        INSERT INTO pgtrack_history.%2$I (pgtrack_statement_id, %3$s)
-        SELECT pgtrack.id, %4$s FROM %5$s AS r;
-        IF FOUND THEN
-          GET DIAGNOSTICS rows = ROW_COUNT;
+  SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
+                r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
+                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
+    AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
+  'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
+
+CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A query text may quote values that must not be recorded.
+  SELECT format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)
           VALUES (
-            pgtrack.id, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
-            %6$s, %7$L, pgtrack.rows, session_user, pg_catalog.current_setting('role'),
+            %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
+            %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
             pg_catalog.set_config('pgtrack.ctx', NULL, true), pg_catalog.current_setting('pgtrack.actor', true),
             pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
-            %8$s);
-        END IF;
+            %s);$$,
+    p_id, r.relation_id, p_operation, p_rows,
+    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
+         THEN 'pg_catalog.left(pg_catalog.current_query(), 4000)' ELSE 'NULL' END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
+BEGIN
+  EXECUTE format($create$
+      CREATE OR REPLACE FUNCTION pgtrack_history.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS $record$
+      <<pgtrack>>
+      DECLARE
+        %s
+      BEGIN
+        %s
         RETURN NULL;
       END
-      $record$$create$,
-      format('record_%s_%s', v_variant.column1, p_relation),
-      v_relation.history_table, v_variant.column3, v_variant.column4, v_variant.column5,
-      p_relation, v_variant.column2,
-      CASE WHEN (v_relation.options ->> 'query')::boolean THEN 'pg_catalog.left(pg_catalog.current_query(), 4000)' ELSE 'NULL' END);
-    EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L',
-      format('record_%s_%s', v_variant.column1, p_relation),
-      format('Records each %s on %s.', upper(v_variant.column1), pgtrack._name(v_relation.relid)));
+      $record$$create$, p_name, p_settings, p_declarations, p_body);
+  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', p_name,
+    format(p_comment, (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+END
+$_create_recorder$;
+COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text) IS 'Creates one trigger function of a tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
+DECLARE
+  v_relation   pgtrack.relation;
+  v_mode       text;
+  v_nests      boolean;
+  v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
+  v_variant    record;
+  v_leaf       record;
+  v_record     text;
+  v_from       text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
+
+  FOR v_variant IN
+    VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
+  LOOP
+    v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
+    PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;',
+        CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
+             ELSE v_next END),
+      '',
+      format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
+          PERFORM pgtrack._follow(%4$s);
+          EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
+        ELSE
+          %9$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s%11$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
+        CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+      format('Records each %s on %%s.', upper(v_variant.column1)));
   END LOOP;
 
-  IF v_key IS NOT NULL THEN
-    EXECUTE format($create$
-      CREATE OR REPLACE FUNCTION pgtrack_history.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-      SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
-      SET extra_float_digits = 1 SET bytea_output = 'hex' AS $record$
-      BEGIN
-        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
-        VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %2$s,
-                jsonb_build_object(%3$s), jsonb_build_object(%4$s));
-        RETURN NULL;
-      END
-      $record$$create$,
-      format('record_key_%s', p_relation), p_relation, format(v_key_json, 'OLD'), format(v_key_json, 'NEW'));
-    EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', format('record_key_%s', p_relation),
-      format('Records each change of a primary key of %s.', pgtrack._name(v_relation.relid)));
-  END IF;
+  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
+    v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
+    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;', v_next), '',
+      format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
+          PERFORM pgtrack._follow(%s);
+          EXECUTE pgtrack._images_sql(%4$s, 'truncate', '$1', 'r', pg_catalog.format(' FROM ONLY %%s AS r', TG_RELID::pg_catalog.regclass)) USING pgtrack.id;
+        ELSE
+          %5$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%6$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
+        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+      'Records each TRUNCATE on %s.');
+  END LOOP;
+
+  PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
 
-CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_triggers$
+CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
+                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
+
+-- A key is written in one form, whatever the session prefers.
+CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
 DECLARE
-  v_table    regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  v_relation           pgtrack.relation;
+  v_signature          text;
+  v_old                text;
+  v_arguments          text;
+  v_json               text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
+               WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation) LOOP
+    EXECUTE format('DROP FUNCTION %s', v_old);
+  END LOOP;
+  IF v_relation.key_columns = '{}' THEN
+    RETURN;
+  END IF;
+  IF p_mode <> 'tree' THEN
+    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
+    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
+      format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s);',
+        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END),
+      'Records each change of a primary key of %s.');
+    RETURN;
+  END IF;
+  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
+         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
+  INTO v_arguments, v_json
+  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  v_signature := format('pgtrack_history.%I(%s)', format('key_%s', p_relation), v_arguments);
+  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_json);
+  EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_signature, format('A key of %s in canonical form.', pgtrack._name(v_relation.relid)));
+END
+$_generate_key_functions$;
+COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
+
+-- An UPDATE that moves a row to another partition fires no row trigger for UPDATE. It puts the row into both transition
+-- tables at the same position, unless a trigger on the new partition swallowed a row. Then positions say nothing, and
+-- what disappeared and what appeared is recorded as that. (Joining the two by position could be planned as a nested
+-- loop, which takes forever on many rows; a sort cannot.)
+CREATE OR REPLACE FUNCTION pgtrack._moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+          IF (SELECT pg_catalog.count(*) FROM pgtrack_new) OPERATOR(pg_catalog.=) pgtrack.rows THEN
+            INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+            SELECT pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass), pg_catalog.pg_current_xact_id(), %1$s,
+                   pgtrack_history.key_%1$s(%2$s), pgtrack_history.key_%1$s(%3$s), pgtrack.id
+            FROM (SELECT z.is_new, %4$s
+                  FROM (SELECT pg_catalog.row_number() OVER () AS position, false AS is_new, %5$s FROM pgtrack_old AS r
+                        UNION ALL
+                        SELECT pg_catalog.row_number() OVER () AS position, true AS is_new, %5$s FROM pgtrack_new AS r) AS z
+                  WINDOW w AS (ORDER BY z.position, z.is_new)) AS z
+            WHERE NOT z.is_new AND NOT (%6$s);
+          ELSE
+            <<pgtrack_moves>>
+            DECLARE
+              gone_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+              come_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+              moved    pg_catalog.int8;
+            BEGIN
+              UPDATE pgtrack_history.%7$I AS h SET pgtrack_statement_id = pgtrack_moves.gone_id
+              WHERE h.pgtrack_statement_id OPERATOR(pg_catalog.=) pgtrack.id AND NOT EXISTS (SELECT FROM pgtrack_new AS r WHERE %8$s);
+              GET DIAGNOSTICS moved = ROW_COUNT;
+              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%9$s
+              END IF;
+              rows := pgtrack.rows OPERATOR(pg_catalog.-) pgtrack_moves.moved;
+              %10$s WHERE NOT EXISTS (SELECT FROM pgtrack_old AS h WHERE %11$s);
+              GET DIAGNOSTICS moved = ROW_COUNT;
+              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%12$s
+              END IF;
+            END;
+          END IF;$$,
+    p_relation,
+    string_agg(format('z.old_%s', position), ', ' ORDER BY position),
+    string_agg(format('z.new_%s', position), ', ' ORDER BY position),
+    string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
+    string_agg(format('r.%I AS key_%s', k, position), ', ' ORDER BY position),
+    string_agg(format('z.old_%s OPERATOR(%s) z.new_%1$s', position, equality), ' AND ' ORDER BY position),
+    r.history_table,
+    string_agg(format('h.%I OPERATOR(%s) r.%I', c.history_column, equality, k), ' AND ' ORDER BY position),
+    pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
+    pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
+    string_agg(format('h.%I OPERATOR(%s) r.%1$I', k, equality), ' AND ' ORDER BY position),
+    pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS u (k, equality, position)
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k AND c.attnum IS NOT NULL
+  WHERE r.relation_id = p_relation
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._moves_sql(integer) IS 'The part of a partitioned table''s UPDATE recorder that notes changed keys.';
+
+-- ---- The triggers --------------------------------------------------------------------------------------
+
+-- Row triggers have names that sort before an application's, so that what those change is recorded after its cause.
+CREATE OR REPLACE FUNCTION pgtrack._wanted_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_wanted_triggers$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_mode      text;
+  v_same_key  text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  is_always := (v_relation.options ->> 'replica')::boolean;
+  SELECT string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ') INTO v_same_key
+  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
+
+  IF v_mode = 'row' THEN
+    RETURN QUERY
+      SELECT v_relation.relid, format('!pgtrack_%s', o)::name, 'AFTER ' || upper(o),
+             format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('record_%s_%s', o, p_relation)), is_always
+      FROM unnest('{insert,update,delete}'::text[]) o;
+  ELSE
+    RETURN QUERY
+      SELECT m.relid, format('pgtrack_%s', o.name)::name, 'AFTER ' || upper(o.name),
+             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
+               CASE WHEN o.name = 'update' AND v_mode = 'tree' AND v_same_key IS NOT NULL
+                    THEN 'OLD TABLE AS pgtrack_old NEW TABLE AS pgtrack_new' ELSE o.tables END,
+               format('record_%s_%s', o.name, p_relation)), is_always
+      FROM pgtrack._members(v_relation.relid) m
+      CROSS JOIN (VALUES ('insert', 'NEW TABLE AS pgtrack_new'), ('update', 'OLD TABLE AS pgtrack_old'),
+                         ('delete', 'OLD TABLE AS pgtrack_old')) AS o (name, tables);
+    IF pgtrack._may_nest(v_relation.relid) THEN
+      RETURN QUERY
+        SELECT m.relid, 'pgtrack_open'::name, 'BEFORE INSERT OR UPDATE OR DELETE',
+               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.open(%L)', p_relation), is_always
+        FROM pgtrack._members(v_relation.relid) m;
+    END IF;
+  END IF;
+
+  -- PostgreSQL truncates the partitions one by one.
+  RETURN QUERY
+    SELECT m.relid, 'pgtrack_truncate'::name, 'BEFORE TRUNCATE',
+           format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', pgtrack._truncate_recorder(p_relation, m.relid)), is_always
+    FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf;
+
+  -- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
+  -- set the key are left out, unless a BEFORE trigger may set it in any statement.
+  IF v_mode <> 'tree' AND v_same_key IS NOT NULL THEN
+    RETURN QUERY
+      SELECT v_relation.relid, CASE v_mode WHEN 'row' THEN '!pgtrack_key' ELSE 'pgtrack_key' END::name,
+             'AFTER UPDATE' || CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN ''
+                                    ELSE (SELECT ' OF ' || string_agg(quote_ident(k), ', ') FROM unnest(v_relation.key_columns) k) END,
+             format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I()', v_same_key, format('record_key_%s', p_relation)),
+             is_always;
+  END IF;
+END
+$_wanted_triggers$;
+COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catch every change of a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+  SELECT t.tgrelid::regclass, t.tgname, pg_catalog.obj_description(t.oid, 'pg_trigger'), t.tgenabled
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
+    AND (p.proname ~ pg_catalog.format('^record_[a-z]+_%s(_\d+)?$', p_relation)
+         OR p.proname = 'open' AND t.tgargs = pg_catalog.convert_to(p_relation::text, 'UTF8') || '\x00');
+END;
+COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS 'The triggers of ours that are there for a tracked table, with what they were made from.';
+
+-- Triggers that are as they should be are left alone: to touch one takes a lock that writers wait for.
+CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET pgtrack.following = 'on' AS $_generate_triggers$
+DECLARE
   v_trigger  record;
 BEGIN
   FOR v_trigger IN
-    VALUES ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS pgtrack_new'),
-           ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS pgtrack_old'),
-           ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS pgtrack_old'),
-           ('truncate', 'BEFORE TRUNCATE', '')
+    SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p
+    LEFT JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
+    WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action
   LOOP
-    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
-      'pgtrack_' || v_trigger.column1, v_trigger.column2, v_table, v_trigger.column3,
-      format('record_%s_%s', v_trigger.column1, p_relation));
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
   END LOOP;
-  PERFORM pgtrack._generate_key_trigger(p_relation);
+  FOR v_trigger IN
+    SELECT w.* FROM pgtrack._wanted_triggers(p_relation) w
+    WHERE NOT EXISTS (SELECT FROM pgtrack._present_triggers(p_relation) p WHERE p.relid = w.relid AND p.name = w.name)
+  LOOP
+    -- The partition may have been tracked by itself.
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', v_trigger.name, v_trigger.event, v_trigger.relid, v_trigger.action);
+    EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', v_trigger.name, v_trigger.relid, v_trigger.event || ' ' || v_trigger.action);
+  END LOOP;
+  FOR v_trigger IN
+    SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
+    WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
+  END LOOP;
+  -- Those of partitions that are none any more.
+  FOR v_trigger IN
+    SELECT p.oid::regprocedure AS recorder FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_%s_', p_relation)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+  LOOP
+    EXECUTE format('DROP FUNCTION %s', v_trigger.recorder);
+  END LOOP;
 END
 $_generate_triggers$;
-COMMENT ON FUNCTION pgtrack._generate_triggers(integer) IS 'Puts the triggers on a tracked table.';
-
--- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
--- set the key are left out, unless a BEFORE trigger may set it in any statement.
-CREATE OR REPLACE FUNCTION pgtrack._generate_key_trigger(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_trigger$
-DECLARE
-  v_relation  pgtrack.relation;
-  v_columns   text;
-  v_same_key  text;
-  v_wanted    text;
-  v_present   text;
-BEGIN
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  SELECT string_agg(quote_ident(k), ', '), string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ')
-  INTO v_columns, v_same_key
-  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
-  v_wanted := CASE WHEN v_same_key IS NOT NULL THEN format('%s FOR EACH ROW WHEN (NOT (%s))',
-    CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN '' ELSE 'OF ' || v_columns END, v_same_key) END;
-  -- The comment remembers what the trigger was made from.
-  SELECT obj_description(t.oid, 'pg_trigger') INTO v_present
-  FROM pg_trigger t WHERE t.tgrelid = v_relation.relid AND t.tgname = 'pgtrack_key';
-  IF v_wanted IS DISTINCT FROM v_present THEN
-    EXECUTE format('DROP TRIGGER IF EXISTS pgtrack_key ON %s', v_relation.relid);
-    IF v_wanted IS NOT NULL THEN
-      EXECUTE format('CREATE TRIGGER pgtrack_key AFTER UPDATE %s ON %s %s EXECUTE FUNCTION pgtrack_history.%I()',
-        substring(v_wanted FROM '^(.*?) ?FOR EACH'), v_relation.relid, substring(v_wanted FROM 'FOR EACH ROW .*'),
-        format('record_key_%s', p_relation));
-      EXECUTE format('COMMENT ON TRIGGER pgtrack_key ON %s IS %L', v_relation.relid, v_wanted);
-    END IF;
-  END IF;
-END
-$_generate_key_trigger$;
-COMMENT ON FUNCTION pgtrack._generate_key_trigger(integer) IS 'Puts the trigger for key changes on a tracked table, if it is not there already.';
+COMMENT ON FUNCTION pgtrack._generate_triggers(integer, boolean) IS
+  'Puts the triggers on a tracked table and its partitions, and takes away those that no longer belong there; p_enable enables disabled ones.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
 LANGUAGE sql STABLE
@@ -624,6 +1072,39 @@ END
 $_rename_history_column$;
 COMMENT ON FUNCTION pgtrack._rename_history_column(integer, name, text) IS 'Renames a column of a history table, to a numbered name if the wanted one is taken.';
 
+-- Columns are known by their numbers, which stay when they are renamed. A dump that is restored numbers them anew.
+CREATE OR REPLACE FUNCTION pgtrack._sync_identity(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_identity$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
+    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column c SET attnum = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped
+      AND c.history_column = (SELECT x.history_column FROM pgtrack.relation_column x
+                              WHERE x.relation_id = p_relation AND x.column_name = c.column_name ORDER BY x.since DESC LIMIT 1);
+    UPDATE pgtrack.relation SET
+      identity = pgtrack._identity(relid),
+      left_out = coalesce((SELECT jsonb_object_agg(a.attnum, o.option)
+                           FROM pg_attribute a JOIN unnest('{exclude,redact}'::text[]) AS o (option) ON options -> o.option ? a.attname::text
+                           WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped), '{}')
+    WHERE relation_id = p_relation;
+  ELSE
+    -- The options follow a column that was renamed.
+    UPDATE pgtrack.relation r SET options = r.options || (
+      SELECT jsonb_object_agg(o.option, (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
+                                         WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped))
+      FROM unnest('{exclude,redact}'::text[]) AS o (option))
+    WHERE r.relation_id = p_relation AND r.left_out <> '{}';
+  END IF;
+END
+$_sync_identity$;
+COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -635,19 +1116,27 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
 
-  -- Dropped and retyped columns leave their values behind.
+  PERFORM pgtrack._sync_identity(p_relation);
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+
+  -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name, a.attname IS NULL AS is_dropped
+    SELECT c.history_column, c.column_name,
+           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+           OR v_relation.left_out ? c.attnum::text)
   LOOP
+    IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    END IF;
     UPDATE pgtrack.relation_column SET attnum = NULL
     WHERE relation_id = p_relation AND history_column = v_column.history_column;
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
-      v_column.column_name || CASE WHEN v_column.is_dropped THEN '_dropped' ELSE '_retyped' END);
+      format('%s_%s', v_column.column_name, v_column.reason));
   END LOOP;
 
   FOR v_column IN
@@ -670,6 +1159,7 @@ BEGIN
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
     LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+      AND NOT v_relation.left_out ? a.attnum::text
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
@@ -747,18 +1237,23 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
 DECLARE
-  v_history  name;
-  v_key      text;
+  v_history    name;
+  v_key        text;
+  v_condition  text;
 BEGIN
   SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ') INTO v_key
+  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
-  EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
-  EXECUTE format(
-    'CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING ((SELECT pgtrack._may_read(%s))'
-    ' AND ((SELECT pgtrack._sees_every_row(%2$s)) OR pgtrack._sees_row(%2$s, jsonb_build_object(%3$s))))',
-    v_history, p_relation, coalesce(v_key, ''));
+  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
+                        p_relation, coalesce(v_key, ''));
+  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
+    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
+    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
+    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
+  END IF;
 END
 $_generate_policy$;
 COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
@@ -789,7 +1284,7 @@ BEGIN
   SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.name, v_shape.live_is_key)
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO v_seen USING p_key;
   RETURN v_seen;
 END
@@ -817,9 +1312,12 @@ COMMENT ON FUNCTION pgtrack._require_owner(text) IS 'Refuses callers who may not
 CREATE OR REPLACE FUNCTION pgtrack._options(p_options jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_options$
 DECLARE
-  c_defaults CONSTANT  jsonb := '{"query": true}';
+  c_defaults CONSTANT  jsonb := '{"query": true, "exclude": [], "redact": [], "replica": false, "on_drop": "allow"}';
   v_option             record;
 BEGIN
+  IF jsonb_typeof(p_options) <> 'object' THEN
+    RAISE EXCEPTION 'the options must be a JSON object, not %', p_options USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   FOR v_option IN SELECT key, value FROM jsonb_each(coalesce(p_options, '{}')) LOOP
     IF NOT c_defaults ? v_option.key THEN
       RAISE EXCEPTION 'unknown option "%"', v_option.key USING
@@ -831,10 +1329,42 @@ BEGIN
         USING ERRCODE = 'invalid_parameter_value';
     END IF;
   END LOOP;
+  IF p_options ->> 'on_drop' NOT IN ('allow', 'refuse') THEN
+    RAISE EXCEPTION 'option "on_drop" must be "allow" or "refuse", not %', p_options -> 'on_drop' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   RETURN c_defaults || coalesce(p_options, '{}');
 END
 $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
+
+CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_options_for$
+DECLARE
+  v_column  record;
+  v_kept    jsonb := '{"exclude": [], "redact": []}';
+BEGIN
+  FOR v_column IN
+    SELECT o.option, n.name, a.attnum, i.indrelid IS NOT NULL AS is_key
+    FROM unnest('{exclude,redact}'::text[]) AS o (option)
+    CROSS JOIN LATERAL jsonb_array_elements_text(p_options -> o.option) AS n (name)
+    LEFT JOIN pg_attribute a ON a.attrelid = p_table AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary AND a.attnum = ANY (i.indkey)
+  LOOP
+    IF v_column.is_key THEN
+      RAISE EXCEPTION 'column "%" of % cannot be left out', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'invalid_parameter_value', DETAIL = 'It belongs to the primary key, by which history finds the row.';
+    ELSIF v_column.attnum IS NOT NULL THEN
+      v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
+    ELSIF p_only_table THEN
+      RAISE EXCEPTION 'column "%" of % does not exist', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);
+    END IF;
+  END LOOP;
+  RETURN p_options || v_kept;
+END
+$_options_for$;
+COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
+  'The options for one table: of a schema''s tables each takes the columns that it has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -845,11 +1375,11 @@ BEGIN ATOMIC
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
     WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
-    WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned, which this version cannot track'
-    WHEN c.relkind <> 'r' THEN 'it is not a table'
+    WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
+    WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
     WHEN c.relpersistence = 't' THEN 'it is temporary'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid)
-      THEN 'it is part of an inheritance tree, which this version cannot track'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
+      THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
   END
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.oid = p_table;
@@ -857,13 +1387,13 @@ END;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
 
 CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_track_table$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
-  v_owner     text := (SELECT n.nspowner::regrole::text FROM pg_namespace n WHERE n.nspname = 'pgtrack');
-  v_object    text;
-  v_status    text := 'tracked';
+  v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_object      text;
+  v_status      text := 'tracked';
 BEGIN
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
@@ -878,22 +1408,25 @@ BEGIN
     PERFORM pgtrack._create_history(v_relation.relation_id);
   ELSIF v_relation.tracked_until IS NULL THEN
     v_status := 'already tracked';
-    UPDATE pgtrack.relation SET options = p_options WHERE relid = p_table;
   ELSE
     v_status := 'tracked again; changes in between are not known';
-    UPDATE pgtrack.relation SET options = p_options, tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
+    UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
+  PERFORM pgtrack._sync_identity(v_relation.relation_id);
+  UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
-  PERFORM pgtrack._generate_triggers(v_relation.relation_id);
+  PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
 
   -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
   FOR v_object IN
-    SELECT format('FUNCTION pgtrack_history.%I()', p.proname) FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_[a-z]+_%s$', v_relation.relation_id)
+    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND pg_get_userbyid(p.proowner) <> v_owner_name
+      AND p.proname ~ format('^(record_[a-z]+|key)_%s(_\d+)?$', v_relation.relation_id)
     UNION ALL
-    SELECT format('TABLE pgtrack_history.%I', v_relation.history_table)
+    SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
+    WHERE c.oid = format('pgtrack_history.%I', v_relation.history_table)::regclass AND pg_get_userbyid(c.relowner) <> v_owner_name
   LOOP
-    EXECUTE format('ALTER %s OWNER TO %s', v_object, v_owner);
+    EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
   END LOOP;
 
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
@@ -902,8 +1435,30 @@ END
 $_track_table$;
 COMMENT ON FUNCTION pgtrack._track_table(regclass, jsonb) IS 'Begins or resumes the tracking of one table.';
 
+-- To create a trigger waits for the table's writers, while new ones wait behind it. So it gives way and tries again.
+CREATE OR REPLACE FUNCTION pgtrack._track_patiently(p_table regclass, p_options jsonb, p_or_fail boolean) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track_patiently$
+BEGIN
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      RETURN pgtrack._track_table(p_table, p_options);
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 5 AND p_or_fail THEN
+        RAISE EXCEPTION 'could not lock % to track it', pgtrack._name(p_table) USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that write to it did not end for 5 seconds.',
+          HINT = 'Try again when they have ended; pg_stat_activity shows them.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
+  END LOOP;
+  RETURN 'not tracked: transactions that write to it did not end; try again';
+END
+$_track_patiently$;
+COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Tracks a table, without making its writers wait for long.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET pgtrack.following = 'on' AS $_sync$
 BEGIN
   PERFORM pgtrack._sync_columns(p_relation);
   PERFORM pgtrack._sync_key(p_relation);
@@ -937,7 +1492,7 @@ BEGIN
       RAISE EXCEPTION 'cannot track %: %', pgtrack._name(p_table), v_reason USING ERRCODE = 'wrong_object_type';
     END IF;
     table_name := pgtrack._name(p_table);
-    status := pgtrack._track_table(p_table, v_options);
+    status := pgtrack._track_patiently(p_table, pgtrack._options_for(p_table, v_options, true), true);
     RETURN NEXT;
     RETURN;
   END IF;
@@ -947,7 +1502,7 @@ BEGIN
     ORDER BY c.relname
   LOOP
     table_name := pgtrack._name(v_table);
-    status := coalesce('skipped: ' || v_reason, pgtrack._track_table(v_table, v_options));
+    status := coalesce('skipped: ' || v_reason, pgtrack._track_patiently(v_table, pgtrack._options_for(v_table, v_options, false), false));
     RETURN NEXT;
   END LOOP;
 END
@@ -977,7 +1532,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
   'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema. '
-  'Option: {"query": false} leaves the query text out.';
+  'Options: {"query": false} leaves the query text out; {"exclude": ["column"]} does not record a column, {"redact": ["column"]} also '
+  'shows that and hides query texts; {"on_drop": "refuse"} protects the table from DROP; {"replica": true} records what logical replication applies.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_triggers(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET pgtrack.following = 'on' AS $_drop_triggers$
+DECLARE
+  v_trigger  record;
+BEGIN
+  FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+  END LOOP;
+END
+$_drop_triggers$;
+COMMENT ON FUNCTION pgtrack._drop_triggers(integer) IS 'Takes all triggers of ours from a tracked table and its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
@@ -985,7 +1553,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
-  v_trigger   name;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
   PERFORM pg_advisory_xact_lock(7380416283001);
@@ -997,12 +1564,7 @@ BEGIN
     WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
     ORDER BY c.relname
   LOOP
-    FOR v_trigger IN
-      SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-      WHERE t.tgrelid = v_relation.relid AND p.pronamespace = 'pgtrack_history'::regnamespace
-    LOOP
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_relation.relid);
-    END LOOP;
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';
@@ -1030,23 +1592,23 @@ COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a t
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET pgtrack.following = 'on' AS $_before_ddl$
 DECLARE
-  v_table  regclass;
+  v_table    regclass;
+  v_trigger  name;
 BEGIN
-  -- Nested inside _on_ddl() the triggers are being put back.
-  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
+  IF current_query() !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
-  FOR v_table IN
-    SELECT r.relid
+  FOR v_table, v_trigger IN
+    SELECT r.relid, t.tgname
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
-    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'pgtrack_key'
+    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
       AND pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), c.relowner, 'USAGE')
   LOOP
-    EXECUTE format('DROP TRIGGER pgtrack_key ON %s', v_table);
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
   END LOOP;
 END
 $_before_ddl$;
@@ -1057,50 +1619,103 @@ CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
   v_relation  pgtrack.relation;
+  v_reason    text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history') THEN
+  -- Our own DDL is not news.
+  IF current_setting('pgtrack.following', true) = 'on' THEN
     RETURN;
   END IF;
-  PERFORM set_config('pgtrack.following', 'on', true);
   FOR v_relation IN
-    SELECT r.*
-    FROM pgtrack.relation r
-    WHERE r.tracked_until IS NULL AND r.relid IN (
-        -- A trigger's or an index's command names that object, not its table.
-        SELECT coalesce(t.tgrelid, i.indrelid, d.objid)
-        FROM pg_event_trigger_ddl_commands() d
-        LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-        LEFT JOIN pg_proc p ON p.oid = t.tgfoid
-        LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-        WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass)
-          AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-        UNION ALL
-        -- Tables whose trigger stepped aside.
-        SELECT s.relid FROM pgtrack.relation s
-        WHERE s.key_columns <> '{}'
-          AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname = 'pgtrack_key'))
+    WITH altered AS (
+      -- A trigger's, an index's or a trigger function's command names that object, not its table.
+      SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
+      FROM pg_event_trigger_ddl_commands() d
+      LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+      LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+      LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
+      LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
+      WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
+        AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
+    ), concerned AS (
+      SELECT a.relid FROM altered a
+      UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
+      UNION SELECT i.inhparent FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
+      -- Tables whose trigger for key changes has stepped aside.
+      UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
+      WHERE s.key_columns <> '{}' AND c.relkind <> 'p'
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+    )
+    SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL AND r.relid IN (SELECT c.relid FROM concerned c)
   LOOP
     UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid;
-    PERFORM pgtrack._sync(v_relation.relation_id);
-    PERFORM pgtrack._generate_key_trigger(v_relation.relation_id);
+    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid
+      AND (r.schema_name <> n.nspname OR r.table_name <> c.relname);
+    v_reason := pgtrack._reason_not_to_track(v_relation.relid);
+    IF v_reason IS NULL THEN
+      PERFORM pgtrack._sync(v_relation.relation_id);
+      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    ELSE
+      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_relation.relid), v_reason USING
+        HINT = 'Its history stays.';
+      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+      UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+    END IF;
   END LOOP;
-  PERFORM set_config('pgtrack.following', '', true);
+  -- A table that became a partition has given its triggers to the root's.
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL AND c.relispartition
+  LOOP
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+  END LOOP;
 END
 $_on_ddl$;
-COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows ALTER TABLE, RENAME, SET SCHEMA and CREATE TRIGGER on tracked tables.';
+COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows DDL on tracked tables, their partitions, indexes, triggers and trigger functions.';
 REVOKE ALL ON FUNCTION pgtrack._on_ddl() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
+DECLARE
+  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+BEGIN
+  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = 'Its present rows are in no history.',
+    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
+END
+$_refuse_drop$;
+COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+DECLARE
+  v_dropped  record;
 BEGIN
+  FOR v_dropped IN
+    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
+           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
+                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
+           d.objsubid > 0 AS is_column, p.oid::regprocedure AS recorder
+    FROM pg_event_trigger_dropped_objects() d
+    -- A partition is known by the function that records its TRUNCATE.
+    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_\d+_%s$', d.objid)
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = split_part(p.proname, '_', 3)::integer
+    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
+    ORDER BY d.objsubid
+  LOOP
+    IF v_dropped.on_drop = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
+    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+      EXECUTE format('DROP FUNCTION %s', v_dropped.recorder);
+    END IF;
+  END LOOP;
   UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
   FROM pg_event_trigger_dropped_objects() d
   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
 END
 $_on_drop$;
-COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped; its history stays.';
+COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped, or refuses it; its history stays.';
 REVOKE ALL ON FUNCTION pgtrack._on_drop() FROM PUBLIC;
 
 DO $event_triggers$
@@ -1114,7 +1729,8 @@ BEGIN
     COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
     DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
     CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX')
+      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
+                   'CREATE FUNCTION', 'ALTER FUNCTION')
       EXECUTE FUNCTION pgtrack._on_ddl();
     COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
     DROP EVENT TRIGGER IF EXISTS pgtrack_drop;
@@ -1285,8 +1901,9 @@ CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
 RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT (SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
-          WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id),
+  SELECT coalesce(c.statement_id, (
+           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
+           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
          c.xid, c.old_key, c.new_key
   FROM pgtrack.key_change c
   WHERE c.relation_id = p_relation;
@@ -1343,7 +1960,7 @@ BEGIN
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = %s AND a.statement_id = c.statement_id
     ORDER BY c.ver$$,
-    v_shape.live_image, v_shape.key_record, v_shape.name, v_shape.live_is_key, pgtrack._versions_sql(p_table),
+    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, pgtrack._versions_sql(p_table),
     v_shape.relation_id)
   USING p_table, p_key, pgtrack._live_key(p_table, p_key);
 END
@@ -1352,7 +1969,7 @@ COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtra
 
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
-CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_xid xid8)
+CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
@@ -1383,39 +2000,41 @@ BEGIN
                END
              END AS after$$,
       v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
-      v_shape.live_image, v_shape.name, v_shape.live_is_history);
+      v_shape.live_image, v_shape.live_table, v_shape.live_is_history);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
-  SELECT min(x.statement_id) INTO v_first
-  FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
-        FROM pgtrack.statement s
-        WHERE s.relation_id = v_shape.relation_id AND (p_xid IS NULL OR s.xid = p_xid)
-        ORDER BY s.statement_id DESC LIMIT p_max) x
-  WHERE x.later < p_max;
+  EXECUTE format($$
+    SELECT min(x.statement_id)
+    FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
+          FROM pgtrack.statement s
+          WHERE s.relation_id = %s AND %s
+          ORDER BY s.statement_id DESC LIMIT $1) x
+    WHERE x.later < $1$$, v_shape.relation_id, p_which)
+  INTO v_first USING p_max;
   RETURN QUERY EXECUTE format($$
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
           FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
-          JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND ($4 IS NULL OR s.xid = $4)
+          JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
           ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
-    v_shape.relation_id, v_version)
-  USING p_table, v_first, p_max, p_xid;
+    v_shape.relation_id, v_version, p_which)
+  USING p_table, v_first, p_max;
 END
 $_changes$;
-COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, xid8) IS 'The latest changes of a table, or of one transaction in it, newest first.';
+COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
 
 CREATE OR REPLACE FUNCTION pgtrack.changes("table" text, max integer DEFAULT 20, schema text DEFAULT NULL)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, NULL) c;
+  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, 'true') c;
 END;
 COMMENT ON FUNCTION pgtrack.changes(text, integer, text) IS 'The latest row changes of a table, newest first.';
 
@@ -1446,7 +2065,7 @@ BEGIN
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = d.statement_id
     ORDER BY a.statement_id DESC, d.key$$,
-    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.name, v_shape.live_is_history, v_shape.same_row)
+    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.same_row)
   USING p_max;
 END
 $_deleted$;
@@ -1468,20 +2087,30 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
 DECLARE
   v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
   v_xid       xid8 := '18446744073709551615';
+  v_first     bigint;
+  v_last      bigint;
   v_found     integer := 0;
 BEGIN
   IF p_table IS NOT NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
+  SELECT max(e.first_statement_id), 9223372036854775807 INTO v_first, v_last FROM pgtrack.epoch e;
   -- From one transaction to the next lower one, without reading all the statements of each.
   WHILE v_found < p_max LOOP
-    SELECT s.xid INTO v_xid FROM pgtrack.statement s WHERE s.xid < v_xid ORDER BY s.xid DESC LIMIT 1;
-    EXIT WHEN NOT FOUND;
+    SELECT s.xid INTO v_xid FROM pgtrack.statement s
+    WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1;
+    IF NOT FOUND THEN
+      EXIT WHEN v_first = 0;
+      SELECT max(e.first_statement_id), v_first - 1 INTO v_first, v_last FROM pgtrack.epoch e WHERE e.first_statement_id < v_first;
+      v_xid := '18446744073709551615';
+      CONTINUE;
+    END IF;
     SELECT v_xid::text::bigint, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
            array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
     INTO xid, at, who, application, client_addr, actor, message, tables, row_count, query
     FROM pgtrack.activity a
-    WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = v_xid)
+    WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
+                                                 WHERE s.xid = v_xid AND s.statement_id BETWEEN v_first AND v_last)
     HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
        AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
        AND (p_application IS NULL OR bool_or(a.application = p_application))
@@ -1513,15 +2142,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
 DECLARE
   v_relation  record;
 BEGIN
-  FOR v_relation IN
+  FOR v_relation IN EXECUTE format($$
     SELECT r.relid, sum(s.row_count)::bigint AS row_count
     FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
-    WHERE s.xid = show.xid::text::xid8 AND r.relid IS NOT NULL
-    GROUP BY r.relid ORDER BY min(s.statement_id)
+    WHERE %s AND r.relid IS NOT NULL
+    GROUP BY r.relid ORDER BY min(s.statement_id)$$, pgtrack._of_transaction(show.xid))
   LOOP
     RETURN QUERY
       SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
-      FROM pgtrack._changes(v_relation.relid, v_relation.row_count, show.xid::text::xid8) c
+      FROM pgtrack._changes(v_relation.relid, v_relation.row_count, pgtrack._of_transaction(show.xid)) c
       ORDER BY c.statement_id, c.row_pk;
   END LOOP;
 END
@@ -1603,21 +2232,21 @@ BEGIN
       v_deleted := v_deleted || format('deleted_%s', n);
       v_deletes := v_deletes || format(
         'deleted_%s AS (DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s RETURNING 1)',
-        n, v_shape.name, v_shape.history, v_work.deletes, v_shape.live_is_history);
+        n, v_shape.live_table, v_shape.history, v_work.deletes, v_shape.live_is_history);
     END IF;
     IF v_work.deleted_keys <> '{}' THEN
       v_deleted := v_deleted || format('deleted_by_key_%s', n);
       v_deletes := v_deletes || format(
         'deleted_by_key_%s AS (DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key)'
         ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s RETURNING 1)',
-        n, v_shape.name, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
+        n, v_shape.live_table, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
     END IF;
     IF v_work.updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
       v_updated := v_updated || format('updated_%s', n);
       v_updates := v_updates || format(
         'updated_%s AS (UPDATE %s t SET %s FROM %s h'
         ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
+        n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
     END IF;
     IF v_work.keyed_updates <> '{}' THEN
       v_updated := v_updated || format('updated_by_key_%s', n);
@@ -1625,7 +2254,7 @@ BEGIN
         'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
         ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
         ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
+        n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
         v_shape.history, v_shape.live_is_key);
     END IF;
     IF v_work.merges <> '{}' THEN
@@ -1634,7 +2263,7 @@ BEGIN
         'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
         ' JOIN %s h ON h.ctid = x.handle JOIN %6$s c ON c.ctid = x.base'
         ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
+        n, v_shape.live_table, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
     END IF;
     IF v_work.inserts <> '{}' THEN
       v_inserted := v_inserted || format('inserted_%s', n);
@@ -1658,9 +2287,37 @@ BEGIN
   PERFORM set_config('pgtrack.reverts', p_reverts, true), set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
   RETURN QUERY EXECUTE format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
   PERFORM set_config('pgtrack.reverts', '', true), set_config('pgtrack.message', coalesce(v_message, ''), true);
+  PERFORM pgtrack._report_differences(p_work);
 END
 $_apply$;
 COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text) IS 'Does a revert, in one statement. Returns what it did to each table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._report_differences(p_work pgtrack._work[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_report_differences$
+DECLARE
+  v_work     pgtrack._work;
+  v_shape    record;
+  v_columns  text;
+  v_rows     bigint;
+BEGIN
+  FOREACH v_work IN ARRAY p_work LOOP
+    CONTINUE WHEN NOT EXISTS (
+      SELECT FROM pgtrack._members(v_work.relid) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid);
+    EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pgtrack_differing.name), '', ''), count(DISTINCT h.ctid)'
+                   ' FROM %s h JOIN %s t ON %s CROSS JOIN LATERAL unnest(%s) AS pgtrack_differing (name) WHERE h.ctid = ANY ($1)',
+                   v_shape.history, v_shape.live_table, v_shape.live_is_history, v_shape.differing)
+    INTO v_columns, v_rows
+    USING coalesce(v_work.inserts, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}');
+    IF v_rows > 0 THEN
+      RAISE NOTICE 'triggers of % have changed % in % of the rows that were reverted', v_shape.name, v_columns, v_rows;
+    END IF;
+  END LOOP;
+END
+$_report_differences$;
+COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[]) IS
+  'Tells which columns are not what a revert has set them to, because triggers of the application changed them.';
 
 -- A row that is deleted must not take along rows that the revert does not know of.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
@@ -1701,7 +2358,7 @@ BEGIN
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
       '  UNION ALL SELECT t.* FROM %2$s t JOIN (SELECT x FROM unnest(%6$L::jsonb[]) x) y ON true'
       '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%7$s) WHERE %8$s) p ON %9$s WHERE %10$s',
-      v_key.conrelid::regclass, v_parent.name, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
+      v_key.conrelid::regclass, v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
       coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.refers, v_spared)
     INTO v_count;
     IF v_count > 0 THEN
@@ -1749,10 +2406,10 @@ BEGIN
   IF p_lock THEN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                   v_shape.key_record, v_shape.name, v_shape.live_is_key) USING v_live_key;
+                   v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING v_live_key;
   END IF;
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
-                 v_shape.live_image, v_shape.key_record, v_shape.name, v_shape.live_is_key)
+                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
 
   EXECUTE format('SELECT max(ver) FROM (%s) v', pgtrack._versions_sql(p_table)) INTO versions USING p_table, p_key;
@@ -1795,7 +2452,7 @@ BEGIN
     work.inserts := ARRAY[v_next.handle];
   ELSIF action = 'update' THEN
     EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
-                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.name, v_shape.live_is_key, v_shape.history)
+                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
     INTO v_differs USING v_live_key, v_next.handle;
     IF v_next.row_key <> v_live_key THEN
       work.keyed_updates := ARRAY[v_next.handle];
@@ -1906,7 +2563,7 @@ BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.name, v_shape.live_is_key) INTO v_exists USING p_key;
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
   IF v_exists THEN
     RAISE EXCEPTION '% (%) exists', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'unique_violation',
@@ -1966,7 +2623,7 @@ BEGIN
     v_shape.relation_id, p_which)
   INTO v_has_moves, v_has_newer;
 
-  v_live := format('LEFT JOIN %s t ON %s', v_shape.name, v_shape.live_is_change);
+  v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
   IF v_has_moves THEN
     v_moved := format(
       'LEFT JOIN LATERAL (SELECT x.live_key, x.statement_id FROM pgtrack._moved_keys(%s, ARRAY(SELECT statement_id FROM chosen)) x'
@@ -1986,7 +2643,7 @@ BEGIN
       'LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s'
       ' WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a WHERE a.statement_id > coalesce(moved.statement_id, m.statement_id)'
       ' AND a.new_key = coalesce(moved.live_key, pgtrack._canonical_key(m.key, %L)))) t ON true',
-      v_shape.key_record, v_shape.name, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
+      v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
   END IF;
   IF v_has_newer THEN
     v_newer := format($$
@@ -2100,7 +2757,7 @@ BEGIN
             FROM (%9$s) r) p
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
-      v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.name,
+      v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
       v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which));
   END LOOP;
 END
@@ -2124,11 +2781,11 @@ BEGIN
     SELECT * INTO v_shape FROM pgtrack._shape(v_table);
     -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
     IF p_lock_tables THEN
-      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.name);
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
     ELSE
       EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
                      ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
-                     v_shape.name, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
+                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
     END IF;
     EXECUTE format($$
       WITH r AS (
@@ -2175,8 +2832,8 @@ CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = %L', xid), format('transaction %s', xid))),
-                                    format('s.xid = %L', xid)) p;
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
+                                    pgtrack._of_transaction(xid)) p;
 END;
 COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint) IS 'What undo_transaction() would do, row by row, without doing it.';
 
@@ -2184,8 +2841,8 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = %L', xid), format('transaction %s', xid))),
-                                    format('s.xid = %L', xid), format('transaction %s', xid), false, on_conflict,
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
+                                    pgtrack._of_transaction(xid), format('transaction %s', xid), false, on_conflict,
                                     format('xid:%s', xid), message) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
@@ -2207,23 +2864,38 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._after_snapshot(pg_snapshot) IS 'The condition for statements of transactions that a snapshot does not see.';
 
+CREATE OR REPLACE FUNCTION pgtrack._after_in_epoch(p_condition text, p_statement bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN e.first_id = 0 AND e.last_id = 9223372036854775807 THEN p_condition
+              ELSE format('(s.statement_id > %s OR s.statement_id >= %s AND (%s))', e.last_id, e.first_id, p_condition) END
+  FROM pgtrack._in_epoch(p_statement) e;
+END;
+COMMENT ON FUNCTION pgtrack._after_in_epoch(text, bigint) IS
+  'The condition for statements after a point of an epoch: of that epoch those that meet a condition, and all of later epochs.';
+
 CREATE OR REPLACE FUNCTION pgtrack._after_time(p_when timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_time$
+DECLARE
+  v_epoch  record;
 BEGIN
   IF NOT isfinite(p_when) THEN
     RAISE EXCEPTION 'the point in time must be finite' USING ERRCODE = 'invalid_parameter_value';
   ELSIF p_when > clock_timestamp() THEN
     RAISE EXCEPTION '% is in the future', p_when USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF current_setting('track_commit_timestamp')::boolean THEN
+  SELECT i.* INTO v_epoch
+  FROM pgtrack._in_epoch(coalesce((SELECT max(e.first_statement_id) FROM pgtrack.epoch e WHERE e.began_at <= p_when), 0)) i;
+  IF v_epoch.is_here AND current_setting('track_commit_timestamp')::boolean THEN
     -- Of the transactions with changes up to then, those still running had not ended when the last of these looked.
-    RETURN format($$(s.at > %1$L OR s.xid >= (SELECT pg_snapshot_xmin(n.snapshot) FROM pgtrack.statement n
+    RETURN pgtrack._after_in_epoch(format($$(s.at > %1$L OR s.xid >= (SELECT pg_snapshot_xmin(n.snapshot) FROM pgtrack.statement n
       WHERE n.relation_id = s.relation_id AND n.at <= %1$L ORDER BY n.statement_id DESC LIMIT 1)
-      AND coalesce(pg_xact_commit_timestamp(s.xid::xid), s.at) > %1$L)$$, p_when);
+      AND coalesce(pg_xact_commit_timestamp(s.xid::xid), s.at) > %1$L)$$, p_when), v_epoch.first_id);
   END IF;
   -- A transaction happened when it made its last change. As a later writer of a row waits for the end of the earlier
   -- one, no transaction is before the point without those that it builds upon.
-  RETURN format('s.xid IN (SELECT n.xid FROM pgtrack.statement n WHERE n.at > %L)', p_when);
+  RETURN pgtrack._after_in_epoch(
+    format('s.xid IN (SELECT n.xid FROM pgtrack.statement n WHERE n.at > %L AND n.statement_id <= %s)', p_when, v_epoch.last_id), v_epoch.first_id);
 END
 $_after_time$;
 COMMENT ON FUNCTION pgtrack._after_time(timestamptz) IS 'The condition for statements of transactions that happened after a moment.';
@@ -2233,25 +2905,27 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after$
 DECLARE
   v_snapshot  pg_snapshot;
   v_xid       xid8;
+  v_id        bigint;
 BEGIN
   IF p_point IS NULL THEN
     RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
-  SELECT t.snapshot, t.at INTO v_snapshot, at FROM pgtrack.tag t WHERE t.name = p_point;
+  SELECT t.snapshot, t.at, t.statement_id INTO v_snapshot, at, v_id FROM pgtrack.tag t WHERE t.name = p_point;
   IF FOUND THEN
-    which := pgtrack._after_snapshot(v_snapshot);
+    which := pgtrack._after_in_epoch(pgtrack._after_snapshot(v_snapshot), v_id);
   ELSIF p_point = 'now' THEN
     which := 'false';
     at := clock_timestamp();
   ELSIF p_point ~ '^xid:[0-9]{1,19}$' THEN
     v_xid := substr(p_point, 5)::xid8;
-    SELECT s.snapshot, s.at INTO v_snapshot, at FROM pgtrack.statement s WHERE s.xid = v_xid ORDER BY s.at DESC LIMIT 1;
+    SELECT s.snapshot, s.at, s.statement_id INTO v_snapshot, at, v_id
+    FROM pgtrack.statement s WHERE s.xid = v_xid ORDER BY s.statement_id DESC LIMIT 1;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'no change of transaction % is recorded', v_xid USING
         ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
     END IF;
     -- What the transaction saw, and what it left.
-    which := format('s.xid <> %L::xid8 AND %s', v_xid, pgtrack._after_snapshot(v_snapshot));
+    which := pgtrack._after_in_epoch(format('s.xid <> %L::xid8 AND %s', v_xid, pgtrack._after_snapshot(v_snapshot)), v_id);
   ELSE
     BEGIN
       at := p_point::timestamptz;
@@ -2307,8 +2981,9 @@ BEGIN
     RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
   END IF;
-  INSERT INTO pgtrack.tag (name, snapshot, at, who, message)
-  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message);
+  PERFORM pgtrack._begin_epoch();
+  INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
+  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION 'there is a tag "%" already', name USING
     ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);
@@ -2391,7 +3066,7 @@ BEGIN
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
     UNION ALL
     SELECT %s FROM first h WHERE h.pgtrack_operation <> 'I'$$,
-    pgtrack._first_changes_sql(v_table, v_which), v_shape.name, v_shape.live_is_history,
+    pgtrack._first_changes_sql(v_table, v_which), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which), v_shape.row_values);
 END
 $as_of$;
@@ -2435,7 +3110,7 @@ BEGIN
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
     pgtrack._first_changes_sql(p_table, v_from), pgtrack._first_changes_sql(p_table, v_to),
-    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.name, v_shape.live_is_key,
+    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.live_table, v_shape.live_is_key,
     pgtrack._arrived_sql(p_table, v_from), pgtrack._arrived_sql(p_table, v_to),
     v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
 END
@@ -2713,7 +3388,7 @@ BEGIN ATOMIC
     ('oldest change', (SELECT min(s.at)::text FROM pgtrack.statement s
                        WHERE s.xid = (SELECT x.xid FROM pgtrack.statement x ORDER BY x.xid LIMIT 1))),
     ('DDL on tracked tables', CASE WHEN EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D')
-                                   THEN 'followed' ELSE 'not followed: run pgtrack.track() again after ALTER TABLE' END)
+                                   THEN 'followed' ELSE 'followed at the next write; after changes of the key or of triggers run pgtrack.track() again' END)
   ) AS i (property, value);
 END;
 COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are the planner''s estimates.';
@@ -2724,11 +3399,22 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- ---------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch,
                 pgtrack.activity, pgtrack.tracked_table TO PUBLIC;
-REVOKE ALL ON FUNCTION pgtrack._generate_functions(integer), pgtrack._generate_triggers(integer), pgtrack._generate_key_trigger(integer),
-  pgtrack._generate_policy(integer), pgtrack._create_history(integer), pgtrack._rename_history_column(integer, name, text),
-  pgtrack._sync_columns(integer), pgtrack._sync_key(integer), pgtrack._sync(integer), pgtrack._track_table(regclass, jsonb) FROM PUBLIC;
+-- What works on pg_track itself is its owner's business.
+DO $revoke$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace
+      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id)'
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  END LOOP;
+END
+$revoke$;
 
 ALTER TABLE pgtrack.statement ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS readers ON pgtrack.statement;
@@ -2747,13 +3433,32 @@ BEGIN
   IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
              WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
-                             'pgtrack.statement,pgtrack.key_change,pgtrack.tag}'::regclass[]
+                             'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;
   END IF;
 END
 $dump$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- What is there already, from an earlier installation
+-- ---------------------------------------------------------------------------------------------------
+
+INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+DO $upgrade$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
+    PERFORM pgtrack._sync(v_relation.relation_id);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+  END LOOP;
+END
+$upgrade$;
 
 INSERT INTO pgtrack.installed_version (version) VALUES ('1.0')
 ON CONFLICT (version) DO UPDATE SET installed_at = excluded.installed_at, installed_by = excluded.installed_by;
