@@ -2,12 +2,21 @@
 
 mod capture;
 mod ddl;
+mod drift;
+mod elsewhere;
 mod errors;
 mod extension;
+mod forgetting;
+mod inheritance;
 mod install;
+mod keeping;
 mod keys;
+mod nesting;
+mod options;
+mod partitions;
 mod reading;
 mod revert;
 mod rights;
 mod support;
 mod transaction;
+mod verifying;

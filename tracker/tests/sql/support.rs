@@ -1,9 +1,11 @@
 //! A database with pg_track in it, and SQL in and out of it as text.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
 
 use pgtrack_testkit::{Database, on_each_version_like};
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
 /// The SQL under test, as psql and CREATE EXTENSION run it.
 const SCRIPT: &str = include_str!("../../../sql/pg_track--1.0.sql");
@@ -94,6 +96,27 @@ impl Session {
             let actual = self.rows(sql).await;
             assert_eq!(actual, expected.join("\n"), "{location}\n{sql}\ngave\n{actual}");
         }
+    }
+
+    /// Runs a statement in a session of its own and returns the notices that come with it.
+    pub(crate) async fn notices(&self, sql: &str) -> Vec<String> {
+        let (client, mut connection) =
+            tokio_postgres::connect(&self.database.url(), NoTls).await.expect("a session");
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&notices);
+        let listener = tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
+                if let AsyncMessage::Notice(notice) = message {
+                    heard.lock().unwrap().push(notice.message().to_owned());
+                }
+            }
+        });
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{}", describe(&error)));
+        drop(client);
+        listener.await.unwrap();
+        let heard = notices.lock().unwrap();
+        heard.clone()
     }
 
     /// Runs a statement that must fail, and returns `SQLSTATE: message`, then DETAIL and HINT on lines of their own.
