@@ -1662,7 +1662,8 @@ DECLARE
   v_table    regclass;
   v_trigger  name;
 BEGIN
-  IF current_query() !~* '\m(type|drop)\M' THEN
+  -- Our own DDL retypes and drops no column of a tracked table.
+  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
   FOR v_table, v_trigger IN
@@ -2701,126 +2702,161 @@ COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer) IS 'Does the work of
 -- set's first change of it.
 
 -- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
--- before (or the key, where the set inserted the row), live_key the row's present key where the set changed it,
--- newer_id the first later change by others, and base the image right before that.
+-- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
+-- canonical_key, newer_id the
+-- first later change by others, unless what they changed has been changed back, and base the image right before that.
 CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
 DECLARE
   v_shape      record;
-  v_has_moves  boolean;
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which);
   v_has_newer  boolean;
-  v_moves      text := '';
-  v_moved      text := 'LEFT JOIN (SELECT NULL::jsonb AS live_key, NULL::bigint AS statement_id, NULL::bigint AS newer_id) moved ON true';
-  v_not_moved  text := '';
   v_tenancy    text := '';
-  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id) base ON true';
+  v_canonical  text := 'NULL::jsonb';
+  v_paths      text := '';
+  v_moved      text := '';
+  v_not_moved  text := '';
   v_live       text;
+  v_live_key   text := 'NULL::jsonb';
+  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   EXECUTE format($$
-    SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k
-                   WHERE k.statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s))),
-           EXISTS (SELECT FROM pgtrack.statement s
+    SELECT EXISTS (SELECT FROM pgtrack.statement s
                    WHERE s.relation_id = %1$s AND NOT (%2$s)
                      AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
     v_shape.relation_id, p_which)
-  INTO v_has_moves, v_has_newer;
+  INTO v_has_newer;
 
   v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
   IF v_has_moves THEN
-    v_moved := format(
-      'LEFT JOIN LATERAL (SELECT x.live_key, x.statement_id, x.newer_id FROM moves x'
-      ' WHERE x.old_key = pgtrack._canonical_key(m.key, %L) AND x.first_id >= m.statement_id AND m.operation NOT IN (''D'', ''T'')'
-      ' AND NOT EXISTS (SELECT FROM %s h JOIN pgtrack.statement e ON e.relation_id = %s AND e.statement_id = h.pgtrack_statement_id'
-      ' WHERE %s AND e.operation IN (''D'', ''T'') AND e.statement_id > m.statement_id AND e.statement_id < x.first_id)'
-      ' ORDER BY x.first_id LIMIT 1) moved ON true',
-      v_shape.key_record, v_shape.history, v_shape.relation_id, v_shape.same_row);
-    v_moves := format(', moves AS MATERIALIZED (SELECT * FROM pgtrack._moved_keys(%L, ARRAY(SELECT statement_id FROM chosen)))', p_table);
     -- After a row has left its key, another may take it.
     v_tenancy := format(
-      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a WHERE a.old_key = pgtrack._canonical_key(%s, %L) AND a.statement_id < s.statement_id)',
+      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
+      ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
       v_shape.relation_id, v_shape.key_json, v_shape.key_record);
-    -- A row that the set had moved to its key before is the one that began under another key.
-    v_not_moved := format(
-      'AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a JOIN chosen x USING (statement_id)'
-      ' WHERE a.new_key = pgtrack._canonical_key(m.key, %L) AND a.statement_id < m.statement_id)',
-      v_shape.relation_id, v_shape.key_record);
-    -- ... or come to it from another key; then the live row is not this one.
-    v_live := format(
-      'LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s'
-      ' WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a WHERE a.statement_id > coalesce(moved.statement_id, m.statement_id)'
-      ' AND a.new_key = coalesce(moved.live_key, pgtrack._canonical_key(m.key, %L)))) t ON true',
-      v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
+    v_canonical := format('pgtrack._canonical_key(m.key, %L)', v_shape.key_record);
+    v_paths := format(
+      ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+      ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
+    -- A row is undone to what it was before its first change, under whatever key that was.
+    v_not_moved :=
+      'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
+      ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
+    v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
+               ' ON moved.handle = m.handle';
+    -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
+    v_live_key := 'CASE WHEN base.is_back THEN base.row_key ELSE moved.live_key END';
+    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
+                     v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
   IF v_has_newer THEN
     v_newer := format($$
       LEFT JOIN LATERAL (
-        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id
+        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,
+               EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back
         FROM %s
-        WHERE h.pgtrack_statement_id > coalesce(moved.statement_id, m.statement_id)
+        WHERE h.pgtrack_statement_id > m.statement_id
           AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
         ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
+      CASE WHEN v_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
+      v_shape.live_table, v_shape.live_is_history, coalesce(v_shape.differs, 'false'),
       CASE WHEN v_has_moves
-        THEN format('jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s h ON %s',
+        THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                    ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
                     v_shape.key_record, v_shape.history, v_shape.history_is_key)
         ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
   END IF;
   RETURN format($$
     WITH chosen AS MATERIALIZED (
-      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)
-    )%s
-    SELECT m.handle, m.statement_id, m.operation, m.key, moved.live_key,
-           base.handle AS base, least(moved.newer_id, base.statement_id) AS newer_id, t.ctid IS NOT NULL AS is_live
-    FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %s AS key,
-                 row_number() OVER (PARTITION BY %s%s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
-          FROM chosen s
-          JOIN %s c ON c.pgtrack_statement_id = s.statement_id
-          CROSS JOIN LATERAL (SELECT c.*) h
-          WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
+      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)
+    ), changed AS MATERIALIZED (
+      SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
+      FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %4$s AS key,
+                   row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
+            FROM chosen s
+            JOIN %7$s c ON c.pgtrack_statement_id = s.statement_id
+            CROSS JOIN LATERAL (SELECT c.*) h
+            WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
+      WHERE m.is_first
+    )%8$s
+    SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
+           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE NOT base.is_back END THEN base.statement_id END AS newer_id
+    FROM changed m
     JOIN %7$s c ON c.ctid = m.handle
-    %s
-    %s
-    %s
-    WHERE m.is_first %s$$,
-    v_shape.relation_id, p_which, v_moves, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
+    %9$s
+    %10$s
+    %11$s
+    LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
+    %12$s$$,
+    v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
+    v_moved, v_newer, v_live, v_not_moved, v_live_key);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text) IS 'The query for the rows of a table that a set of statements changed.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_table regclass, p_statements bigint[])
-RETURNS TABLE (old_key jsonb, live_key jsonb, first_id bigint, statement_id bigint, newer_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_moved_keys$
+CREATE OR REPLACE FUNCTION pgtrack._keys_changed_since(p_table regclass, p_which text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_keys_changed_since$
 DECLARE
-  v_shape  record;
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_changed   boolean;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  -- Several changes of one row's key are one move from its first key to its last, unless the row was deleted in
-  -- between. Those of one statement are not one after the other: two rows may have swapped their keys.
-  RETURN QUERY EXECUTE format($$
-    WITH RECURSIVE step AS MATERIALIZED (
-      SELECT c.statement_id, c.old_key, c.new_key, CASE WHEN c.statement_id <> ALL ($1) THEN c.statement_id END AS newer_id
-      FROM pgtrack._key_changes(%1$s) c WHERE c.statement_id >= (SELECT min(x) FROM unnest($1) x)
-    ), move AS (
-      SELECT s.old_key, s.new_key, s.statement_id AS first_id, s.statement_id, s.newer_id FROM step s
-      UNION ALL
-      SELECT m.old_key, n.new_key, m.first_id, n.statement_id, coalesce(m.newer_id, n.newer_id)
-      FROM move m
-      CROSS JOIN LATERAL (
-        SELECT s.new_key, s.statement_id, s.newer_id FROM step s
-        WHERE s.old_key = m.new_key AND s.statement_id > m.statement_id
-          AND NOT EXISTS (SELECT FROM jsonb_to_record(m.new_key) AS k(%2$s) JOIN %3$s h ON %4$s
-                          JOIN pgtrack.statement e ON e.relation_id = %1$s AND e.statement_id = h.pgtrack_statement_id
-                          WHERE e.operation IN ('D', 'T') AND e.statement_id > m.statement_id AND e.statement_id < s.statement_id)
-        ORDER BY s.statement_id LIMIT 1) n
-    )
-    SELECT DISTINCT ON (m.old_key, m.first_id) m.old_key, m.new_key, m.first_id, m.statement_id, m.newer_id
-    FROM move m ORDER BY m.old_key, m.first_id, m.statement_id DESC$$,
-    v_shape.relation_id, v_shape.key_record, v_shape.history, v_shape.history_is_key)
-  USING p_statements;
+  EXECUTE format(
+    'SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k'
+    ' WHERE k.statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    v_relation, p_which)
+  INTO v_changed;
+  RETURN v_changed;
 END
-$_moved_keys$;
-COMMENT ON FUNCTION pgtrack._moved_keys(regclass, bigint[]) IS
-  'Where the rows are now whose key was changed since the first of some statements: from which key to which, by which statement first and last, and by which other than those.';
+$_keys_changed_since$;
+COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
+  'Whether a row of a table has got another key since the first of a set of statements.';
+
+-- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
+DECLARE
+  v_seen       bigint := p_from - 1;
+  v_visitors   integer := 0;
+  v_departure  record;
+  v_arrival    bigint;
+BEGIN
+  row_key := p_key;
+  after_id := v_seen;
+  LOOP
+    SELECT m.statement_id, m.new_key INTO v_departure
+    FROM pgtrack._key_changes(p_relation) m
+    WHERE m.old_key = row_key AND m.statement_id > v_seen
+    ORDER BY m.statement_id LIMIT 1;
+    SELECT min(m.statement_id) INTO v_arrival
+    FROM pgtrack._key_changes(p_relation) m
+    WHERE m.new_key = row_key AND m.statement_id > v_seen;
+    EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
+    v_seen := least(v_departure.statement_id, v_arrival);
+    IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
+      until_id := v_seen;
+      RETURN NEXT;
+      row_key := v_departure.new_key;
+      after_id := v_seen;
+    ELSE
+      IF v_visitors = 0 THEN
+        until_id := v_seen;
+        RETURN NEXT;
+      END IF;
+      v_visitors := v_visitors + CASE WHEN v_arrival = v_seen THEN 1 ELSE 0 END
+                               - CASE WHEN v_departure.statement_id = v_seen THEN 1 ELSE 0 END;
+      after_id := v_seen;
+    END IF;
+  END LOOP;
+  IF v_visitors = 0 THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+  END IF;
+END
+$_path$;
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint) IS
+  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._tables_of(p_which text, p_what text) RETURNS SETOF regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of$
@@ -2869,14 +2905,17 @@ BEGIN
                 FROM pgtrack.activity a WHERE a.relation_id = %2$s AND a.statement_id = p.newer_id) END
       FROM (SELECT r.key, r.statement_id, r.newer_id,
                    CASE WHEN r.operation = 'I' THEN CASE WHEN r.is_live THEN 'delete' ELSE 'nothing' END
-                        WHEN r.is_live THEN 'update' ELSE 'insert' END AS action,
+                        WHEN NOT r.is_live THEN 'insert'
+                        WHEN (SELECT %10$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s
+                              JOIN %4$s h ON h.ctid = r.handle) THEN 'update' ELSE 'nothing' END AS action,
                    (SELECT %3$s FROM %4$s h WHERE h.ctid = r.handle) AS image,
-                   (SELECT %5$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s) AS before
+                   (SELECT %5$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s
+                    WHERE r.is_live) AS before
             FROM (%9$s) r) p
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which));
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which), coalesce(v_shape.differs, 'false'));
   END LOOP;
 END
 $_plan_set$;
@@ -2907,23 +2946,44 @@ END
 $_refuse_erased$;
 COMMENT ON FUNCTION pgtrack._refuse_erased(regclass, text, text) IS 'Refuses to undo changes of rows whose recorded values were erased.';
 
+-- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
+-- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
+-- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
+    ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
+    ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
+    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
+  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+END;
+COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
+  'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
+
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
                                               p_on_conflict text, p_reverts text, p_message text)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
-  v_table     regclass;
-  v_shape     record;
-  v_rows      record;
-  v_all       pgtrack._work[] := '{}';
-  v_skipped   jsonb := '{}';
-  v_conflict  text;
+  v_table      regclass;
+  v_shape      record;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
   FOREACH v_table IN ARRAY p_tables LOOP
     SELECT * INTO v_shape FROM pgtrack._shape(v_table);
     -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
-    IF p_lock_tables THEN
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
+    IF p_lock_tables OR v_has_moves THEN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
     ELSE
       EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
@@ -2932,24 +2992,32 @@ BEGIN
     END IF;
     EXECUTE format($$
       WITH r AS (
-        SELECT r.*, r.live_key IS NOT NULL AND r.live_key <> r.key AS is_moved,
+        SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
-                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NULL AND b.operation <> 'I' THEN 'merge'
+                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND b.operation <> 'I'
+                         AND r.live_key IS NOT DISTINCT FROM r.canonical_key THEN 'merge'
                     ELSE 'skip' END AS decision
         FROM (%2$s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %3$s AND b.statement_id = r.newer_id
+      ), d AS (
+        SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
+               r.decision = 'undo' AND r.is_live AS is_present, %4$s
+        FROM r
       )
-      SELECT array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND NOT is_live) AS inserts,
-             array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND NOT is_moved) AS updates,
-             array_agg(handle) FILTER (WHERE decision = 'undo' AND operation = 'I' AND is_live AND NOT is_moved) AS deletes,
-             array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND is_moved) AS keyed_updates,
-             array_agg(live_key) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND is_moved) AS updated_keys,
-             array_agg(live_key) FILTER (WHERE decision = 'undo' AND operation = 'I' AND is_live AND is_moved) AS deleted_keys,
+      SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
+             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
+             array_agg(handle) FILTER (WHERE is_unborn AND is_live AND NOT is_moved AND NOT keys_cross) AS deletes,
+             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS keyed_updates,
+             array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
+             array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
+                                                    ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM r$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which), v_shape.relation_id)
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which), v_shape.relation_id,
+      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
+           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
     INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',

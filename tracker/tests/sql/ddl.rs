@@ -132,3 +132,13 @@ fn untrack_and_track_again_keep_the_history() {
         session.check("SELECT count(*) FROM pgtrack.history('t', 1)", "2").await;
     });
 }
+
+#[test]
+fn a_script_that_drops_and_retypes_and_then_tracks_has_key_changes_recorded() {
+    on_each_version(async |session| {
+        session.run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t ALTER v TYPE varchar; SELECT pgtrack.track('t');
+                     CREATE TABLE u (id int PRIMARY KEY); SELECT pgtrack.track('u')").await;
+        session.run("INSERT INTO t VALUES (1, 'a'); UPDATE t SET id = 2").await;
+        session.check("SELECT max(ver) FROM pgtrack.history('t', 1)", "2").await;
+    });
+}

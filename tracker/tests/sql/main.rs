@@ -11,6 +11,7 @@ mod inheritance;
 mod install;
 mod keeping;
 mod keys;
+mod laws;
 mod nesting;
 mod options;
 mod partitions;

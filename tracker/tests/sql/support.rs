@@ -119,6 +119,11 @@ impl Session {
         heard.clone()
     }
 
+    /// Runs statements that may fail; an error is described as [`error`](Self::error) does it.
+    pub(crate) async fn attempt(&self, sql: &str) -> Result<(), String> {
+        self.client.batch_execute(sql).await.map_err(|error| describe(&error))
+    }
+
     /// Runs a statement that must fail, and returns `SQLSTATE: message`, then DETAIL and HINT on lines of their own.
     #[track_caller]
     pub(crate) fn error(&self, sql: &str) -> impl Future<Output = String> {
