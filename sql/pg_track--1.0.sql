@@ -101,8 +101,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation (
   left_out       jsonb        NOT NULL DEFAULT '{}',
   purged_until   timestamptz
 );
-ALTER TABLE pgtrack.relation ADD COLUMN IF NOT EXISTS identity text, ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
-  ADD COLUMN IF NOT EXISTS purged_until timestamptz;
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
 COMMENT ON COLUMN pgtrack.relation.relation_id IS 'Our own number for the table; survives dump and restore, unlike an OID.';
@@ -118,6 +116,16 @@ COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while t
 COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
 COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
+  schema_name  name         NOT NULL PRIMARY KEY,
+  options      jsonb        NOT NULL,
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
+COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
+COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
+COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -159,8 +167,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.statement (
   query         text,
   PRIMARY KEY (relation_id, statement_id)
 );
-CREATE INDEX IF NOT EXISTS statement_xid_idx ON pgtrack.statement (xid);
-CREATE INDEX IF NOT EXISTS statement_at_idx ON pgtrack.statement USING brin (at);
 COMMENT ON TABLE pgtrack.statement IS
   'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';
 COMMENT ON COLUMN pgtrack.statement.statement_id IS 'Number; later changes of the same row have higher ones.';
@@ -188,7 +194,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.tag (
   message   text,
   statement_id bigint    NOT NULL DEFAULT 0
 );
-ALTER TABLE pgtrack.tag ADD COLUMN IF NOT EXISTS statement_id bigint NOT NULL DEFAULT 0;
 COMMENT ON TABLE pgtrack.tag IS 'Named points in time.';
 COMMENT ON COLUMN pgtrack.tag.name IS 'The name.';
 COMMENT ON COLUMN pgtrack.tag.snapshot IS 'The point: the transactions that this snapshot sees are before it.';
@@ -205,10 +210,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.key_change (
   new_key      jsonb    NOT NULL,
   statement_id bigint
 );
-ALTER TABLE pgtrack.key_change ADD COLUMN IF NOT EXISTS statement_id bigint;
-CREATE INDEX IF NOT EXISTS key_change_old_key_idx ON pgtrack.key_change (relation_id, old_key);
-CREATE INDEX IF NOT EXISTS key_change_new_key_idx ON pgtrack.key_change (relation_id, new_key);
-CREATE INDEX IF NOT EXISTS key_change_xid_idx ON pgtrack.key_change (xid);
 COMMENT ON TABLE pgtrack.key_change IS 'Rows whose primary key was changed: their history goes on under the new key.';
 COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id.';
 COMMENT ON COLUMN pgtrack.key_change.xid IS 'The transaction.';
@@ -273,6 +274,49 @@ COMMENT ON COLUMN pgtrack.kept.definition IS 'What it takes to create the table 
 COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
 COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
+
+-- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
+-- writers for them.
+DO $complete$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('key_change', 'statement_id', 'bigint'),
+      ('relation', 'identity', 'text'),
+      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
+      ('relation', 'purged_until', 'timestamptz'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+    ) AS c (table_name, column_name, definition)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('pgtrack.%I', c.table_name)::regclass AND a.attname = c.column_name)
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
+  END LOOP;
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('statement_xid_idx', 'pgtrack.statement (xid)'),
+      ('statement_at_idx', 'pgtrack.statement USING brin (at)'),
+      ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
+      ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+    ) AS i (name, definition)
+    WHERE to_regclass('pgtrack.' || i.name) IS NULL
+  LOOP
+    EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
+  END LOOP;
+  -- Whoever may read a table may read the records of what changed it.
+  FOR v_part IN
+    SELECT c.oid::regclass AS relation FROM pg_class c
+    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
+      AND NOT c.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
+    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
+                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
+  END LOOP;
+END
+$complete$;
 
 -- ---------------------------------------------------------------------------------------------------
 -- Epochs: history that was restored from a dump came from another cluster
@@ -1559,6 +1603,9 @@ BEGIN
     RETURN NEXT;
     RETURN;
   END IF;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options)
+  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
     WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -1594,7 +1641,7 @@ BEGIN ATOMIC
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
-  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema. '
+  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema, those to come included. '
   'Options: {"query": false} leaves the query text out; {"exclude": ["column"]} does not record a column, {"redact": ["column"]} also '
   'shows that and hides query texts; {"on_drop": "refuse"} protects the table from DROP; {"replica": true} records what logical replication applies.';
 
@@ -1622,6 +1669,7 @@ BEGIN
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
+  DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
   FOR v_relation IN
     SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
     WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
@@ -1645,7 +1693,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
-COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema. What was recorded stays.';
+COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- DDL on tracked tables
@@ -1684,6 +1732,7 @@ CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
   v_relation  pgtrack.relation;
+  v_new       record;
   v_reason    text;
 BEGIN
   -- Our own DDL is not news.
@@ -1727,6 +1776,18 @@ BEGIN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
       UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     END IF;
+  END LOOP;
+  -- Tables that are new in a tracked schema. One that was untracked by itself stays so.
+  FOR v_new IN
+    SELECT c.oid AS relid, s.options
+    FROM pg_event_trigger_ddl_commands() d
+    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+  LOOP
+    PERFORM pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
+    PERFORM set_config('pgtrack.following', 'on', true);
   END LOOP;
   -- A table that became a partition has given its triggers to the root's.
   FOR v_relation IN
@@ -1796,7 +1857,7 @@ BEGIN
     COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
     DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
     CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
+      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
                    'CREATE FUNCTION', 'ALTER FUNCTION')
       EXECUTE FUNCTION pgtrack._on_ddl();
     COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
@@ -3914,6 +3975,7 @@ BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
+    ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
     ('recorded statements', (SELECT format('about %s', greatest(c.reltuples, 0)::bigint) FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass)),
     ('recorded row changes', (SELECT format('about %s', coalesce(sum(t.estimated_changes), 0)) FROM pgtrack.tracked_table t)),
     ('size of the history', (SELECT pg_size_pretty(coalesce(sum(t.history_bytes), 0) + pg_total_relation_size('pgtrack.statement'))
@@ -3932,8 +3994,9 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- ---------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.kept,
-                pgtrack.activity, pgtrack.tracked_table TO PUBLIC;
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.activity, pgtrack.tracked_table TO PUBLIC;
+
 -- What works on pg_track itself is its owner's business.
 DO $revoke$
 DECLARE
@@ -3949,24 +4012,6 @@ BEGIN
 END
 $revoke$;
 
-ALTER TABLE pgtrack.statement ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.statement;
-CREATE POLICY readers ON pgtrack.statement FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-GRANT SELECT ON pgtrack.purged_version, pgtrack.erasure TO PUBLIC;
-ALTER TABLE pgtrack.purged_version ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.purged_version;
-CREATE POLICY readers ON pgtrack.purged_version FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-ALTER TABLE pgtrack.erasure ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.erasure;
-CREATE POLICY readers ON pgtrack.erasure FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-ALTER TABLE pgtrack.key_change ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.key_change;
-CREATE POLICY readers ON pgtrack.key_change FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-
 -- An extension's tables are dumped empty unless it says otherwise.
 DO $dump$
 DECLARE
@@ -3976,7 +4021,7 @@ BEGIN
              WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
                              'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
-                             'pgtrack.erasure,pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
+                             'pgtrack.erasure,pgtrack.tracked_schema,pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;

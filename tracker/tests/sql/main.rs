@@ -18,5 +18,6 @@ mod reading;
 mod revert;
 mod rights;
 mod support;
+mod tracking;
 mod transaction;
 mod verifying;
