@@ -1,5 +1,6 @@
 //! The SQL engine, tested through SQL alone on every supported server version.
 
+mod audit;
 mod capture;
 mod ddl;
 mod drift;

@@ -50,6 +50,15 @@ impl Session {
         Self { database: self.database.clone(), client: self.database.connect_as(role).await }
     }
 
+    /// Another session with the same database that sets options when it starts.
+    pub(crate) async fn another_with(&self, options: &str) -> Self {
+        let mut config: tokio_postgres::Config = self.database.url().parse().expect("a valid URL");
+        config.options(options);
+        let (client, connection) = config.connect(NoTls).await.expect("a session");
+        tokio::spawn(connection);
+        Self { database: self.database.clone(), client }
+    }
+
     /// Runs statements that must succeed.
     #[track_caller]
     pub(crate) fn run(&self, sql: &str) -> impl Future<Output = ()> {
