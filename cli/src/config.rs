@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
+use pgtrack_proxy::ListenAddress;
+use serde::{Deserialize, Deserializer};
 
 use crate::args::ServeOptions;
 use crate::error::Error;
@@ -23,7 +24,9 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Proxy {
-    pub(crate) listen: Vec<SocketAddr>,
+    #[serde(deserialize_with = "listen_addresses")]
+    pub(crate) listen: Vec<ListenAddress>,
+    pub(crate) threads: usize,
     pub(crate) max_sessions: usize,
     pub(crate) connect_timeout_seconds: u64,
     pub(crate) startup_timeout_seconds: u64,
@@ -35,6 +38,7 @@ impl Default for Proxy {
         let proxy = pgtrack_proxy::Config::default();
         Self {
             listen: proxy.listen,
+            threads: proxy.threads,
             max_sessions: proxy.max_sessions,
             connect_timeout_seconds: proxy.connect_timeout.as_secs(),
             startup_timeout_seconds: proxy.startup_timeout.as_secs(),
@@ -55,6 +59,11 @@ impl Default for Dashboard {
     fn default() -> Self {
         Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), https: false }
     }
+}
+
+fn listen_addresses<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<ListenAddress>, D::Error> {
+    let texts = Vec::<String>::deserialize(value)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
 /// The file as it is written.
@@ -85,7 +94,7 @@ impl Config {
             track: file.track,
         };
         if let Some(listen) = options.listen {
-            config.proxy.listen = vec![listen];
+            config.proxy.listen = vec![listen.into()];
         }
         if let Some(listen) = options.dashboard {
             config.dashboard.listen = listen;
@@ -99,6 +108,8 @@ impl Proxy {
     pub(crate) fn with_upstream(&self, upstream: pgtrack_proxy::Upstream) -> pgtrack_proxy::Config {
         pgtrack_proxy::Config {
             listen: self.listen.clone(),
+            listen_options: pgtrack_proxy::ListenOptions::default(),
+            threads: self.threads,
             upstream,
             startup_timeout: Duration::from_secs(self.startup_timeout_seconds),
             connect_timeout: Duration::from_secs(self.connect_timeout_seconds),
@@ -132,6 +143,8 @@ fn suggest(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use pgtrack_proxy::ListenAddress;
 
     use super::{Config, File, parse};
     use crate::args::ServeOptions;
@@ -188,7 +201,7 @@ mod tests {
             dashboard: None,
         };
         let config = Config::load(options(Some("postgresql://h/d"))).unwrap();
-        assert_eq!(config.proxy.listen, ["127.0.0.1:7000".parse().unwrap()]);
+        assert_eq!(config.proxy.listen, ["127.0.0.1:7000".parse::<ListenAddress>().unwrap()]);
         assert_eq!(config.dashboard.listen.port(), 8080);
         assert!(
             Config::load(options(None)).unwrap_err().report().contains("hint: use `--upstream")

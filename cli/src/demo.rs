@@ -63,8 +63,8 @@ async fn bind_proxy(
     cluster: &Cluster,
     database: &tokio_postgres::Config,
 ) -> Result<Proxy, Error> {
-    let config = |address| pgtrack_proxy::Config {
-        listen: vec![address],
+    let config = |address: SocketAddr| pgtrack_proxy::Config {
+        listen: vec![address.into()],
         upstream: Upstream { host: Ipv4Addr::LOCALHOST.to_string(), port: cluster.port() },
         drain_timeout: Duration::from_secs(1),
         ..pgtrack_proxy::Config::default()

@@ -37,8 +37,7 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     }
     track(&database, &config.track).await;
     dashboard.run(shutdown.clone()).await;
-    // A panicked proxy has reported itself; there is nothing left to wait for.
-    let _ = proxy.await;
+    proxy.await.map_err(|panic| Error::Runtime(panic.into()))??;
     Ok(())
 }
 

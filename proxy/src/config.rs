@@ -1,15 +1,21 @@
 //! What the proxy needs to know to run; whoever starts it reads the values from a file or a command line.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
 use std::time::Duration;
 
-use crate::Upstream;
+use crate::{ListenAddress, ListenOptions, Upstream};
 
 /// The settings of a [`Proxy`](crate::Proxy).
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to accept clients; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    /// Where to accept clients.
+    pub listen: Vec<ListenAddress>,
+    /// How to bind there.
+    pub listen_options: ListenOptions,
+    /// How many threads serve sessions. One does the work of ten busy backends; the default leaves half of the
+    /// processors to a PostgreSQL on the same machine.
+    pub threads: usize,
     /// The PostgreSQL server that sessions go to.
     pub upstream: Upstream,
     /// How much time a new connection has, all in all, until the client has asked for a session and the
@@ -27,7 +33,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 6432))],
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 6432)).into()],
+            listen_options: ListenOptions::default(),
+            threads: default_threads(),
             upstream: Upstream { host: "localhost".into(), port: 5432 },
             startup_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
@@ -35,4 +43,8 @@ impl Default for Config {
             max_sessions: 10_000,
         }
     }
+}
+
+fn default_threads() -> usize {
+    thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 16))
 }

@@ -1,9 +1,8 @@
 //! What can go wrong, and whose fault it is.
 
 use std::io;
-use std::net::SocketAddr;
 
-use crate::{Upstream, Violation};
+use crate::{ListenAddress, Upstream, Violation};
 
 /// Why the proxy could not start, or could not serve a connection.
 #[derive(Debug, thiserror::Error)]
@@ -13,11 +12,14 @@ pub enum Error {
     #[error("could not listen on {address}")]
     Listen {
         /// The address as configured.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The operating system's reason.
         #[source]
         source: io::Error,
     },
+    /// The threads that serve sessions could not be started.
+    #[error("could not start the threads that serve sessions")]
+    Threads(#[source] io::Error),
     /// The client broke the protocol before its session began.
     #[error("the client sent {0}")]
     Violation(#[from] Violation),
@@ -65,6 +67,7 @@ impl Error {
             Self::Violation(_) | Self::StartupTimeout | Self::LostClient(_) => ErrorSource::Client,
             Self::ConnectUpstream { .. } => ErrorSource::Upstream,
             Self::Listen { .. }
+            | Self::Threads(_)
             | Self::TooManySessions
             | Self::TooManyCancels
             | Self::Random(_) => ErrorSource::Internal,

@@ -52,7 +52,7 @@ impl Fatal {
                 .detail(source.to_string())
                 .hint("Check that PostgreSQL runs there and accepts connections from the proxy."),
             ),
-            Error::Random(_) | Error::Listen { .. } => {
+            Error::Random(_) | Error::Listen { .. } | Error::Threads(_) => {
                 Some(Self::new(sqlstate::SYSTEM_ERROR, "the proxy could not begin the session"))
             }
         }

@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::listen::BoundSocket;
 use crate::provision::Provisioner;
-use crate::{Config, Counters, Error, Provision, listener, session};
+use crate::workers::Workers;
+use crate::{Config, Counters, Error, ListenAddress, Provision, listener, session};
 
 /// How many cancel requests are forwarded at the same time; others wait for a moment.
 /// Each is a connection to the upstream that nobody has authenticated.
@@ -19,7 +20,7 @@ const CONCURRENT_CANCELS: usize = 32;
 
 /// A proxy that listens, but does not accept connections yet.
 pub struct Proxy {
-    listeners: Vec<(TcpListener, SocketAddr)>,
+    listeners: Vec<(BoundSocket, ListenAddress)>,
     shared: Arc<Shared>,
 }
 
@@ -35,17 +36,20 @@ pub(crate) struct Shared {
 }
 
 impl Proxy {
-    /// Binds all addresses. Databases are prepared with `provision` when they are first used.
+    /// Binds all addresses. Databases are prepared with `provision` when they are first used, on the runtime
+    /// that this is called on; sessions have threads of their own.
     ///
     /// # Errors
     /// [`Error::Listen`] when an address cannot be bound.
     pub async fn bind(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
         let mut listeners = Vec::with_capacity(config.listen.len());
-        for &address in &config.listen {
-            let failed = |source| Error::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            listeners.push((listener, bound));
+        for address in &config.listen {
+            let socket = address
+                .bind(config.listen_options)
+                .await
+                .map_err(|source| Error::Listen { address: address.clone(), source })?;
+            let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);
+            listeners.push((socket, bound));
         }
         let shared = Shared {
             counters: Arc::default(),
@@ -58,9 +62,9 @@ impl Proxy {
         Ok(Self { listeners, shared: Arc::new(shared) })
     }
 
-    /// The addresses it listens on, in the order of the configuration, with the ports that were taken.
+    /// The TCP addresses it listens on, in the order of the configuration, with the ports that were taken.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|(_, address)| *address).collect()
+        self.listeners.iter().filter_map(|(socket, _)| socket.tcp_address()).collect()
     }
 
     /// The counters, which go on counting while the proxy runs.
@@ -72,21 +76,33 @@ impl Proxy {
     ///
     /// Idle sessions end at once, busy ones when they become idle or [`Config::drain_timeout`] is over.
     ///
+    /// # Errors
+    /// [`Error::Threads`] when the operating system gives no threads to serve them on.
+    ///
     /// # Cancel safety
     /// Dropping the future ends all sessions immediately.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        let shared = self.shared;
+        let workers = Workers::start(shared.config.threads, &shared.counters);
+        let workers = Arc::new(workers.map_err(Error::Threads)?);
         let mut listeners = JoinSet::new();
-        for (listener, address) in self.listeners {
-            info!(%address, upstream = %self.shared.config.upstream, "accepting connections");
-            let shared = Arc::clone(&self.shared);
-            let shutdown = shutdown.clone();
+        for (socket, address) in self.listeners {
+            info!(%address, upstream = %shared.config.upstream, "accepting connections");
+            let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
+            let workers = Arc::clone(&workers);
             listeners.spawn(async move {
-                let serve = |stream, address| {
-                    session::serve(stream, address, Arc::clone(&shared), shutdown.child_token())
+                let serve = |accepted| {
+                    let session =
+                        session::serve(accepted, Arc::clone(&shared), shutdown.child_token());
+                    workers.serve(Box::new(|| Box::pin(session)));
                 };
-                listener::run(listener, shutdown.clone(), &shared.counters, serve).await;
+                listener::run(socket, shutdown.clone(), &shared.counters, serve).await;
             });
         }
         while listeners.join_next().await.is_some() {}
+        if let Some(workers) = Arc::into_inner(workers) {
+            workers.finish().await;
+        }
+        Ok(())
     }
 }

@@ -8,10 +8,10 @@ mod negotiate;
 mod pump;
 mod relay;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -22,22 +22,19 @@ use self::negotiate::Request;
 use self::relay::{End, Relay};
 use crate::buffer::Buffer;
 use crate::fatal::Fatal;
+use crate::listen::Accepted;
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
 use crate::stream::Stream;
 use crate::{Error, ErrorSource, SessionContext, SessionId};
 
 /// Serves one client connection.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    shutdown: CancellationToken,
-) {
-    let mut client = match Stream::tcp(stream) {
+pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, shutdown: CancellationToken) {
+    let (mut client, address) = match Stream::accepted(accepted) {
         Ok(client) => client,
-        Err(error) => return debug!(client = %address, %error, "the client left at once"),
+        Err(error) => return debug!(%error, "the client left at once"),
     };
+    let address = Peer(address);
     let deadline = Instant::now() + shared.config.startup_timeout;
     let connection = Connection { address, shared: &shared, shutdown: &shutdown, deadline };
     let farewell = match connection.serve(&mut client).await {
@@ -50,9 +47,22 @@ pub(crate) async fn serve(
     farewell.say(client).await;
 }
 
+/// Where a client connects from: nowhere in particular when it uses a unix socket.
+#[derive(Debug, Clone, Copy)]
+struct Peer(Option<SocketAddr>);
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("unix socket"),
+        }
+    }
+}
+
 /// What is known of a client connection besides its bytes.
 struct Connection<'a> {
-    address: SocketAddr,
+    address: Peer,
     shared: &'a Shared,
     shutdown: &'a CancellationToken,
     /// When the upstream must have answered the client's startup packet.
@@ -95,7 +105,7 @@ impl Connection<'_> {
         let permit =
             self.shared.session_permits.try_acquire().map_err(|_| Error::TooManySessions)?;
         let session = SessionId::random().map_err(Error::Random)?;
-        let context = SessionContext { client: Some(self.address), session };
+        let context = SessionContext { client: self.address.0, session };
         let (upstream, answer) = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Fatal(Fatal::admin_shutdown())),

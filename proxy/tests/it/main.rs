@@ -14,6 +14,7 @@ mod pooler;
 mod preparing;
 mod queries;
 mod shutdown;
+mod speed;
 mod support;
 mod tools;
 mod verbatim;

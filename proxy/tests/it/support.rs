@@ -26,7 +26,7 @@ pub(crate) struct TestProxy {
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<Counters>,
     shutdown: CancellationToken,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), pgtrack_proxy::Error>>,
 }
 
 impl TestProxy {
@@ -68,7 +68,7 @@ impl TestProxy {
 
     /// Waits until it has shut down.
     pub(crate) async fn ended(&mut self) {
-        within(Duration::from_secs(20), &mut self.running).await.unwrap();
+        within(Duration::from_secs(20), &mut self.running).await.unwrap().unwrap();
     }
 }
 
@@ -81,7 +81,7 @@ impl Drop for TestProxy {
 /// Settings for a proxy on a free port.
 pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
-        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()],
         upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
         ..Config::default()
     }
