@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let config = Config {
         listen: vec![listen.parse()?],
-        upstream: Upstream { host: host.clone(), port: port.parse()? },
+        upstream: Upstream { host: host.clone(), port: port.parse()? }.into(),
         threads,
         ..Config::default()
     };

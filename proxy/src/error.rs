@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{ListenAddress, Upstream, Violation};
+use crate::{ListenAddress, SessionAttrs, Upstream, Violation};
 
 /// Why the proxy could not start, or could not serve a connection.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +30,11 @@ pub enum Error {
     #[error("lost the client before its session began")]
     LostClient(#[source] io::Error),
     /// All sessions that the configuration allows are in use.
-    #[error("too many sessions")]
-    TooManySessions,
+    #[error("too many sessions for `{setting}`")]
+    TooManySessions {
+        /// The setting that limits them.
+        setting: &'static str,
+    },
     /// All places for cancel requests are in use.
     #[error("too many cancel requests")]
     TooManyCancels,
@@ -44,6 +47,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// None of the servers is known to be what the configuration asks for.
+    #[error("none of the servers `{servers}` is {session_attrs}")]
+    NoSuitableUpstream {
+        /// All that there are.
+        servers: String,
+        /// What one of them should be.
+        session_attrs: SessionAttrs,
+    },
+    /// A load balancer did not say whom it speaks for.
+    #[error("the load balancer sent no valid PROXY protocol header")]
+    ProxyHeader,
     /// No session id could be made up.
     #[error("could not get random numbers")]
     Random(#[source] io::Error),
@@ -65,10 +79,11 @@ impl Error {
     pub fn error_source(&self) -> ErrorSource {
         match self {
             Self::Violation(_) | Self::StartupTimeout | Self::LostClient(_) => ErrorSource::Client,
-            Self::ConnectUpstream { .. } => ErrorSource::Upstream,
+            Self::ConnectUpstream { .. } | Self::NoSuitableUpstream { .. } => ErrorSource::Upstream,
             Self::Listen { .. }
             | Self::Threads(_)
-            | Self::TooManySessions
+            | Self::ProxyHeader
+            | Self::TooManySessions { .. }
             | Self::TooManyCancels
             | Self::Random(_) => ErrorSource::Internal,
         }

@@ -93,6 +93,13 @@ impl Provisioner {
         self.states().insert(database, state);
     }
 
+    /// The databases that could not be prepared.
+    pub(crate) fn failed(&self) -> Vec<String> {
+        let states = self.states();
+        let failed = states.iter().filter(|(_, state)| matches!(state, State::Failed { .. }));
+        failed.map(|(database, _)| database.clone()).collect()
+    }
+
     fn states(&self) -> MutexGuard<'_, HashMap<String, State>> {
         self.databases.lock().unwrap_or_else(PoisonError::into_inner)
     }

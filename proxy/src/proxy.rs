@@ -1,38 +1,23 @@
-//! The proxy as a whole: bound listeners, what all sessions share, start and shutdown.
+//! The proxy as a whole: bound listeners, start and shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::control::Control;
 use crate::listen::BoundSocket;
-use crate::provision::Provisioner;
+pub(crate) use crate::shared::Shared;
 use crate::workers::Workers;
-use crate::{Config, Counters, Error, ListenAddress, Provision, listener, session};
-
-/// How many cancel requests are forwarded at the same time; others wait for a moment.
-/// Each is a connection to the upstream that nobody has authenticated.
-const CONCURRENT_CANCELS: usize = 32;
+use crate::{Config, Counters, Error, ListenAddress, ProbeRole, Provision, listener, session};
 
 /// A proxy that listens, but does not accept connections yet.
 pub struct Proxy {
     listeners: Vec<(BoundSocket, ListenAddress)>,
-    shared: Arc<Shared>,
-}
-
-/// What all sessions share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) provisioner: Arc<Provisioner>,
-    pub(crate) session_permits: Semaphore,
-    pub(crate) cancel_permits: Semaphore,
-    /// The upstream is a pooler that ends sessions for our context; it is not sent any more.
-    pub(crate) context_refused: AtomicBool,
+    control: Arc<Control>,
+    probe: Option<Arc<dyn ProbeRole>>,
 }
 
 impl Proxy {
@@ -51,15 +36,14 @@ impl Proxy {
             let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);
             listeners.push((socket, bound));
         }
-        let shared = Shared {
-            counters: Arc::default(),
-            provisioner: Arc::new(Provisioner::new(provision)),
-            session_permits: Semaphore::new(config.max_sessions.min(Semaphore::MAX_PERMITS)),
-            cancel_permits: Semaphore::new(CONCURRENT_CANCELS),
-            context_refused: AtomicBool::new(false),
-            config,
-        };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        let control = Arc::new(Control::new(Shared::new(config, provision)));
+        Ok(Self { listeners, control, probe: None })
+    }
+
+    /// Says how servers are asked for their roles. Without this, only targets that take any server have one.
+    #[must_use]
+    pub fn with_probe(self, probe: Arc<dyn ProbeRole>) -> Self {
+        Self { probe: Some(probe), ..self }
     }
 
     /// The TCP addresses it listens on, in the order of the configuration, with the ports that were taken.
@@ -69,7 +53,12 @@ impl Proxy {
 
     /// The counters, which go on counting while the proxy runs.
     pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.shared.counters)
+        Arc::clone(&self.control.current().counters)
+    }
+
+    /// What can be asked and told while the proxy runs.
+    pub fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
     }
 
     /// Serves clients until `shutdown` is cancelled and all sessions have ended.
@@ -82,21 +71,26 @@ impl Proxy {
     /// # Cancel safety
     /// Dropping the future ends all sessions immediately.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
-        let shared = self.shared;
+        let shared = self.control.current();
         let workers = Workers::start(shared.config.threads, &shared.counters);
         let workers = Arc::new(workers.map_err(Error::Threads)?);
+        let mut probing = JoinSet::new();
+        if let Some(probe) = self.probe {
+            let control = Arc::clone(&self.control);
+            probing.spawn(async move { control.keep_probing(probe).await });
+        }
         let mut listeners = JoinSet::new();
         for (socket, address) in self.listeners {
             info!(%address, upstream = %shared.config.upstream, "accepting connections");
-            let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
-            let workers = Arc::clone(&workers);
+            let (control, shutdown) = (Arc::clone(&self.control), shutdown.clone());
+            let (workers, counters) = (Arc::clone(&workers), Arc::clone(&shared.counters));
             listeners.spawn(async move {
                 let serve = |accepted| {
                     let session =
-                        session::serve(accepted, Arc::clone(&shared), shutdown.child_token());
+                        session::serve(accepted, control.current(), shutdown.child_token());
                     workers.serve(Box::new(|| Box::pin(session)));
                 };
-                listener::run(socket, shutdown.clone(), &shared.counters, serve).await;
+                listener::run(socket, shutdown.clone(), &counters, serve).await;
             });
         }
         while listeners.join_next().await.is_some() {}

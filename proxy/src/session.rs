@@ -4,6 +4,7 @@ mod activity;
 mod cancel;
 mod dial;
 mod farewell;
+mod forwarded;
 mod negotiate;
 mod pump;
 mod relay;
@@ -23,6 +24,7 @@ use self::relay::{End, Relay};
 use crate::buffer::Buffer;
 use crate::fatal::Fatal;
 use crate::listen::Accepted;
+use crate::protocol::forwarded::Forwarded;
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
 use crate::stream::Stream;
@@ -30,13 +32,13 @@ use crate::{Error, ErrorSource, SessionContext, SessionId};
 
 /// Serves one client connection.
 pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, shutdown: CancellationToken) {
-    let (mut client, address) = match Stream::accepted(accepted) {
+    let (mut client, address) = match Stream::accepted(accepted, shared.config.liveness) {
         Ok(client) => client,
         Err(error) => return debug!(%error, "the client left at once"),
     };
     let address = Peer(address);
     let deadline = Instant::now() + shared.config.startup_timeout;
-    let connection = Connection { address, shared: &shared, shutdown: &shutdown, deadline };
+    let mut connection = Connection { address, shared: &shared, shutdown: &shutdown, deadline };
     let farewell = match connection.serve(&mut client).await {
         Ok(farewell) => farewell,
         Err(error) => {
@@ -71,7 +73,8 @@ struct Connection<'a> {
 
 impl Connection<'_> {
     /// Finds out what the client wants, and does it.
-    async fn serve(&self, client: &mut Stream) -> Result<Farewell, Error> {
+    async fn serve(&mut self, client: &mut Stream) -> Result<Farewell, Error> {
+        self.learn_address(client).await?;
         let request = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Silent),
@@ -95,6 +98,20 @@ impl Connection<'_> {
         }
     }
 
+    /// Lets a trusted load balancer say where the client connects from.
+    async fn learn_address(&mut self, client: &mut Stream) -> Result<(), Error> {
+        if forwarded::is_expected_from(self.address.0, &self.shared.config.proxy_protocol_from) {
+            let reading = self.shutdown.run_until_cancelled(forwarded::read(client));
+            let read = timeout_at(self.deadline, reading).await;
+            // On a shutdown, the next step ends the connection.
+            let read = read.map(|read| read.unwrap_or(Ok(Forwarded::Local)));
+            if let Forwarded::For(address) = read.unwrap_or(Err(Error::StartupTimeout))? {
+                self.address = Peer(Some(address));
+            }
+        }
+        Ok(())
+    }
+
     /// Connects the client with the upstream until one of them, or a shutdown, ends the session.
     async fn converse(
         &self,
@@ -102,20 +119,27 @@ impl Connection<'_> {
         packet: &[u8],
         rest: Buffer,
     ) -> Result<Farewell, Error> {
-        let permit =
-            self.shared.session_permits.try_acquire().map_err(|_| Error::TooManySessions)?;
+        let startup = Startup::parse(packet);
+        let database = startup.and_then(|startup| startup.database());
+        let user = startup.and_then(|startup| startup.user());
+        let place = self.shared.open_sessions.enter(
+            database.unwrap_or_default(),
+            user.unwrap_or_default(),
+            self.shared.config.limits,
+        )?;
+        let target = self.shared.config.target(database);
         let session = SessionId::random().map_err(Error::Random)?;
         let context = SessionContext { client: self.address.0, session };
-        let (upstream, answer) = tokio::select! {
+        let dial::Opened { upstream, server, answer } = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Fatal(Fatal::admin_shutdown())),
-            opened = dial::open(packet, &context, self.deadline, self.shared) => opened?,
+            opened = dial::open(packet, &context, target, self.deadline, self.shared) => opened?,
         };
-        debug!(client = %self.address, %session, "session begins");
+        debug!(client = %self.address, %session, %server, "session begins");
         self.shared.counters.sessions.add(1);
 
-        let mut relay =
-            Relay::new(client, upstream, rest, answer, Activity::new(self.first_use(packet)));
+        let activity = Activity::new(self.first_use(packet), self.shared.cancel_key(server));
+        let mut relay = Relay::new(client, upstream, rest, answer, activity);
         let end = tokio::select! {
             biased;
             end = relay.run() => end,
@@ -124,7 +148,7 @@ impl Connection<'_> {
         debug!(%session, reason = &end as &dyn std::error::Error, "session ended");
         relay.count(&self.shared.counters);
         // The client may linger; its place and the upstream's connection are free already.
-        drop((relay, permit));
+        drop((relay, place));
         Ok(match end {
             End::ClientLost(_) => Farewell::Silent,
             End::UpstreamClosed | End::UpstreamLost(_) | End::DrainedInMessage => {
@@ -148,8 +172,10 @@ impl Connection<'_> {
         let counters = &self.shared.counters;
         match error {
             Error::Violation(_) => counters.violations.add(1),
-            Error::TooManySessions => counters.refused.add(1),
-            Error::ConnectUpstream { .. } => counters.unreachable.add(1),
+            Error::TooManySessions { .. } => counters.refused.add(1),
+            Error::ConnectUpstream { .. } | Error::NoSuitableUpstream { .. } => {
+                counters.unreachable.add(1);
+            }
             _ => {}
         }
         let cause: &dyn std::error::Error = error;

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::process::{Command, Stdio};
 
 use pgtrack_testkit::{Server, block_on, newest};
@@ -40,10 +40,11 @@ fn a_transaction_takes_six_system_calls_and_fewer_when_many_run() {
 }
 
 /// Runs a proxy until standard input ends.
+#[expect(clippy::print_stderr, reason = "tells the parent process")]
 fn serve(upstream: u16) {
     block_on(async move {
         let proxy = TestProxy::to(([127, 0, 0, 1], upstream).into()).await;
-        writeln!(io::stderr(), "listens on {}", proxy.address).unwrap();
+        eprintln!("listens on {}", proxy.address);
         let ended = tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new()));
         ended.await.unwrap().unwrap();
     });
