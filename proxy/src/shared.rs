@@ -19,6 +19,7 @@ const CONCURRENT_CANCELS: usize = 32;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
+    has_several_servers: bool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) provisioner: Arc<Provisioner>,
     pub(crate) open_sessions: Arc<OpenSessions>,
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config, provision: Arc<dyn Provision>) -> Self {
         Self {
+            has_several_servers: config.servers().len() > 1,
             config: Arc::new(config),
             counters: Arc::default(),
             provisioner: Arc::new(Provisioner::new(provision)),
@@ -45,12 +47,16 @@ impl Shared {
 
     /// Everything as it is, for sessions with another configuration. Those may have other upstreams.
     pub(crate) fn with_config(&self, config: Config) -> Self {
-        let context_refused = Arc::default();
-        Self { config: Arc::new(config), context_refused, ..self.clone() }
+        Self {
+            has_several_servers: config.servers().len() > 1,
+            config: Arc::new(config),
+            context_refused: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// A place for the cancel key of a session with this server, if there are others that it could be for.
     pub(crate) fn cancel_key(&self, server: Upstream) -> Option<CancelKey> {
-        (self.config.servers().len() > 1).then(|| CancelKey::new(&self.cancel_keys, server))
+        self.has_several_servers.then(|| CancelKey::new(&self.cancel_keys, server))
     }
 }
