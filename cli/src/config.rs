@@ -1,11 +1,14 @@
 //! The configuration of `pgtrack serve`: a TOML file, overridden by the command line.
 
+mod encryption;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::encryption::{ClientTls, Encryption, Scram, UpstreamTls};
 use crate::args::ServeOptions;
 use crate::error::Error;
 
@@ -16,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) upstream: String,
     pub(crate) proxy: Proxy,
     pub(crate) dashboard: Dashboard,
+    pub(crate) encryption: Encryption,
     /// Schemas whose tables are tracked from the start.
     pub(crate) track: Vec<String>,
 }
@@ -64,6 +68,9 @@ struct File {
     upstream: Option<String>,
     track: Vec<String>,
     proxy: Proxy,
+    client_tls: ClientTls,
+    upstream_tls: UpstreamTls,
+    scram: Scram,
     dashboard: Dashboard,
 }
 
@@ -82,6 +89,11 @@ impl Config {
             upstream: options.upstream.or(file.upstream).ok_or(Error::NoUpstream)?,
             proxy: file.proxy,
             dashboard: file.dashboard,
+            encryption: Encryption {
+                client_tls: file.client_tls,
+                upstream_tls: file.upstream_tls,
+                scram: file.scram,
+            },
             track: file.track,
         };
         if let Some(listen) = options.listen {
@@ -104,6 +116,7 @@ impl Proxy {
             connect_timeout: Duration::from_secs(self.connect_timeout_seconds),
             drain_timeout: Duration::from_secs(self.drain_timeout_seconds),
             max_sessions: self.max_sessions,
+            ..pgtrack_proxy::Config::default()
         }
     }
 }
@@ -151,6 +164,9 @@ mod tests {
         let default = File::default();
         assert_eq!(file.proxy, default.proxy);
         assert_eq!(file.dashboard, default.dashboard);
+        assert_eq!(file.client_tls, default.client_tls);
+        assert_eq!(file.upstream_tls, default.upstream_tls);
+        assert_eq!(file.scram, default.scram);
         assert!(file.upstream.is_some());
         for key in [
             "listen",
@@ -158,10 +174,17 @@ mod tests {
             "connect_timeout_seconds",
             "startup_timeout_seconds",
             "drain_timeout_seconds",
+            "mode",
+            "negotiation",
+            "verifiers",
             "https",
             "track",
         ] {
             assert!(all_keys.contains(&format!("\n{key} = ")), "{key}");
+        }
+        // Keys without a default show an example.
+        for key in ["certificate", "key", "client_ca", "root", "file", "query"] {
+            assert!(all_keys.contains(&format!("\n#{key} = ")), "{key}");
         }
     }
 

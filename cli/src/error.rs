@@ -21,6 +21,9 @@ pub(crate) enum Error {
     /// The configuration file says something we do not understand.
     #[error("{}: {message}", path.display())]
     Config { path: PathBuf, message: String },
+    /// Settings that do not go together.
+    #[error("{message}")]
+    Setting { message: String },
     /// There is no database to serve.
     #[error(
         "no upstream database is given\nhint: use `--upstream postgresql://user:password@host:5432/database`, \

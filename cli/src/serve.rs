@@ -17,6 +17,8 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     let config = Config::load(options)?;
     let database = parse_url(&config.upstream)?;
     let proxy = config.proxy.with_upstream(upstream_of(&database)?);
+    let apply = config.encryption.apply(proxy, &database);
+    let proxy = apply.map_err(|message| Error::Setting { message })?;
     let proxy = Proxy::bind(proxy, provision(&database)).await?;
     for address in proxy.local_addresses() {
         info!("proxy listens on {address}");

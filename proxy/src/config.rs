@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::Upstream;
+use crate::{ClientTls, Upstream, UpstreamTls, VerifierSource};
 
 /// The settings of a [`Proxy`](crate::Proxy).
 #[derive(Debug, Clone)]
@@ -22,6 +22,12 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How many sessions may be open at the same time; cancel requests do not count.
     pub max_sessions: usize,
+    /// TLS with clients.
+    pub client_tls: ClientTls,
+    /// TLS with the upstream.
+    pub upstream_tls: UpstreamTls,
+    /// Where to find SCRAM verifiers, which sessions need whose two legs are encrypted with different certificates.
+    pub verifiers: Option<VerifierSource>,
 }
 
 impl Default for Config {
@@ -33,6 +39,9 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             max_sessions: 10_000,
+            client_tls: ClientTls::default(),
+            upstream_tls: UpstreamTls::default(),
+            verifiers: None,
         }
     }
 }

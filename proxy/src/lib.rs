@@ -21,15 +21,24 @@ mod listener;
 mod protocol;
 mod provision;
 mod proxy;
+mod security;
 mod session;
 mod stream;
+mod tls;
+mod uplink;
 mod upstream;
+mod verifiers;
 
 pub use config::Config;
 pub use context::{SessionContext, SessionId};
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
-pub use protocol::{Encryption, Violation};
+pub use protocol::{Encryption, ScramError, Violation};
 pub use provision::{Provision, ProvisionError};
 pub use proxy::Proxy;
+pub use security::Security;
+pub use tls::{
+    ClientTls, ClientTlsMode, RootCertificates, SslMode, SslNegotiation, TlsError, UpstreamTls,
+};
 pub use upstream::Upstream;
+pub use verifiers::{VerifierQuery, VerifierSource};

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::provision::Provisioner;
-use crate::{Config, Counters, Error, Provision, listener, session};
+use crate::{Config, Counters, Error, Provision, Security, listener, session};
 
 /// How many cancel requests are forwarded at the same time; others wait for a moment.
 /// Each is a connection to the upstream that nobody has authenticated.
@@ -26,6 +26,7 @@ pub struct Proxy {
 /// What all sessions share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) security: Arc<Security>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) provisioner: Arc<Provisioner>,
     pub(crate) session_permits: Semaphore,
@@ -38,8 +39,10 @@ impl Proxy {
     /// Binds all addresses. Databases are prepared with `provision` when they are first used.
     ///
     /// # Errors
-    /// [`Error::Listen`] when an address cannot be bound.
+    /// [`Error::Listen`] when an address cannot be bound, [`Error::Tls`] and [`Error::Verifiers`] when a file cannot
+    /// be used.
     pub async fn bind(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
+        let security = Arc::new(Security::load(&config)?);
         let mut listeners = Vec::with_capacity(config.listen.len());
         for &address in &config.listen {
             let failed = |source| Error::Listen { address, source };
@@ -48,6 +51,7 @@ impl Proxy {
             listeners.push((listener, bound));
         }
         let shared = Shared {
+            security,
             counters: Arc::default(),
             provisioner: Arc::new(Provisioner::new(provision)),
             session_permits: Semaphore::new(config.max_sessions.min(Semaphore::MAX_PERMITS)),
@@ -66,6 +70,11 @@ impl Proxy {
     /// The counters, which go on counting while the proxy runs.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.shared.counters)
+    }
+
+    /// What it does about encryption and authentication, to be reloaded while the proxy runs.
+    pub fn security(&self) -> Arc<Security> {
+        Arc::clone(&self.shared.security)
     }
 
     /// Serves clients until `shutdown` is cancelled and all sessions have ended.

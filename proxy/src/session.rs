@@ -7,6 +7,7 @@ mod farewell;
 mod negotiate;
 mod pump;
 mod relay;
+mod sasl;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +21,14 @@ use self::activity::{Activity, FirstUse};
 use self::farewell::Farewell;
 use self::negotiate::Request;
 use self::relay::{End, Relay};
+use self::sasl::Legs;
 use crate::buffer::Buffer;
 use crate::fatal::Fatal;
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
+use crate::security::Snapshot;
 use crate::stream::Stream;
+use crate::tls::{self, Acceptor, ClientTlsMode};
 use crate::{Error, ErrorSource, SessionContext, SessionId};
 
 /// Serves one client connection.
@@ -39,7 +43,9 @@ pub(crate) async fn serve(
         Err(error) => return debug!(client = %address, %error, "the client left at once"),
     };
     let deadline = Instant::now() + shared.config.startup_timeout;
-    let connection = Connection { address, shared: &shared, shutdown: &shutdown, deadline };
+    let security = shared.security.current();
+    let connection =
+        Connection { address, shared: &shared, security: &security, shutdown: &shutdown, deadline };
     let farewell = match connection.serve(&mut client).await {
         Ok(farewell) => farewell,
         Err(error) => {
@@ -54,6 +60,8 @@ pub(crate) async fn serve(
 struct Connection<'a> {
     address: SocketAddr,
     shared: &'a Shared,
+    /// As it was when the connection began.
+    security: &'a Snapshot,
     shutdown: &'a CancellationToken,
     /// When the upstream must have answered the client's startup packet.
     deadline: Instant,
@@ -65,9 +73,10 @@ impl Connection<'_> {
         let request = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Silent),
-            request = timeout_at(self.deadline, negotiate::negotiate(client)) => {
-                request.unwrap_or(Err(Error::StartupTimeout))?
-            }
+            request = timeout_at(
+                self.deadline,
+                negotiate::negotiate(client, self.security.acceptor.as_ref()),
+            ) => request.unwrap_or(Err(Error::StartupTimeout))?,
         };
         match request {
             Request::Nothing => {
@@ -75,7 +84,7 @@ impl Connection<'_> {
                 Ok(Farewell::Silent)
             }
             Request::Cancel { packet } => {
-                if let Err(error) = cancel::forward(&packet, self.shared).await {
+                if let Err(error) = cancel::forward(&packet, self.security, self.shared).await {
                     self.note(&error);
                 }
                 // There is no answer to a cancel request, not even an error.
@@ -90,16 +99,31 @@ impl Connection<'_> {
         &self,
         client: &mut Stream,
         packet: &[u8],
-        rest: Buffer,
+        mut rest: Buffer,
     ) -> Result<Farewell, Error> {
+        self.check_certificate(client, packet)?;
         let permit =
             self.shared.session_permits.try_acquire().map_err(|_| Error::TooManySessions)?;
         let session = SessionId::random().map_err(Error::Random)?;
         let context = SessionContext { client: Some(self.address), session };
+        let opening = async {
+            let opened =
+                dial::open(packet, &context, self.deadline, self.security, self.shared).await;
+            let (mut upstream, mut answer) = opened?;
+            let role = Startup::parse(packet).and_then(|startup| startup.user());
+            let legs = Legs {
+                client,
+                upstream: &mut upstream,
+                from_client: &mut rest,
+                from_upstream: &mut answer,
+            };
+            sasl::mediate(legs, role, self.security, self.shared).await?;
+            Ok::<_, Error>((upstream, answer))
+        };
         let (upstream, answer) = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Fatal(Fatal::admin_shutdown())),
-            opened = dial::open(packet, &context, self.deadline, self.shared) => opened?,
+            opened = opening => opened?,
         };
         debug!(client = %self.address, %session, "session begins");
         self.shared.counters.sessions.add(1);
@@ -122,6 +146,28 @@ impl Connection<'_> {
             }
             End::Drained => Farewell::Fatal(Fatal::admin_shutdown()),
         })
+    }
+
+    /// Sees that the client uses TLS and shows a certificate, as far as it must.
+    fn check_certificate(&self, client: &Stream, packet: &[u8]) -> Result<(), Error> {
+        let mode = self.security.acceptor.as_ref().map_or(ClientTlsMode::Disable, Acceptor::mode);
+        if mode <= ClientTlsMode::Allow || matches!(client, Stream::Unix(_)) {
+            return Ok(());
+        }
+        if !client.is_tls() {
+            return Err(Error::TlsRequired);
+        }
+        if mode == ClientTlsMode::Require {
+            return Ok(());
+        }
+        let certificate = client.peer_certificate().ok_or(Error::ClientCertificateMissing)?;
+        let user = Startup::parse(packet).and_then(|startup| startup.user()).unwrap_or_default();
+        let is_user = || tls::common_name(certificate).is_some_and(|name| name == user);
+        if mode == ClientTlsMode::VerifyFull && (user.is_empty() || !is_user()) {
+            let user = String::from_utf8_lossy(user).into_owned();
+            return Err(Error::ClientCertificateName { user });
+        }
+        Ok(())
     }
 
     /// What to do when the session is admitted to its database.

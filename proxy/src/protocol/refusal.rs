@@ -1,4 +1,4 @@
-//! Tells from the first message of a server whether it refuses our context.
+//! Tells from the first message of a server whether it refuses our context, or us.
 //!
 //! A pooler such as `PgBouncer` ends a session with "unsupported startup parameter: pgtrack.ctx".
 //! PostgreSQL never does, and both say so before anything else.
@@ -15,6 +15,8 @@ pub(crate) enum Verdict {
     Silent,
     /// An error names the context.
     ContextRefused,
+    /// No rule of `pg_hba.conf` admits such a connection, or one rejects it: SQLSTATE 28000.
+    NotAdmitted,
 }
 
 /// Judges the first bytes from a server. An error longer than `limit` is none of ours.
@@ -37,6 +39,8 @@ pub(crate) fn judge(received: &[u8], limit: usize) -> Verdict {
     let setting = CONTEXT_SETTING.as_bytes();
     if fields.windows(setting.len()).any(|window| window == setting) {
         Verdict::ContextRefused
+    } else if fields.split(|byte| *byte == 0).any(|field| field == b"C28000") {
+        Verdict::NotAdmitted
     } else {
         Verdict::Silent
     }

@@ -45,6 +45,11 @@ impl<'a> Startup<'a> {
         self.last(b"database").filter(|name| !name.is_empty()).or_else(|| self.last(b"user"))
     }
 
+    /// The role that wants in.
+    pub(crate) fn user(&self) -> Option<&'a [u8]> {
+        self.last(b"user")
+    }
+
     /// Whether the session will speak the replication protocol.
     pub(crate) fn is_replication(&self) -> bool {
         self.last(b"replication").is_some_and(|value| !is_false(value))

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::Error;
 use crate::proxy::Shared;
+use crate::security::Snapshot;
+use crate::{Error, uplink};
 
 /// How long a request waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,13 +21,18 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// The server says so by closing the connection, and the client must not see its own closed before:
 /// libpq then sends its next statement, which the late signal would hit.
-pub(super) async fn forward(packet: &[u8], shared: &Shared) -> Result<(), Error> {
+pub(super) async fn forward(
+    packet: &[u8],
+    security: &Snapshot,
+    shared: &Shared,
+) -> Result<(), Error> {
     let turn = timeout(TURN_TIMEOUT, shared.cancel_permits.acquire()).await;
     let Ok(Ok(_permit)) = turn else { return Err(Error::TooManyCancels) };
     let upstream = &shared.config.upstream;
     let failed = |source| Error::ConnectUpstream { upstream: upstream.clone(), source };
-    let mut stream = upstream.connect(shared.config.connect_timeout).await.map_err(failed)?;
+    let mut stream = uplink::connect(security, shared).await?;
     stream.write_all(packet).await.map_err(failed)?;
+    stream.flush().await.map_err(failed)?;
     shared.counters.cancels.add(1);
     // There is no reply: whatever comes, or does not, it is over.
     let _ = timeout(DELIVERY_TIMEOUT, stream.read(&mut [0])).await;

@@ -12,8 +12,9 @@ use crate::buffer::Buffer;
 use crate::protocol::refusal::{self, Verdict};
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
+use crate::security::Snapshot;
 use crate::stream::Stream;
-use crate::{Error, SessionContext};
+use crate::{Error, SessionContext, uplink};
 
 /// Opens a connection for the session that `packet` asks for.
 /// Returns it with what the server has answered so far, which may be nothing.
@@ -21,22 +22,68 @@ pub(super) async fn open(
     packet: &[u8],
     context: &SessionContext,
     deadline: Instant,
+    security: &Snapshot,
     shared: &Shared,
 ) -> Result<(Stream, Buffer), Error> {
+    let dial = Dial { deadline, security, shared };
     let Some(startup) = Startup::parse(packet) else {
         // Not understood: the server says what is wrong with it.
-        return Ok((send(packet, shared).await?, Buffer::default()));
+        return Ok((dial.send(packet).await?, Buffer::default()));
     };
     if let Some(packet) = with_context(startup, context, shared) {
-        let mut upstream = send(&packet, shared).await?;
-        let answered = timeout_at(deadline, first_answer(&mut upstream)).await;
-        let (verdict, answer) = answered.map_err(|elapsed| unreachable(shared, elapsed.into()))?;
+        let (upstream, answer, verdict) = dial.ask(&packet).await?;
         if verdict != Verdict::ContextRefused || startup.mentions_context() {
             return Ok((upstream, answer));
         }
         note_refusal(shared);
     }
-    Ok((send(&startup.stripped(), shared).await?, Buffer::default()))
+    let (upstream, answer, _) = dial.ask(&startup.stripped()).await?;
+    Ok((upstream, answer))
+}
+
+/// What it takes to open a connection.
+struct Dial<'a> {
+    deadline: Instant,
+    security: &'a Snapshot,
+    shared: &'a Shared,
+}
+
+impl Dial<'_> {
+    /// Sends a startup packet and waits for the answer, without TLS if the server admits nobody with it and that
+    /// is as good.
+    async fn ask(&self, packet: &[u8]) -> Result<(Stream, Buffer, Verdict), Error> {
+        let mut upstream = self.send(packet).await?;
+        let (verdict, answer) = self.answer(&mut upstream).await?;
+        if verdict == Verdict::NotAdmitted
+            && upstream.is_tls()
+            && self.security.connector.prefers_tls()
+        {
+            let mut plain = uplink::connect_plain(self.shared).await?;
+            self.write(&mut plain, packet).await?;
+            let (verdict, answer) = self.answer(&mut plain).await?;
+            if verdict != Verdict::NotAdmitted {
+                return Ok((plain, answer, verdict));
+            }
+        }
+        Ok((upstream, answer, verdict))
+    }
+
+    async fn answer(&self, upstream: &mut Stream) -> Result<(Verdict, Buffer), Error> {
+        let answered = timeout_at(self.deadline, first_answer(upstream)).await;
+        answered.map_err(|elapsed| unreachable(self.shared, elapsed.into()))
+    }
+
+    async fn send(&self, packet: &[u8]) -> Result<Stream, Error> {
+        let mut upstream = uplink::connect(self.security, self.shared).await?;
+        self.write(&mut upstream, packet).await?;
+        Ok(upstream)
+    }
+
+    async fn write(&self, upstream: &mut Stream, packet: &[u8]) -> Result<(), Error> {
+        let failed = |source| unreachable(self.shared, source);
+        upstream.write_all(packet).await.map_err(failed)?;
+        upstream.flush().await.map_err(failed)
+    }
 }
 
 /// The packet that names the client, if the upstream takes it.
@@ -52,13 +99,6 @@ fn with_context(startup: Startup, context: &SessionContext, shared: &Shared) -> 
         );
     }
     packet
-}
-
-async fn send(packet: &[u8], shared: &Shared) -> Result<Stream, Error> {
-    let connecting = shared.config.upstream.connect(shared.config.connect_timeout);
-    let mut upstream = connecting.await.map_err(|source| unreachable(shared, source))?;
-    upstream.write_all(packet).await.map_err(|source| unreachable(shared, source))?;
-    Ok(upstream)
 }
 
 /// Reads until the server's first message shows whether it takes offence at our context.

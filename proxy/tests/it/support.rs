@@ -1,30 +1,37 @@
 //! What the tests share: a running proxy, raw protocol peers, and measurements.
 
+mod certificates;
 mod memory;
 mod messages;
+mod program;
 mod recorder;
 mod scripted;
+mod tls;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, Counters, Provision, Proxy, Upstream};
+use pgtrack_proxy::{Config, Counters, Provision, Proxy, Security, SslMode, Upstream, UpstreamTls};
 use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use certificates::Certificates;
 pub(crate) use memory::peak_growth;
 pub(crate) use messages::*;
+pub(crate) use program::{check_success, psql, run};
 pub(crate) use recorder::Recorder;
 pub(crate) use scripted::{READY, Scripted};
+pub(crate) use tls::{TlsServer, tls_connector};
 pub(crate) use wire::{Message, Wire, field};
 
 /// A proxy that runs until it is dropped.
 pub(crate) struct TestProxy {
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) security: Arc<Security>,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
 }
@@ -47,9 +54,10 @@ impl TestProxy {
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
         let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
+        let security = proxy.security();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(proxy.run(shutdown.clone()));
-        Self { address, counters, shutdown, running }
+        Self { address, counters, security, shutdown, running }
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -83,6 +91,8 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
         listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
         upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        // What stands in for a server in some tests knows no TLS.
+        upstream_tls: UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() },
         ..Config::default()
     }
 }

@@ -1,31 +1,10 @@
 //! PostgreSQL's own programs, through the proxy.
 
 use std::env;
-use std::path::PathBuf;
-use std::process::Output;
 
-use pgtrack_testkit::{block_on, newest, on_each_version, versions};
-use tokio::process::Command;
+use pgtrack_testkit::{block_on, newest, on_each_version};
 
-use crate::support::{Scripted, TestProxy};
-
-/// A client program: from `PATH`, or from any server that was installed with its clients.
-fn program(name: &str) -> PathBuf {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let in_path = env::split_paths(&path).map(|directory| directory.join(name));
-    let with_servers = versions().into_iter().rev().map(|binaries| binaries.program(name));
-    in_path.chain(with_servers).find(|program| program.exists()).unwrap_or_else(|| name.into())
-}
-
-async fn run(name: &str, arguments: &[&str]) -> Output {
-    Command::new(program(name)).args(arguments).output().await.unwrap()
-}
-
-fn check_success(output: &Output) -> String {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
+use crate::support::{Scripted, TestProxy, check_success, run};
 
 #[test]
 fn psql_works() {
