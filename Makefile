@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test check postgres
+.PHONY: demo test test-proxy fuzz check postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -12,8 +12,18 @@ demo:
 VERSIONS ?= 15 16 17 18
 
 # Runs every test on real servers, in a real browser.
-test: postgres
+test: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
+
+# Those of the proxy alone.
+test-proxy: postgres drivers
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test pgtrack-proxy
+
+# Looks for input that the proxy does not stand. make fuzz SECONDS=600 takes longer for each target.
+SECONDS ?= 60
+fuzz:
+	@scripts/setup demo
+	@scripts/fuzz $(SECONDS)
 
 # Formatting, lints, documentation.
 check:
@@ -21,6 +31,10 @@ check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+# The database drivers that the proxy is tried with.
+drivers: postgres
+	@scripts/drivers
 
 # The server versions that the distribution does not have.
 postgres:

@@ -17,6 +17,8 @@ mod context;
 mod counters;
 mod error;
 mod fatal;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod listener;
 mod protocol;
 mod provision;

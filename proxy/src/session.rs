@@ -1,6 +1,6 @@
 //! One client connection from its first byte to its last.
 
-mod activity;
+pub(crate) mod activity;
 mod cancel;
 mod dial;
 mod farewell;

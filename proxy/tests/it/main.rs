@@ -5,6 +5,7 @@
 mod attribution;
 mod authentication;
 mod cancelling;
+mod conformance;
 mod copying;
 mod dialling;
 mod ending;

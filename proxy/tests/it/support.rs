@@ -1,5 +1,6 @@
 //! What the tests share: a running proxy, raw protocol peers, and measurements.
 
+mod bench;
 mod certificates;
 mod memory;
 mod messages;
@@ -18,11 +19,12 @@ use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use bench::Bench;
 pub(crate) use certificates::Certificates;
 pub(crate) use memory::peak_growth;
 pub(crate) use messages::*;
-pub(crate) use program::{check_success, psql, run};
-pub(crate) use recorder::Recorder;
+pub(crate) use program::{check_success, for_tools, program, psql, run};
+pub(crate) use recorder::{Recorder, Recording};
 pub(crate) use scripted::{READY, Scripted};
 pub(crate) use tls::{TlsServer, tls_connector};
 pub(crate) use wire::{Message, Wire, field};
