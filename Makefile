@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-proxy fuzz check postgres drivers
+.PHONY: demo test test-proxy bench-proxy fuzz check postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -15,16 +15,6 @@ VERSIONS ?= 15 16 17 18
 test: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
 
-# Those of the proxy alone.
-test-proxy: postgres drivers
-	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test pgtrack-proxy
-
-# Looks for input that the proxy does not stand. make fuzz SECONDS=600 takes longer for each target.
-SECONDS ?= 60
-fuzz:
-	@scripts/setup demo
-	@scripts/fuzz $(SECONDS)
-
 # Formatting, lints, documentation.
 check:
 	@scripts/setup demo
@@ -32,11 +22,28 @@ check:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 
-# The database drivers that the proxy is tried with.
-drivers: postgres
-	@scripts/drivers
-
 # The server versions that the distribution does not have.
 postgres:
 	@scripts/setup test
 	@scripts/postgres $(VERSIONS)
+
+# The database drivers that the proxy is tried with.
+drivers: postgres
+	@scripts/drivers
+
+# The tests of the proxy alone.
+test-proxy: postgres drivers
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
+
+# Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
+# make bench-proxy FULL=1 takes an hour and believes less in luck; ONLY=word runs the workloads with that word.
+bench-proxy:
+	@scripts/setup bench
+	@cargo build --quiet --release -p pgtrack-proxy --example relay
+	@cargo run --quiet -p pgtrack-proxy --example bench -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(OTHERS)
+
+# Looks for input that the proxy does not stand. make fuzz SECONDS=600 takes longer for each target.
+SECONDS ?= 60
+fuzz:
+	@scripts/setup demo
+	@scripts/fuzz $(SECONDS)

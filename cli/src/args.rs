@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Run the proxy and the dashboard for a database of your own.
     Serve(ServeOptions),
+    /// Say whether a configuration is valid, and what `serve` would do with it.
+    Check(ServeOptions),
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod shop;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::args::DemoOptions;
 use crate::error::Error;
-use crate::serve::provision;
+use crate::upstreams::{Database, Upstreams};
 
 const PROXY_PORT: u16 = 6432;
 const DASHBOARD_PORT: u16 = 8080;
@@ -63,17 +64,21 @@ async fn bind_proxy(
     cluster: &Cluster,
     database: &tokio_postgres::Config,
 ) -> Result<Proxy, Error> {
-    let config = |address| pgtrack_proxy::Config {
-        listen: vec![address],
-        upstream: Upstream { host: Ipv4Addr::LOCALHOST.to_string(), port: cluster.port() },
+    let config = |address: SocketAddr| pgtrack_proxy::Config {
+        listen: vec![address.into()],
+        upstream: Upstream { host: Ipv4Addr::LOCALHOST.to_string(), port: cluster.port() }.into(),
         drain_timeout: Duration::from_secs(1),
         ..pgtrack_proxy::Config::default()
     };
+    let upstreams = Upstreams {
+        default: Database { settings: database.clone(), target: config(local(0)).upstream },
+        named: BTreeMap::new(),
+    };
     let wanted = listen.unwrap_or_else(|| local(PROXY_PORT));
-    match Proxy::bind(config(wanted), provision(database)).await {
+    match Proxy::bind(config(wanted), upstreams.provision()).await {
         // Somebody else has the usual port; nobody asked for it by name.
         Err(pgtrack_proxy::Error::Listen { .. }) if listen.is_none() => {
-            Ok(Proxy::bind(config(local(0)), provision(database)).await?)
+            Ok(Proxy::bind(config(local(0)), upstreams.provision()).await?)
         }
         result => Ok(result?),
     }
@@ -116,7 +121,7 @@ Make a mistake, see who did what, and take it back:
 
 psql '{url}' -c \"UPDATE products SET price = 0\"
 psql '{url}' -c \"SELECT xid, at, who, application, tables, row_count, query FROM pgtrack.log(5)\"
-psql '{url}' -c \"SELECT * FROM pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1, on_table => 'products')))\"
+psql '{url}' -c \"SELECT * FROM pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1, by_application => 'psql')), on_conflict => 'merge')\"
 
 Ctrl-C stops everything."
     ));

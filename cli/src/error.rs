@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A failed command.
@@ -21,9 +22,16 @@ pub(crate) enum Error {
     /// The configuration file says something we do not understand.
     #[error("{}: {message}", path.display())]
     Config { path: PathBuf, message: String },
+    /// The address for metrics and health checks is not to be had.
+    #[error("could not listen on {address} for metrics and health checks")]
+    ListenMonitor {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
     /// Settings that do not go together.
     #[error("{message}")]
-    Setting { message: String },
+    Setting { message: &'static str },
     /// There is no database to serve.
     #[error(
         "no upstream database is given\nhint: use `--upstream postgresql://user:password@host:5432/database`, \

@@ -1,10 +1,9 @@
 //! What can go wrong, and whose fault it is.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::{ScramError, TlsError, Upstream, Violation};
+use crate::{ListenAddress, ScramError, SessionAttrs, TlsError, Upstream, Violation};
 
 /// Why the proxy could not start, or could not serve a connection.
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +13,14 @@ pub enum Error {
     #[error("could not listen on {address}")]
     Listen {
         /// The address as configured.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The operating system's reason.
         #[source]
         source: io::Error,
     },
+    /// The threads that serve sessions could not be started.
+    #[error("could not start the threads that serve sessions")]
+    Threads(#[source] io::Error),
     /// TLS is not configured as it should be.
     #[error("could not set up TLS")]
     Tls(#[from] TlsError),
@@ -67,8 +69,11 @@ pub enum Error {
     #[error("the upstream could not prove that it knows the client's password")]
     UpstreamScram(#[source] ScramError),
     /// All sessions that the configuration allows are in use.
-    #[error("too many sessions")]
-    TooManySessions,
+    #[error("too many sessions for `{setting}`")]
+    TooManySessions {
+        /// The setting that limits them.
+        setting: &'static str,
+    },
     /// All places for cancel requests are in use.
     #[error("too many cancel requests")]
     TooManyCancels,
@@ -81,6 +86,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// None of the servers is known to be what the configuration asks for.
+    #[error("none of the servers `{servers}` is {session_attrs}")]
+    NoSuitableUpstream {
+        /// All that there are.
+        servers: String,
+        /// What one of them should be.
+        session_attrs: SessionAttrs,
+    },
+    /// A load balancer did not say whom it speaks for.
+    #[error("the load balancer sent no valid PROXY protocol header")]
+    ProxyHeader,
     /// No session id could be made up.
     #[error("could not get random numbers")]
     Random(#[source] io::Error),
@@ -109,12 +125,16 @@ impl Error {
             | Self::ClientCertificateMissing
             | Self::ClientCertificateName { .. }
             | Self::Scram(_) => ErrorSource::Client,
-            Self::ConnectUpstream { .. } | Self::UpstreamScram(_) => ErrorSource::Upstream,
+            Self::ConnectUpstream { .. }
+            | Self::NoSuitableUpstream { .. }
+            | Self::UpstreamScram(_) => ErrorSource::Upstream,
             Self::Listen { .. }
             | Self::Tls(_)
             | Self::Verifiers { .. }
             | Self::CannotBind
-            | Self::TooManySessions
+            | Self::Threads(_)
+            | Self::ProxyHeader
+            | Self::TooManySessions { .. }
             | Self::TooManyCancels
             | Self::Random(_) => ErrorSource::Internal,
         }

@@ -9,11 +9,10 @@ use std::path::PathBuf;
 
 use tracing::warn;
 
-use self::query::Connection;
-use crate::Error;
+use self::query::Connections;
 use crate::protocol::scram::Verifier;
 use crate::proxy::Shared;
-use crate::security::Snapshot;
+use crate::{Error, Upstream};
 
 /// Where the proxy finds the SCRAM verifiers of roles, for sessions that are encrypted with different certificates on
 /// either side.
@@ -59,7 +58,7 @@ impl fmt::Debug for VerifierQuery {
 /// Verifiers, ready to be looked up.
 pub(crate) enum Verifiers {
     File(HashMap<String, Verifier>),
-    Query(Box<Connection>),
+    Query(Box<Connections>),
 }
 
 impl Verifiers {
@@ -71,7 +70,7 @@ impl Verifiers {
                 Ok(Self::File(parse(&text).map_err(failed)?))
             }
             VerifierSource::Query(query) => {
-                Ok(Self::Query(Box::new(Connection::new(query.clone()))))
+                Ok(Self::Query(Box::new(Connections::new(query.clone()))))
             }
         }
     }
@@ -80,13 +79,13 @@ impl Verifiers {
     pub(crate) async fn find(
         &self,
         role: &str,
-        security: &Snapshot,
+        server: &Upstream,
         shared: &Shared,
     ) -> Option<Verifier> {
         match self {
             Self::File(verifiers) => verifiers.get(role).cloned(),
-            Self::Query(connection) => {
-                let found = connection.ask(role, security, shared).await;
+            Self::Query(connections) => {
+                let found = connections.ask(role, server, shared).await;
                 let text = found
                     .inspect_err(|error| {
                         let error = error.as_ref() as &dyn std::error::Error;

@@ -7,6 +7,8 @@ use pgtrack_proxy::{
 };
 use serde::Deserialize;
 
+use crate::error::Error;
+
 /// All three.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Encryption {
@@ -91,13 +93,13 @@ impl Encryption {
         &self,
         config: pgtrack_proxy::Config,
         database: &tokio_postgres::Config,
-    ) -> Result<pgtrack_proxy::Config, String> {
-        Ok(pgtrack_proxy::Config {
+    ) -> pgtrack_proxy::Config {
+        pgtrack_proxy::Config {
             client_tls: self.client_tls.settings(),
             upstream_tls: self.upstream_tls.settings(),
-            verifiers: self.scram.source(database)?,
+            verifiers: self.scram.source(database),
             ..config
-        })
+        }
     }
 }
 
@@ -146,25 +148,29 @@ impl UpstreamTls {
 }
 
 impl Scram {
-    fn source(&self, database: &tokio_postgres::Config) -> Result<Option<VerifierSource>, String> {
+    /// Whether everything is there that the settings need.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.verifiers == Verifiers::File && self.file.is_none() {
+            let message = "[scram] verifiers = \"file\" needs the setting `file`";
+            return Err(Error::Setting { message });
+        }
+        Ok(())
+    }
+
+    fn source(&self, database: &tokio_postgres::Config) -> Option<VerifierSource> {
         match self.verifiers {
-            Verifiers::None => Ok(None),
-            Verifiers::File => {
-                let file = self.file.clone();
-                file.map(|path| Some(VerifierSource::File(path))).ok_or_else(|| {
-                    "[scram] verifiers = \"file\" needs the setting `file`".to_owned()
-                })
-            }
+            Verifiers::None => None,
+            Verifiers::File => self.file.clone().map(VerifierSource::File),
             Verifiers::Query => {
                 let text = |value: Option<&str>| value.unwrap_or("postgres").to_owned();
-                Ok(Some(VerifierSource::Query(VerifierQuery {
+                Some(VerifierSource::Query(VerifierQuery {
                     user: text(database.get_user()),
                     password: database
                         .get_password()
                         .map(|password| String::from_utf8_lossy(password).into_owned()),
                     database: text(database.get_dbname()),
                     sql: self.query.clone().unwrap_or_else(|| VerifierQuery::DEFAULT_SQL.into()),
-                })))
+                }))
             }
         }
     }
@@ -176,7 +182,7 @@ mod tests {
 
     use super::{ClientTls, Encryption, Scram, UpstreamTls};
 
-    fn apply(encryption: &Encryption) -> Result<pgtrack_proxy::Config, String> {
+    fn apply(encryption: &Encryption) -> pgtrack_proxy::Config {
         let database = "postgresql://tracker:secret@db/shop".parse().unwrap();
         encryption.apply(pgtrack_proxy::Config::default(), &database)
     }
@@ -185,7 +191,7 @@ mod tests {
     fn the_words_of_libpq_are_understood() {
         let text = "mode = \"verify-full\"\nnegotiation = \"direct\"\nroot = \"system\"";
         let upstream_tls: UpstreamTls = toml::from_str(text).unwrap();
-        let config = apply(&Encryption { upstream_tls, ..Encryption::default() }).unwrap();
+        let config = apply(&Encryption { upstream_tls, ..Encryption::default() });
         assert_eq!(config.upstream_tls.mode, SslMode::VerifyFull);
         assert_eq!(config.upstream_tls.negotiation, SslNegotiation::Direct);
         assert_eq!(config.upstream_tls.root, Some(RootCertificates::System));
@@ -196,13 +202,13 @@ mod tests {
     #[test]
     fn verifiers_are_asked_for_as_the_upstreams_role() {
         let scram: Scram = toml::from_str("verifiers = \"query\"").unwrap();
-        let config = apply(&Encryption { scram, ..Encryption::default() }).unwrap();
+        let config = apply(&Encryption { scram, ..Encryption::default() });
         let Some(VerifierSource::Query(query)) = config.verifiers else { panic!("it is a query") };
         assert_eq!((&*query.user, &*query.database), ("tracker", "shop"));
         assert_eq!(query.password.as_deref(), Some("secret"));
         assert!(query.sql.contains("pg_authid"), "{}", query.sql);
 
         let scram: Scram = toml::from_str("verifiers = \"file\"").unwrap();
-        assert!(apply(&Encryption { scram, ..Encryption::default() }).is_err());
+        assert!(scram.check().is_err());
     }
 }

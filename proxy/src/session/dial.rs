@@ -12,78 +12,66 @@ use crate::buffer::Buffer;
 use crate::protocol::refusal::{self, Verdict};
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
-use crate::security::Snapshot;
 use crate::stream::Stream;
-use crate::{Error, SessionContext, uplink};
+use crate::{Error, SessionContext, Target, Upstream, uplink};
+
+/// A connection to a server that was sent a startup packet.
+pub(super) struct Opened {
+    pub(super) upstream: Stream,
+    pub(super) server: Upstream,
+    /// What the server has answered so far, which may be nothing.
+    pub(super) answer: Buffer,
+}
 
 /// Opens a connection for the session that `packet` asks for.
-/// Returns it with what the server has answered so far, which may be nothing.
 pub(super) async fn open(
     packet: &[u8],
     context: &SessionContext,
+    target: &Target,
     deadline: Instant,
-    security: &Snapshot,
     shared: &Shared,
-) -> Result<(Stream, Buffer), Error> {
-    let dial = Dial { deadline, security, shared };
+) -> Result<Opened, Error> {
     let Some(startup) = Startup::parse(packet) else {
         // Not understood: the server says what is wrong with it.
-        return Ok((dial.send(packet).await?, Buffer::default()));
+        return send(packet, target, shared).await;
     };
     if let Some(packet) = with_context(startup, context, shared) {
-        let (upstream, answer, verdict) = dial.ask(&packet).await?;
+        let (opened, verdict) = ask(&packet, target, deadline, shared).await?;
         if verdict != Verdict::ContextRefused || startup.mentions_context() {
-            return Ok((upstream, answer));
+            return Ok(opened);
         }
-        note_refusal(shared);
+        note_refusal(&opened.server, shared);
     }
-    let (upstream, answer, _) = dial.ask(&startup.stripped()).await?;
-    Ok((upstream, answer))
+    Ok(ask(&startup.stripped(), target, deadline, shared).await?.0)
 }
 
-/// What it takes to open a connection.
-struct Dial<'a> {
+/// Sends a startup packet and waits for the answer: without TLS if the server admits nobody with it, and without is as
+/// good.
+async fn ask(
+    packet: &[u8],
+    target: &Target,
     deadline: Instant,
-    security: &'a Snapshot,
-    shared: &'a Shared,
+    shared: &Shared,
+) -> Result<(Opened, Verdict), Error> {
+    let first = send(packet, target, shared).await?;
+    let is_tls = first.upstream.is_tls();
+    let (first, verdict) = answered(first, deadline).await?;
+    if verdict == Verdict::NotAdmitted && is_tls && shared.security.connector.prefers_tls() {
+        let plain = uplink::connect_plain(&first.server, shared).await?;
+        let plain = begin(plain, first.server.clone(), packet).await?;
+        let (second, verdict) = answered(plain, deadline).await?;
+        if verdict != Verdict::NotAdmitted {
+            return Ok((second, verdict));
+        }
+    }
+    Ok((first, verdict))
 }
 
-impl Dial<'_> {
-    /// Sends a startup packet and waits for the answer, without TLS if the server admits nobody with it and that
-    /// is as good.
-    async fn ask(&self, packet: &[u8]) -> Result<(Stream, Buffer, Verdict), Error> {
-        let mut upstream = self.send(packet).await?;
-        let (verdict, answer) = self.answer(&mut upstream).await?;
-        if verdict == Verdict::NotAdmitted
-            && upstream.is_tls()
-            && self.security.connector.prefers_tls()
-        {
-            let mut plain = uplink::connect_plain(self.shared).await?;
-            self.write(&mut plain, packet).await?;
-            let (verdict, answer) = self.answer(&mut plain).await?;
-            if verdict != Verdict::NotAdmitted {
-                return Ok((plain, answer, verdict));
-            }
-        }
-        Ok((upstream, answer, verdict))
-    }
-
-    async fn answer(&self, upstream: &mut Stream) -> Result<(Verdict, Buffer), Error> {
-        let answered = timeout_at(self.deadline, first_answer(upstream)).await;
-        answered.map_err(|elapsed| unreachable(self.shared, elapsed.into()))
-    }
-
-    async fn send(&self, packet: &[u8]) -> Result<Stream, Error> {
-        let mut upstream = uplink::connect(self.security, self.shared).await?;
-        self.write(&mut upstream, packet).await?;
-        Ok(upstream)
-    }
-
-    async fn write(&self, upstream: &mut Stream, packet: &[u8]) -> Result<(), Error> {
-        let failed = |source| unreachable(self.shared, source);
-        upstream.write_all(packet).await.map_err(failed)?;
-        upstream.flush().await.map_err(failed)
-    }
+async fn answered(mut opened: Opened, deadline: Instant) -> Result<(Opened, Verdict), Error> {
+    let answer = timeout_at(deadline, first_answer(&mut opened.upstream)).await;
+    let (verdict, answer) =
+        answer.map_err(|elapsed| unreachable(&opened.server, elapsed.into()))?;
+    Ok((Opened { answer, ..opened }, verdict))
 }
 
 /// The packet that names the client, if the upstream takes it.
@@ -99,6 +87,17 @@ fn with_context(startup: Startup, context: &SessionContext, shared: &Shared) -> 
         );
     }
     packet
+}
+
+async fn send(packet: &[u8], target: &Target, shared: &Shared) -> Result<Opened, Error> {
+    let (upstream, server) = uplink::connect(target, shared).await?;
+    begin(upstream, server, packet).await
+}
+
+async fn begin(mut upstream: Stream, server: Upstream, packet: &[u8]) -> Result<Opened, Error> {
+    upstream.write_all(packet).await.map_err(|source| unreachable(&server, source))?;
+    upstream.flush().await.map_err(|source| unreachable(&server, source))?;
+    Ok(Opened { upstream, server, answer: Buffer::default() })
 }
 
 /// Reads until the server's first message shows whether it takes offence at our context.
@@ -118,16 +117,16 @@ async fn first_answer(upstream: &mut Stream) -> (Verdict, Buffer) {
     }
 }
 
-fn note_refusal(shared: &Shared) {
+fn note_refusal(server: &Upstream, shared: &Shared) {
     if !shared.context_refused.swap(true, Ordering::Relaxed) {
         warn!(
-            upstream = %shared.config.upstream,
+            upstream = %server,
             "the upstream refuses the startup parameter pgtrack.ctx, as poolers do unless they are told to \
              ignore it: changes are recorded without the client's address"
         );
     }
 }
 
-fn unreachable(shared: &Shared, source: io::Error) -> Error {
-    Error::ConnectUpstream { upstream: shared.config.upstream.clone(), source }
+fn unreachable(server: &Upstream, source: io::Error) -> Error {
+    Error::ConnectUpstream { upstream: server.clone(), source }
 }

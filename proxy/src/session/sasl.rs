@@ -14,14 +14,14 @@ use std::task::Poll;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::Error;
 use crate::buffer::Buffer;
 use crate::protocol::backend;
 use crate::protocol::sasl::{self, Demand, InitialResponse, SCRAM, SCRAM_PLUS};
 use crate::protocol::scram::{Binding, Bridge, ClientFirst, Randomness, ScramError};
 use crate::proxy::Shared;
-use crate::security::Snapshot;
+use crate::security::Security;
 use crate::stream::Stream;
+use crate::{Error, Upstream};
 
 /// The largest message that is looked at; those of SCRAM are a tenth of this.
 const MAX_MESSAGE_BYTES: usize = 4096;
@@ -30,6 +30,7 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 pub(super) struct Legs<'a> {
     pub(super) client: &'a mut Stream,
     pub(super) upstream: &'a mut Stream,
+    pub(super) server: &'a Upstream,
     pub(super) from_client: &'a mut Buffer,
     pub(super) from_upstream: &'a mut Buffer,
 }
@@ -39,9 +40,9 @@ pub(super) struct Legs<'a> {
 pub(super) async fn mediate(
     mut legs: Legs<'_>,
     role: Option<&[u8]>,
-    security: &Snapshot,
     shared: &Shared,
 ) -> Result<(), Error> {
+    let security = &*shared.security;
     if !legs.upstream.is_tls() || legs.have_the_same_certificate(security) {
         return Ok(());
     }
@@ -81,8 +82,7 @@ pub(super) async fn mediate(
     let mechanism = if upstream_end_point.is_some() { SCRAM_PLUS } else { SCRAM };
     let data = bridge.upstream_first(upstream_end_point);
     legs.from_client.consume(message.len());
-    legs.tell_upstream(&InitialResponse { mechanism, data: data.as_bytes() }.encode(), shared)
-        .await?;
+    legs.tell_upstream(&InitialResponse { mechanism, data: data.as_bytes() }.encode()).await?;
 
     let Some(message) = legs.upstream_message().await? else { return Ok(()) };
     let Demand::Continue(data) = Demand::parse(&message) else { return Ok(()) };
@@ -94,12 +94,12 @@ pub(super) async fn mediate(
     let Some(data) = sasl::response_data(&message) else { return Ok(()) };
     let role = role.and_then(|role| std::str::from_utf8(role).ok());
     let verifier = match (verifiers, role) {
-        (Some(verifiers), Some(role)) => verifiers.find(role, security, shared).await,
+        (Some(verifiers), Some(role)) => verifiers.find(role, legs.server, shared).await,
         _ => None,
     };
     let proof = bridge.prove(data, verifier.as_ref())?;
     legs.from_client.consume(message.len());
-    legs.tell_upstream(&sasl::response(proof.as_bytes()), shared).await?;
+    legs.tell_upstream(&sasl::response(proof.as_bytes())).await?;
 
     // If the server is not convinced, its error is on its way to the client.
     let Some(message) = legs.upstream_message().await? else { return Ok(()) };
@@ -110,7 +110,7 @@ pub(super) async fn mediate(
 }
 
 impl Legs<'_> {
-    fn have_the_same_certificate(&self, security: &Snapshot) -> bool {
+    fn have_the_same_certificate(&self, security: &Security) -> bool {
         let presented = security.acceptor.as_ref().map(crate::tls::Acceptor::certificate);
         self.client.is_tls() && presented == self.upstream.peer_certificate()
     }
@@ -171,9 +171,8 @@ impl Legs<'_> {
         self.client.flush().await.map_err(Error::LostClient)
     }
 
-    async fn tell_upstream(&mut self, message: &[u8], shared: &Shared) -> Result<(), Error> {
-        let failed =
-            |source| Error::ConnectUpstream { upstream: shared.config.upstream.clone(), source };
+    async fn tell_upstream(&mut self, message: &[u8]) -> Result<(), Error> {
+        let failed = |source| Error::ConnectUpstream { upstream: self.server.clone(), source };
         self.upstream.write_all(message).await.map_err(failed)?;
         self.upstream.flush().await.map_err(failed)
     }

@@ -1,48 +1,52 @@
-//! Asks the upstream for verifiers over one connection, which stays open.
+//! Asks upstream servers for verifiers, over one connection to each, which stays open.
 //!
-//! The connection is the proxy's own: nothing that a client sends has any influence on it, least of all on its
+//! These connections are the proxy's own: nothing that a client sends has any influence on them, least of all on their
 //! `search_path` (CVE-2025-12819).
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 
 use super::VerifierQuery;
 use crate::proxy::Shared;
-use crate::security::Snapshot;
-use crate::uplink;
+use crate::{Upstream, uplink};
 
 /// How long an answer may take. While it is awaited, the server counts its `authentication_timeout`.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// A connection that is opened when it is needed.
-pub(crate) struct Connection {
+/// One at a time may use it.
+type Connection = Arc<tokio::sync::Mutex<Option<Client>>>;
+
+/// Connections that are opened when they are needed.
+pub(crate) struct Connections {
     query: VerifierQuery,
-    client: Mutex<Option<Client>>,
+    to: Mutex<HashMap<Upstream, Connection>>,
 }
 
-impl Connection {
+impl Connections {
     pub(super) fn new(query: VerifierQuery) -> Self {
-        Self { query, client: Mutex::default() }
+        Self { query, to: Mutex::default() }
     }
 
     /// Runs the query for a role.
     pub(super) async fn ask(
         &self,
         role: &str,
-        security: &Snapshot,
+        server: &Upstream,
         shared: &Shared,
     ) -> Result<Option<String>, Failure> {
         timeout(ANSWER_TIMEOUT, async {
-            let mut client = self.client.lock().await;
+            let connection = self.connection(server);
+            let mut client = connection.lock().await;
             let open = match client.take().filter(|client| !client.is_closed()) {
                 Some(open) => open,
-                None => open(&self.query, security, shared).await?,
+                None => open(&self.query, server, shared).await?,
             };
             let row = open.query_opt(self.query.sql.as_str(), &[&role]).await?;
             *client = Some(open);
@@ -50,14 +54,19 @@ impl Connection {
         })
         .await?
     }
+
+    fn connection(&self, server: &Upstream) -> Connection {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(to.entry(server.clone()).or_default())
+    }
 }
 
 async fn open(
     query: &VerifierQuery,
-    security: &Snapshot,
+    server: &Upstream,
     shared: &Shared,
 ) -> Result<Client, Failure> {
-    let stream = uplink::connect(security, shared).await?;
+    let stream = uplink::connect_to(server, shared).await?;
     let mut config = Config::new();
     config
         .user(&query.user)

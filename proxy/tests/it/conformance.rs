@@ -16,7 +16,7 @@ use tokio::process::Command;
 use crate::support::{Bench, server_address, within};
 
 /// How long a program may run.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Runs a program directly and through the proxy. `command` makes it for an address.
 async fn check_same(database: &Database, command: impl Fn(SocketAddr) -> Command) -> String {

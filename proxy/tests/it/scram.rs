@@ -209,7 +209,7 @@ fn case_26_a_verifier_that_is_out_of_date_is_as_good_as_none() {
             verifiers: Some(bench.file(&["ada"]).await),
             ..bench.config(Some("proxy"), SslMode::Require)
         };
-        proxy.security.reload(&config).unwrap();
+        proxy.control.reload(config.clone()).unwrap();
         assert_eq!(log_in(&proxy, "ada", "sslmode=require").await, ok("ada", true));
     });
 }

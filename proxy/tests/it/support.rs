@@ -14,7 +14,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, Counters, Provision, Proxy, Security, SslMode, Upstream, UpstreamTls};
+use pgtrack_proxy::{
+    Config, Control, Counters, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
+    UpstreamTls,
+};
 use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -33,9 +36,9 @@ pub(crate) use wire::{Message, Wire, field};
 pub(crate) struct TestProxy {
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) security: Arc<Security>,
+    pub(crate) control: Arc<Control>,
     shutdown: CancellationToken,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), pgtrack_proxy::Error>>,
 }
 
 impl TestProxy {
@@ -55,11 +58,12 @@ impl TestProxy {
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let proxy = proxy.with_probe(Arc::new(probe));
         let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
-        let security = proxy.security();
+        let control = proxy.control();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(proxy.run(shutdown.clone()));
-        Self { address, counters, security, shutdown, running }
+        Self { address, counters, control, shutdown, running }
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -78,7 +82,7 @@ impl TestProxy {
 
     /// Waits until it has shut down.
     pub(crate) async fn ended(&mut self) {
-        within(Duration::from_secs(20), &mut self.running).await.unwrap();
+        within(Duration::from_secs(20), &mut self.running).await.unwrap().unwrap();
     }
 }
 
@@ -88,11 +92,22 @@ impl Drop for TestProxy {
     }
 }
 
+/// Asks a server for its role, as the superuser.
+async fn probe(server: Upstream) -> Result<Role, ProvisionError> {
+    let url = format!("postgresql://postgres@{}:{}/postgres", server.host, server.port);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let sql = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean";
+    let row = client.query_one(sql, &[]).await?;
+    connection.abort();
+    Ok(Role { is_standby: row.get(0), is_read_only: row.get(1) })
+}
+
 /// Settings for a proxy on a free port.
 pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
-        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()],
+        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() }.into(),
         // What stands in for a server in some tests knows no TLS.
         upstream_tls: UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() },
         ..Config::default()

@@ -274,7 +274,7 @@ fn case_74_a_new_certificate_is_for_new_sessions() {
         assert_eq!(first, on_disk());
         certificates.sign("proxy", "localhost", &["localhost"]);
         assert_eq!(presented().await.1, first, "files are read when they are told to be");
-        proxy.security.reload(&config).unwrap();
+        proxy.control.reload(config.clone()).unwrap();
         let (mut new, second) = presented().await;
         assert_eq!(second, on_disk());
         assert_ne!(first, second);
@@ -284,7 +284,7 @@ fn case_74_a_new_certificate_is_for_new_sessions() {
 
         // What cannot be used changes nothing.
         std::fs::write(certificates.path("proxy.key"), "no key").unwrap();
-        let error = proxy.security.reload(&config).unwrap_err();
+        let error = proxy.control.reload(config.clone()).unwrap_err();
         assert!(matches!(error, Error::Tls(_)), "{error}");
         assert_eq!(presented().await.1, second);
     });

@@ -15,7 +15,7 @@ use crate::support::{
 
 async fn proxy(server: &TlsServer, host: &str, upstream_tls: UpstreamTls) -> TestProxy {
     let upstream = Upstream { host: host.into(), port: server.address().port() };
-    TestProxy::with(Config { upstream, upstream_tls, ..server.config() }).await
+    TestProxy::with(Config { upstream: upstream.into(), upstream_tls, ..server.config() }).await
 }
 
 fn mode(mode: SslMode) -> UpstreamTls {

@@ -10,7 +10,7 @@ use crate::support::program;
 
 #[test]
 fn a_long_session_of_psql() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/session.sql");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/session.psql");
     let script = script.to_str().unwrap();
     on_each_version(async |database| {
         let copy = std::env::temp_dir().join(database.name());
