@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench-proxy bench-capture check docs postgres
+.PHONY: demo test test-sql test-proxy bench-proxy bench-capture fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -12,7 +12,7 @@ demo:
 VERSIONS ?= 15 16 17 18
 
 # Runs every test on real servers, in a real browser.
-test: postgres
+test: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
 
 # Formatting, lints, documentation.
@@ -35,8 +35,12 @@ test-sql: postgres
 docs: postgres
 	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker -- reference
 
+# The database drivers that the proxy is tried with.
+drivers: postgres
+	@scripts/drivers
+
 # The tests of the proxy alone.
-test-proxy: postgres
+test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
@@ -45,3 +49,9 @@ bench-proxy:
 	@scripts/setup bench
 	@cargo build --quiet --release -p pgtrack-proxy --example relay
 	@cargo run --quiet -p pgtrack-proxy --example bench -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(OTHERS)
+
+# Looks for input that the proxy does not stand. make fuzz SECONDS=600 takes longer for each target.
+SECONDS ?= 60
+fuzz:
+	@scripts/setup demo
+	@scripts/fuzz $(SECONDS)

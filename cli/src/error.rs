@@ -29,6 +29,9 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    /// Settings that do not go together.
+    #[error("{message}")]
+    Setting { message: &'static str },
     /// There is no database to serve.
     #[error(
         "no upstream database is given\nhint: use `--upstream postgresql://user:password@host:5432/database`, \

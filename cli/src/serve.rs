@@ -20,7 +20,7 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     allow_many_files();
     let upstreams = &config.upstreams;
     let database = &upstreams.default.settings;
-    let proxy = Proxy::bind(config.proxy.with_upstreams(upstreams), upstreams.provision()).await?;
+    let proxy = Proxy::bind(config.for_proxy(), upstreams.provision()).await?;
     let proxy = proxy.with_probe(upstreams.probe());
     for address in proxy.local_addresses() {
         info!("proxy listens on {address}");

@@ -19,6 +19,8 @@ mod control;
 mod counters;
 mod error;
 mod fatal;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod limits;
 mod listen;
 mod listener;
@@ -27,12 +29,15 @@ mod protocol;
 mod provision;
 mod proxy;
 mod roles;
+mod security;
 mod session;
 mod shared;
 mod stream;
 mod target;
+mod tls;
 mod uplink;
 mod upstream;
+mod verifiers;
 mod workers;
 
 pub use config::Config;
@@ -43,9 +48,13 @@ pub use error::{Error, ErrorSource};
 pub use limits::SessionLimits;
 pub use listen::{ListenAddress, ListenOptions};
 pub use liveness::Liveness;
-pub use protocol::{Encryption, Violation};
+pub use protocol::{Encryption, ScramError, Violation};
 pub use provision::{Provision, ProvisionError};
 pub use proxy::Proxy;
 pub use roles::{ProbeRole, Role};
 pub use target::{SessionAttrs, Target};
+pub use tls::{
+    ClientTls, ClientTlsMode, RootCertificates, SslMode, SslNegotiation, TlsError, UpstreamTls,
+};
 pub use upstream::Upstream;
+pub use verifiers::{VerifierQuery, VerifierSource};

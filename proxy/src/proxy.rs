@@ -25,8 +25,11 @@ impl Proxy {
     /// that this is called on; sessions have threads of their own.
     ///
     /// # Errors
-    /// [`Error::Listen`] when an address cannot be bound.
+    /// [`Error::Listen`] when an address cannot be bound, [`Error::Tls`] and [`Error::Verifiers`] when a file cannot be
+    /// used.
     pub async fn bind(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
+        let shared = Shared::new(config, provision)?;
+        let config = Arc::clone(&shared.config);
         let mut listeners = Vec::with_capacity(config.listen.len());
         for address in &config.listen {
             let socket = address
@@ -36,7 +39,7 @@ impl Proxy {
             let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);
             listeners.push((socket, bound));
         }
-        let control = Arc::new(Control::new(Shared::new(config, provision)));
+        let control = Arc::new(Control::new(shared));
         Ok(Self { listeners, control, probe: None })
     }
 

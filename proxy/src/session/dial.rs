@@ -36,16 +36,42 @@ pub(super) async fn open(
         return send(packet, target, shared).await;
     };
     if let Some(packet) = with_context(startup, context, shared) {
-        let mut opened = send(&packet, target, shared).await?;
-        let answered = timeout_at(deadline, first_answer(&mut opened.upstream)).await;
-        let (verdict, answer) =
-            answered.map_err(|elapsed| unreachable(&opened.server, elapsed.into()))?;
+        let (opened, verdict) = ask(&packet, target, deadline, shared).await?;
         if verdict != Verdict::ContextRefused || startup.mentions_context() {
-            return Ok(Opened { answer, ..opened });
+            return Ok(opened);
         }
         note_refusal(&opened.server, shared);
     }
-    send(&startup.stripped(), target, shared).await
+    Ok(ask(&startup.stripped(), target, deadline, shared).await?.0)
+}
+
+/// Sends a startup packet and waits for the answer: without TLS if the server admits nobody with it, and without is as
+/// good.
+async fn ask(
+    packet: &[u8],
+    target: &Target,
+    deadline: Instant,
+    shared: &Shared,
+) -> Result<(Opened, Verdict), Error> {
+    let first = send(packet, target, shared).await?;
+    let is_tls = first.upstream.is_tls();
+    let (first, verdict) = answered(first, deadline).await?;
+    if verdict == Verdict::NotAdmitted && is_tls && shared.security.connector.prefers_tls() {
+        let plain = uplink::connect_plain(&first.server, shared).await?;
+        let plain = begin(plain, first.server.clone(), packet).await?;
+        let (second, verdict) = answered(plain, deadline).await?;
+        if verdict != Verdict::NotAdmitted {
+            return Ok((second, verdict));
+        }
+    }
+    Ok((first, verdict))
+}
+
+async fn answered(mut opened: Opened, deadline: Instant) -> Result<(Opened, Verdict), Error> {
+    let answer = timeout_at(deadline, first_answer(&mut opened.upstream)).await;
+    let (verdict, answer) =
+        answer.map_err(|elapsed| unreachable(&opened.server, elapsed.into()))?;
+    Ok((Opened { answer, ..opened }, verdict))
 }
 
 /// The packet that names the client, if the upstream takes it.
@@ -64,8 +90,13 @@ fn with_context(startup: Startup, context: &SessionContext, shared: &Shared) -> 
 }
 
 async fn send(packet: &[u8], target: &Target, shared: &Shared) -> Result<Opened, Error> {
-    let (mut upstream, server) = uplink::connect(target, shared).await?;
+    let (upstream, server) = uplink::connect(target, shared).await?;
+    begin(upstream, server, packet).await
+}
+
+async fn begin(mut upstream: Stream, server: Upstream, packet: &[u8]) -> Result<Opened, Error> {
     upstream.write_all(packet).await.map_err(|source| unreachable(&server, source))?;
+    upstream.flush().await.map_err(|source| unreachable(&server, source))?;
     Ok(Opened { upstream, server, answer: Buffer::default() })
 }
 
