@@ -41,7 +41,7 @@ mod verifiers;
 mod workers;
 
 pub use config::Config;
-pub use context::{SessionContext, SessionId};
+pub use context::{SessionContext, SessionId, SigningKey};
 pub use control::Control;
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
