@@ -49,7 +49,7 @@ pub use limits::SessionLimits;
 pub use listen::{ListenAddress, ListenOptions};
 pub use liveness::Liveness;
 pub use protocol::{Encryption, ScramError, Violation};
-pub use provision::{Provision, ProvisionError};
+pub use provision::{Provision, ProvisionError, Provisioning};
 pub use proxy::Proxy;
 pub use roles::{ProbeRole, Role};
 pub use target::{SessionAttrs, Target};

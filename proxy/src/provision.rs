@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -63,16 +64,16 @@ impl Provisioner {
     }
 
     /// Starts the preparation of a database unless it is under way, was done, or failed a moment ago.
-    pub(crate) fn ensure(self: &Arc<Self>, database: &str) {
+    pub(crate) fn ensure(self: &Arc<Self>, database: &str) -> Option<JoinHandle<()>> {
         let mut states = self.states();
         let has_failed = match states.get(database) {
             None => false,
             Some(State::Failed { at }) if at.elapsed() >= RETRY_AFTER => true,
-            Some(_) => return,
+            Some(_) => return None,
         };
         states.insert(database.to_owned(), State::Running);
         drop(states);
-        self.runtime.spawn(Arc::clone(self).run(database.to_owned(), has_failed));
+        Some(self.runtime.spawn(Arc::clone(self).run(database.to_owned(), has_failed)))
     }
 
     async fn run(self: Arc<Self>, database: String, has_failed: bool) {

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -47,6 +49,15 @@ impl Proxy {
     #[must_use]
     pub fn with_probe(self, probe: Arc<dyn ProbeRole>) -> Self {
         Self { probe: Some(probe), ..self }
+    }
+
+    /// Prepares a database before the first session uses it, so that already that session's changes are attributed.
+    /// Gives up waiting, not trying, after a while.
+    pub async fn prepare(&self, database: &str, patience: Duration) {
+        if let Some(attempt) = self.control.current().provisioner.ensure(database) {
+            // It says itself how it ended.
+            let _ = timeout(patience, attempt).await;
+        }
     }
 
     /// The TCP addresses it listens on, in the order of the configuration, with the ports that were taken.
