@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-proxy bench-proxy fuzz check postgres drivers
+.PHONY: demo test test-sql test-proxy bench-proxy bench-capture fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -30,6 +30,14 @@ postgres:
 # The database drivers that the proxy is tried with.
 drivers: postgres
 	@scripts/drivers
+
+# The tests of the SQL engine alone.
+test-sql: postgres
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
+
+# Writes docs/sql.md from the comments in the database.
+docs: postgres
+	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker -- reference
 
 # The tests of the proxy alone.
 test-proxy: postgres drivers

@@ -62,7 +62,7 @@ BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtrack' AND p.proname LIKE '\_%'
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.
@@ -2134,6 +2134,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  v_comment  text;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
+  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
+          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+BEGIN
+  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
+          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  RETURN p_text;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
+END;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
@@ -2141,13 +2175,13 @@ SELECT s.statement_id,
        pg_catalog.format('%I.%I', r.schema_name, r.table_name) AS table_name,
        pgtrack._operation(s.operation) AS operation,
        s.row_count,
-       coalesce(nullif(s.actor, ''), s.user_name) AS who,
+       coalesce(pgtrack._actor(s.actor, s.query), s.user_name) AS who,
        s.user_name,
        nullif(s.role_name, 'none') AS role_name,
        nullif(s.application, '') AS application,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
-       nullif(s.actor, '') AS actor,
+       pgtrack._actor(s.actor, s.query) AS actor,
        nullif(s.message, '') AS message,
        nullif(s.reverts, '') AS reverts,
        s.query,
@@ -2155,7 +2189,8 @@ SELECT s.statement_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
-              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid
+              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
+       pgtrack._comment_tags(s.query) AS tags
 -- LEFT, so that it is left out of queries that need nothing of it.
 FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
@@ -2171,12 +2206,13 @@ COMMENT ON COLUMN pgtrack.activity.role_name IS 'The role set with SET ROLE, if 
 COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
-COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named with pgtrack.set_actor().';
+COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
 COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
+COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
 
 CREATE OR REPLACE VIEW pgtrack.tracked_table WITH (security_invoker = true) AS
 SELECT r.relation_id,

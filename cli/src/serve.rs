@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use pgtrack_dashboard::Dashboard;
 use pgtrack_proxy::Proxy;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::args::ServeOptions;
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::{reload, systemd};
 /// Runs both until the program is asked to end.
 pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> Result<(), Error> {
     let config = Config::load(&options)?;
+    allow_many_files();
     let upstreams = &config.upstreams;
     let database = &upstreams.default.settings;
     let proxy = Proxy::bind(config.for_proxy(), upstreams.provision()).await?;
@@ -56,6 +57,14 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     systemd::stopping();
     proxy.await.map_err(|panic| Error::Runtime(panic.into()))??;
     Ok(())
+}
+
+/// Raises the limit on open files as far as we may: a session takes two.
+fn allow_many_files() {
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(limit) => debug!(limit, "open files"),
+        Err(error) => warn!(%error, "could not raise the limit on open files"),
+    }
 }
 
 /// Tracks the configured schemas. What cannot be tracked is reported, and no reason not to serve the rest.

@@ -248,6 +248,22 @@ fn without_its_server_it_lives_and_is_not_ready() {
 }
 
 #[test]
+fn case_76_a_log_that_nobody_reads_ends_no_session() {
+    on_each_version(async |database| {
+        let environment = [("PGTRACK_LOG", "debug")];
+        let content = content(&database.url(), 10);
+        let mut service = Service::start(database.name(), &content, &environment);
+        // Whoever passes lines on notices with the next one, and closes standard error.
+        service.log = channel().1;
+        for _ in 0..10 {
+            assert_eq!(psql(&service.url(database.name()), "SELECT 1"), "1");
+        }
+        assert_eq!(service.metric("pgtrack_proxy_sessions_total"), 10);
+        assert_eq!(service.metric("pgtrack_proxy_panics_total"), 0);
+    });
+}
+
+#[test]
 fn logs_can_be_json_and_never_name_the_password() {
     on_each_version(async |database| {
         let url = database.url().replace("postgres@", "postgres:sesame@");

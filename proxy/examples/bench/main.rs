@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             other => others.push(Endpoint::given(other)?),
         }
     }
-    let (rounds, seconds) = if is_full { (9, 10) } else { (3, 3) };
+    let (rounds, seconds) = if is_full { (9, 10) } else { (5, 2) };
 
     let server = own_server(&newest(), &SETTINGS);
     workload::fill(&server)?;

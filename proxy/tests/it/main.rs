@@ -11,6 +11,7 @@ mod dialling;
 mod ending;
 mod limits;
 mod listening;
+mod memory;
 mod opening;
 mod pooler;
 mod preparing;

@@ -8,7 +8,8 @@ use pgtrack_testkit::{Cluster, block_on, own_server, versions};
 use tokio_postgres::NoTls;
 
 use crate::support::{
-    Scripted, TestProxy, Wire, cancel_request, config, field, query, startup, within,
+    Scripted, TestProxy, Wire, cancel_request, config, field, on_each_server, query, startup,
+    within,
 };
 
 fn upstream(cluster: &Cluster) -> Upstream {
@@ -128,6 +129,22 @@ fn without_a_suitable_server_clients_may_try_elsewhere() {
         let expected = format!("no upstream server is primary among \"{down}\"");
         assert_eq!(field(&error, b'M'), expected);
         assert_eq!(proxy.counters.unreachable.value(), 1);
+    });
+}
+
+#[test]
+fn case_81_the_last_of_two_proxies_says_who_its_client_is() {
+    on_each_server(async |server| {
+        let inner = TestProxy::before(server).await;
+        let networks = vec!["127.0.0.1/32".parse().unwrap()];
+        let outer = Config { proxy_protocol_from: networks, ..config(inner.address) };
+        let outer = TestProxy::with(outer).await;
+        let mut client = Wire::connect(outer.address).await;
+        client.send(b"PROXY TCP4 203.0.113.7 10.0.0.1 54321 5432\r\n").await;
+        client.send(&startup(&[("user", "postgres")])).await;
+        client.until(b'Z').await;
+        let context = client.value("SHOW pgtrack.ctx").await;
+        assert!(context.starts_with("1 127.0.0.1 "), "{context}");
     });
 }
 

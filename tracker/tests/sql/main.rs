@@ -16,6 +16,7 @@ mod nesting;
 mod options;
 mod partitions;
 mod reading;
+mod reference;
 mod revert;
 mod rights;
 mod support;
