@@ -79,10 +79,12 @@ impl Connection<'_> {
     async fn serve(&mut self, client: &mut Stream) -> Result<Farewell, Error> {
         self.learn_address(client).await?;
         let acceptor = self.shared.security.acceptor.as_ref();
+        // What only the beginning of a session needs is not to be held until its end.
+        let negotiating = Box::pin(negotiate::negotiate(client, acceptor));
         let request = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Silent),
-            request = timeout_at(self.deadline, negotiate::negotiate(client, acceptor)) => {
+            request = timeout_at(self.deadline, negotiating) => {
                 request.unwrap_or(Err(Error::StartupTimeout))?
             }
         };
@@ -92,7 +94,7 @@ impl Connection<'_> {
                 Ok(Farewell::Silent)
             }
             Request::Cancel { packet } => {
-                if let Err(error) = cancel::forward(&packet, self.shared).await {
+                if let Err(error) = Box::pin(cancel::forward(&packet, self.shared)).await {
                     self.note(&error);
                 }
                 // There is no answer to a cancel request, not even an error.
@@ -135,7 +137,7 @@ impl Connection<'_> {
         let target = self.shared.config.target(database);
         let session = SessionId::random().map_err(Error::Random)?;
         let context = SessionContext { client: self.address.0, session };
-        let opening = async {
+        let opening = Box::pin(async {
             let opened = dial::open(packet, &context, target, self.deadline, self.shared).await;
             let mut opened = opened?;
             let legs = Legs {
@@ -147,7 +149,7 @@ impl Connection<'_> {
             };
             sasl::mediate(legs, user, self.shared).await?;
             Ok::<_, Error>(opened)
-        };
+        });
         let dial::Opened { upstream, server, answer } = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Fatal(Fatal::admin_shutdown())),

@@ -1,7 +1,7 @@
 //! Certificates and keys: reading them from files, and what the proxy wants to know of one.
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -88,8 +88,8 @@ pub(super) fn has_alternative_names(certificate: &CertificateDer<'_>) -> bool {
 pub(super) fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
     let Ok(certificate) = Certificate::from_der(certificate) else { return false };
     let validity = certificate.tbs_certificate().validity();
-    let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(now.as_secs());
-    (validity.not_before.to_system_time()..=validity.not_after.to_system_time()).contains(&now)
+    (validity.not_before.to_unix_duration()..=validity.not_after.to_unix_duration())
+        .contains(&Duration::from_secs(now.as_secs()))
 }
 
 #[cfg(test)]

@@ -117,14 +117,14 @@ impl Session {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
                 if let AsyncMessage::Notice(notice) = message {
-                    heard.lock().unwrap().push(notice.message().to_owned());
+                    heard.lock().expect("nobody panicked").push(notice.message().to_owned());
                 }
             }
         });
         client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{}", describe(&error)));
         drop(client);
-        listener.await.unwrap();
-        let heard = notices.lock().unwrap();
+        listener.await.expect("the listener ends");
+        let heard = notices.lock().expect("nobody panicked");
         heard.clone()
     }
 
