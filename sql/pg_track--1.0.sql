@@ -1350,9 +1350,9 @@ END
 $_history$;
 COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
 
--- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
+-- The latest changes of a table, or of one of its transactions or statements. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
-CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_xid xid8)
+CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_xid xid8, p_statement bigint)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
@@ -1360,6 +1360,7 @@ DECLARE
   v_shape    record;
   v_version  text;
   v_first    bigint;
+  v_last     bigint;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
@@ -1386,17 +1387,18 @@ BEGIN
       v_shape.live_image, v_shape.name, v_shape.live_is_history);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
-  SELECT min(x.statement_id) INTO v_first
+  SELECT min(x.statement_id), max(x.statement_id) INTO v_first, v_last
   FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
         FROM pgtrack.statement s
         WHERE s.relation_id = v_shape.relation_id AND (p_xid IS NULL OR s.xid = p_xid)
+          AND (p_statement IS NULL OR s.statement_id = p_statement)
         ORDER BY s.statement_id DESC LIMIT p_max) x
   WHERE x.later < p_max;
   RETURN QUERY EXECUTE format($$
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $5 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND ($4 IS NULL OR s.xid = $4)
           CROSS JOIN LATERAL (%5$s) v
@@ -1405,17 +1407,17 @@ BEGIN
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version)
-  USING p_table, v_first, p_max, p_xid;
+  USING p_table, v_first, p_max, p_xid, v_last;
 END
 $_changes$;
-COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, xid8) IS 'The latest changes of a table, or of one transaction in it, newest first.';
+COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, xid8, bigint) IS 'The latest changes of a table, or of one transaction or statement in it, newest first.';
 
 CREATE OR REPLACE FUNCTION pgtrack.changes("table" text, max integer DEFAULT 20, schema text DEFAULT NULL)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, NULL) c;
+  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, NULL, NULL) c;
 END;
 COMMENT ON FUNCTION pgtrack.changes(text, integer, text) IS 'The latest row changes of a table, newest first.';
 
@@ -1507,7 +1509,7 @@ $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
 
-CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint)
+CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer, statement_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
 DECLARE
@@ -1521,12 +1523,26 @@ BEGIN
   LOOP
     RETURN QUERY
       SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
-      FROM pgtrack._changes(v_relation.relid, v_relation.row_count, show.xid::text::xid8) c
+      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, max), show.xid::text::xid8, NULL) c
       ORDER BY c.statement_id, c.row_pk;
   END LOOP;
 END
 $show$;
-COMMENT ON FUNCTION pgtrack.show(bigint) IS 'Every row change of one transaction, table by table, in the order in which they were made.';
+COMMENT ON FUNCTION pgtrack.show(bigint, bigint) IS
+  'The row changes of one transaction, table by table, in the order in which they were made; of each table at most the last max.';
+
+CREATE OR REPLACE FUNCTION pgtrack.show_statement(statement_id bigint, max bigint DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
+  FROM pgtrack.relation r
+  JOIN pgtrack.statement s ON s.relation_id = r.relation_id AND s.statement_id = show_statement.statement_id
+  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), NULL, s.statement_id) c
+  WHERE r.relid IS NOT NULL
+  ORDER BY c.row_pk;
+END;
+COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Reverting
@@ -2191,6 +2207,46 @@ END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = ANY (%L::xid8[])', xids), 'these transactions')),
+                                    format('s.xid = ANY (%L::xid8[])', xids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[]) IS 'What undo_transactions() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = ANY (%L::xid8[])', xids), 'these transactions')),
+                                    format('s.xid = ANY (%L::xid8[])', xids), 'these transactions', false, on_conflict,
+                                    'transactions ' || pg_catalog.array_to_string(xids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text) IS
+  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[]) IS 'What undo_statements() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
+                                    'changes ' || pg_catalog.array_to_string(statement_ids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text) IS
+  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Points in time

@@ -76,7 +76,7 @@ class Feed {
 
   open() {
     if (this.source || this.isOver || document.hidden) return;
-    const source = new EventSource(`${this.url}?after=${encodeURIComponent(this.lastId)}`);
+    const source = new EventSource(`${this.url}${this.url.includes('?') ? '&' : '?'}after=${encodeURIComponent(this.lastId)}`);
     this.source = source;
     source.addEventListener('open', () => this.tell());
     source.addEventListener('transaction', (event) => {
@@ -159,9 +159,10 @@ class Feed {
     const blank = document.getElementById('nothing-yet');
     if (blank) blank.remove();
     for (const html of this.waiting) {
-      const item = fragment(html).firstElementChild;
-      item.classList.add('new');
-      this.list.prepend(item);
+      for (const item of [...fragment(html).children]) {
+        item.classList.add('new');
+        this.list.prepend(item);
+      }
     }
     this.waiting = [];
     while (this.list.children.length > KEPT) this.list.lastElementChild.remove();

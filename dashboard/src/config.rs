@@ -16,10 +16,3 @@ pub struct Config {
     /// Whether browsers reach us by HTTPS (a TLS-terminating proxy in front): cookies are `Secure` then.
     pub https: bool,
 }
-
-/// A database as the pages name it.
-#[derive(Debug, Clone)]
-pub(crate) struct Connection {
-    pub(crate) slug: String,
-    pub(crate) label: String,
-}

@@ -1,8 +1,11 @@
 //! The handlers, one file for each route: they read the request, ask the tracker or the store, and have a view
 //! render the answer.
 
+pub(crate) mod activity;
 pub(crate) mod assets;
+pub(crate) mod change;
 pub(crate) mod deleted;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod live;
@@ -18,6 +21,7 @@ pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod theme;
 pub(crate) mod transaction;
+pub(crate) mod views;
 
 use std::sync::Arc;
 

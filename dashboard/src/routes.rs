@@ -15,8 +15,8 @@ use crate::middleware::{
     same_origin,
 };
 use crate::pages::{
-    assets, deleted, health, home, live, login, logout, not_found, overview, plan, revert, row,
-    setup, table, tables, theme, transaction,
+    activity, assets, change, deleted, export, health, home, live, login, logout, not_found,
+    overview, plan, revert, row, setup, table, tables, theme, transaction, views,
 };
 use crate::state::AppState;
 
@@ -48,6 +48,12 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/logout",                                        viewer,   page(post(logout::post))),
         ("/",                                              viewer,   page(get(home::get))),
         ("/c/{connection}",                                viewer,   page(get(overview::get))),
+        ("/c/{connection}/changes",                        viewer,   page(get(activity::get))),
+        ("/c/{connection}/changes.csv",                    operator, page(get(export::csv))),
+        ("/c/{connection}/changes.jsonl",                  operator, page(get(export::jsonl))),
+        ("/c/{connection}/changes/{id}",                   viewer,   page(get(change::get))),
+        ("/c/{connection}/views",                          viewer,   page(post(views::save))),
+        ("/c/{connection}/views/remove",                   viewer,   page(post(views::remove))),
         ("/c/{connection}/changes/live",                   viewer,   get(live::get)),
         ("/c/{connection}/tx/{xid}",                       viewer,   page(get(transaction::get))),
         ("/c/{connection}/tables",                         viewer,   page(get(tables::get))),

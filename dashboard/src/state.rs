@@ -6,24 +6,26 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
-use crate::config::{Config, Connection};
+use crate::config::Config;
+use crate::connections::{Connection, Connections, Opened};
 use crate::database::Database;
-use crate::links::Links;
-use crate::live::{Hub, Streams};
+use crate::live::Streams;
+use crate::tally::Tally;
 
 /// The running application behind [`app`](crate::app).
 #[derive(Debug)]
 pub struct AppState {
-    pub(crate) connection: Connection,
     pub(crate) https: bool,
+    /// Holds the dashboard's own tables.
     pub(crate) database: Arc<Database>,
+    pub(crate) connections: Connections,
     pub(crate) cookie: SessionCookie,
     pub(crate) setup: SetupToken,
     pub(crate) passwords: Passwords,
     pub(crate) attempts_by_name: Limiter,
     pub(crate) attempts_by_address: Limiter,
-    pub(crate) hub: Arc<Hub>,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) tally: Tally,
     /// Ends the streams and the poller; they would keep the server from stopping.
     pub(crate) shutdown: CancellationToken,
 }
@@ -31,13 +33,20 @@ pub struct AppState {
 impl AppState {
     /// Touches neither the network nor the database.
     pub(crate) fn new(config: &Config) -> Result<Self, getrandom::Error> {
-        let connection = Connection { slug: config.slug.clone(), label: config.label.clone() };
+        let configured = Connection {
+            slug: config.slug.clone(),
+            label: config.label.clone(),
+            is_read_only: false,
+        };
         let database = Arc::new(Database::new(&config.database));
         let shutdown = CancellationToken::new();
         let minute = Duration::from_mins(1);
         Ok(Self {
-            hub: Arc::new(Hub::new(database.clone(), connection.slug.clone(), shutdown.clone())),
-            connection,
+            connections: Connections::new(Opened::new(
+                configured,
+                database.clone(),
+                shutdown.clone(),
+            )),
             https: config.https,
             database,
             cookie: SessionCookie::new(config.https),
@@ -46,11 +55,8 @@ impl AppState {
             attempts_by_name: Limiter::new(5, minute),
             attempts_by_address: Limiter::new(20, minute),
             streams: Arc::default(),
+            tally: Tally::default(),
             shutdown,
         })
-    }
-
-    pub(crate) fn links(&self) -> Links<'_> {
-        Links::new(&self.connection.slug)
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Maud escapes every value; only `icon` writes markup of its own.
 
+pub(crate) mod activity;
+pub(crate) mod chart;
 pub(crate) mod deleted;
 pub(crate) mod diff;
 pub(crate) mod effect;
@@ -9,6 +11,7 @@ pub(crate) mod feed;
 pub(crate) mod form;
 pub(crate) mod icon;
 pub(crate) mod layout;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod number;
 pub(crate) mod overview;
@@ -16,7 +19,10 @@ pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod row;
+pub(crate) mod select;
 pub(crate) mod setup;
+pub(crate) mod sql;
+pub(crate) mod statement;
 pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod time;

@@ -28,17 +28,23 @@ pub(crate) async fn require(
         Ok(None) => return sign_in_first(&visit, &request),
         Err(error) => return error.into_response(),
     };
-    let is_known = parameters
-        .iter()
-        .all(|(name, value)| name != "connection" || value == state.connection.slug);
-    let mut response = if !is_known {
-        AppError::NotFound("There is no connection of this name.".to_owned()).into_response()
-    } else if signed_in.account.role >= role {
-        let signed_in = Some(signed_in.clone());
-        request.extensions_mut().insert(Visit { signed_in, ..visit });
-        next.run(request).await
-    } else {
+    let mut visit = Visit { signed_in: Some(signed_in.clone()), ..visit };
+    let slug = parameters.iter().find(|(name, _)| *name == "connection").map(|(_, slug)| slug);
+    let mut response = if signed_in.account.role < role {
         refuse(&state, &visit, &signed_in, request.uri()).await
+    } else {
+        match slug.map(|slug| state.connections.find(slug)) {
+            Some(None) => AppError::NotFound("There is no connection of this name.".to_owned())
+                .into_response(),
+            found => {
+                if let Some(opened) = found.flatten() {
+                    visit.connection = opened.info.clone();
+                    request.extensions_mut().insert(opened);
+                }
+                request.extensions_mut().insert(visit);
+                next.run(request).await
+            }
+        }
     };
     response.extensions_mut().insert(signed_in);
     response

@@ -13,7 +13,9 @@ pub(crate) struct Entry<'a> {
     /// The account's name, or the name that was tried.
     pub(crate) name: &'a str,
     pub(crate) client_addr: &'a str,
-    /// What was to be reverted.
+    /// The connection, as URLs name it.
+    pub(crate) connection: Option<&'a str>,
+    /// What was to be reverted, or what else it was about.
     pub(crate) subject: Option<&'a str>,
     /// Why it was refused.
     pub(crate) outcome: Option<&'a str>,
@@ -30,6 +32,7 @@ impl<'a> Entry<'a> {
             action,
             name,
             client_addr,
+            connection: None,
             subject: None,
             outcome: None,
             submission: None,
@@ -48,6 +51,16 @@ pub(crate) enum Action {
     AccessRefused,
     RevertApplied,
     RevertRefused,
+    Exported,
+    SettingsChanged,
+    AccountChanged,
+    AccountRemoved,
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionRemoved,
+    ConnectionTested,
+    Installed,
+    Tracked,
 }
 
 impl Action {
@@ -60,19 +73,38 @@ impl Action {
             Self::AccessRefused => "access refused",
             Self::RevertApplied => "revert applied",
             Self::RevertRefused => "revert refused",
+            Self::Exported => "exported",
+            Self::SettingsChanged => "settings changed",
+            Self::AccountChanged => "account changed",
+            Self::AccountRemoved => "account removed",
+            Self::ConnectionAdded => "connection added",
+            Self::ConnectionChanged => "connection changed",
+            Self::ConnectionRemoved => "connection removed",
+            Self::ConnectionTested => "connection tested",
+            Self::Installed => "pg_track installed",
+            Self::Tracked => "tracking changed",
         }
     }
 }
 
 /// Adds a line.
 pub(crate) async fn add(client: &Client, entry: Entry<'_>) -> Result<(), Error> {
-    let query = "INSERT INTO pgtrack_dashboard.audit (action, name, client_addr, subject, outcome, submission, xid)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let Entry { action, name, client_addr, subject, outcome, submission, xid } = entry;
+    let query = "INSERT INTO pgtrack_dashboard.audit (action, name, client_addr, connection, subject, outcome, submission, xid)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let Entry { action, name, client_addr, connection, subject, outcome, submission, xid } = entry;
     client
         .execute(
             query,
-            &[&action.words(), &name, &client_addr, &subject, &outcome, &submission, &xid],
+            &[
+                &action.words(),
+                &name,
+                &client_addr,
+                &connection,
+                &subject,
+                &outcome,
+                &submission,
+                &xid,
+            ],
         )
         .await
         .map_err(failed("write the audit log"))?;

@@ -55,14 +55,29 @@ CREATE TABLE IF NOT EXISTS pgtrack_dashboard.audit (
   submission   text,
   xid          bigint
 );
+ALTER TABLE pgtrack_dashboard.audit ADD COLUMN IF NOT EXISTS connection text;
 CREATE INDEX IF NOT EXISTS audit_submission_idx ON pgtrack_dashboard.audit (submission) WHERE submission IS NOT NULL;
 COMMENT ON TABLE pgtrack_dashboard.audit IS 'What was done through the dashboard, and what was refused. Only ever added to.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.audit_id IS 'Number.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.at IS 'When.';
-COMMENT ON COLUMN pgtrack_dashboard.audit.action IS 'account created, login ok, login failed, logout, access refused, revert applied or revert refused.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.action IS 'What was done, in words: login ok, login failed, revert applied, connection added and so on.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.name IS 'The account''s name; for a failed login the name that was tried.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.client_addr IS 'The browser''s address.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.connection IS 'The connection, as URLs name it.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.subject IS 'What was to be reverted, as the dashboard''s URLs name it.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.outcome IS 'Why it was refused.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.submission IS 'The form that was sent: a form that is sent twice is applied once.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.xid IS 'The transaction that reverted.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.saved_view (
+  account_id  bigint  NOT NULL REFERENCES pgtrack_dashboard.account ON DELETE CASCADE,
+  connection  text    NOT NULL,
+  name        text    NOT NULL,
+  query       text    NOT NULL,
+  PRIMARY KEY (account_id, connection, name)
+);
+COMMENT ON TABLE pgtrack_dashboard.saved_view IS 'Searches that people have saved under a name.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.account_id IS 'Whose it is.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.connection IS 'The connection, as URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.query IS 'The query string.';

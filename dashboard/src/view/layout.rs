@@ -5,12 +5,15 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::icon;
 use crate::assets::{APP_CSS, APP_JS, FAVICON};
-use crate::visit::{SignedIn, Theme, Visit};
+use crate::preferences::Theme;
+use crate::search::Search;
+use crate::visit::{SignedIn, Visit};
 
 /// The entries of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Overview,
+    Activity,
     Tables,
     /// None of them.
     Other,
@@ -30,11 +33,11 @@ pub(crate) struct Page<'a> {
 pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
     let markup = html! {
         (DOCTYPE)
-        html lang="en" data-theme=(visit.theme.word()) data-now=(visit.now.as_millisecond()) {
+        html lang="en" data-theme=(visit.preferences.theme.word()) data-now=(visit.clock.now.as_millisecond()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content=(color_scheme(visit.theme));
+                meta name="color-scheme" content=(color_scheme(visit.preferences.theme));
                 title { (page.title) " · " (visit.connection.label) " · pg_track" }
                 link rel="icon" type="image/svg+xml" href=(FAVICON.path());
                 link rel="stylesheet" href=(APP_CSS.path());
@@ -71,6 +74,7 @@ fn top_bar(visit: &Visit, section: Section) -> Markup {
                 nav.main aria-label="Main" {
                     span.connection title="The database that is shown" { (visit.connection.label) }
                     (entry("Overview", &links.overview(), section == Section::Overview))
+                    (entry("Activity", &links.changes(&Search::default()), section == Section::Activity))
                     (entry("Tables", &links.tables(), section == Section::Tables))
                 }
                 (menu(visit, person))
@@ -103,7 +107,7 @@ fn theme_switch(visit: &Visit) -> Markup {
         form.theme method="post" action="/settings/theme" role="group" aria-label="Theme" {
             input type="hidden" name="next" value=(visit.here);
             @for theme in Theme::ALL {
-                button name="theme" value=(theme.word()) aria-pressed=((theme == visit.theme).to_string()) {
+                button name="theme" value=(theme.word()) aria-pressed=((theme == visit.preferences.theme).to_string()) {
                     (match theme { Theme::Auto => "Auto", Theme::Light => "Light", Theme::Dark => "Dark" })
                 }
             }

@@ -1,6 +1,7 @@
 //! The dashboard against a real database: in-process requests, as a browser without JavaScript would send them.
 
 mod access;
+mod activity;
 mod conflicts;
 mod contrast;
 mod csrf;
@@ -11,6 +12,7 @@ mod live;
 mod login;
 mod outage;
 mod pages;
+mod reading;
 mod revert;
 mod setup;
 mod support;

@@ -9,7 +9,7 @@ use crate::visit::Visit;
 
 /// The form; for people who may not revert, the reason why there is none.
 pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
-    let back = words::back(visit.links(), preview.subject, preview.target);
+    let back = words::back(visit.links(), preview.subject.target());
     html! {
         @if visit.may_revert() {
             form.confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
@@ -19,7 +19,7 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
                 (reason(preview))
                 div.actions {
                     a.button href=(back) { "Cancel" }
-                    button.primary { (words::button(preview.target, &preview.plan.steps)) }
+                    button.primary { (words::button(preview.subject.target(), &preview.plan.steps)) }
                 }
                 p.note {
                     "You can undo this afterwards. Sequences, and what triggers did outside of tables, stay as they are."
@@ -32,10 +32,13 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
     }
 }
 
-/// Columns can be merged where a transaction is undone; a single row is set back whole.
+/// Columns can be merged where a set of changes is undone; a single row is set back whole.
 fn choices(preview: &Preview<'_>) -> Markup {
-    let offered: &[Choice] = match preview.target {
-        Target::Transaction(_) => &[Choice::Skip, Choice::Merge, Choice::Overwrite],
+    let offered: &[Choice] = match preview.subject.target() {
+        Target::Transaction(_)
+        | Target::Transactions(_)
+        | Target::Statements(_)
+        | Target::Cause(_) => &[Choice::Skip, Choice::Merge, Choice::Overwrite],
         _ => &[Choice::Skip, Choice::Overwrite],
     };
     html! {
