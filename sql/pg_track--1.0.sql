@@ -53,6 +53,25 @@ CREATE SCHEMA IF NOT EXISTS pgtrack_history;
 COMMENT ON SCHEMA pgtrack_history IS
   'pg_track: one history table, and the functions that fill it, for each tracked table.';
 
+-- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
+-- views stand on stay. Nothing of yours depends on the others: the verbs name them in text that is read when they run.
+DO $replace$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'pgtrack' AND p.proname LIKE '\_%'
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  LOOP
+    -- It may have gone with one that it stood on.
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
+    EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+  END LOOP;
+END
+$replace$;
+
 -- ---------------------------------------------------------------------------------------------------
 -- Tables
 -- ---------------------------------------------------------------------------------------------------
@@ -77,7 +96,10 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation (
   key_equality   text[]       NOT NULL,
   options        jsonb        NOT NULL,
   tracked_since  timestamptz  NOT NULL,
-  tracked_until  timestamptz
+  tracked_until  timestamptz,
+  identity       text,
+  left_out       jsonb        NOT NULL DEFAULT '{}',
+  purged_until   timestamptz
 );
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
@@ -91,6 +113,19 @@ COMMENT ON COLUMN pgtrack.relation.key_equality IS 'The operators that compare t
 COMMENT ON COLUMN pgtrack.relation.options IS 'The options given to pgtrack.track(), with the defaults filled in.';
 COMMENT ON COLUMN pgtrack.relation.tracked_since IS 'When tracking (last) began.';
 COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while the table is tracked.';
+COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
+COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
+COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
+  schema_name  name         NOT NULL PRIMARY KEY,
+  options      jsonb        NOT NULL,
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
+COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
+COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
+COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -132,8 +167,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.statement (
   query         text,
   PRIMARY KEY (relation_id, statement_id)
 );
-CREATE INDEX IF NOT EXISTS statement_xid_idx ON pgtrack.statement (xid);
-CREATE INDEX IF NOT EXISTS statement_at_idx ON pgtrack.statement USING brin (at);
 COMMENT ON TABLE pgtrack.statement IS
   'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';
 COMMENT ON COLUMN pgtrack.statement.statement_id IS 'Number; later changes of the same row have higher ones.';
@@ -158,7 +191,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.tag (
   snapshot  pg_snapshot  NOT NULL,
   at        timestamptz  NOT NULL,
   who       text         NOT NULL,
-  message   text
+  message   text,
+  statement_id bigint    NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE pgtrack.tag IS 'Named points in time.';
 COMMENT ON COLUMN pgtrack.tag.name IS 'The name.';
@@ -166,23 +200,223 @@ COMMENT ON COLUMN pgtrack.tag.snapshot IS 'The point: the transactions that this
 COMMENT ON COLUMN pgtrack.tag.at IS 'When the tag was made.';
 COMMENT ON COLUMN pgtrack.tag.who IS 'The session user who made it.';
 COMMENT ON COLUMN pgtrack.tag.message IS 'Why.';
+COMMENT ON COLUMN pgtrack.tag.statement_id IS 'A number of its own among the statements'', which tells its epoch.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.key_change (
   change_id    bigint   NOT NULL PRIMARY KEY,
   xid          xid8     NOT NULL,
   relation_id  integer  NOT NULL,
   old_key      jsonb    NOT NULL,
-  new_key      jsonb    NOT NULL
+  new_key      jsonb    NOT NULL,
+  statement_id bigint
 );
-CREATE INDEX IF NOT EXISTS key_change_old_key_idx ON pgtrack.key_change (relation_id, old_key);
-CREATE INDEX IF NOT EXISTS key_change_new_key_idx ON pgtrack.key_change (relation_id, new_key);
-CREATE INDEX IF NOT EXISTS key_change_xid_idx ON pgtrack.key_change (xid);
 COMMENT ON TABLE pgtrack.key_change IS 'Rows whose primary key was changed: their history goes on under the new key.';
-COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id; lower than that of the statement that made the change.';
+COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id.';
 COMMENT ON COLUMN pgtrack.key_change.xid IS 'The transaction.';
 COMMENT ON COLUMN pgtrack.key_change.relation_id IS 'The tracked table.';
 COMMENT ON COLUMN pgtrack.key_change.old_key IS 'The key before, in canonical form.';
 COMMENT ON COLUMN pgtrack.key_change.new_key IS 'The key after, in canonical form.';
+COMMENT ON COLUMN pgtrack.key_change.statement_id IS 'The statement that made the change; where null, the next one after change_id.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.epoch (
+  first_statement_id  bigint       NOT NULL PRIMARY KEY,
+  system_identifier   bigint       NOT NULL,
+  began_at            timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.epoch IS
+  'The clusters that this history was written in. Transaction numbers and snapshots of different clusters are never compared.';
+COMMENT ON COLUMN pgtrack.epoch.first_statement_id IS 'Statements from this one on were recorded in the cluster.';
+COMMENT ON COLUMN pgtrack.epoch.system_identifier IS 'The cluster, as in pg_control_system().';
+COMMENT ON COLUMN pgtrack.epoch.began_at IS 'When the first change was recorded there.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.proxy_key (
+  key_id     integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  key        bytea        NOT NULL,
+  since      timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.proxy_key IS
+  'What proxies sign the client''s address with, so that no one else can claim one. Only the owner of pg_track can read it; the newest key is used to sign, each is accepted.';
+COMMENT ON COLUMN pgtrack.proxy_key.key_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.proxy_key.key IS '32 random bytes.';
+COMMENT ON COLUMN pgtrack.proxy_key.since IS 'When it was made.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.audit_entry (
+  entry_id      bigint       NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  at            timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  finished_at   timestamptz,
+  source        text         NOT NULL DEFAULT 'database',
+  verb          text         NOT NULL,
+  arguments     jsonb,
+  statement     text,
+  user_name     text         NOT NULL DEFAULT session_user,
+  role_name     text         DEFAULT nullif(pg_catalog.current_setting('role'), 'none'),
+  application   text         DEFAULT pg_catalog.current_setting('application_name'),
+  client_addr   inet         DEFAULT pg_catalog.inet_client_addr(),
+  client_port   integer      DEFAULT pg_catalog.inet_client_port(),
+  tls_identity  text,
+  session       text,
+  backend_pid   integer      NOT NULL DEFAULT pg_catalog.pg_backend_pid(),
+  actor         text         DEFAULT pg_catalog.current_setting('pgtrack.actor', true),
+  message       text,
+  outcome       text         NOT NULL DEFAULT 'done',
+  sqlstate      text,
+  row_count     bigint,
+  xid           xid8         DEFAULT pg_catalog.pg_current_xact_id()
+);
+COMMENT ON TABLE pgtrack.audit_entry IS
+  'Every call of a pgtrack function that changes something, as recorded by the proxy, or by the function itself; read it as pgtrack.audit.';
+COMMENT ON COLUMN pgtrack.audit_entry.entry_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.audit_entry.at IS 'When the call was made.';
+COMMENT ON COLUMN pgtrack.audit_entry.finished_at IS 'When its outcome was known.';
+COMMENT ON COLUMN pgtrack.audit_entry.source IS 'proxy or database: who recorded it.';
+COMMENT ON COLUMN pgtrack.audit_entry.verb IS 'The function, without its schema.';
+COMMENT ON COLUMN pgtrack.audit_entry.arguments IS 'Its arguments, as far as they are known.';
+COMMENT ON COLUMN pgtrack.audit_entry.statement IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.audit_entry.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.audit_entry.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.audit_entry.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.audit_entry.client_addr IS 'The client''s address: seen by the proxy, or by the server.';
+COMMENT ON COLUMN pgtrack.audit_entry.client_port IS 'The client''s port.';
+COMMENT ON COLUMN pgtrack.audit_entry.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
+COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.backend_pid IS 'The server process of the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.actor IS 'The person the application named.';
+COMMENT ON COLUMN pgtrack.audit_entry.message IS 'The reason given.';
+COMMENT ON COLUMN pgtrack.audit_entry.outcome IS 'started, done, failed, or denied (by the proxy''s policy); started for ever if the proxy died.';
+COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it failed.';
+COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
+COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.purged_version (
+  relation_id  integer  NOT NULL,
+  row_key      jsonb    NOT NULL,
+  versions     bigint   NOT NULL,
+  PRIMARY KEY (relation_id, row_key)
+);
+COMMENT ON TABLE pgtrack.purged_version IS 'How many versions of each row were purged, so that the others keep their numbers.';
+COMMENT ON COLUMN pgtrack.purged_version.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.purged_version.row_key IS 'The row''s key after the last purged change, in canonical form.';
+COMMENT ON COLUMN pgtrack.purged_version.versions IS 'How many versions.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.erasure (
+  relation_id  integer      NOT NULL,
+  row_key      jsonb        NOT NULL,
+  until_id     bigint       NOT NULL,
+  at           timestamptz  NOT NULL,
+  who          text         NOT NULL,
+  reason       text         NOT NULL,
+  PRIMARY KEY (relation_id, row_key, until_id)
+);
+COMMENT ON TABLE pgtrack.erasure IS 'Rows whose recorded values were erased.';
+COMMENT ON COLUMN pgtrack.erasure.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.erasure.row_key IS 'A key under which the row was recorded, in canonical form.';
+COMMENT ON COLUMN pgtrack.erasure.until_id IS 'Images recorded by statements up to this one are empty.';
+COMMENT ON COLUMN pgtrack.erasure.at IS 'When they were erased.';
+COMMENT ON COLUMN pgtrack.erasure.who IS 'The session user who did it.';
+COMMENT ON COLUMN pgtrack.erasure.reason IS 'Why.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.kept (
+  kept_id      integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  relation_id  integer      NOT NULL,
+  kept_table   name         NOT NULL,
+  definition   jsonb        NOT NULL,
+  row_count    bigint       NOT NULL,
+  at           timestamptz  NOT NULL,
+  who          text         NOT NULL
+);
+COMMENT ON TABLE pgtrack.kept IS 'Copies of all rows of a table, made by pgtrack.keep().';
+COMMENT ON COLUMN pgtrack.kept.kept_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.kept.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.kept.kept_table IS 'The copy in schema pgtrack_history.';
+COMMENT ON COLUMN pgtrack.kept.definition IS 'What it takes to create the table again.';
+COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
+COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
+COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
+
+-- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
+-- writers for them.
+DO $complete$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('key_change', 'statement_id', 'bigint'),
+      ('relation', 'identity', 'text'),
+      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
+      ('relation', 'purged_until', 'timestamptz'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+    ) AS c (table_name, column_name, definition)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('pgtrack.%I', c.table_name)::regclass AND a.attname = c.column_name)
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
+  END LOOP;
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('statement_xid_idx', 'pgtrack.statement (xid)'),
+      ('statement_at_idx', 'pgtrack.statement USING brin (at)'),
+      ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
+      ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
+      ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+    ) AS i (name, definition)
+    WHERE to_regclass('pgtrack.' || i.name) IS NULL
+  LOOP
+    EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
+  END LOOP;
+  -- Whoever may read a table may read the records of what changed it.
+  FOR v_part IN
+    SELECT c.oid::regclass AS relation FROM pg_class c
+    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
+      AND NOT c.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
+    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
+                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
+  END LOOP;
+  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
+    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
+      user_name = session_user OR pg_catalog.pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack'), 'USAGE'));
+    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (true);
+  END IF;
+END
+$complete$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Epochs: history that was restored from a dump came from another cluster
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._begin_epoch() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_begin_epoch$
+BEGIN
+  IF (SELECT c.system_identifier FROM pg_control_system() c) IS DISTINCT FROM
+     (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1) THEN
+    INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c;
+  END IF;
+END
+$_begin_epoch$;
+COMMENT ON FUNCTION pgtrack._begin_epoch() IS 'Begins a new epoch if this is not the cluster of the latest one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._in_epoch(p_statement bigint, OUT first_id bigint, OUT last_id bigint, OUT is_here boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT e.first_statement_id, coalesce((SELECT pg_catalog.min(n.first_statement_id) - 1 FROM pgtrack.epoch n
+                                         WHERE n.first_statement_id > e.first_statement_id), 9223372036854775807),
+         e.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c)
+  FROM pgtrack.epoch e WHERE e.first_statement_id <= p_statement ORDER BY e.first_statement_id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._in_epoch(bigint) IS 'The statements of the epoch that a statement belongs to, and whether that was in this cluster.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transaction(p_xid bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The latest transaction of that number, should two epochs have one.
+  SELECT format('s.xid = %L AND s.statement_id BETWEEN %s AND %s', p_xid, e.first_id, e.last_id)
+  FROM pgtrack._in_epoch(coalesce((SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.xid = p_xid::text::xid8), 0)) e;
+END;
+COMMENT ON FUNCTION pgtrack._of_transaction(bigint) IS 'The condition for the statements of a transaction.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Naming: from what the caller writes to a tracked table and a row key
@@ -238,12 +472,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
 
+CREATE OR REPLACE FUNCTION pgtrack._attnum(p_table regclass, p_name name, p_attnum smallint) RETURNS smallint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
+  SELECT coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attname = p_name AND a.attnum > 0), p_attnum)
+  WHERE p_attnum IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
+
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 CREATE OR REPLACE FUNCTION pgtrack._shape(
   p_table             regclass,
   OUT relation_id     integer,
   OUT name            text,
+  OUT live_table      text,
   OUT history         text,
   OUT keys            name[],
   OUT key_record      text,
@@ -260,22 +504,31 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   OUT assignments     text,
   OUT differs         text,
   OUT merges          text,
+  OUT differing       text,
   OUT row_values      text,
   OUT change_keys     text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_equality  text[];
+  v_redacted  jsonb;
+  v_root      regclass;
 BEGIN
-  SELECT r.relation_id, pgtrack._name(p_table), format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality
-  INTO relation_id, name, history, keys, v_equality
-  FROM pgtrack.relation r
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
+         format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality,
+         (SELECT jsonb_object_agg(o, '[redacted]') FROM jsonb_array_elements_text(r.options -> 'redact') o)
+  INTO relation_id, name, live_table, history, keys, v_equality, v_redacted
+  FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
   IF relation_id IS NULL THEN
+    SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
+    WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
       ERRCODE = 'object_not_in_prerequisite_state',
-      HINT = format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.',
-                    pgtrack._name(p_table));
+      HINT = CASE WHEN v_root IS NULL
+        THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
+        ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
 
   SELECT string_agg(format('%I %s', c.column_name, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.position),
@@ -295,7 +548,7 @@ BEGIN
 
   -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
   WITH col AS (
-    SELECT c.attnum, c.since, c.column_name,
+    SELECT a.attnum, c.since, c.column_name,
            format('t.%I', c.column_name) AS live,
            -- Images hold what a domain is based on; rows of different types cannot be compared.
            format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
@@ -307,9 +560,9 @@ BEGIN
            a.attgenerated = '' AS can_insert,
            a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
     FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = c.attnum
+    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = c.attnum
+    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE c.relation_id = _shape.relation_id
   ), piece AS (
     SELECT col.*,
@@ -327,16 +580,23 @@ BEGIN
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
          string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update)
-  INTO image, live_image, insert_columns, insert_values, assignments, differs, merges
+                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('array_remove(ARRAY[%s], NULL)',
+                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
+                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
+  INTO image, live_image, insert_columns, insert_values, assignments, differs, merges, differing
   FROM piece;
+  IF v_redacted IS NOT NULL THEN
+    image := format('(%s || %L::jsonb)', image, v_redacted);
+    live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
+  END IF;
 
   -- A whole row of the table's type; what is not recorded is null.
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
                          ELSE format('h.%I::%s', c.history_column, format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
   INTO row_values
   FROM pg_attribute a
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _shape.relation_id AND c.attnum = a.attnum
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
 END
 $_shape$;
@@ -417,149 +677,544 @@ END;
 COMMENT ON FUNCTION pgtrack._key_text(jsonb) IS 'A key for messages: id=1, or order_id=1, product_id=100.';
 
 -- ---------------------------------------------------------------------------------------------------
--- Capture: the trigger functions of one tracked table, generated as static code
+-- Capture: the trigger functions and triggers of one tracked table, generated as static code
 -- ---------------------------------------------------------------------------------------------------
 
--- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
--- They name everything with its schema and use no operators, so no search_path can mislead them; pinning one
--- instead costs about 2 µs a statement.
--- Names cannot clash with the table's columns: the block's label qualifies every variable, r every column.
-CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
+-- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
+-- calls it once for each plan of a session, not once for each statement.
+-- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
+-- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
 DECLARE
-  v_relation         pgtrack.relation;
-  v_history_columns  text;
-  v_image            text;
-  v_key_columns      text;
-  v_key              text;
-  v_key_json         text;
-  v_variant          record;
+  v_context    text := set_config('pgtrack.ctx', NULL, true);
+  v_signature  text := split_part(v_context, ' ', 5);
+  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
+                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
 BEGIN
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  SELECT string_agg(quote_ident(history_column), ', ' ORDER BY attnum),
-         string_agg(format('r.%I', column_name), ', ' ORDER BY attnum),
-         string_agg(quote_ident(history_column), ', ' ORDER BY attnum) FILTER (WHERE is_key),
-         string_agg(format('r.%I', column_name), ', ' ORDER BY attnum) FILTER (WHERE is_key),
-         string_agg(format('%L, %%1$s.%I', column_name, column_name), ', ' ORDER BY attnum) FILTER (WHERE is_key)
-  INTO v_history_columns, v_image, v_key_columns, v_key, v_key_json
-  FROM (SELECT c.*, c.column_name = ANY (v_relation.key_columns) AS is_key
-        FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL) c;
+  IF v_context LIKE '1 %' AND (
+       NOT EXISTS (SELECT FROM pgtrack.proxy_key)
+       OR EXISTS (SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature)) THEN
+    RETURN v_context;
+  END IF;
+  RETURN NULL;
+END
+$_session_context$;
+COMMENT ON FUNCTION pgtrack._session_context() IS 'What the proxy says about the client of this session; null if it did not come through one.';
 
+CREATE OR REPLACE FUNCTION pgtrack._hmac(p_key bytea, p_message bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_hmac$
+DECLARE
+  v_inner  bytea := decode(repeat('36', 64), 'hex');
+  v_outer  bytea := decode(repeat('5c', 64), 'hex');
+BEGIN
+  FOR i IN 0 .. length(p_key) - 1 LOOP
+    v_inner := set_byte(v_inner, i, get_byte(v_inner, i) # get_byte(p_key, i));
+    v_outer := set_byte(v_outer, i, get_byte(v_outer, i) # get_byte(p_key, i));
+  END LOOP;
+  RETURN sha256(v_outer || sha256(v_inner || p_message));
+END
+$_hmac$;
+COMMENT ON FUNCTION pgtrack._hmac(bytea, bytea) IS 'HMAC-SHA-256 (RFC 2104) with a key of at most 64 bytes.';
+
+-- How the changes of a table are caught:
+--   statement  one trigger call for each statement, from its transition table: the fastest by far in bulk.
+--   tree       the same on a partitioned table, its intermediate partitions and its leaves, all into the root's history.
+--   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
+--              (rows applied by logical replication, for which the triggers fire ALWAYS).
+CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN (p_options ->> 'replica')::boolean THEN 'row'
+    WHEN c.relkind = 'p' THEN 'tree'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    ELSE 'statement' END
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT t.relid, t.isleaf FROM pg_catalog.pg_partition_tree(p_table) t
+  UNION ALL
+  SELECT c.oid, true FROM pg_catalog.pg_class c WHERE c.oid = p_table AND c.relkind <> 'p';
+END;
+COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partitions; those without partitions of their own hold the rows.';
+
+-- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
+-- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
+-- of them is recorded first gives numbers to those that began before it.
+CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
+    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname NOT IN ('plpgsql', 'internal')
+       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M');
+END;
+COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql AS $open$
+BEGIN
+  PERFORM pg_catalog.set_config(
+    pg_catalog.concat('pgtrack.open_', TG_ARGV[0]),
+    pg_catalog.concat_ws(' ', pg_catalog.current_setting(pg_catalog.concat('pgtrack.open_', TG_ARGV[0]), true),
+                         pg_catalog.concat(pg_catalog.pg_trigger_depth(), pg_catalog.left(TG_OP, 1))), true);
+  RETURN NULL;
+END
+$open$;
+COMMENT ON FUNCTION pgtrack_history.open() IS
+  'Notes that a statement on a table has begun, in a setting of the transaction, as its trigger depth and operation: 1U.';
+
+-- The entries of that setting, such as "1I:4711 2U", are a stack; a number after the colon has been given already.
+CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
+DECLARE
+  c_setting CONSTANT  text := format('pgtrack.open_%s', p_relation);
+  v_open              text[] := string_to_array(nullif(current_setting(c_setting, true), ''), ' ');
+  v_own               integer;
+  v_id                bigint;
+BEGIN
+  FOR i IN 1 .. coalesce(cardinality(v_open), 0) LOOP
+    IF split_part(v_open[i], ':', 1) = p_depth || p_operation THEN
+      v_own := i;
+    ELSIF substring(v_open[i] FROM '^\d+')::integer >= p_depth THEN
+      CONTINUE;
+    END IF;
+    IF v_open[i] NOT LIKE '%:%' THEN
+      v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
+    END IF;
+  END LOOP;
+  IF v_own IS NULL THEN
+    RETURN nextval('pgtrack.statement_id_seq');
+  END IF;
+  v_id := split_part(v_open[v_own], ':', 2);
+  IF p_is_over THEN
+    v_open := v_open[:v_own - 1] || v_open[v_own + 1:];
+  END IF;
+  PERFORM set_config(c_setting, array_to_string(v_open, ' '), true);
+  RETURN v_id;
+END
+$_statement_id$;
+COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the stack.';
+
+-- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
+-- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
+-- as it names the table, PostgreSQL plans it again whenever the table has changed.
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
+BEGIN
+  IF p_identity <> pgtrack._identity(p_table) THEN
+    RETURN true;
+  END IF;
+  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
+  IF current_setting('transaction_isolation') <> 'read committed'
+     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
+    RETURN false;
+  END IF;
+  RETURN p_shape <> pgtrack._fingerprint(p_table);
+END
+$_has_drifted$;
+COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
+  'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
+
+CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
+END;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.md5(pg_catalog.concat(
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated),
+                                  ', ' ORDER BY a.attnum)
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT i.indkey::text FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
+END;
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns and key, as a short text to compare.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
+BEGIN
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM set_config('pgtrack.following', 'on', true);
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._sync(p_relation);
+  PERFORM set_config('pgtrack.following', '', true);
+END
+$_follow$;
+COMMENT ON FUNCTION pgtrack._follow(integer) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+
+
+-- ---- The functions -------------------------------------------------------------------------------------
+
+-- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
+-- They name everything with its schema and use no bare operators, so no search_path can mislead them; pinning one
+-- instead costs about 2 µs a statement. Names cannot clash with the table's columns: the block's label qualifies
+-- every variable, a table alias every column.
+
+CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
   -- An INSERT records only the key, or everything where there is no key to find the row by.
-  FOR v_variant IN
-    VALUES ('insert', 'I', coalesce(v_key_columns, v_history_columns), coalesce(v_key, v_image), 'pgtrack_new'),
-           ('update', 'U', v_history_columns, v_image, 'pgtrack_old'),
-           ('delete', 'D', v_history_columns, v_image, 'pgtrack_old'),
-           ('truncate', 'T', v_history_columns, v_image, 'ONLY ' || v_relation.relid::text)
-  LOOP
-    EXECUTE format($create$
-      CREATE OR REPLACE FUNCTION pgtrack_history.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $record$
-      <<pgtrack>>
-      DECLARE
-        id    pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-        rows  pg_catalog.int8;
-      BEGIN
-        INSERT INTO pgtrack_history.%2$I (pgtrack_statement_id, %3$s)
-        SELECT pgtrack.id, %4$s FROM %5$s AS r;
-        IF FOUND THEN
-          GET DIAGNOSTICS rows = ROW_COUNT;
+  SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
+                r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
+                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
+    AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
+  'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
+
+CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A query text may quote values that must not be recorded.
+  SELECT format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)
           VALUES (
-            pgtrack.id, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
-            %6$s, %7$L, pgtrack.rows, session_user, pg_catalog.current_setting('role'),
+            %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
+            %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
-            pg_catalog.set_config('pgtrack.ctx', NULL, true), pg_catalog.current_setting('pgtrack.actor', true),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
             pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
-            %8$s);
-        END IF;
+            %s);$$,
+    p_id, r.relation_id, p_operation, p_rows,
+    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
+         THEN 'pg_catalog.left(pg_catalog.current_query(), 4000)' ELSE 'NULL' END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
+BEGIN
+  EXECUTE format($create$
+      CREATE OR REPLACE FUNCTION pgtrack_history.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS $record$
+      <<pgtrack>>
+      DECLARE
+        %s
+      BEGIN
+        %s
         RETURN NULL;
       END
-      $record$$create$,
-      format('record_%s_%s', v_variant.column1, p_relation),
-      v_relation.history_table, v_variant.column3, v_variant.column4, v_variant.column5,
-      p_relation, v_variant.column2,
-      CASE WHEN (v_relation.options ->> 'query')::boolean THEN 'pg_catalog.left(pg_catalog.current_query(), 4000)' ELSE 'NULL' END);
-    EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L',
-      format('record_%s_%s', v_variant.column1, p_relation),
-      format('Records each %s on %s.', upper(v_variant.column1), pgtrack._name(v_relation.relid)));
+      $record$$create$, p_name, p_settings, p_declarations, p_body);
+  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', p_name,
+    format(p_comment, (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+END
+$_create_recorder$;
+COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text) IS 'Creates one trigger function of a tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
+DECLARE
+  v_relation   pgtrack.relation;
+  v_mode       text;
+  v_nests      boolean;
+  v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
+  v_variant    record;
+  v_leaf       record;
+  v_record     text;
+  v_from       text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
+
+  FOR v_variant IN
+    VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
+  LOOP
+    v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
+    PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;',
+        CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
+             ELSE v_next END),
+      '',
+      format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
+          PERFORM pgtrack._follow(%4$s);%12$s
+          EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
+        ELSE
+          %9$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s%11$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
+        CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        -- A column that was found just now is in the images of later numbers.
+        CASE WHEN v_nests THEN '' ELSE format(E'\n          id := %s;', v_next) END),
+      format('Records each %s on %%s.', upper(v_variant.column1)));
   END LOOP;
 
-  IF v_key IS NOT NULL THEN
-    EXECUTE format($create$
-      CREATE OR REPLACE FUNCTION pgtrack_history.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-      SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
-      SET extra_float_digits = 1 SET bytea_output = 'hex' AS $record$
-      BEGIN
-        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
-        VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %2$s,
-                jsonb_build_object(%3$s), jsonb_build_object(%4$s));
-        RETURN NULL;
-      END
-      $record$$create$,
-      format('record_key_%s', p_relation), p_relation, format(v_key_json, 'OLD'), format(v_key_json, 'NEW'));
-    EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', format('record_key_%s', p_relation),
-      format('Records each change of a primary key of %s.', pgtrack._name(v_relation.relid)));
-  END IF;
+  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
+    v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
+    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;', v_next), '',
+      format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
+          PERFORM pgtrack._follow(%s);
+          id := %7$s;
+          EXECUTE pgtrack._images_sql(%4$s, 'truncate', '$1', 'r', pg_catalog.format(' FROM ONLY %%s AS r', TG_RELID::pg_catalog.regclass)) USING pgtrack.id;
+        ELSE
+          %5$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%6$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
+        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows'), v_next),
+      'Records each TRUNCATE on %s.');
+  END LOOP;
+
+  PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
 
-CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
+                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
+
+-- A key is written in one form, whatever the session prefers.
+CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
+DECLARE
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  v_relation           pgtrack.relation;
+  v_signature          text;
+  v_old                text;
+  v_arguments          text;
+  v_json               text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
+               WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation) LOOP
+    EXECUTE format('DROP FUNCTION %s', v_old);
+  END LOOP;
+  IF v_relation.key_columns = '{}' THEN
+    RETURN;
+  END IF;
+  IF p_mode <> 'tree' THEN
+    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
+    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
+      format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s);',
+        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END),
+      'Records each change of a primary key of %s.');
+    RETURN;
+  END IF;
+  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
+         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
+  INTO v_arguments, v_json
+  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  v_signature := format('pgtrack_history.%I(%s)', format('key_%s', p_relation), v_arguments);
+  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_json);
+  EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_signature, format('A key of %s in canonical form.', pgtrack._name(v_relation.relid)));
+END
+$_generate_key_functions$;
+COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
+
+-- An UPDATE that moves a row to another partition fires no row trigger for UPDATE. It puts the row into both transition
+-- tables at the same position, unless a trigger on the new partition swallowed a row. Then positions say nothing, and
+-- what disappeared and what appeared is recorded as that. (Joining the two by position could be planned as a nested
+-- loop, which takes forever on many rows; a sort cannot.)
+CREATE OR REPLACE FUNCTION pgtrack._moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+          IF (SELECT pg_catalog.count(*) FROM pgtrack_new) OPERATOR(pg_catalog.=) pgtrack.rows THEN
+            INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+            SELECT pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass), pg_catalog.pg_current_xact_id(), %1$s,
+                   pgtrack_history.key_%1$s(%2$s), pgtrack_history.key_%1$s(%3$s), pgtrack.id
+            FROM (SELECT z.is_new, %4$s
+                  FROM (SELECT pg_catalog.row_number() OVER () AS position, false AS is_new, %5$s FROM pgtrack_old AS r
+                        UNION ALL
+                        SELECT pg_catalog.row_number() OVER () AS position, true AS is_new, %5$s FROM pgtrack_new AS r) AS z
+                  WINDOW w AS (ORDER BY z.position, z.is_new)) AS z
+            WHERE NOT z.is_new AND NOT (%6$s);
+          ELSE
+            <<pgtrack_moves>>
+            DECLARE
+              gone_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+              come_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+              moved    pg_catalog.int8;
+            BEGIN
+              UPDATE pgtrack_history.%7$I AS h SET pgtrack_statement_id = pgtrack_moves.gone_id
+              WHERE h.pgtrack_statement_id OPERATOR(pg_catalog.=) pgtrack.id AND NOT EXISTS (SELECT FROM pgtrack_new AS r WHERE %8$s);
+              GET DIAGNOSTICS moved = ROW_COUNT;
+              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%9$s
+              END IF;
+              rows := pgtrack.rows OPERATOR(pg_catalog.-) pgtrack_moves.moved;
+              %10$s WHERE NOT EXISTS (SELECT FROM pgtrack_old AS h WHERE %11$s);
+              GET DIAGNOSTICS moved = ROW_COUNT;
+              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%12$s
+              END IF;
+            END;
+          END IF;$$,
+    p_relation,
+    string_agg(format('z.old_%s', position), ', ' ORDER BY position),
+    string_agg(format('z.new_%s', position), ', ' ORDER BY position),
+    string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
+    string_agg(format('r.%I AS key_%s', k, position), ', ' ORDER BY position),
+    string_agg(format('z.old_%s OPERATOR(%s) z.new_%1$s', position, equality), ' AND ' ORDER BY position),
+    r.history_table,
+    string_agg(format('h.%I OPERATOR(%s) r.%I', c.history_column, equality, k), ' AND ' ORDER BY position),
+    pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
+    pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
+    string_agg(format('h.%I OPERATOR(%s) r.%1$I', k, equality), ' AND ' ORDER BY position),
+    pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS u (k, equality, position)
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k AND c.attnum IS NOT NULL
+  WHERE r.relation_id = p_relation
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._moves_sql(integer) IS 'The part of a partitioned table''s UPDATE recorder that notes changed keys.';
+
+-- ---- The triggers --------------------------------------------------------------------------------------
+
+-- Row triggers have names that sort before an application's, so that what those change is recorded after its cause.
+CREATE OR REPLACE FUNCTION pgtrack._wanted_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_wanted_triggers$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_mode      text;
+  v_same_key  text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  is_always := (v_relation.options ->> 'replica')::boolean;
+  SELECT string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ') INTO v_same_key
+  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
+
+  IF v_mode = 'row' THEN
+    RETURN QUERY
+      SELECT v_relation.relid, format('!pgtrack_%s', o)::name, 'AFTER ' || upper(o),
+             format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('record_%s_%s', o, p_relation)), is_always
+      FROM unnest('{insert,update,delete}'::text[]) o;
+  ELSE
+    RETURN QUERY
+      SELECT m.relid, format('pgtrack_%s', o.name)::name, 'AFTER ' || upper(o.name),
+             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
+               CASE WHEN o.name = 'update' AND v_mode = 'tree' AND v_same_key IS NOT NULL
+                    THEN 'OLD TABLE AS pgtrack_old NEW TABLE AS pgtrack_new' ELSE o.tables END,
+               format('record_%s_%s', o.name, p_relation)), is_always
+      FROM pgtrack._members(v_relation.relid) m
+      CROSS JOIN (VALUES ('insert', 'NEW TABLE AS pgtrack_new'), ('update', 'OLD TABLE AS pgtrack_old'),
+                         ('delete', 'OLD TABLE AS pgtrack_old')) AS o (name, tables);
+    IF pgtrack._may_nest(v_relation.relid) THEN
+      RETURN QUERY
+        SELECT m.relid, 'pgtrack_open'::name, 'BEFORE INSERT OR UPDATE OR DELETE',
+               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.open(%L)', p_relation), is_always
+        FROM pgtrack._members(v_relation.relid) m;
+    END IF;
+  END IF;
+
+  -- PostgreSQL truncates the partitions one by one.
+  RETURN QUERY
+    SELECT m.relid, 'pgtrack_truncate'::name, 'BEFORE TRUNCATE',
+           format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', pgtrack._truncate_recorder(p_relation, m.relid)), is_always
+    FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf;
+
+  -- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
+  -- set the key are left out, unless a BEFORE trigger may set it in any statement.
+  IF v_mode <> 'tree' AND v_same_key IS NOT NULL THEN
+    RETURN QUERY
+      SELECT v_relation.relid, CASE v_mode WHEN 'row' THEN '!pgtrack_key' ELSE 'pgtrack_key' END::name,
+             'AFTER UPDATE' || CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN ''
+                                    ELSE (SELECT ' OF ' || string_agg(quote_ident(k), ', ') FROM unnest(v_relation.key_columns) k) END,
+             format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I()', v_same_key, format('record_key_%s', p_relation)),
+             is_always;
+  END IF;
+END
+$_wanted_triggers$;
+COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catch every change of a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+  SELECT t.tgrelid::regclass, t.tgname, pg_catalog.obj_description(t.oid, 'pg_trigger'), t.tgenabled
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
+    AND (p.proname ~ pg_catalog.format('^record_[a-z]+_%s(_\d+)?$', p_relation)
+         OR p.proname = 'open' AND t.tgargs = pg_catalog.convert_to(p_relation::text, 'UTF8') || '\x00');
+END;
+COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS 'The triggers of ours that are there for a tracked table, with what they were made from.';
+
+-- Triggers that are as they should be are left alone: to touch one takes a lock that writers wait for.
+CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_triggers$
 DECLARE
-  v_table    regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_trigger  record;
 BEGIN
   FOR v_trigger IN
-    VALUES ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS pgtrack_new'),
-           ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS pgtrack_old'),
-           ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS pgtrack_old'),
-           ('truncate', 'BEFORE TRUNCATE', '')
+    SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p
+    LEFT JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
+    WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action
   LOOP
-    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
-      'pgtrack_' || v_trigger.column1, v_trigger.column2, v_table, v_trigger.column3,
-      format('record_%s_%s', v_trigger.column1, p_relation));
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
   END LOOP;
-  PERFORM pgtrack._generate_key_trigger(p_relation);
+  FOR v_trigger IN
+    SELECT w.* FROM pgtrack._wanted_triggers(p_relation) w
+    WHERE NOT EXISTS (SELECT FROM pgtrack._present_triggers(p_relation) p WHERE p.relid = w.relid AND p.name = w.name)
+  LOOP
+    -- The partition may have been tracked by itself.
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', v_trigger.name, v_trigger.event, v_trigger.relid, v_trigger.action);
+    EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', v_trigger.name, v_trigger.relid, v_trigger.event || ' ' || v_trigger.action);
+  END LOOP;
+  FOR v_trigger IN
+    SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
+    WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
+  END LOOP;
+  -- Those of partitions that are none any more.
+  FOR v_trigger IN
+    SELECT p.oid::regprocedure AS recorder FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_%s_', p_relation)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+  LOOP
+    EXECUTE format('DROP FUNCTION %s', v_trigger.recorder);
+  END LOOP;
 END
 $_generate_triggers$;
-COMMENT ON FUNCTION pgtrack._generate_triggers(integer) IS 'Puts the triggers on a tracked table.';
-
--- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
--- set the key are left out, unless a BEFORE trigger may set it in any statement.
-CREATE OR REPLACE FUNCTION pgtrack._generate_key_trigger(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_trigger$
-DECLARE
-  v_relation  pgtrack.relation;
-  v_columns   text;
-  v_same_key  text;
-  v_wanted    text;
-  v_present   text;
-BEGIN
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  SELECT string_agg(quote_ident(k), ', '), string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ')
-  INTO v_columns, v_same_key
-  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
-  v_wanted := CASE WHEN v_same_key IS NOT NULL THEN format('%s FOR EACH ROW WHEN (NOT (%s))',
-    CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN '' ELSE 'OF ' || v_columns END, v_same_key) END;
-  -- The comment remembers what the trigger was made from.
-  SELECT obj_description(t.oid, 'pg_trigger') INTO v_present
-  FROM pg_trigger t WHERE t.tgrelid = v_relation.relid AND t.tgname = 'pgtrack_key';
-  IF v_wanted IS DISTINCT FROM v_present THEN
-    EXECUTE format('DROP TRIGGER IF EXISTS pgtrack_key ON %s', v_relation.relid);
-    IF v_wanted IS NOT NULL THEN
-      EXECUTE format('CREATE TRIGGER pgtrack_key AFTER UPDATE %s ON %s %s EXECUTE FUNCTION pgtrack_history.%I()',
-        substring(v_wanted FROM '^(.*?) ?FOR EACH'), v_relation.relid, substring(v_wanted FROM 'FOR EACH ROW .*'),
-        format('record_key_%s', p_relation));
-      EXECUTE format('COMMENT ON TRIGGER pgtrack_key ON %s IS %L', v_relation.relid, v_wanted);
-    END IF;
-  END IF;
-END
-$_generate_key_trigger$;
-COMMENT ON FUNCTION pgtrack._generate_key_trigger(integer) IS 'Puts the trigger for key changes on a tracked table, if it is not there already.';
+COMMENT ON FUNCTION pgtrack._generate_triggers(integer, boolean) IS
+  'Puts the triggers on a tracked table and its partitions, and takes away those that no longer belong there; p_enable enables disabled ones.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
 LANGUAGE sql STABLE
@@ -624,6 +1279,39 @@ END
 $_rename_history_column$;
 COMMENT ON FUNCTION pgtrack._rename_history_column(integer, name, text) IS 'Renames a column of a history table, to a numbered name if the wanted one is taken.';
 
+-- Columns are known by their numbers, which stay when they are renamed. A dump that is restored numbers them anew.
+CREATE OR REPLACE FUNCTION pgtrack._sync_identity(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_identity$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
+    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column c SET attnum = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped
+      AND c.history_column = (SELECT x.history_column FROM pgtrack.relation_column x
+                              WHERE x.relation_id = p_relation AND x.column_name = c.column_name ORDER BY x.since DESC LIMIT 1);
+    UPDATE pgtrack.relation SET
+      identity = pgtrack._identity(relid),
+      left_out = coalesce((SELECT jsonb_object_agg(a.attnum, o.option)
+                           FROM pg_attribute a JOIN unnest('{exclude,redact}'::text[]) AS o (option) ON options -> o.option ? a.attname::text
+                           WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped), '{}')
+    WHERE relation_id = p_relation;
+  ELSE
+    -- The options follow a column that was renamed.
+    UPDATE pgtrack.relation r SET options = r.options || (
+      SELECT jsonb_object_agg(o.option, (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
+                                         WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped))
+      FROM unnest('{exclude,redact}'::text[]) AS o (option))
+    WHERE r.relation_id = p_relation AND r.left_out <> '{}';
+  END IF;
+END
+$_sync_identity$;
+COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -635,19 +1323,27 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
 
-  -- Dropped and retyped columns leave their values behind.
+  PERFORM pgtrack._sync_identity(p_relation);
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+
+  -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name, a.attname IS NULL AS is_dropped
+    SELECT c.history_column, c.column_name,
+           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+           OR v_relation.left_out ? c.attnum::text)
   LOOP
+    IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    END IF;
     UPDATE pgtrack.relation_column SET attnum = NULL
     WHERE relation_id = p_relation AND history_column = v_column.history_column;
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
-      v_column.column_name || CASE WHEN v_column.is_dropped THEN '_dropped' ELSE '_retyped' END);
+      format('%s_%s', v_column.column_name, v_column.reason));
   END LOOP;
 
   FOR v_column IN
@@ -670,6 +1366,7 @@ BEGIN
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
     LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+      AND NOT v_relation.left_out ? a.attnum::text
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
@@ -747,18 +1444,23 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
 DECLARE
-  v_history  name;
-  v_key      text;
+  v_history    name;
+  v_key        text;
+  v_condition  text;
 BEGIN
   SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ') INTO v_key
+  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
-  EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
-  EXECUTE format(
-    'CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING ((SELECT pgtrack._may_read(%s))'
-    ' AND ((SELECT pgtrack._sees_every_row(%2$s)) OR pgtrack._sees_row(%2$s, jsonb_build_object(%3$s))))',
-    v_history, p_relation, coalesce(v_key, ''));
+  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
+                        p_relation, coalesce(v_key, ''));
+  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
+    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
+    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
+    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
+  END IF;
 END
 $_generate_policy$;
 COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
@@ -789,12 +1491,62 @@ BEGIN
   SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.name, v_shape.live_is_key)
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO v_seen USING p_key;
   RETURN v_seen;
 END
 $_sees_row$;
 COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Audit: who called what
+-- ---------------------------------------------------------------------------------------------------
+
+-- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
+-- who they are: those columns take their defaults.
+CREATE OR REPLACE FUNCTION pgtrack._audit(p_verb text, p_arguments jsonb, p_message text DEFAULT NULL) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message)
+  VALUES (p_verb, jsonb_strip_nulls(p_arguments), left(current_query(), 4000),
+          coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')));
+END;
+COMMENT ON FUNCTION pgtrack._audit(text, jsonb, text) IS 'Records a call of a changing function.';
+
+-- A call that the proxy recorded is not counted again where the function recorded it. The two are known to be one by
+-- the server process, the verb and the time by this server's clock, none of which a client chooses.
+CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), e.user_name) AS who, e.verb, e.arguments, e.outcome, e.sqlstate, e.row_count,
+       e.finished_at - e.at AS duration, e.user_name, e.role_name, nullif(e.application, '') AS application,
+       pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity, nullif(e.actor, '') AS actor, e.message,
+       e.statement, e.source = 'proxy' AS through_proxy, e.session, e.xid::text::bigint AS xid
+FROM pgtrack.audit_entry e
+WHERE e.source = 'proxy' OR NOT EXISTS (
+  SELECT FROM pgtrack.audit_entry p
+  WHERE p.source = 'proxy' AND p.backend_pid = e.backend_pid AND p.verb = e.verb
+    AND e.at >= p.at AND e.at <= coalesce(p.finished_at, 'infinity'));
+COMMENT ON VIEW pgtrack.audit IS 'Every call of a pgtrack function that changes something: who, what, when, with which outcome.';
+COMMENT ON COLUMN pgtrack.audit.entry_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.audit.at IS 'When the call was made.';
+COMMENT ON COLUMN pgtrack.audit.who IS 'The actor if the application named one, else the session user.';
+COMMENT ON COLUMN pgtrack.audit.verb IS 'The function, without its schema.';
+COMMENT ON COLUMN pgtrack.audit.arguments IS 'Its arguments, as far as they are known.';
+COMMENT ON COLUMN pgtrack.audit.outcome IS 'done, failed, denied, or started: its outcome is not known (yet).';
+COMMENT ON COLUMN pgtrack.audit.sqlstate IS 'The error''s SQLSTATE, if it failed.';
+COMMENT ON COLUMN pgtrack.audit.row_count IS 'How many rows the statement returned.';
+COMMENT ON COLUMN pgtrack.audit.duration IS 'How long it took, as the proxy saw it.';
+COMMENT ON COLUMN pgtrack.audit.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.audit.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.audit.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.audit.client_addr IS 'The client''s address; null for a unix socket.';
+COMMENT ON COLUMN pgtrack.audit.client_port IS 'The client''s port.';
+COMMENT ON COLUMN pgtrack.audit.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
+COMMENT ON COLUMN pgtrack.audit.actor IS 'The person the application named.';
+COMMENT ON COLUMN pgtrack.audit.message IS 'The reason given.';
+COMMENT ON COLUMN pgtrack.audit.statement IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.audit.through_proxy IS 'Whether the proxy recorded it, failed and denied calls included.';
+COMMENT ON COLUMN pgtrack.audit.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit.xid IS 'The transaction, where the database recorded the call.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Tracking
@@ -817,9 +1569,12 @@ COMMENT ON FUNCTION pgtrack._require_owner(text) IS 'Refuses callers who may not
 CREATE OR REPLACE FUNCTION pgtrack._options(p_options jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_options$
 DECLARE
-  c_defaults CONSTANT  jsonb := '{"query": true}';
+  c_defaults CONSTANT  jsonb := '{"query": true, "exclude": [], "redact": [], "replica": false, "on_drop": "allow"}';
   v_option             record;
 BEGIN
+  IF jsonb_typeof(p_options) <> 'object' THEN
+    RAISE EXCEPTION 'the options must be a JSON object, not %', p_options USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   FOR v_option IN SELECT key, value FROM jsonb_each(coalesce(p_options, '{}')) LOOP
     IF NOT c_defaults ? v_option.key THEN
       RAISE EXCEPTION 'unknown option "%"', v_option.key USING
@@ -831,10 +1586,42 @@ BEGIN
         USING ERRCODE = 'invalid_parameter_value';
     END IF;
   END LOOP;
+  IF p_options ->> 'on_drop' NOT IN ('allow', 'refuse') THEN
+    RAISE EXCEPTION 'option "on_drop" must be "allow" or "refuse", not %', p_options -> 'on_drop' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   RETURN c_defaults || coalesce(p_options, '{}');
 END
 $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
+
+CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_options_for$
+DECLARE
+  v_column  record;
+  v_kept    jsonb := '{"exclude": [], "redact": []}';
+BEGIN
+  FOR v_column IN
+    SELECT o.option, n.name, a.attnum, i.indrelid IS NOT NULL AS is_key
+    FROM unnest('{exclude,redact}'::text[]) AS o (option)
+    CROSS JOIN LATERAL jsonb_array_elements_text(p_options -> o.option) AS n (name)
+    LEFT JOIN pg_attribute a ON a.attrelid = p_table AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary AND a.attnum = ANY (i.indkey)
+  LOOP
+    IF v_column.is_key THEN
+      RAISE EXCEPTION 'column "%" of % cannot be left out', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'invalid_parameter_value', DETAIL = 'It belongs to the primary key, by which history finds the row.';
+    ELSIF v_column.attnum IS NOT NULL THEN
+      v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
+    ELSIF p_only_table THEN
+      RAISE EXCEPTION 'column "%" of % does not exist', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);
+    END IF;
+  END LOOP;
+  RETURN p_options || v_kept;
+END
+$_options_for$;
+COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
+  'The options for one table: of a schema''s tables each takes the columns that it has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -845,11 +1632,11 @@ BEGIN ATOMIC
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
     WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
-    WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned, which this version cannot track'
-    WHEN c.relkind <> 'r' THEN 'it is not a table'
+    WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
+    WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
     WHEN c.relpersistence = 't' THEN 'it is temporary'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid)
-      THEN 'it is part of an inheritance tree, which this version cannot track'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
+      THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
   END
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.oid = p_table;
@@ -857,14 +1644,16 @@ END;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
 
 CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_track_table$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
-  v_owner     text := (SELECT n.nspowner::regrole::text FROM pg_namespace n WHERE n.nspname = 'pgtrack');
-  v_object    text;
-  v_status    text := 'tracked';
+  v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_object      text;
+  v_status      text := 'tracked';
 BEGIN
+  -- What follows is not DDL to be followed.
+  PERFORM set_config('pgtrack.following', 'on', true);
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
   SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
@@ -878,29 +1667,55 @@ BEGIN
     PERFORM pgtrack._create_history(v_relation.relation_id);
   ELSIF v_relation.tracked_until IS NULL THEN
     v_status := 'already tracked';
-    UPDATE pgtrack.relation SET options = p_options WHERE relid = p_table;
   ELSE
     v_status := 'tracked again; changes in between are not known';
-    UPDATE pgtrack.relation SET options = p_options, tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
+    UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
+  PERFORM pgtrack._sync_identity(v_relation.relation_id);
+  UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
-  PERFORM pgtrack._generate_triggers(v_relation.relation_id);
+  PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
 
   -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
   FOR v_object IN
-    SELECT format('FUNCTION pgtrack_history.%I()', p.proname) FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_[a-z]+_%s$', v_relation.relation_id)
+    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND pg_get_userbyid(p.proowner) <> v_owner_name
+      AND p.proname ~ format('^(record_[a-z]+|key)_%s(_\d+)?$', v_relation.relation_id)
     UNION ALL
-    SELECT format('TABLE pgtrack_history.%I', v_relation.history_table)
+    SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
+    WHERE c.oid = format('pgtrack_history.%I', v_relation.history_table)::regclass AND pg_get_userbyid(c.relowner) <> v_owner_name
   LOOP
-    EXECUTE format('ALTER %s OWNER TO %s', v_object, v_owner);
+    EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
   END LOOP;
 
+  PERFORM set_config('pgtrack.following', '', true);
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
   RETURN v_status || CASE v_relation.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END;
 END
 $_track_table$;
 COMMENT ON FUNCTION pgtrack._track_table(regclass, jsonb) IS 'Begins or resumes the tracking of one table.';
+
+-- To create a trigger waits for the table's writers, while new ones wait behind it. So it gives way and tries again.
+CREATE OR REPLACE FUNCTION pgtrack._track_patiently(p_table regclass, p_options jsonb, p_or_fail boolean) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track_patiently$
+BEGIN
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      RETURN pgtrack._track_table(p_table, p_options);
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 5 AND p_or_fail THEN
+        RAISE EXCEPTION 'could not lock % to track it', pgtrack._name(p_table) USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that write to it did not end for 5 seconds.',
+          HINT = 'Try again when they have ended; pg_stat_activity shows them.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
+  END LOOP;
+  RETURN 'not tracked: transactions that write to it did not end; try again';
+END
+$_track_patiently$;
+COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Tracks a table, without making its writers wait for long.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
@@ -930,6 +1745,7 @@ DECLARE
   v_reason   text;
 BEGIN
   PERFORM pgtrack._require_owner('track');
+  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pg_advisory_xact_lock(7380416283001);
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
@@ -937,17 +1753,20 @@ BEGIN
       RAISE EXCEPTION 'cannot track %: %', pgtrack._name(p_table), v_reason USING ERRCODE = 'wrong_object_type';
     END IF;
     table_name := pgtrack._name(p_table);
-    status := pgtrack._track_table(p_table, v_options);
+    status := pgtrack._track_patiently(p_table, pgtrack._options_for(p_table, v_options, true), true);
     RETURN NEXT;
     RETURN;
   END IF;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options)
+  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
     WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY c.relname
   LOOP
     table_name := pgtrack._name(v_table);
-    status := coalesce('skipped: ' || v_reason, pgtrack._track_table(v_table, v_options));
+    status := coalesce('skipped: ' || v_reason, pgtrack._track_patiently(v_table, pgtrack._options_for(v_table, v_options, false), false));
     RETURN NEXT;
   END LOOP;
 END
@@ -976,8 +1795,21 @@ BEGIN ATOMIC
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
-  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema. '
-  'Option: {"query": false} leaves the query text out.';
+  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema, those to come included. '
+  'Options: {"query": false} leaves the query text out; {"exclude": ["column"]} does not record a column, {"redact": ["column"]} also '
+  'shows that and hides query texts; {"on_drop": "refuse"} protects the table from DROP; {"replica": true} records what logical replication applies.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_triggers(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_triggers$
+DECLARE
+  v_trigger  record;
+BEGIN
+  FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+  END LOOP;
+END
+$_drop_triggers$;
+COMMENT ON FUNCTION pgtrack._drop_triggers(integer) IS 'Takes all triggers of ours from a tracked table and its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
@@ -985,24 +1817,22 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
-  v_trigger   name;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
+  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
   PERFORM pg_advisory_xact_lock(7380416283001);
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
+  DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
   FOR v_relation IN
     SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
     WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
     ORDER BY c.relname
   LOOP
-    FOR v_trigger IN
-      SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-      WHERE t.tgrelid = v_relation.relid AND p.pronamespace = 'pgtrack_history'::regnamespace
-    LOOP
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_relation.relid);
-    END LOOP;
+    PERFORM set_config('pgtrack.following', 'on', true);
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    PERFORM set_config('pgtrack.following', '', true);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';
@@ -1018,7 +1848,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
-COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema. What was recorded stays.';
+COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- DDL on tracked tables
@@ -1032,21 +1862,21 @@ COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a t
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
-  v_table  regclass;
+  v_table    regclass;
+  v_trigger  name;
 BEGIN
-  -- Nested inside _on_ddl() the triggers are being put back.
-  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
+  IF current_query() !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
-  FOR v_table IN
-    SELECT r.relid
+  FOR v_table, v_trigger IN
+    SELECT r.relid, t.tgname
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
-    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'pgtrack_key'
+    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
       AND pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), c.relowner, 'USAGE')
   LOOP
-    EXECUTE format('DROP TRIGGER pgtrack_key ON %s', v_table);
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
   END LOOP;
 END
 $_before_ddl$;
@@ -1057,50 +1887,118 @@ CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
   v_relation  pgtrack.relation;
+  v_new       record;
+  v_reason    text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history') THEN
+  -- Our own DDL is not news.
+  IF current_setting('pgtrack.following', true) = 'on' THEN
     RETURN;
   END IF;
   PERFORM set_config('pgtrack.following', 'on', true);
   FOR v_relation IN
-    SELECT r.*
-    FROM pgtrack.relation r
-    WHERE r.tracked_until IS NULL AND r.relid IN (
-        -- A trigger's or an index's command names that object, not its table.
-        SELECT coalesce(t.tgrelid, i.indrelid, d.objid)
-        FROM pg_event_trigger_ddl_commands() d
-        LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-        LEFT JOIN pg_proc p ON p.oid = t.tgfoid
-        LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-        WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass)
-          AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-        UNION ALL
-        -- Tables whose trigger stepped aside.
-        SELECT s.relid FROM pgtrack.relation s
-        WHERE s.key_columns <> '{}'
-          AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname = 'pgtrack_key'))
+    WITH altered AS (
+      -- A trigger's, an index's or a trigger function's command names that object, not its table.
+      SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
+      FROM pg_event_trigger_ddl_commands() d
+      LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+      LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+      LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
+      LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
+      WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
+        AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
+    ), concerned AS (
+      SELECT a.relid FROM altered a
+      UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
+      UNION SELECT i.inhparent FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
+      -- Tables whose trigger for key changes has stepped aside.
+      UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
+      WHERE s.key_columns <> '{}' AND c.relkind <> 'p'
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+    )
+    SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL AND r.relid IN (SELECT c.relid FROM concerned c)
   LOOP
     UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid;
-    PERFORM pgtrack._sync(v_relation.relation_id);
-    PERFORM pgtrack._generate_key_trigger(v_relation.relation_id);
+    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid
+      AND (r.schema_name <> n.nspname OR r.table_name <> c.relname);
+    v_reason := pgtrack._reason_not_to_track(v_relation.relid);
+    IF v_reason IS NULL THEN
+      PERFORM pgtrack._sync(v_relation.relation_id);
+      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    ELSE
+      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_relation.relid), v_reason USING
+        HINT = 'Its history stays.';
+      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+      UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+    END IF;
+  END LOOP;
+  -- Tables that are new in a tracked schema. One that was untracked by itself stays so.
+  FOR v_new IN
+    SELECT c.oid AS relid, s.options
+    FROM pg_event_trigger_ddl_commands() d
+    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+  LOOP
+    PERFORM pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
+    PERFORM set_config('pgtrack.following', 'on', true);
+  END LOOP;
+  -- A table that became a partition has given its triggers to the root's.
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL AND c.relispartition
+  LOOP
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
   END LOOP;
   PERFORM set_config('pgtrack.following', '', true);
 END
 $_on_ddl$;
-COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows ALTER TABLE, RENAME, SET SCHEMA and CREATE TRIGGER on tracked tables.';
+COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows DDL on tracked tables, their partitions, indexes, triggers and trigger functions.';
 REVOKE ALL ON FUNCTION pgtrack._on_ddl() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
+DECLARE
+  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+BEGIN
+  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = 'Its present rows are in no history.',
+    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
+END
+$_refuse_drop$;
+COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+DECLARE
+  v_dropped  record;
 BEGIN
+  FOR v_dropped IN
+    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
+           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
+                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
+           d.objsubid > 0 AS is_column, p.oid::regprocedure AS recorder
+    FROM pg_event_trigger_dropped_objects() d
+    -- A partition is known by the function that records its TRUNCATE.
+    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_\d+_%s$', d.objid)
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = split_part(p.proname, '_', 3)::integer
+    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
+    ORDER BY d.objsubid
+  LOOP
+    IF v_dropped.on_drop = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
+    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+      EXECUTE format('DROP FUNCTION %s', v_dropped.recorder);
+    END IF;
+  END LOOP;
   UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
   FROM pg_event_trigger_dropped_objects() d
   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
 END
 $_on_drop$;
-COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped; its history stays.';
+COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped, or refuses it; its history stays.';
 REVOKE ALL ON FUNCTION pgtrack._on_drop() FROM PUBLIC;
 
 DO $event_triggers$
@@ -1114,7 +2012,8 @@ BEGIN
     COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
     DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
     CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX')
+      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
+                   'CREATE FUNCTION', 'ALTER FUNCTION')
       EXECUTE FUNCTION pgtrack._on_ddl();
     COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
     DROP EVENT TRIGGER IF EXISTS pgtrack_drop;
@@ -1285,8 +2184,9 @@ CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
 RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT (SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
-          WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id),
+  SELECT coalesce(c.statement_id, (
+           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
+           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
          c.xid, c.old_key, c.new_key
   FROM pgtrack.key_change c
   WHERE c.relation_id = p_relation;
@@ -1299,12 +2199,17 @@ CREATE OR REPLACE FUNCTION pgtrack._versions_sql(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
-    SELECT row_number() OVER (ORDER BY v.statement_id, v.handle)::integer AS ver, v.*
+    SELECT (row_number() OVER (ORDER BY v.statement_id, v.handle) + %s)::integer AS ver, v.*
     FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
           FROM pgtrack._lineage($1, $2) g
           CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
           JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
           JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id) v$$,
+    -- Versions that were purged are counted under the key that the row had then.
+    CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = s.relation_id)
+         THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = %s AND p.row_key ='
+                     ' (SELECT l.row_key FROM pgtrack._lineage($1, $2) l ORDER BY l.until_id LIMIT 1)), 0)', s.relation_id)
+         ELSE '0' END,
     s.image, s.key_record, s.history, s.history_is_key, s.relation_id)
   FROM pgtrack._shape(p_table) s;
 END;
@@ -1343,16 +2248,16 @@ BEGIN
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = %s AND a.statement_id = c.statement_id
     ORDER BY c.ver$$,
-    v_shape.live_image, v_shape.key_record, v_shape.name, v_shape.live_is_key, pgtrack._versions_sql(p_table),
+    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, pgtrack._versions_sql(p_table),
     v_shape.relation_id)
   USING p_table, p_key, pgtrack._live_key(p_table, p_key);
 END
 $_history$;
 COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
 
--- The latest changes of a table, or of one of its transactions or statements. The row after a change is the image of its
+-- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
-CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_xid xid8, p_statement bigint)
+CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
@@ -1372,7 +2277,7 @@ BEGIN
   ELSE
     v_version := format($$
       SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) AS ver,
+              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
              CASE WHEN s.operation NOT IN ('D', 'T') THEN
                CASE WHEN EXISTS (SELECT FROM %1$s h
                                  WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
@@ -1384,40 +2289,46 @@ BEGIN
                END
              END AS after$$,
       v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
-      v_shape.live_image, v_shape.name, v_shape.live_is_history);
+      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
+      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
+           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
+                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
+           ELSE '0' END);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
-  SELECT min(x.statement_id), max(x.statement_id) INTO v_first, v_last
-  FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
-        FROM pgtrack.statement s
-        WHERE s.relation_id = v_shape.relation_id AND (p_xid IS NULL OR s.xid = p_xid)
-          AND (p_statement IS NULL OR s.statement_id = p_statement)
-        ORDER BY s.statement_id DESC LIMIT p_max) x
-  WHERE x.later < p_max;
+  EXECUTE format($$
+    SELECT min(x.statement_id), max(x.statement_id)
+    FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
+          FROM pgtrack.statement s
+          WHERE s.relation_id = %s AND %s
+          ORDER BY s.statement_id DESC LIMIT $1) x
+    WHERE x.later < $1$$, v_shape.relation_id, p_which)
+  INTO v_first, v_last USING p_max;
   RETURN QUERY EXECUTE format($$
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $5 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
-          JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND ($4 IS NULL OR s.xid = $4)
+          JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
           ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
-    v_shape.relation_id, v_version)
-  USING p_table, v_first, p_max, p_xid, v_last;
+    v_shape.relation_id, v_version, p_which)
+  USING p_table, v_first, p_max, v_last;
 END
 $_changes$;
-COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, xid8, bigint) IS 'The latest changes of a table, or of one transaction or statement in it, newest first.';
+COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
 
 CREATE OR REPLACE FUNCTION pgtrack.changes("table" text, max integer DEFAULT 20, schema text DEFAULT NULL)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, NULL, NULL) c;
+  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, 'true') c;
 END;
 COMMENT ON FUNCTION pgtrack.changes(text, integer, text) IS 'The latest row changes of a table, newest first.';
 
@@ -1448,7 +2359,7 @@ BEGIN
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = d.statement_id
     ORDER BY a.statement_id DESC, d.key$$,
-    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.name, v_shape.live_is_history, v_shape.same_row)
+    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.same_row)
   USING p_max;
 END
 $_deleted$;
@@ -1470,20 +2381,30 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
 DECLARE
   v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
   v_xid       xid8 := '18446744073709551615';
+  v_first     bigint;
+  v_last      bigint;
   v_found     integer := 0;
 BEGIN
   IF p_table IS NOT NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
+  SELECT max(e.first_statement_id), 9223372036854775807 INTO v_first, v_last FROM pgtrack.epoch e;
   -- From one transaction to the next lower one, without reading all the statements of each.
   WHILE v_found < p_max LOOP
-    SELECT s.xid INTO v_xid FROM pgtrack.statement s WHERE s.xid < v_xid ORDER BY s.xid DESC LIMIT 1;
-    EXIT WHEN NOT FOUND;
+    SELECT s.xid INTO v_xid FROM pgtrack.statement s
+    WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1;
+    IF NOT FOUND THEN
+      EXIT WHEN v_first = 0;
+      SELECT max(e.first_statement_id), v_first - 1 INTO v_first, v_last FROM pgtrack.epoch e WHERE e.first_statement_id < v_first;
+      v_xid := '18446744073709551615';
+      CONTINUE;
+    END IF;
     SELECT v_xid::text::bigint, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
            array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
     INTO xid, at, who, application, client_addr, actor, message, tables, row_count, query
     FROM pgtrack.activity a
-    WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = v_xid)
+    WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
+                                                 WHERE s.xid = v_xid AND s.statement_id BETWEEN v_first AND v_last)
     HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
        AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
        AND (p_application IS NULL OR bool_or(a.application = p_application))
@@ -1515,15 +2436,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
 DECLARE
   v_relation  record;
 BEGIN
-  FOR v_relation IN
+  FOR v_relation IN EXECUTE format($$
     SELECT r.relid, sum(s.row_count)::bigint AS row_count
     FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
-    WHERE s.xid = show.xid::text::xid8 AND r.relid IS NOT NULL
-    GROUP BY r.relid ORDER BY min(s.statement_id)
+    WHERE %s AND r.relid IS NOT NULL
+    GROUP BY r.relid ORDER BY min(s.statement_id)$$, pgtrack._of_transaction(show.xid))
   LOOP
     RETURN QUERY
       SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
-      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, max), show.xid::text::xid8, NULL) c
+      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, show.max), pgtrack._of_transaction(show.xid)) c
       ORDER BY c.statement_id, c.row_pk;
   END LOOP;
 END
@@ -1538,7 +2459,7 @@ BEGIN ATOMIC
   SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
   FROM pgtrack.relation r
   JOIN pgtrack.statement s ON s.relation_id = r.relation_id AND s.statement_id = show_statement.statement_id
-  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), NULL, s.statement_id) c
+  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), format('s.statement_id = %s', s.statement_id)) c
   WHERE r.relid IS NOT NULL
   ORDER BY c.row_pk;
 END;
@@ -1619,21 +2540,21 @@ BEGIN
       v_deleted := v_deleted || format('deleted_%s', n);
       v_deletes := v_deletes || format(
         'deleted_%s AS (DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s RETURNING 1)',
-        n, v_shape.name, v_shape.history, v_work.deletes, v_shape.live_is_history);
+        n, v_shape.live_table, v_shape.history, v_work.deletes, v_shape.live_is_history);
     END IF;
     IF v_work.deleted_keys <> '{}' THEN
       v_deleted := v_deleted || format('deleted_by_key_%s', n);
       v_deletes := v_deletes || format(
         'deleted_by_key_%s AS (DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key)'
         ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s RETURNING 1)',
-        n, v_shape.name, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
+        n, v_shape.live_table, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
     END IF;
     IF v_work.updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
       v_updated := v_updated || format('updated_%s', n);
       v_updates := v_updates || format(
         'updated_%s AS (UPDATE %s t SET %s FROM %s h'
         ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
+        n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
     END IF;
     IF v_work.keyed_updates <> '{}' THEN
       v_updated := v_updated || format('updated_by_key_%s', n);
@@ -1641,7 +2562,7 @@ BEGIN
         'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
         ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
         ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
+        n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
         v_shape.history, v_shape.live_is_key);
     END IF;
     IF v_work.merges <> '{}' THEN
@@ -1650,7 +2571,7 @@ BEGIN
         'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
         ' JOIN %s h ON h.ctid = x.handle JOIN %6$s c ON c.ctid = x.base'
         ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
+        n, v_shape.live_table, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
     END IF;
     IF v_work.inserts <> '{}' THEN
       v_inserted := v_inserted || format('inserted_%s', n);
@@ -1674,9 +2595,37 @@ BEGIN
   PERFORM set_config('pgtrack.reverts', p_reverts, true), set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
   RETURN QUERY EXECUTE format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
   PERFORM set_config('pgtrack.reverts', '', true), set_config('pgtrack.message', coalesce(v_message, ''), true);
+  PERFORM pgtrack._report_differences(p_work);
 END
 $_apply$;
 COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text) IS 'Does a revert, in one statement. Returns what it did to each table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._report_differences(p_work pgtrack._work[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_report_differences$
+DECLARE
+  v_work     pgtrack._work;
+  v_shape    record;
+  v_columns  text;
+  v_rows     bigint;
+BEGIN
+  FOREACH v_work IN ARRAY p_work LOOP
+    CONTINUE WHEN NOT EXISTS (
+      SELECT FROM pgtrack._members(v_work.relid) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid);
+    EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pgtrack_differing.name), '', ''), count(DISTINCT h.ctid)'
+                   ' FROM %s h JOIN %s t ON %s CROSS JOIN LATERAL unnest(%s) AS pgtrack_differing (name) WHERE h.ctid = ANY ($1)',
+                   v_shape.history, v_shape.live_table, v_shape.live_is_history, v_shape.differing)
+    INTO v_columns, v_rows
+    USING coalesce(v_work.inserts, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}');
+    IF v_rows > 0 THEN
+      RAISE NOTICE 'the triggers of % changed columns of % rows that were reverted: %', v_shape.name, v_rows, v_columns;
+    END IF;
+  END LOOP;
+END
+$_report_differences$;
+COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[]) IS
+  'Tells which columns are not what a revert has set them to, because triggers of the application changed them.';
 
 -- A row that is deleted must not take along rows that the revert does not know of.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
@@ -1717,7 +2666,7 @@ BEGIN
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
       '  UNION ALL SELECT t.* FROM %2$s t JOIN (SELECT x FROM unnest(%6$L::jsonb[]) x) y ON true'
       '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%7$s) WHERE %8$s) p ON %9$s WHERE %10$s',
-      v_key.conrelid::regclass, v_parent.name, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
+      v_key.conrelid::regclass, v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
       coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.refers, v_spared)
     INTO v_count;
     IF v_count > 0 THEN
@@ -1759,19 +2708,20 @@ DECLARE
   v_reached   record;
   v_next      record;
   v_differs   boolean;
+  v_purged    integer;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF p_lock THEN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                   v_shape.key_record, v_shape.name, v_shape.live_is_key) USING v_live_key;
+                   v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING v_live_key;
   END IF;
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
-                 v_shape.live_image, v_shape.key_record, v_shape.name, v_shape.live_is_key)
+                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
 
-  EXECUTE format('SELECT max(ver) FROM (%s) v', pgtrack._versions_sql(p_table)) INTO versions USING p_table, p_key;
+  EXECUTE format('SELECT max(ver), min(ver) - 1 FROM (%s) v', pgtrack._versions_sql(p_table)) INTO versions, v_purged USING p_table, p_key;
   IF versions IS NULL THEN
     RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'no_data_found',
@@ -1784,10 +2734,21 @@ BEGIN
     RAISE EXCEPTION '% (%) has no version %', v_shape.name, pgtrack._key_text(p_key), version USING
       ERRCODE = 'invalid_parameter_value',
       DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', versions);
+  ELSIF version < v_purged THEN
+    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'TK002',
+      DETAIL = format('Versions before %s have been purged.', v_purged);
   END IF;
   EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3', pgtrack._versions_sql(p_table)) INTO v_reached USING p_table, p_key, version;
   EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3 + 1', pgtrack._versions_sql(p_table)) INTO v_next USING p_table, p_key, version;
   statement_id := v_next.statement_id;
+  IF v_next.operation <> 'I' AND EXISTS (
+       SELECT FROM pgtrack.erasure e
+       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
+    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
 
   work.relid := p_table;
   IF version = versions THEN
@@ -1811,7 +2772,7 @@ BEGIN
     work.inserts := ARRAY[v_next.handle];
   ELSIF action = 'update' THEN
     EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
-                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.name, v_shape.live_is_key, v_shape.history)
+                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
     INTO v_differs USING v_live_key, v_next.handle;
     IF v_next.row_key <> v_live_key THEN
       work.keyed_updates := ARRAY[v_next.handle];
@@ -1846,7 +2807,8 @@ BEGIN
   SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true);
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
-      RAISE EXCEPTION 'cannot % % (%): %', p_verb, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
+      RAISE EXCEPTION 'cannot % % (%): %',
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN
@@ -1856,6 +2818,7 @@ BEGIN
   IF v_plan.action = 'nothing' THEN
     RETURN format('%s (%s): nothing to do, it is as after version %s already', v_name, pgtrack._key_text(p_key), v_plan.version);
   END IF;
+  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict), p_message);
   PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message);
   v_what := CASE v_plan.action
     WHEN 'insert' THEN 'row inserted again'
@@ -1883,6 +2846,16 @@ END
 $_check_on_conflict$;
 COMMENT ON FUNCTION pgtrack._check_on_conflict(text) IS 'Refuses unknown values of on_conflict.';
 
+CREATE OR REPLACE FUNCTION pgtrack._refuse_purged(p_table regclass, p_point text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_purged$
+BEGIN
+  RAISE EXCEPTION 'the state of % at % is no longer known', pgtrack._name(p_table), p_point USING
+    ERRCODE = 'TK002',
+    DETAIL = format('Changes before %s have been purged.', (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table));
+END
+$_refuse_purged$;
+COMMENT ON FUNCTION pgtrack._refuse_purged(regclass, text) IS 'Refuses a point in time that needs purged history.';
+
 CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_when timestamptz) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
 DECLARE
@@ -1901,6 +2874,9 @@ BEGIN
                         WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = %s AND x.statement_id = v.statement_id)) s$$,
     pgtrack._versions_sql(p_table), (pgtrack._shape(p_table)).relation_id)
   INTO v_version, v_first USING p_table, p_key, p_when;
+  IF p_when < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
+    PERFORM pgtrack._refuse_purged(p_table, p_when::text);
+  END IF;
   IF v_version = 0 AND (v_first = 'I' OR p_when < v_since) THEN
     RAISE EXCEPTION '% (%) has no recorded state at %', pgtrack._name(p_table), pgtrack._key_text(p_key), p_when USING
       ERRCODE = 'invalid_parameter_value',
@@ -1922,7 +2898,7 @@ BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.name, v_shape.live_is_key) INTO v_exists USING p_key;
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
   IF v_exists THEN
     RAISE EXCEPTION '% (%) exists', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'unique_violation',
@@ -1966,7 +2942,8 @@ DECLARE
   v_shape      record;
   v_has_moves  boolean;
   v_has_newer  boolean;
-  v_moved      text := 'LEFT JOIN (SELECT NULL::jsonb AS live_key, NULL::bigint AS statement_id) moved ON true';
+  v_moves      text := '';
+  v_moved      text := 'LEFT JOIN (SELECT NULL::jsonb AS live_key, NULL::bigint AS statement_id, NULL::bigint AS newer_id) moved ON true';
   v_not_moved  text := '';
   v_tenancy    text := '';
   v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id) base ON true';
@@ -1974,20 +2951,24 @@ DECLARE
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   EXECUTE format($$
-    SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id
-                   WHERE %2$s),
+    SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k
+                   WHERE k.statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s))),
            EXISTS (SELECT FROM pgtrack.statement s
                    WHERE s.relation_id = %1$s AND NOT (%2$s)
                      AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
     v_shape.relation_id, p_which)
   INTO v_has_moves, v_has_newer;
 
-  v_live := format('LEFT JOIN %s t ON %s', v_shape.name, v_shape.live_is_change);
+  v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
   IF v_has_moves THEN
     v_moved := format(
-      'LEFT JOIN LATERAL (SELECT x.live_key, x.statement_id FROM pgtrack._moved_keys(%s, ARRAY(SELECT statement_id FROM chosen)) x'
-      ' WHERE x.old_key = pgtrack._canonical_key(m.key, %L) AND x.first_id >= m.statement_id ORDER BY x.first_id LIMIT 1) moved ON true',
-      v_shape.relation_id, v_shape.key_record);
+      'LEFT JOIN LATERAL (SELECT x.live_key, x.statement_id, x.newer_id FROM moves x'
+      ' WHERE x.old_key = pgtrack._canonical_key(m.key, %L) AND x.first_id >= m.statement_id AND m.operation NOT IN (''D'', ''T'')'
+      ' AND NOT EXISTS (SELECT FROM %s h JOIN pgtrack.statement e ON e.relation_id = %s AND e.statement_id = h.pgtrack_statement_id'
+      ' WHERE %s AND e.operation IN (''D'', ''T'') AND e.statement_id > m.statement_id AND e.statement_id < x.first_id)'
+      ' ORDER BY x.first_id LIMIT 1) moved ON true',
+      v_shape.key_record, v_shape.history, v_shape.relation_id, v_shape.same_row);
+    v_moves := format(', moves AS MATERIALIZED (SELECT * FROM pgtrack._moved_keys(%L, ARRAY(SELECT statement_id FROM chosen)))', p_table);
     -- After a row has left its key, another may take it.
     v_tenancy := format(
       ', (SELECT count(*) FROM pgtrack._key_changes(%s) a WHERE a.old_key = pgtrack._canonical_key(%s, %L) AND a.statement_id < s.statement_id)',
@@ -2002,7 +2983,7 @@ BEGIN
       'LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s'
       ' WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a WHERE a.statement_id > coalesce(moved.statement_id, m.statement_id)'
       ' AND a.new_key = coalesce(moved.live_key, pgtrack._canonical_key(m.key, %L)))) t ON true',
-      v_shape.key_record, v_shape.name, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
+      v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
   END IF;
   IF v_has_newer THEN
     v_newer := format($$
@@ -2020,48 +3001,59 @@ BEGIN
   RETURN format($$
     WITH chosen AS MATERIALIZED (
       SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)
-    )
+    )%s
     SELECT m.handle, m.statement_id, m.operation, m.key, moved.live_key,
-           base.handle AS base, base.statement_id AS newer_id, t.ctid IS NOT NULL AS is_live
+           base.handle AS base, least(moved.newer_id, base.statement_id) AS newer_id, t.ctid IS NOT NULL AS is_live
     FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %s AS key,
                  row_number() OVER (PARTITION BY %s%s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
           FROM chosen s
           JOIN %s c ON c.pgtrack_statement_id = s.statement_id
           CROSS JOIN LATERAL (SELECT c.*) h
           WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
-    JOIN %6$s c ON c.ctid = m.handle
+    JOIN %7$s c ON c.ctid = m.handle
     %s
     %s
     %s
     WHERE m.is_first %s$$,
-    v_shape.relation_id, p_which, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
+    v_shape.relation_id, p_which, v_moves, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text) IS 'The query for the rows of a table that a set of statements changed.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_relation integer, p_statements bigint[])
-RETURNS TABLE (old_key jsonb, live_key jsonb, first_id bigint, statement_id bigint)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  -- Several changes of one row's key are one move from its first key to its last. Those of one statement are not one
-  -- after the other: two rows may have swapped their keys.
-  WITH RECURSIVE step AS (
-    SELECT c.statement_id, c.old_key, c.new_key FROM pgtrack._key_changes(p_relation) c WHERE c.statement_id = ANY (p_statements)
-  ), move AS (
-    SELECT s.old_key, s.new_key, s.statement_id AS first_id, s.statement_id FROM step s
-    WHERE NOT EXISTS (SELECT FROM step e WHERE e.new_key = s.old_key AND e.statement_id < s.statement_id)
-    UNION ALL
-    SELECT m.old_key, s.new_key, m.first_id, s.statement_id
-    FROM move m
-    CROSS JOIN LATERAL (SELECT s.new_key, s.statement_id FROM step s
-                        WHERE s.old_key = m.new_key AND s.statement_id > m.statement_id
-                        ORDER BY s.statement_id LIMIT 1) s
-  )
-  SELECT DISTINCT ON (m.old_key, m.first_id) m.old_key, m.new_key, m.first_id, m.statement_id
-  FROM move m ORDER BY m.old_key, m.first_id, m.statement_id DESC;
-END;
-COMMENT ON FUNCTION pgtrack._moved_keys(integer, bigint[]) IS
-  'The rows whose key some statements changed: from which key to which, and by which statement first and last.';
+CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_table regclass, p_statements bigint[])
+RETURNS TABLE (old_key jsonb, live_key jsonb, first_id bigint, statement_id bigint, newer_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_moved_keys$
+DECLARE
+  v_shape  record;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- Several changes of one row's key are one move from its first key to its last, unless the row was deleted in
+  -- between. Those of one statement are not one after the other: two rows may have swapped their keys.
+  RETURN QUERY EXECUTE format($$
+    WITH RECURSIVE step AS MATERIALIZED (
+      SELECT c.statement_id, c.old_key, c.new_key, CASE WHEN c.statement_id <> ALL ($1) THEN c.statement_id END AS newer_id
+      FROM pgtrack._key_changes(%1$s) c WHERE c.statement_id >= (SELECT min(x) FROM unnest($1) x)
+    ), move AS (
+      SELECT s.old_key, s.new_key, s.statement_id AS first_id, s.statement_id, s.newer_id FROM step s
+      UNION ALL
+      SELECT m.old_key, n.new_key, m.first_id, n.statement_id, coalesce(m.newer_id, n.newer_id)
+      FROM move m
+      CROSS JOIN LATERAL (
+        SELECT s.new_key, s.statement_id, s.newer_id FROM step s
+        WHERE s.old_key = m.new_key AND s.statement_id > m.statement_id
+          AND NOT EXISTS (SELECT FROM jsonb_to_record(m.new_key) AS k(%2$s) JOIN %3$s h ON %4$s
+                          JOIN pgtrack.statement e ON e.relation_id = %1$s AND e.statement_id = h.pgtrack_statement_id
+                          WHERE e.operation IN ('D', 'T') AND e.statement_id > m.statement_id AND e.statement_id < s.statement_id)
+        ORDER BY s.statement_id LIMIT 1) n
+    )
+    SELECT DISTINCT ON (m.old_key, m.first_id) m.old_key, m.new_key, m.first_id, m.statement_id, m.newer_id
+    FROM move m ORDER BY m.old_key, m.first_id, m.statement_id DESC$$,
+    v_shape.relation_id, v_shape.key_record, v_shape.history, v_shape.history_is_key)
+  USING p_statements;
+END
+$_moved_keys$;
+COMMENT ON FUNCTION pgtrack._moved_keys(regclass, bigint[]) IS
+  'Where the rows are now whose key was changed since the first of some statements: from which key to which, by which statement first and last, and by which other than those.';
 
 CREATE OR REPLACE FUNCTION pgtrack._tables_of(p_which text, p_what text) RETURNS SETOF regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of$
@@ -2116,12 +3108,37 @@ BEGIN
             FROM (%9$s) r) p
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
-      v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.name,
+      v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
       v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which));
   END LOOP;
 END
 $_plan_set$;
 COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text) IS 'What undoing a set of statements would do, row by row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_erased(p_table regclass, p_which text, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_erased$
+DECLARE
+  v_shape  record;
+  v_key    jsonb;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+    RETURN;
+  END IF;
+  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
+                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
+                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
+                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
+                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  INTO v_key;
+  IF v_key IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
+END
+$_refuse_erased$;
+COMMENT ON FUNCTION pgtrack._refuse_erased(regclass, text, text) IS 'Refuses to undo changes of rows whose recorded values were erased.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
                                               p_on_conflict text, p_reverts text, p_message text)
@@ -2140,11 +3157,11 @@ BEGIN
     SELECT * INTO v_shape FROM pgtrack._shape(v_table);
     -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
     IF p_lock_tables THEN
-      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.name);
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
     ELSE
       EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
                      ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
-                     v_shape.name, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
+                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
     END IF;
     EXECUTE format($$
       WITH r AS (
@@ -2176,6 +3193,7 @@ BEGIN
         DETAIL = v_conflict,
         HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
     END IF;
+    PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
     v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
                           v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
@@ -2191,8 +3209,8 @@ CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = %L', xid), format('transaction %s', xid))),
-                                    format('s.xid = %L', xid)) p;
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
+                                    pgtrack._of_transaction(xid)) p;
 END;
 COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint) IS 'What undo_transaction() would do, row by row, without doing it.';
 
@@ -2200,20 +3218,28 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = %L', xid), format('transaction %s', xid))),
-                                    format('s.xid = %L', xid), format('transaction %s', xid), false, on_conflict,
+  SELECT pgtrack._audit('undo_transaction', jsonb_build_object('xid', xid, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
+                                    pgtrack._of_transaction(xid), format('transaction %s', xid), false, on_conflict,
                                     format('xid:%s', xid), message) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
 
+CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
+END;
+COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
 CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[])
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = ANY (%L::xid8[])', xids), 'these transactions')),
-                                    format('s.xid = ANY (%L::xid8[])', xids)) p;
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids)) p;
 END;
 COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[]) IS 'What undo_transactions() would do, row by row, without doing it.';
 
@@ -2221,9 +3247,10 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict 
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.xid = ANY (%L::xid8[])', xids), 'these transactions')),
-                                    format('s.xid = ANY (%L::xid8[])', xids), 'these transactions', false, on_conflict,
-                                    'transactions ' || pg_catalog.array_to_string(xids, ', '), message) u;
+  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids), 'these transactions', false, on_conflict,
+                                    'transactions ' || array_to_string(xids, ', '), message) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text) IS
   'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
@@ -2241,9 +3268,10 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_co
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict), message);
   SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
                                     format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
-                                    'changes ' || pg_catalog.array_to_string(statement_ids, ', '), message) u;
+                                    'changes ' || array_to_string(statement_ids, ', '), message) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text) IS
   'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
@@ -2263,23 +3291,38 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._after_snapshot(pg_snapshot) IS 'The condition for statements of transactions that a snapshot does not see.';
 
+CREATE OR REPLACE FUNCTION pgtrack._after_in_epoch(p_condition text, p_statement bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN e.first_id = 0 AND e.last_id = 9223372036854775807 THEN p_condition
+              ELSE format('(s.statement_id > %s OR s.statement_id >= %s AND (%s))', e.last_id, e.first_id, p_condition) END
+  FROM pgtrack._in_epoch(p_statement) e;
+END;
+COMMENT ON FUNCTION pgtrack._after_in_epoch(text, bigint) IS
+  'The condition for statements after a point of an epoch: of that epoch those that meet a condition, and all of later epochs.';
+
 CREATE OR REPLACE FUNCTION pgtrack._after_time(p_when timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_time$
+DECLARE
+  v_epoch  record;
 BEGIN
   IF NOT isfinite(p_when) THEN
     RAISE EXCEPTION 'the point in time must be finite' USING ERRCODE = 'invalid_parameter_value';
   ELSIF p_when > clock_timestamp() THEN
     RAISE EXCEPTION '% is in the future', p_when USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF current_setting('track_commit_timestamp')::boolean THEN
+  SELECT i.* INTO v_epoch
+  FROM pgtrack._in_epoch(coalesce((SELECT max(e.first_statement_id) FROM pgtrack.epoch e WHERE e.began_at <= p_when), 0)) i;
+  IF v_epoch.is_here AND current_setting('track_commit_timestamp')::boolean THEN
     -- Of the transactions with changes up to then, those still running had not ended when the last of these looked.
-    RETURN format($$(s.at > %1$L OR s.xid >= (SELECT pg_snapshot_xmin(n.snapshot) FROM pgtrack.statement n
+    RETURN pgtrack._after_in_epoch(format($$(s.at > %1$L OR s.xid >= (SELECT pg_snapshot_xmin(n.snapshot) FROM pgtrack.statement n
       WHERE n.relation_id = s.relation_id AND n.at <= %1$L ORDER BY n.statement_id DESC LIMIT 1)
-      AND coalesce(pg_xact_commit_timestamp(s.xid::xid), s.at) > %1$L)$$, p_when);
+      AND coalesce(pg_xact_commit_timestamp(s.xid::xid), s.at) > %1$L)$$, p_when), v_epoch.first_id);
   END IF;
   -- A transaction happened when it made its last change. As a later writer of a row waits for the end of the earlier
   -- one, no transaction is before the point without those that it builds upon.
-  RETURN format('s.xid IN (SELECT n.xid FROM pgtrack.statement n WHERE n.at > %L)', p_when);
+  RETURN pgtrack._after_in_epoch(
+    format('s.xid IN (SELECT n.xid FROM pgtrack.statement n WHERE n.at > %L AND n.statement_id <= %s)', p_when, v_epoch.last_id), v_epoch.first_id);
 END
 $_after_time$;
 COMMENT ON FUNCTION pgtrack._after_time(timestamptz) IS 'The condition for statements of transactions that happened after a moment.';
@@ -2289,25 +3332,27 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after$
 DECLARE
   v_snapshot  pg_snapshot;
   v_xid       xid8;
+  v_id        bigint;
 BEGIN
   IF p_point IS NULL THEN
     RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
-  SELECT t.snapshot, t.at INTO v_snapshot, at FROM pgtrack.tag t WHERE t.name = p_point;
+  SELECT t.snapshot, t.at, t.statement_id INTO v_snapshot, at, v_id FROM pgtrack.tag t WHERE t.name = p_point;
   IF FOUND THEN
-    which := pgtrack._after_snapshot(v_snapshot);
+    which := pgtrack._after_in_epoch(pgtrack._after_snapshot(v_snapshot), v_id);
   ELSIF p_point = 'now' THEN
     which := 'false';
     at := clock_timestamp();
   ELSIF p_point ~ '^xid:[0-9]{1,19}$' THEN
     v_xid := substr(p_point, 5)::xid8;
-    SELECT s.snapshot, s.at INTO v_snapshot, at FROM pgtrack.statement s WHERE s.xid = v_xid ORDER BY s.at DESC LIMIT 1;
+    SELECT s.snapshot, s.at, s.statement_id INTO v_snapshot, at, v_id
+    FROM pgtrack.statement s WHERE s.xid = v_xid ORDER BY s.statement_id DESC LIMIT 1;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'no change of transaction % is recorded', v_xid USING
         ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
     END IF;
     -- What the transaction saw, and what it left.
-    which := format('s.xid <> %L::xid8 AND %s', v_xid, pgtrack._after_snapshot(v_snapshot));
+    which := pgtrack._after_in_epoch(format('s.xid <> %L::xid8 AND %s', v_xid, pgtrack._after_snapshot(v_snapshot)), v_id);
   ELSE
     BEGIN
       at := p_point::timestamptz;
@@ -2332,7 +3377,9 @@ BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._require_key(p_table);
   SELECT * INTO v_point FROM pgtrack._after(p_point);
-  IF v_point.at < v_since THEN
+  IF v_point.at < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
+    PERFORM pgtrack._refuse_purged(p_table, p_point);
+  ELSIF v_point.at < v_since THEN
     RAISE EXCEPTION 'the state of % at % is not known', pgtrack._name(p_table), p_point USING
       ERRCODE = 'TK002', DETAIL = format('Tracking began at %s.', v_since);
   END IF;
@@ -2363,8 +3410,10 @@ BEGIN
     RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
   END IF;
-  INSERT INTO pgtrack.tag (name, snapshot, at, who, message)
-  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message);
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
+  INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
+  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION 'there is a tag "%" already', name USING
     ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);
@@ -2376,6 +3425,7 @@ COMMENT ON FUNCTION pgtrack.tag(text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
 BEGIN
+  PERFORM pgtrack._audit('untag', jsonb_build_object('name', name));
   DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no tag "%"', name USING
@@ -2447,7 +3497,7 @@ BEGIN
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
     UNION ALL
     SELECT %s FROM first h WHERE h.pgtrack_operation <> 'I'$$,
-    pgtrack._first_changes_sql(v_table, v_which), v_shape.name, v_shape.live_is_history,
+    pgtrack._first_changes_sql(v_table, v_which), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which), v_shape.row_values);
 END
 $as_of$;
@@ -2491,7 +3541,7 @@ BEGIN
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
     pgtrack._first_changes_sql(p_table, v_from), pgtrack._first_changes_sql(p_table, v_to),
-    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.name, v_shape.live_is_key,
+    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.live_table, v_shape.live_is_key,
     pgtrack._arrived_sql(p_table, v_from), pgtrack._arrived_sql(p_table, v_to),
     v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
 END
@@ -2578,6 +3628,7 @@ COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables 
 CREATE OR REPLACE FUNCTION pgtrack.revert_table("table" text, point text, schema text DEFAULT NULL, message text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE AS $revert_table$
+  SELECT pgtrack._audit('revert_table', pg_catalog.jsonb_build_object('table', pgtrack._name(pgtrack._table($1, $3)), 'point', $2), $4);
   SELECT u.* FROM pgtrack._revert_to(ARRAY[pgtrack._table($1, $3)], $2, $4) u
 $revert_table$;
 COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
@@ -2586,6 +3637,7 @@ COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack.revert_schema(schema text, point text, message text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE AS $revert_schema$
+  SELECT pgtrack._audit('revert_schema', pg_catalog.jsonb_build_object('schema', $1, 'point', $2), $3);
   SELECT u.* FROM pgtrack._revert_to(ARRAY(SELECT pgtrack._tables_in($1)), $2, $3) u
 $revert_schema$;
 COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracked tables of a schema what they were at a point, in one step.';
@@ -2628,6 +3680,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_where(
   "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
+  SELECT pgtrack._audit('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5, 'on_conflict', $6), $7);
   SELECT u.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
   CROSS JOIN LATERAL pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, 'these changes', false, $6,
     concat_ws(' ', 'where', 'actor=' || $1, 'application=' || $2, 'user=' || $3, 'from=' || $4, 'to=' || $5), $7) u
@@ -2646,7 +3699,396 @@ $plan_undo_where$;
 COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz) IS
   'What undo_where() would do, row by row, without doing it.';
 
--- The verbs for one row. Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
+-- ---------------------------------------------------------------------------------------------------
+-- Keeping, forgetting and checking
+-- ---------------------------------------------------------------------------------------------------
+
+-- The newest values of a row are in its table alone: DROP TABLE takes them along. A copy, made before, does not follow
+-- later changes.
+CREATE OR REPLACE FUNCTION pgtrack._definition(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_build_object(
+    'columns', (
+      SELECT jsonb_agg(jsonb_build_object(
+               'name', a.attname,
+               'type', format_type(a.atttypid, a.atttypmod)
+                       || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+                                    JOIN pg_type t ON t.oid = a.atttypid WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation), ''),
+               -- A sequence that belongs to the column goes with it; an identity takes its place.
+               'clause', CASE WHEN a.attgenerated <> '' THEN format('GENERATED ALWAYS AS (%s) %s', pg_get_expr(d.adbin, d.adrelid),
+                                                                     CASE a.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END)
+                              WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
+                              WHEN pg_get_serial_sequence(p_table::text, a.attname) IS NOT NULL THEN 'GENERATED BY DEFAULT AS IDENTITY'
+                              WHEN d.adbin IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END
+                         || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+               'stored', a.attgenerated = '')
+             ORDER BY a.attnum)
+      FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    'constraints', (
+      SELECT coalesce(jsonb_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)) ORDER BY c.contype DESC, c.conname), '[]')
+      FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype IN ('p', 'u', 'c', 'x', 'f') AND c.conislocal),
+    'indexes', (
+      SELECT coalesce(jsonb_agg(pg_get_indexdef(i.indexrelid)), '[]') FROM pg_index i
+      WHERE i.indrelid = p_table AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)),
+    'owner', (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table));
+END;
+COMMENT ON FUNCTION pgtrack._definition(regclass) IS 'What it takes to create a table again: columns, constraints, indexes and owner.';
+
+CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_keep$
+DECLARE
+  v_shape  record;
+  v_name   name;
+  v_rows   bigint;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_name := pgtrack._free_name(
+    left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
+    (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
+  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
+  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
+  RETURN format('%s: %s rows kept in pgtrack_history.%I', v_shape.name, v_rows, v_name);
+END
+$_keep$;
+COMMENT ON FUNCTION pgtrack._keep(regclass) IS
+  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema.';
+REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
+LANGUAGE sql VOLATILE AS $keep$
+  SELECT pgtrack._require_select(pgtrack._table($1, $2));
+  SELECT pgtrack._keep(pgtrack._table($1, $2))
+$keep$;
+COMMENT ON FUNCTION pgtrack.keep(text, text) IS
+  'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover().';
+
+CREATE OR REPLACE FUNCTION pgtrack._latest_kept(p_table text, p_schema text) RETURNS pgtrack.kept
+LANGUAGE plpgsql STABLE AS $_latest_kept$
+DECLARE
+  v_name    pg_catalog.text[] := pg_catalog.parse_ident(p_table);
+  v_schema  pg_catalog.text := coalesce(p_schema, CASE pg_catalog.cardinality(v_name) WHEN 2 THEN v_name[1] ELSE pg_catalog.current_schema() END);
+  v_kept    pgtrack.kept;
+BEGIN
+  SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
+  WHERE r.schema_name OPERATOR(pg_catalog.=) v_schema AND r.table_name OPERATOR(pg_catalog.=) v_name[pg_catalog.cardinality(v_name)]
+  ORDER BY k.at DESC LIMIT 1;
+  IF v_kept.kept_id IS NULL THEN
+    RAISE EXCEPTION 'no rows of table "%" were kept', p_table USING
+      ERRCODE = 'no_data_found',
+      DETAIL = 'A dropped table can be brought back if pgtrack.keep() copied it before.',
+      HINT = 'What was changed or deleted before the drop is still in its table in schema pgtrack_history.';
+  END IF;
+  RETURN v_kept;
+END
+$_latest_kept$;
+COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_name      text;
+  v_part      text;
+  v_column    record;
+BEGIN
+  PERFORM pgtrack._require_owner('recover');
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
+  v_name := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+  IF to_regclass(v_name) IS NOT NULL THEN
+    RAISE EXCEPTION 'table % exists', v_name USING
+      ERRCODE = 'duplicate_table',
+      HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
+  END IF;
+  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
+  EXECUTE format('CREATE TABLE %s (%s)', v_name,
+    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
+  SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
+  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
+  EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pgtrack_history.%3$I', v_name, v_part, p_kept.kept_table);
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+    UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner')
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+                  WHERE a.attrelid = v_name::regclass AND a.attidentity <> '' LOOP
+    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+  END LOOP;
+  -- Its history goes on, if it has not begun anew.
+  UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
+  PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
+  RETURN format('%s: created again with %s rows, as of %s, and tracked', v_name, p_kept.row_count, p_kept.at);
+END
+$_recover_table$;
+COMMENT ON FUNCTION pgtrack._recover_table(pgtrack.kept) IS 'Creates a dropped table again from a copy.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column name, p_kept pgtrack.kept) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
+DECLARE
+  v_name    text := pgtrack._name(p_table);
+  v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
+  v_same    text := (SELECT string_agg(format('t.%I OPERATOR(%s) k.%1$I', u.name, u.equality), ' AND ')
+                     FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) AS u (name, equality) WHERE r.relid = p_table);
+  v_rows    bigint := 0;
+BEGIN
+  IF v_column IS NULL OR v_same IS NULL THEN
+    RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
+      ERRCODE = 'undefined_column',
+      DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
+  END IF;
+  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
+  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
+  IF (v_column ->> 'stored')::boolean THEN
+    EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+  END IF;
+  RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
+                CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
+END
+$_recover_column$;
+COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Adds a dropped column again, with its values from a copy.';
+
+CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $recover$
+BEGIN
+  IF $2 IS NULL THEN
+    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, $3));
+  END IF;
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, $3));
+END
+$recover$;
+COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS
+  'Brings back a dropped table, with its history, or a dropped column, from the latest copy made by pgtrack.keep().';
+
+-- What is purged is whole transactions, all of them before every point that is still offered: those that no remaining
+-- statement or later tag may have seen unfinished.
+CREATE OR REPLACE FUNCTION pgtrack._purgeable(p_until timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purgeable$
+DECLARE
+  v_first  bigint := (SELECT max(e.first_statement_id) FROM pgtrack.epoch e);
+  v_xmin   xid8;
+BEGIN
+  SELECT min(p.xmin::text::bigint)::text::xid8 INTO v_xmin
+  FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin
+        UNION ALL SELECT pg_snapshot_xmin(s.snapshot) FROM pgtrack.statement s WHERE s.at >= p_until AND s.statement_id >= v_first
+        UNION ALL SELECT pg_snapshot_xmin(t.snapshot) FROM pgtrack.tag t WHERE t.at >= p_until AND t.statement_id >= v_first) p;
+  RETURN format('NOT (%s) AND (s.statement_id < %s OR s.xid < %L::xid8)', pgtrack._after_time(p_until), v_first, v_xmin);
+END
+$_purgeable$;
+COMMENT ON FUNCTION pgtrack._purgeable(timestamptz) IS 'The condition for statements that purging what is older than a moment removes.';
+
+CREATE OR REPLACE FUNCTION pgtrack._count_purged_versions(p_table regclass, p_which text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_count_purged_versions$
+DECLARE
+  v_shape  record;
+  v_move   record;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    RETURN;
+  END IF;
+  EXECUTE format($$
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT %1$s, pgtrack._canonical_key(x.key, %2$L), sum(x.versions)
+    FROM (SELECT %3$s AS key, count(*) AS versions
+          FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
+          WHERE s.relation_id = %1$s AND (%5$s) GROUP BY 1) x
+    GROUP BY 2
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
+    v_shape.relation_id, v_shape.key_record, v_shape.key_json, v_shape.history, p_which);
+  -- A row whose key was changed takes its number of versions along.
+  FOR v_move IN EXECUTE format(
+    'SELECT k.old_key, k.new_key FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id'
+    ' WHERE %2$s ORDER BY k.statement_id', v_shape.relation_id, p_which)
+  LOOP
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT p.relation_id, v_move.new_key, p.versions FROM pgtrack.purged_version p
+    WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = excluded.versions;
+    DELETE FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key;
+  END LOOP;
+END
+$_count_purged_versions$;
+COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
+DECLARE
+  v_until     timestamptz := clock_timestamp() - older_than;
+  v_which     text;
+  v_kept      name;
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the history of');
+  IF older_than IS NULL OR older_than < interval '0' THEN
+    RAISE EXCEPTION 'older_than must not be null or negative' USING
+      ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
+  END IF;
+  PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  v_which := pgtrack._purgeable(v_until);
+  FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
+    EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
+  END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
+    IF v_relation.relid IS NOT NULL THEN
+      PERFORM pgtrack._count_purged_versions(v_relation.relid, v_which);
+    END IF;
+    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
+                   v_relation.history_table, v_relation.relation_id, v_which);
+    GET DIAGNOSTICS changes = ROW_COUNT;
+    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
+                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, v_which);
+    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, v_which);
+    GET DIAGNOSTICS statements = ROW_COUNT;
+    IF statements > 0 THEN
+      UPDATE pgtrack.relation SET purged_until = v_until WHERE relation_id = v_relation.relation_id;
+      "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$purge$;
+COMMENT ON FUNCTION pgtrack.purge(interval) IS
+  'Forgets what was changed longer ago than this. Versions keep their numbers; points in time before it are refused.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $plan_purge$
+BEGIN
+  RETURN QUERY EXECUTE format(
+    'SELECT format(''%%I.%%I'', r.schema_name, r.table_name), count(*), sum(s.row_count)::bigint'
+    ' FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id) WHERE %s GROUP BY r.relation_id ORDER BY r.relation_id',
+    pgtrack._purgeable(clock_timestamp() - older_than));
+END
+$plan_purge$;
+COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
+DECLARE
+  v_shape   record;
+  v_values  text;
+  v_part    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  PERFORM pgtrack._require_owner('erase the past of rows of');
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF coalesce(p_reason, '') = '' THEN
+    RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
+  END IF;
+  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
+  SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
+  FROM pgtrack.relation_column c
+  WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
+  FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
+    -- Query texts quote values, too.
+    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
+    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+    INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
+    VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
+  END LOOP;
+  RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
+END
+$_erase$;
+COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of pgtrack.erase().';
+
+CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass) RETURNS TABLE (row_pk jsonb, problem text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
+DECLARE
+  v_shape  record;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY EXECUTE format($$
+    SELECT %1$s, CASE WHEN s.operation IN ('D', 'T') THEN 'exists, but its insertion is not recorded' ELSE 'is missing, but its deletion is not recorded' END
+    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %3$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
+    JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
+    WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
+      -- A row that moved to or from the key is somewhere else.
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
+                      AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record);
+END
+$_gaps$;
+COMMENT ON FUNCTION pgtrack._gaps(regclass) IS 'Rows that are there or not there other than their latest recorded change left them.';
+
+CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_count     bigint;
+  v_example   text;
+BEGIN
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.schema_name, r.table_name LOOP
+    "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+    hint := format('SELECT * FROM pgtrack.track(%L, %L) repairs it.', "table", v_relation.options);
+    IF v_relation.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+      problem := 'the table was dropped unnoticed';
+      hint := 'Its history stays, under its number in pgtrack.relation.';
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    RETURN QUERY
+      SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
+                                  ELSE format('the trigger %s on %s is %s', w.name, w.relid,
+                                              CASE WHEN p.made_from IS DISTINCT FROM w.event || ' ' || w.action THEN 'out of date'
+                                                   WHEN p.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
+             verify.hint
+      FROM pgtrack._wanted_triggers(v_relation.relation_id) w
+      LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
+      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM w.event || ' ' || w.action
+         OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
+                   AND p.proname = format('record_update_%s', v_relation.relation_id)
+                   AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(v_relation.relid))) > 0) THEN
+      problem := 'the table has changed its shape unnoticed';
+      RETURN NEXT;
+    ELSIF gaps THEN
+      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk), g.problem)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
+      IF v_count > 0 THEN
+        problem := format('%s rows were changed while nothing was recorded, for example: %s', v_count, v_example);
+        hint := 'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.';
+        RETURN NEXT;
+      END IF;
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D') THEN
+    "table" := NULL;
+    problem := 'DDL on tracked tables is not followed at once';
+    hint := 'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write.';
+    RETURN NEXT;
+  END IF;
+END
+$verify$;
+COMMENT ON FUNCTION pgtrack.verify(boolean) IS
+  'What is wrong with the tracking: triggers missing or disabled, shapes out of step, rows changed unrecorded (gaps => false skips these, they take a scan). No row: all is well.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- The verbs for one row
+-- ---------------------------------------------------------------------------------------------------
+
+-- Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
 -- with _pk after its name, as jsonb. The bodies call nothing by a name or operator that search_path could change,
 -- because the caller's own search_path has to find the table.
 DO $verbs$
@@ -2668,17 +4110,20 @@ BEGIN
        'SELECT x.* FROM pgtrack._blame(%1$s, %2$s) x',
        'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
       ('undo', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo the last change of'', on_conflict, message)',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message)',
        'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again.'),
       ('revert', ', version integer', c_options, 'text', 'VOLATILE',
        'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message)',
        'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change.'),
       ('rollback_to', ', "when" timestamptz', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''roll back'', on_conflict, message)',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message)',
        'Makes one row what it was at a moment.'),
       ('restore', '', c_options, 'text', 'VOLATILE',
        'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
        'Inserts a deleted row again, as it was right before its latest deletion.'),
+      ('erase', ', reason text', '', 'text', 'VOLATILE',
+       'SELECT pgtrack._erase(%1$s, %2$s, reason)',
+       'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.'),
       ('plan_undo', '', '', c_plan, 'VOLATILE',
        'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL) x',
        'What undo() would do, without doing it.'),
@@ -2749,7 +4194,7 @@ BEGIN ATOMIC
   FROM (SELECT format('pgtrack.%s(%s)', p.proname,
                       regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+', '', 'g')) AS call,
                obj_description(p.oid, 'pg_proc') AS description,
-               array_position('{track,untrack,log,show,changes,history,history_pk,deleted}'::text[], p.proname::text) AS position
+               array_position('{track,untrack,log,show,changes,history,history_pk,deleted,undo,revert,rollback_to,restore,undo_transaction}'::text[], p.proname::text) AS position
         FROM pg_proc p
         WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') h
   ORDER BY h.position NULLS LAST, h.call;
@@ -2762,6 +4207,7 @@ BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
+    ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
     ('recorded statements', (SELECT format('about %s', greatest(c.reltuples, 0)::bigint) FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass)),
     ('recorded row changes', (SELECT format('about %s', coalesce(sum(t.estimated_changes), 0)) FROM pgtrack.tracked_table t)),
     ('size of the history', (SELECT pg_size_pretty(coalesce(sum(t.history_bytes), 0) + pg_total_relation_size('pgtrack.statement'))
@@ -2769,7 +4215,7 @@ BEGIN ATOMIC
     ('oldest change', (SELECT min(s.at)::text FROM pgtrack.statement s
                        WHERE s.xid = (SELECT x.xid FROM pgtrack.statement x ORDER BY x.xid LIMIT 1))),
     ('DDL on tracked tables', CASE WHEN EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D')
-                                   THEN 'followed' ELSE 'not followed: run pgtrack.track() again after ALTER TABLE' END)
+                                   THEN 'followed' ELSE 'followed at the next write; after changes of the key or of triggers run pgtrack.track() again' END)
   ) AS i (property, value);
 END;
 COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are the planner''s estimates.';
@@ -2780,20 +4226,25 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- ---------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag,
-                pgtrack.activity, pgtrack.tracked_table TO PUBLIC;
-REVOKE ALL ON FUNCTION pgtrack._generate_functions(integer), pgtrack._generate_triggers(integer), pgtrack._generate_key_trigger(integer),
-  pgtrack._generate_policy(integer), pgtrack._create_history(integer), pgtrack._rename_history_column(integer, name, text),
-  pgtrack._sync_columns(integer), pgtrack._sync_key(integer), pgtrack._sync(integer), pgtrack._track_table(regclass, jsonb) FROM PUBLIC;
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
+                pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
 
-ALTER TABLE pgtrack.statement ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.statement;
-CREATE POLICY readers ON pgtrack.statement FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-ALTER TABLE pgtrack.key_change ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.key_change;
-CREATE POLICY readers ON pgtrack.key_change FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
+-- What works on pg_track itself is its owner's business.
+DO $revoke$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace
+      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id|session_context)'
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  END LOOP;
+END
+$revoke$;
 
 -- An extension's tables are dumped empty unless it says otherwise.
 DO $dump$
@@ -2803,13 +4254,36 @@ BEGIN
   IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
              WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
-                             'pgtrack.statement,pgtrack.key_change,pgtrack.tag}'::regclass[]
+                             'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
+                             'pgtrack.erasure,pgtrack.audit_entry,pgtrack.audit_entry_entry_id_seq,pgtrack.tracked_schema,'
+                             'pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;
   END IF;
 END
 $dump$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- What is there already, from an earlier installation
+-- ---------------------------------------------------------------------------------------------------
+
+INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+DO $upgrade$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM set_config('pgtrack.following', 'on', true);
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
+    PERFORM pgtrack._sync(v_relation.relation_id);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+  END LOOP;
+  PERFORM set_config('pgtrack.following', '', true);
+END
+$upgrade$;
 
 INSERT INTO pgtrack.installed_version (version) VALUES ('1.0')
 ON CONFLICT (version) DO UPDATE SET installed_at = excluded.installed_at, installed_by = excluded.installed_by;

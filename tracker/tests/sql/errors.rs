@@ -49,7 +49,7 @@ DETAIL: error: stop (the default). force: overwrite newer changes. skip: leave r
 DETAIL: Names are looked up as in a query: through search_path, in lower case unless quoted.
 HINT: Write it as 'schema.table', or pass the schema as the argument \"schema\"."),
             ("SELECT pgtrack.track('shop.users', '{\"qery\": false}')", "22023: unknown option \"qery\"
-HINT: The options and their defaults are {\"query\": true}."),
+HINT: The options and their defaults are {\"query\": true, \"redact\": [], \"exclude\": [], \"on_drop\": \"allow\", \"replica\": false}."),
             ("SELECT pgtrack.track('shop.users', '{\"query\": 1}')", "22023: option \"query\" must be a boolean, not 1"),
             ("SELECT pgtrack.untrack('shop.untracked')", "55000: table shop.untracked is not tracked
 HINT: Start with SELECT * FROM pgtrack.track('shop.untracked'). Only changes made after that have a history."),

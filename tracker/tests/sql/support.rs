@@ -1,9 +1,11 @@
 //! A database with pg_track in it, and SQL in and out of it as text.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
 
 use pgtrack_testkit::{Database, on_each_version_like};
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
 /// The SQL under test, as psql and CREATE EXTENSION run it.
 const SCRIPT: &str = include_str!("../../../sql/pg_track--1.0.sql");
@@ -46,6 +48,15 @@ impl Session {
     /// Another session with the same database, of another role.
     pub(crate) async fn another_as(&self, role: &str) -> Self {
         Self { database: self.database.clone(), client: self.database.connect_as(role).await }
+    }
+
+    /// Another session with the same database that sets options when it starts.
+    pub(crate) async fn another_with(&self, options: &str) -> Self {
+        let mut config: tokio_postgres::Config = self.database.url().parse().expect("a valid URL");
+        config.options(options);
+        let (client, connection) = config.connect(NoTls).await.expect("a session");
+        tokio::spawn(connection);
+        Self { database: self.database.clone(), client }
     }
 
     /// Runs statements that must succeed.
@@ -94,6 +105,27 @@ impl Session {
             let actual = self.rows(sql).await;
             assert_eq!(actual, expected.join("\n"), "{location}\n{sql}\ngave\n{actual}");
         }
+    }
+
+    /// Runs a statement in a session of its own and returns the notices that come with it.
+    pub(crate) async fn notices(&self, sql: &str) -> Vec<String> {
+        let (client, mut connection) =
+            tokio_postgres::connect(&self.database.url(), NoTls).await.expect("a session");
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&notices);
+        let listener = tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
+                if let AsyncMessage::Notice(notice) = message {
+                    heard.lock().unwrap().push(notice.message().to_owned());
+                }
+            }
+        });
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{}", describe(&error)));
+        drop(client);
+        listener.await.unwrap();
+        let heard = notices.lock().unwrap();
+        heard.clone()
     }
 
     /// Runs a statement that must fail, and returns `SQLSTATE: message`, then DETAIL and HINT on lines of their own.

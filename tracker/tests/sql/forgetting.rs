@@ -1,0 +1,135 @@
+//! Purging old history, and erasing the past of one row.
+
+use crate::support::on_each_version;
+
+#[test]
+fn case_71_versions_keep_their_numbers_when_older_ones_are_purged() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
+                 INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c'); UPDATE t SET v = v || '1'; UPDATE t SET id = 20 WHERE id = 2; DELETE FROM t WHERE id = 3",
+            )
+            .await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        session.check("SELECT * FROM pgtrack.plan_purge('0.2 s')", "public.t|4|8").await;
+        session.check("SELECT * FROM pgtrack.purge('0.2 s')", "public.t|4|8").await;
+        session.run("UPDATE t SET v = 'new'; INSERT INTO t VALUES (3, 'again')").await;
+        session
+            .check("SELECT ver, op, before ->> 'v' FROM pgtrack.history('t', 20)", "4|UPDATE|b1")
+            .await;
+        session.check("SELECT ver, op FROM pgtrack.history('t', 3)", "4|INSERT").await;
+        session
+            .check(
+                "SELECT row_pk ->> 'id', ver FROM pgtrack.changes('t')",
+                "
+            3|4
+            1|3
+            20|4",
+            )
+            .await;
+        session.run("SELECT pgtrack.revert('t', 20, 3)").await;
+        session.check("SELECT v FROM t WHERE id = 20", "b1").await;
+        let error = session.error("SELECT pgtrack.revert('t', 20, 2)").await;
+        assert_eq!(
+            error,
+            "TK002: version 2 of public.t (id=20) is no longer known\nDETAIL: Versions before 3 have been purged."
+        );
+    });
+}
+
+#[test]
+fn case_65_points_before_the_purge_are_refused() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); SELECT pgtrack.tag('old');
+                 INSERT INTO t VALUES (1, 'a')",
+            )
+            .await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        session.run("SELECT pgtrack.tag('young')").await;
+        session.run("SELECT pgtrack.purge('0.2 s')").await;
+        for verb in [
+            "SELECT * FROM pgtrack.as_of(NULL::t, 'old')",
+            "SELECT * FROM pgtrack.revert_table('t', 'old')",
+            "SELECT * FROM pgtrack.diff('t', 'old')",
+        ] {
+            let error = session.error(verb).await;
+            assert!(error.starts_with("TK002: the state of public.t at old is no longer known\nDETAIL: Changes before "), "{error}");
+        }
+        session.run("UPDATE t SET v = 'b'").await;
+        session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'young')", "1|a").await;
+    });
+}
+
+#[test]
+fn case_77_a_purge_spares_what_a_later_point_may_not_have_seen() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        let slow = session.another().await;
+        slow.run("BEGIN; UPDATE t SET v = 'slow'").await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        // The tag is younger than what will be purged, and does not see the slow transaction.
+        session.run("SELECT pgtrack.tag('during')").await;
+        slow.run("COMMIT").await;
+        session.check("SELECT * FROM pgtrack.purge('0.2 s')", "public.t|1|1").await;
+        session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'during')", "1|a").await;
+    });
+}
+
+#[test]
+fn the_erased_past_of_a_row_is_gone_and_that_it_is_gone_stays_known() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, name text); SELECT pgtrack.track('t'); SELECT pgtrack.tag('start');
+                 INSERT INTO t VALUES (1, 'Jane Roe'), (2, 'Other'); UPDATE t SET id = 3, name = 'Jane Doe' WHERE id = 1; UPDATE t SET name = 'J. D.' WHERE id = 3",
+            )
+            .await;
+        session
+            .check(
+                "SELECT pgtrack.erase('t', 3, 'asked for it')",
+                "public.t (id=3): the values of 3 recorded changes erased",
+            )
+            .await;
+        for place in [
+            "SELECT h::text FROM pgtrack.history('t', 3) h",
+            "SELECT s::text FROM pgtrack.statement s",
+            "SELECT h::text FROM pgtrack_history.t_1 h",
+        ] {
+            let text = session.rows(place).await;
+            assert!(!text.contains("Jane"), "{place}\n{text}");
+        }
+        session.check("SELECT count(*) FROM pgtrack.history('t', 3)", "3").await;
+        session.check("SELECT count(*), min(reason) FROM pgtrack.erasure", "2|asked for it").await;
+        session.run("UPDATE t SET name = 'new' WHERE id = 3; SELECT pgtrack.undo('t', 3)").await;
+        session.check("SELECT name FROM t WHERE id = 3", "J. D.").await;
+        let error = session.error("SELECT pgtrack.revert('t', 3, 2)").await;
+        assert_eq!(
+            error,
+            "TK002: version 2 of public.t (id=3) is no longer known\nDETAIL: Its recorded values have been erased."
+        );
+        let error = session.error("SELECT pgtrack.revert_table('t', 'start')").await;
+        assert!(error.starts_with("TK002: cannot undo start: what public.t (id="), "{error}");
+        session.run("SELECT pgtrack.revert('t', 2, 1)").await;
+        let error = session.error("SELECT pgtrack.erase('t', 2, '')").await;
+        assert!(
+            error.starts_with("22023: say why the past of public.t (id=2) is to be erased"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn forgetting_is_for_the_owner() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE clerk LOGIN; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO clerk; SELECT pgtrack.track('t'); INSERT INTO t VALUES (1)").await;
+        let clerk = session.another_as("clerk").await;
+        for verb in ["SELECT pgtrack.purge('1 day')", "SELECT pgtrack.erase('t', 1, 'x')"] {
+            let error = clerk.error(verb).await;
+            assert!(error.starts_with("42501: permission denied to "), "{error}");
+        }
+        session.run("DROP OWNED BY clerk; DROP ROLE clerk").await;
+    });
+}

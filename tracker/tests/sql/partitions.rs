@@ -1,0 +1,216 @@
+//! Partitioned tables: one history under the root, whichever way a row is changed.
+
+use crate::support::{Session, on_each_version};
+
+/// A table partitioned by a part of its key; the columns of one partition stand in another order.
+async fn tracked_tree(session: &Session) {
+    session
+        .run(
+            "CREATE TABLE m (region text, id int, v text, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
+             CREATE TABLE m_a PARTITION OF m FOR VALUES IN ('a');
+             CREATE TABLE m_x (v text, gone int, id int NOT NULL, region text NOT NULL); ALTER TABLE m_x DROP COLUMN gone;
+             ALTER TABLE m ATTACH PARTITION m_x FOR VALUES IN ('x');
+             SELECT pgtrack.track('m')",
+        )
+        .await;
+}
+
+#[test]
+fn case_22_changes_through_the_root_and_through_a_leaf_are_recorded_once() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        session
+            .run(
+                "INSERT INTO m VALUES ('a', 1, 'one'), ('x', 2, 'two'); INSERT INTO m_a VALUES ('a', 3, 'three');
+                 UPDATE m SET v = v || '!'; UPDATE m_x SET v = v || '?'; DELETE FROM m_a WHERE id = 3",
+            )
+            .await;
+        session
+            .check(
+                "SELECT operation, row_count FROM pgtrack.activity ORDER BY statement_id",
+                "
+            INSERT|2
+            INSERT|1
+            UPDATE|3
+            UPDATE|1
+            DELETE|1",
+            )
+            .await;
+        session
+            .check(
+                r#"SELECT ver, op, before ->> 'v', after ->> 'v' FROM pgtrack.history_pk('m', '{"region": "x", "id": 2}')"#,
+                "
+            1|INSERT|~|two
+            2|UPDATE|two|two!
+            3|UPDATE|two!|two!?",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_22_a_row_that_moves_to_another_partition_keeps_its_history() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        session
+            .run("INSERT INTO m VALUES ('a', 1, 'one'), ('x', 2, 'two'), ('a', 3, 'three')")
+            .await;
+        session.run("UPDATE m SET region = CASE region WHEN 'a' THEN 'x' ELSE 'a' END").await;
+        session
+            .check(
+                r#"SELECT ver, op, before ->> 'region', after ->> 'region' FROM pgtrack.history_pk('m', '{"region": "x", "id": 3}')"#,
+                "
+            1|INSERT|~|a
+            2|UPDATE|a|x",
+            )
+            .await;
+        session.run("UPDATE m_x SET id = 10 WHERE id = 1").await;
+        session
+            .check(
+                r#"SELECT count(*) FROM pgtrack.history_pk('m', '{"region": "x", "id": 10}')"#,
+                "3",
+            )
+            .await;
+        session.run("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
+        session
+            .run("SELECT pgtrack.undo_transaction(xid, 'force') FROM (SELECT xid FROM pgtrack.log(3) OFFSET 2) x")
+            .await;
+        session
+            .check(
+                "SELECT * FROM m ORDER BY id",
+                "
+            a|1|one
+            x|2|two
+            a|3|three",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_22_partitions_come_and_go() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        session
+            .run(
+                "CREATE TABLE m_b PARTITION OF m FOR VALUES IN ('b') PARTITION BY RANGE (id);
+                 CREATE TABLE m_b1 PARTITION OF m_b FOR VALUES FROM (0) TO (100); CREATE TABLE m_rest PARTITION OF m DEFAULT;
+                 INSERT INTO m VALUES ('b', 1, 'root'); INSERT INTO m_b VALUES ('b', 2, 'middle'); INSERT INTO m_b1 VALUES ('b', 3, 'leaf');
+                 INSERT INTO m VALUES ('q', 4, 'default'); UPDATE m_b SET v = v || '!'",
+            )
+            .await;
+        session
+            .check(
+                "SELECT operation, row_count FROM pgtrack.activity ORDER BY statement_id",
+                "
+            INSERT|1
+            INSERT|1
+            INSERT|1
+            INSERT|1
+            UPDATE|3",
+            )
+            .await;
+        session
+            .run("ALTER TABLE m DETACH PARTITION m_b; INSERT INTO m_b VALUES ('b', 5, 'alone')")
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.statement", "5").await;
+        session
+            .check(
+                "SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('m_b'::regclass, 'm_b1'::regclass)",
+                "0",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.verify(gaps => false)", "").await;
+        session.run("CREATE TABLE own (region text, id int, v text, PRIMARY KEY (region, id)); SELECT pgtrack.track('own')").await;
+        session.run("ALTER TABLE m ATTACH PARTITION own FOR VALUES IN ('o'); INSERT INTO m VALUES ('o', 6, 'x'); INSERT INTO own VALUES ('o', 7, 'y')").await;
+        session
+            .check(
+                "SELECT table_name, row_count FROM pgtrack.activity ORDER BY statement_id DESC LIMIT 2",
+                "
+            public.m|1
+            public.m|1",
+            )
+            .await;
+        session.check("SELECT table_name FROM pgtrack.tracked_table", "public.m").await;
+    });
+}
+
+#[test]
+fn case_06_truncating_a_partitioned_table_records_each_row_once() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        session
+            .run("INSERT INTO m VALUES ('a', 1, 'one'), ('x', 2, 'two'), ('a', 3, 'three')")
+            .await;
+        session.run("TRUNCATE m").await;
+        session.check("SELECT count(*) FROM pgtrack.deleted('m')", "3").await;
+        session
+            .check("SELECT sum(row_count) FROM pgtrack.activity WHERE operation = 'TRUNCATE'", "3")
+            .await;
+        session.run("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
+        session.run("TRUNCATE m_a").await;
+        session.check("SELECT count(*) FROM pgtrack.deleted('m')", "2").await;
+    });
+}
+
+#[test]
+fn case_23_a_row_that_a_trigger_swallows_on_its_way_is_recorded_as_deleted() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        session
+            .run(
+                "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN CASE WHEN new.id <> 3 THEN new END; END$$;
+                 CREATE TRIGGER swallow BEFORE INSERT ON m_a FOR EACH ROW EXECUTE FUNCTION swallow();
+                 INSERT INTO m VALUES ('a', 1, 'one'), ('x', 2, 'two'), ('x', 3, 'three')",
+            )
+            .await;
+        session.run("UPDATE m SET region = 'a', v = v || '!'").await;
+        session
+            .check(
+                "SELECT row_pk, op, before ->> 'v', after ->> 'v' FROM pgtrack.changes('m', 4)",
+                r#"
+            {"id": 2, "region": "a"}|INSERT|~|two!
+            {"id": 2, "region": "x"}|DELETE|two|~
+            {"id": 3, "region": "x"}|DELETE|three|~
+            {"id": 1, "region": "a"}|UPDATE|one|one!"#,
+            )
+            .await;
+        session.run("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
+        session
+            .check(
+                "SELECT * FROM m ORDER BY id",
+                "
+            a|1|one
+            x|2|two
+            x|3|three",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_partition_is_told_to_be_tracked_under_its_root() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        let error = session.error("SELECT pgtrack.track('m_a')").await;
+        assert_eq!(
+            error,
+            "42809: cannot track public.m_a: it is a partition of public.m; track that"
+        );
+        let error = session.error("SELECT * FROM pgtrack.changes('m_a')").await;
+        assert_eq!(
+            error,
+            "55000: table public.m_a is not tracked\nHINT: It is a partition; its history is under 'public.m'."
+        );
+    });
+}
+
+#[test]
+fn many_moved_rows_take_no_longer_than_their_number() {
+    on_each_version(async |session| {
+        tracked_tree(&session).await;
+        // Quadratic, this would take minutes.
+        session.run("SET statement_timeout = '60s'; INSERT INTO m SELECT 'a', g, 'v' FROM generate_series(1, 50000) g; UPDATE m SET region = 'x'").await;
+        session.check("SELECT count(*) FROM pgtrack.key_change", "50000").await;
+    });
+}
