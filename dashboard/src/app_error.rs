@@ -20,6 +20,10 @@ pub(crate) enum AppError {
     Forbidden(&'static str),
     /// The request makes no sense.
     BadRequest(String),
+    /// It cannot be done as things are.
+    Conflict(&'static str),
+    /// The database would not do it; what it says is for people.
+    Refused(String),
     /// The page exists, but not for this method.
     WrongMethod,
     /// Nobody is signed in, and the client is no browser that could be led to the sign-in page.
@@ -77,6 +81,10 @@ impl AppError {
             Self::BadRequest(why) => {
                 Problem::new(StatusCode::BAD_REQUEST, "This request makes no sense", why)
                     .hint("Go back and try again from the page you came from.")
+            }
+            Self::Conflict(why) => Problem::new(StatusCode::CONFLICT, "This cannot be done", *why),
+            Self::Refused(why) => {
+                Problem::new(StatusCode::CONFLICT, "The database does not allow this", why)
             }
             Self::WrongMethod => Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,

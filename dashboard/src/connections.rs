@@ -30,6 +30,16 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Refuses what would change something in a database that is only shown.
+    pub(crate) fn require_writable(&self) -> Result<(), AppError> {
+        if self.info.is_read_only {
+            return Err(AppError::Forbidden(
+                "This connection is for viewing only; nothing is changed through it.",
+            ));
+        }
+        Ok(())
+    }
+
     pub(crate) fn new(
         info: Connection,
         database: Arc<Database>,

@@ -28,6 +28,7 @@ mod preferences;
 mod revert;
 mod routes;
 mod search;
+mod server;
 mod state;
 mod store;
 mod table_name;

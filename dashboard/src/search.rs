@@ -54,6 +54,8 @@ const MANY: [&str; 2] = ["table", "op"];
 /// An active part of the filter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Chip<'a> {
+    /// The parameter.
+    pub(crate) name: &'static str,
     pub(crate) label: &'static str,
     pub(crate) value: &'a str,
     /// The same search without it.
@@ -147,7 +149,7 @@ impl Search {
             let label = NAMES.iter().find(|one| one.0 == *name).map_or("", |one| one.1);
             let mut without = Self { before: None, ..self.clone() };
             without.parameters.remove(index);
-            Chip { label, value: if *name == "reverts" { "" } else { value }, without }
+            Chip { name, label, value: if *name == "reverts" { "" } else { value }, without }
         })
     }
 

@@ -6,11 +6,13 @@
 //! It takes connected clients and knows no sockets, no HTTP and no HTML.
 
 pub mod activity;
+pub mod care;
 mod error;
 pub mod feed;
 pub mod history;
 mod install;
 mod model;
+pub mod past;
 pub mod revert;
 mod table;
 

@@ -35,7 +35,11 @@ pub(super) fn problem(error: &Error) -> Problem {
 /// The status and title for a report that is meant for people.
 fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
     let class = match *report.code() {
-        SqlState::UNDEFINED_TABLE | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
+        SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_OBJECT
+        | SqlState::INVALID_SCHEMA_NAME
+        | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
+        SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, "There is one already"),
         SqlState::INSUFFICIENT_PRIVILEGE => {
             (StatusCode::FORBIDDEN, "The database does not allow this")
         }

@@ -31,7 +31,7 @@ pub(crate) async fn require(
     let mut visit = Visit { signed_in: Some(signed_in.clone()), ..visit };
     let slug = parameters.iter().find(|(name, _)| *name == "connection").map(|(_, slug)| slug);
     let mut response = if signed_in.account.role < role {
-        refuse(&state, &visit, &signed_in, request.uri()).await
+        refuse(&state, &visit, &signed_in, request.uri(), role).await
     } else {
         match slug.map(|slug| state.connections.find(slug)) {
             Some(None) => AppError::NotFound("There is no connection of this name.".to_owned())
@@ -75,9 +75,25 @@ fn sign_in_first(visit: &Visit, request: &Request) -> Response {
     Redirect::to(&links::login(next)).into_response()
 }
 
-async fn refuse(state: &AppState, visit: &Visit, signed_in: &SignedIn, uri: &Uri) -> Response {
+fn refusal(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "Your account may not see this.",
+        Role::Operator => {
+            "Your role may read, but not revert or export. Ask an operator or an admin."
+        }
+        Role::Admin => "This is for admins only.",
+    }
+}
+
+async fn refuse(
+    state: &AppState,
+    visit: &Visit,
+    signed_in: &SignedIn,
+    uri: &Uri,
+    role: Role,
+) -> Response {
     let entry = Entry {
-        subject: uri.query(),
+        subject: Some(uri.query().unwrap_or(uri.path())),
         outcome: Some("the role does not allow it"),
         ..Entry::new(Action::AccessRefused, &signed_in.account.name, &visit.client_addr)
     };
@@ -86,10 +102,7 @@ async fn refuse(state: &AppState, visit: &Visit, signed_in: &SignedIn, uri: &Uri
         Ok::<_, AppError>(audit::add(&client, entry).await?)
     };
     match noted.await {
-        Ok(()) => {
-            AppError::Forbidden("Your role may read but not revert. Ask an operator or an admin.")
-                .into_response()
-        }
+        Ok(()) => AppError::Forbidden(refusal(role)).into_response(),
         Err(error) => error.into_response(),
     }
 }

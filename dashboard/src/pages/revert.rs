@@ -22,6 +22,7 @@ pub(crate) async fn post(
     Query(pairs): Pairs,
     Form(confirmation): Form<Confirmation>,
 ) -> Result<Response, AppError> {
+    shown.require_writable()?;
     let subject = subject(&pairs)?;
     let target = subject.target();
     let reason = confirmation.reason.trim();

@@ -1,8 +1,10 @@
 //! What was done through the dashboard, and what was refused. The reverts themselves are in pg_track's history;
 //! this log also keeps the attempts that changed nothing.
 
+use jiff::Timestamp;
 use pgtrack_tracker::Error;
-use tokio_postgres::Client;
+use serde::{Serialize, Serializer};
+use tokio_postgres::{Client, Row};
 
 use super::failed;
 
@@ -52,7 +54,6 @@ pub(crate) enum Action {
     RevertApplied,
     RevertRefused,
     Exported,
-    SettingsChanged,
     AccountChanged,
     AccountRemoved,
     ConnectionAdded,
@@ -61,9 +62,30 @@ pub(crate) enum Action {
     ConnectionTested,
     Installed,
     Tracked,
+    Purged,
 }
 
 impl Action {
+    const ALL: [Self; 17] = [
+        Self::AccountCreated,
+        Self::AccountChanged,
+        Self::AccountRemoved,
+        Self::LoginOk,
+        Self::LoginFailed,
+        Self::Logout,
+        Self::AccessRefused,
+        Self::RevertApplied,
+        Self::RevertRefused,
+        Self::Exported,
+        Self::ConnectionAdded,
+        Self::ConnectionChanged,
+        Self::ConnectionRemoved,
+        Self::ConnectionTested,
+        Self::Installed,
+        Self::Tracked,
+        Self::Purged,
+    ];
+
     fn words(self) -> &'static str {
         match self {
             Self::AccountCreated => "account created",
@@ -74,7 +96,6 @@ impl Action {
             Self::RevertApplied => "revert applied",
             Self::RevertRefused => "revert refused",
             Self::Exported => "exported",
-            Self::SettingsChanged => "settings changed",
             Self::AccountChanged => "account changed",
             Self::AccountRemoved => "account removed",
             Self::ConnectionAdded => "connection added",
@@ -83,6 +104,7 @@ impl Action {
             Self::ConnectionTested => "connection tested",
             Self::Installed => "pg_track installed",
             Self::Tracked => "tracking changed",
+            Self::Purged => "history purged",
         }
     }
 }
@@ -124,4 +146,66 @@ pub(crate) async fn applied(
         .await
         .map_err(failed("look for an earlier submission"))?;
     Ok(row.and_then(|row| row.get(0)))
+}
+
+/// A line of the log as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Line {
+    pub(crate) id: i64,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) at: Timestamp,
+    pub(crate) action: String,
+    pub(crate) name: String,
+    pub(crate) client_addr: Option<String>,
+    pub(crate) connection: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) outcome: Option<String>,
+    pub(crate) xid: Option<i64>,
+}
+
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// Which lines are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) action: Option<&'a str>,
+    /// Older than this one.
+    pub(crate) before: Option<i64>,
+}
+
+/// Lines of the log, newest first.
+pub(crate) async fn list(
+    client: &Client,
+    wanted: Wanted<'_>,
+    max: i64,
+) -> Result<Vec<Line>, Error> {
+    let query = "SELECT audit_id, at, action, name, client_addr, connection, subject, outcome, xid
+                 FROM pgtrack_dashboard.audit
+                 WHERE ($1::text IS NULL OR lower(name) = lower($1)) AND ($2::text IS NULL OR action = $2)
+                   AND ($3::bigint IS NULL OR audit_id < $3)
+                 ORDER BY audit_id DESC LIMIT $4";
+    let rows = client
+        .query(query, &[&wanted.name, &wanted.action, &wanted.before, &max])
+        .await
+        .map_err(failed("read the audit log"))?;
+    let line = |row: &Row| Line {
+        id: row.get("audit_id"),
+        at: row.get("at"),
+        action: row.get("action"),
+        name: row.get("name"),
+        client_addr: row.get("client_addr"),
+        connection: row.get("connection"),
+        subject: row.get("subject"),
+        outcome: row.get("outcome"),
+        xid: row.get("xid"),
+    };
+    Ok(rows.iter().map(line).collect())
+}
+
+/// What a line can tell of, in words.
+pub(crate) fn actions() -> Vec<&'static str> {
+    Action::ALL.into_iter().map(Action::words).collect()
 }

@@ -6,6 +6,7 @@ use axum::response::Html;
 use maud::{Markup, html};
 use pgtrack_tracker::activity::{Rest, Statement};
 use pgtrack_tracker::feed::Cursor;
+use pgtrack_tracker::revert::Cause;
 use pgtrack_tracker::{TrackedTable, Transaction};
 
 use super::layout::{Page, Section, page as frame};
@@ -52,6 +53,9 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
             div.title {
                 h1 { "Activity" }
                 (filters::actions(visit, search))
+                @if let (true, Some(cause)) = (visit.may_revert(), cause(visit, activity)) {
+                    div.actions { a.button data-undo href=(visit.links().plan(&Subject::cause(cause))) { "Undo all of these…" } }
+                }
             }
         }
         (filters::form(visit, activity))
@@ -72,6 +76,35 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
         }
     };
     frame(visit, &Page { title: "Activity", section: Section::Activity, above: &[], body })
+}
+
+/// What the filter names, if it names nothing but who or what did it and when: that can be undone as a whole.
+fn cause(visit: &Visit, activity: &Activity<'_>) -> Option<Cause> {
+    let search = activity.search;
+    let others = search.chips().any(|chip| !matches!(chip.name, "who" | "app" | "since" | "until"));
+    if others || activity.entries.is_empty() {
+        return None;
+    }
+    let filter = search.filter(&visit.clock).ok()?;
+    let who = filter.who.as_deref();
+    // The person that an application named, or the one who logged in.
+    let is_actor = match &activity.entries {
+        Entries::Changes(list) => {
+            list.iter().any(|one| who == Some(&*one.who) && one.who != one.user_name)
+        }
+        Entries::Transactions(list) => {
+            list.iter().any(|one| who == Some(&*one.who) && one.who != one.user_name)
+        }
+    };
+    let (actor, user) = if is_actor { (filter.who, None) } else { (None, filter.who) };
+    let cause = Cause {
+        actor,
+        user,
+        application: filter.application,
+        from: filter.since,
+        to: filter.until,
+    };
+    (cause.actor.is_some() || cause.user.is_some() || cause.application.is_some()).then_some(cause)
 }
 
 fn grouping(visit: &Visit, search: &Search) -> Markup {

@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::icon;
 use crate::assets::{APP_CSS, APP_JS, FAVICON};
+use crate::auth::Role;
 use crate::preferences::Theme;
 use crate::search::Search;
 use crate::visit::{SignedIn, Visit};
@@ -15,6 +16,8 @@ pub(crate) enum Section {
     Overview,
     Activity,
     Tables,
+    Storage,
+    Health,
     /// None of them.
     Other,
 }
@@ -43,7 +46,7 @@ pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
                 link rel="stylesheet" href=(APP_CSS.path());
                 script src=(APP_JS.path()) defer {}
             }
-            body {
+            body.compact[visit.preferences.is_compact] data-shortcuts=[visit.preferences.has_shortcuts.then(|| visit.links().overview())] {
                 a.skip href="#main" { "Skip to content" }
                 (top_bar(visit, page.section))
                 main #main tabindex="-1" {
@@ -76,6 +79,8 @@ fn top_bar(visit: &Visit, section: Section) -> Markup {
                     (entry("Overview", &links.overview(), section == Section::Overview))
                     (entry("Activity", &links.changes(&Search::default()), section == Section::Activity))
                     (entry("Tables", &links.tables(), section == Section::Tables))
+                    (entry("Storage", &links.storage(), section == Section::Storage))
+                    (entry("Health", &links.health(), section == Section::Health))
                 }
                 (menu(visit, person))
             } @else {
@@ -96,6 +101,15 @@ fn menu(visit: &Visit, person: &SignedIn) -> Markup {
             div.panel {
                 p { strong { (person.account.name) } br; span.note { "Role: " (person.account.role.word()) } }
                 (theme_switch(visit))
+                ul.links {
+                    li { a href="/account" { "Account" } }
+                    li { a href="/settings" { "Settings" } }
+                    @if visit.is(Role::Admin) {
+                        li { a href="/connections" { "Connections" } }
+                        li { a href="/users" { "Users" } }
+                        li { a href="/audit" { "Audit log" } }
+                    }
+                }
                 form method="post" action="/logout" { button.quiet { "Sign out" } }
             }
         }

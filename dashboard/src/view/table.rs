@@ -7,6 +7,7 @@ use pgtrack_tracker::{Column, TrackedTable, Version};
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, size};
 use super::{tables, time, version};
+use crate::search::Search;
 use crate::visit::Visit;
 
 /// What the page shows.
@@ -45,6 +46,7 @@ pub(crate) fn page(visit: &Visit, latest: &Latest<'_>) -> Html<String> {
 pub(crate) enum Tab {
     Changes,
     Deleted,
+    AsOf,
 }
 
 /// The table's name and facts, and the way between its pages.
@@ -73,6 +75,8 @@ pub(crate) fn head(visit: &Visit, table: &TrackedTable, tab: Tab) -> Markup {
             nav.tabs aria-label="Of this table" {
                 a href=(links.table(name)) aria-current=[current(Tab::Changes)] { "Changes" }
                 a href=(links.deleted(name)) aria-current=[current(Tab::Deleted)] { "Deleted rows" }
+                a href=(links.as_of(name)) aria-current=[current(Tab::AsOf)] { "Time travel" }
+                a href=(links.changes(&Search::with("table", name))) { "Search its changes" }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The dashboard against a real database: in-process requests, as a browser without JavaScript would send them.
 
 mod access;
+mod accounts;
 mod activity;
 mod conflicts;
 mod contrast;
@@ -10,10 +11,13 @@ mod headers;
 mod journey;
 mod live;
 mod login;
+mod maintenance;
 mod outage;
 mod pages;
 mod reading;
 mod revert;
+mod settings;
 mod setup;
 mod support;
 mod theme;
+mod time_travel;
