@@ -38,7 +38,7 @@ impl Dashboard {
         let local_address = listener.local_addr().map_err(listen)?;
         let state =
             AppState::new(&config).map_err(|error| Error::System { reason: error.to_string() })?;
-        if let Err(error) = state.database.prepare().await {
+        if let Err(error) = state.database.prepare_own().await {
             let reason = passing_trouble(&error).ok_or(Error::Prepare(error))?;
             tracing::warn!(reason, "the dashboard waits for its database");
         } else {

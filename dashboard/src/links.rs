@@ -20,6 +20,16 @@ pub(crate) fn login(next: &str) -> String {
     if next == "/" { "/login".to_owned() } else { format!("/login?next={}", encode(next)) }
 }
 
+/// Where the password of a connection is asked for.
+pub(crate) fn unlock(slug: &str) -> String {
+    format!("/connections/{}/unlock", encode(slug))
+}
+
+/// Where pg_track is installed in a database.
+pub(crate) fn install(slug: &str) -> String {
+    format!("/c/{}/install", encode(slug))
+}
+
 /// `path` if it leads to a page of ours, else the start page: nobody is sent elsewhere by a crafted link.
 pub(crate) fn local_or_home(path: &str) -> &str {
     let is_local = path.starts_with('/')

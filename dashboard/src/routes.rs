@@ -15,9 +15,9 @@ use crate::middleware::{
     same_origin,
 };
 use crate::pages::{
-    account, activity, as_of, assets, audit, change, deleted, export, health, home, live, login,
-    logout, not_found, overview, plan, revert, row, settings, setup, storage, table, tables, theme,
-    transaction, users, views,
+    account, activity, as_of, assets, audit, change, connections, deleted, export, health, home,
+    install, live, login, logout, not_found, overview, plan, revert, row, settings, setup, storage,
+    table, tables, theme, transaction, users, views,
 };
 use crate::state::AppState;
 
@@ -56,9 +56,15 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/users",                                         admin,    page(get(users::get).post(users::post))),
         ("/users/{id}",                                    admin,    page(post(users::change))),
         ("/users/{id}/remove",                             admin,    page(post(users::remove))),
+        ("/connections",                                   viewer,   page(get(connections::get))),
+        ("/connections/new",                               admin,    page(get(connections::new).post(connections::add))),
+        ("/connections/{slug}",                            admin,    page(get(connections::edit).post(connections::change))),
+        ("/connections/{slug}/remove",                     admin,    page(post(connections::remove))),
+        ("/connections/{slug}/unlock",                     viewer,   page(get(connections::locked).post(connections::unlock))),
         ("/audit",                                         admin,    page(get(audit::get))),
         ("/audit.jsonl",                                   admin,    page(get(audit::jsonl))),
         ("/c/{connection}",                                viewer,   page(get(overview::get))),
+        ("/c/{connection}/install",                        admin,    page(get(install::get).post(install::post))),
         ("/c/{connection}/changes",                        viewer,   page(get(activity::get))),
         ("/c/{connection}/changes.csv",                    operator, page(get(export::csv))),
         ("/c/{connection}/changes.jsonl",                  operator, page(get(export::jsonl))),

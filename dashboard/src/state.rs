@@ -1,5 +1,6 @@
 //! What every handler shares.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
 use crate::config::Config;
-use crate::connections::{Connection, Connections, Opened};
+use crate::connections::{Connection, Connections, Environment, Opened};
 use crate::database::Database;
 use crate::live::Streams;
 use crate::tally::Tally;
@@ -24,6 +25,9 @@ pub struct AppState {
     pub(crate) passwords: Passwords,
     pub(crate) attempts_by_name: Limiter,
     pub(crate) attempts_by_address: Limiter,
+    /// Tests of connections.
+    pub(crate) tests: Limiter,
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) tally: Tally,
     /// Ends the streams and the poller; they would keep the server from stopping.
@@ -36,17 +40,21 @@ impl AppState {
         let configured = Connection {
             slug: config.slug.clone(),
             label: config.label.clone(),
+            environment: Environment::None,
             is_read_only: false,
         };
         let database = Arc::new(Database::new(&config.database));
         let shutdown = CancellationToken::new();
         let minute = Duration::from_mins(1);
         Ok(Self {
-            connections: Connections::new(Opened::new(
-                configured,
-                database.clone(),
+            connections: Connections::new(
+                Opened::new(configured, database.clone(), shutdown.clone()),
+                config.allowed_hosts.clone(),
+                config.keys.clone(),
                 shutdown.clone(),
-            )),
+            ),
+            trusted_proxies: config.trusted_proxies.clone(),
+            tests: Limiter::new(10, minute),
             https: config.https,
             database,
             cookie: SessionCookie::new(config.https),

@@ -1,13 +1,13 @@
 //! One request as the pages see it: who asks, from where, when, and in which colours to answer.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
-use axum::http::Method;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
 
 use crate::app_error::AppError;
@@ -17,6 +17,20 @@ use crate::connections::Connection;
 use crate::links::Links;
 use crate::preferences::Preferences;
 use crate::state::AppState;
+
+/// Who sent a request: the peer, or whom a trusted web server names as the last one before itself.
+fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|value| value.split(',')).map(|one| one.trim().parse().ok());
+    let mut client = peer;
+    for named in named.collect::<Vec<Option<IpAddr>>>().into_iter().rev() {
+        match named {
+            Some(named) if trusted.contains(&client) => client = named,
+            _ => break,
+        }
+    }
+    client
+}
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
@@ -52,7 +66,9 @@ impl Visit {
             clock: Clock { now: Timestamp::now(), zone: preferences.zone.clone() },
             preferences,
             here: if request.method() == Method::GET { path } else { "/" }.to_owned(),
-            client_addr: client.map_or_else(String::new, |client| client.ip().to_string()),
+            client_addr: client.map_or_else(String::new, |client| {
+                client_addr(client.ip(), request.headers(), &state.trusted_proxies).to_string()
+            }),
             connection: state.connections.configured().info.clone(),
             signed_in: None,
         }
@@ -78,6 +94,7 @@ impl Visit {
         let connection = Connection {
             slug: "shop".to_owned(),
             label: "The shop".to_owned(),
+            environment: crate::connections::Environment::None,
             is_read_only: false,
         };
         Self {
@@ -112,5 +129,28 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
         let visit = parts.extensions.get::<Visit>();
         visit.and_then(|visit| visit.signed_in.clone()).ok_or(AppError::SignInNeeded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::client_addr;
+
+    #[test]
+    fn only_trusted_web_servers_are_believed() {
+        let ip = |text: &str| text.parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 1.2.3.4"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.0.0.2"));
+        let find = |peer, trusted: &[&str]| {
+            let trusted: Vec<_> = trusted.iter().map(|one| ip(one)).collect();
+            client_addr(ip(peer), &headers, &trusted).to_string()
+        };
+        assert_eq!(find("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(find("10.0.0.1", &["10.0.0.1"]), "10.0.0.2");
+        assert_eq!(find("10.0.0.1", &["10.0.0.1", "10.0.0.2"]), "1.2.3.4");
+        assert_eq!(find("9.9.9.9", &["10.0.0.1"]), "9.9.9.9");
     }
 }

@@ -17,7 +17,7 @@ pub mod revert;
 mod table;
 
 pub use error::Error;
-pub use install::{Installation, connect, ensure_installed, install};
+pub use install::{Installation, Installed, connect, ensure_installed, install, installed, script};
 pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{
     Column, TableName, TrackedTable, columns, track_schema, tracked_table, tracked_tables,

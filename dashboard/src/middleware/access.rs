@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::app_error::AppError;
+use crate::app_error::{AppError, NotInstalled};
 use crate::auth::Role;
+use crate::connections::Found;
 use crate::links;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
@@ -33,14 +34,34 @@ pub(crate) async fn require(
     let mut response = if signed_in.account.role < role {
         refuse(&state, &visit, &signed_in, request.uri(), role).await
     } else {
-        match slug.map(|slug| state.connections.find(slug)) {
-            Some(None) => AppError::NotFound("There is no connection of this name.".to_owned())
-                .into_response(),
-            found => {
-                if let Some(opened) = found.flatten() {
-                    visit.connection = opened.info.clone();
-                    request.extensions_mut().insert(opened);
+        let found = match slug {
+            Some(slug) => state.connections.find(slug, &signed_in.session).await.map(Some),
+            None => Ok(None),
+        };
+        match found {
+            Err(error) => error.into_response(),
+            Ok(Some(Found::Nothing)) => {
+                AppError::NotFound("There is no connection of this name.".to_owned())
+                    .into_response()
+            }
+            Ok(Some(Found::Locked(saved))) => {
+                Redirect::to(&links::unlock(&saved.details.slug)).into_response()
+            }
+            Ok(Some(Found::Opened(opened))) => {
+                visit.connection = opened.info.clone();
+                let is_install = request.uri().path().ends_with("/install");
+                let may_install = visit.is(Role::Admin) && request.method() == Method::GET;
+                request.extensions_mut().insert(visit);
+                request.extensions_mut().insert(opened.clone());
+                let response = next.run(request).await;
+                let is_missing = response.extensions().get::<NotInstalled>().is_some();
+                if is_missing && may_install && !is_install {
+                    Redirect::to(&links::install(&opened.info.slug)).into_response()
+                } else {
+                    response
                 }
+            }
+            Ok(None) => {
                 request.extensions_mut().insert(visit);
                 next.run(request).await
             }

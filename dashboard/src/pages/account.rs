@@ -59,6 +59,7 @@ pub(crate) async fn post(
     accounts::change(&client, account.id, account.role, Some(&hash)).await?;
     for session in sessions::end_all(&client, account.id, None).await? {
         state.streams.end_session(&session);
+        state.connections.forget(&session);
     }
     let entry = Entry {
         subject: Some("own password"),
@@ -79,6 +80,7 @@ pub(crate) async fn sign_out_everywhere(
     let client = state.database.write().await?;
     for session in sessions::end_all(&client, person.account.id, None).await? {
         state.streams.end_session(&session);
+        state.connections.forget(&session);
     }
     let entry = Entry {
         subject: Some("everywhere"),

@@ -94,6 +94,7 @@ pub(crate) async fn change(
     // Whoever is signed in with another role or password signs in again.
     for session in sessions::end_all(&client, account.id, Some(&person.session)).await? {
         state.streams.end_session(&session);
+        state.connections.forget(&session);
     }
     let password = if hash.is_some() { ", with a new password" } else { "" };
     let subject = format!("{} as {}{password}", account.name, role.word());
@@ -114,6 +115,7 @@ pub(crate) async fn remove(
     }
     for session in sessions::end_all(&client, account.id, None).await? {
         state.streams.end_session(&session);
+        state.connections.forget(&session);
     }
     accounts::remove(&client, account.id).await?;
     note(&client, &visit, &person, Action::AccountRemoved, &account.name).await?;

@@ -81,3 +81,33 @@ COMMENT ON COLUMN pgtrack_dashboard.saved_view.account_id IS 'Whose it is.';
 COMMENT ON COLUMN pgtrack_dashboard.saved_view.connection IS 'The connection, as URLs name it.';
 COMMENT ON COLUMN pgtrack_dashboard.saved_view.name IS 'Its name.';
 COMMENT ON COLUMN pgtrack_dashboard.saved_view.query IS 'The query string.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.connection (
+  connection_id    bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  version          integer      NOT NULL DEFAULT 1,
+  slug             text         NOT NULL UNIQUE,
+  label            text         NOT NULL,
+  environment      text         NOT NULL,
+  is_read_only     boolean      NOT NULL,
+  host             text         NOT NULL,
+  port             integer      NOT NULL CHECK (port BETWEEN 1 AND 65535),
+  database_name    text         NOT NULL,
+  role_name        text         NOT NULL,
+  tls              text         NOT NULL,
+  sealed_password  text,
+  created_at       timestamptz  NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgtrack_dashboard.connection IS 'The databases that admins have added to the dashboard.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.connection_id IS 'Number; sealed passwords are bound to it.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.version IS 'Counts its changes.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.slug IS 'Its name in URLs.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.label IS 'Its name for people.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.environment IS 'none, development, staging or production.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.is_read_only IS 'Nothing is changed there through the dashboard.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.host IS 'The server''s name or address.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.port IS 'The server''s port.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.database_name IS 'The database.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.role_name IS 'The role to log in as.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.tls IS 'verify-full, require or disable.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.sealed_password IS 'The password under AES-256-GCM; null if it is asked every time.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.created_at IS 'When it was added.';

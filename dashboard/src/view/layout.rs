@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::icon;
 use crate::assets::{APP_CSS, APP_JS, FAVICON};
 use crate::auth::Role;
+use crate::connections::Environment;
 use crate::preferences::Theme;
 use crate::search::Search;
 use crate::visit::{SignedIn, Visit};
@@ -71,11 +72,11 @@ fn color_scheme(theme: Theme) -> &'static str {
 fn top_bar(visit: &Visit, section: Section) -> Markup {
     let links = visit.links();
     html! {
-        header.bar {
+        header.bar data-environment=[(visit.connection.environment != Environment::None).then(|| visit.connection.environment.word())] {
             a.brand href="/" { (icon::brand()) " pg_track" }
             @if let Some(person) = &visit.signed_in {
                 nav.main aria-label="Main" {
-                    span.connection title="The database that is shown" { (visit.connection.label) }
+                    a.connection href="/connections" title="The database that is shown; choose another" { (visit.connection.label) " " (environment(visit.connection.environment)) @if visit.connection.is_read_only { " " span.badge.plain { "viewing only" } } }
                     (entry("Overview", &links.overview(), section == Section::Overview))
                     (entry("Activity", &links.changes(&Search::default()), section == Section::Activity))
                     (entry("Tables", &links.tables(), section == Section::Tables))
@@ -86,6 +87,15 @@ fn top_bar(visit: &Visit, section: Section) -> Markup {
             } @else {
                 (theme_switch(visit))
             }
+        }
+    }
+}
+
+/// What a database is for, as a sign that nobody overlooks.
+pub(crate) fn environment(environment: Environment) -> Markup {
+    html! {
+        @if environment != Environment::None {
+            span.badge.environment data-environment=(environment.word()) { (environment.word()) }
         }
     }
 }
@@ -104,8 +114,8 @@ fn menu(visit: &Visit, person: &SignedIn) -> Markup {
                 ul.links {
                     li { a href="/account" { "Account" } }
                     li { a href="/settings" { "Settings" } }
+                    li { a href="/connections" { "Connections" } }
                     @if visit.is(Role::Admin) {
-                        li { a href="/connections" { "Connections" } }
                         li { a href="/users" { "Users" } }
                         li { a href="/audit" { "Audit log" } }
                     }

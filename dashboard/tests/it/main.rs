@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod activity;
 mod conflicts;
+mod connections;
 mod contrast;
 mod csrf;
 mod escaping;
