@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test check postgres
+.PHONY: demo test test-proxy bench-proxy check postgres
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -26,3 +26,15 @@ check:
 postgres:
 	@scripts/setup test
 	@scripts/postgres $(VERSIONS)
+	@scripts/axe
+
+# The tests of the proxy alone.
+test-proxy: postgres
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
+
+# Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
+# make bench-proxy FULL=1 takes an hour and believes less in luck; ONLY=word runs the workloads with that word.
+bench-proxy:
+	@scripts/setup bench
+	@cargo build --quiet --release -p pgtrack-proxy --example relay
+	@cargo run --quiet -p pgtrack-proxy --example bench -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(OTHERS)

@@ -62,7 +62,7 @@ BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtrack' AND p.proname LIKE '\_%'
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.
@@ -126,6 +126,58 @@ COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked fro
 COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
 COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
 COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
+  relation_id      integer  NOT NULL PRIMARY KEY REFERENCES pgtrack.relation ON DELETE CASCADE,
+  fingerprint      text     NOT NULL,
+  name             text,
+  live_table       text,
+  history          text,
+  keys             name[],
+  key_record       text,
+  live_is_key      text,
+  history_is_key   text,
+  live_is_history  text,
+  live_is_change   text,
+  same_row         text,
+  key_json         text,
+  image            text,
+  live_image       text,
+  insert_columns   text,
+  insert_values    text,
+  assignments      text,
+  differs          text,
+  merges           text,
+  differing        text,
+  row_values       text,
+  change_keys      text,
+  versions         text
+);
+COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
+COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.relation_shape.fingerprint IS 'The shape of the table that they are for.';
+COMMENT ON COLUMN pgtrack.relation_shape.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_table IS 'The table''s own rows, for FROM.';
+COMMENT ON COLUMN pgtrack.relation_shape.history IS 'Its history table.';
+COMMENT ON COLUMN pgtrack.relation_shape.keys IS 'The key''s columns.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_record IS 'The key as a column definition list.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_key IS 'The condition that t is the row of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.history_is_key IS 'The condition that h is of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_history IS 'The condition that t is the row of h.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_change IS 'The condition that t is the row of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c are of one row.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
+COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
+COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.versions IS 'The query for the changes of one row.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -481,11 +533,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
 
+CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_fingerprint$
+BEGIN
+  RETURN md5(concat(
+    (SELECT string_agg(concat_ws(' ', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated, d.oid), ', ' ORDER BY a.attnum)
+     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
+END
+$_fingerprint$;
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
-CREATE OR REPLACE FUNCTION pgtrack._shape(
+CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   p_table             regclass,
   OUT relation_id     integer,
+  OUT fingerprint     text,
   OUT name            text,
   OUT live_table      text,
   OUT history         text,
@@ -506,9 +571,10 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   OUT merges          text,
   OUT differing       text,
   OUT row_values      text,
-  OUT change_keys     text
+  OUT change_keys     text,
+  OUT versions        text
 )
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
   v_equality  text[];
   v_redacted  jsonb;
@@ -543,7 +609,7 @@ BEGIN
   INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys
   FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
   JOIN pgtrack.relation_column c
-    ON c.relation_id = _shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
+    ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
   JOIN pg_attribute a ON a.attrelid = history::regclass AND a.attname = c.history_column;
 
   -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
@@ -563,7 +629,7 @@ BEGIN
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
-    WHERE c.relation_id = _shape.relation_id
+    WHERE c.relation_id = _make_shape.relation_id
   ), piece AS (
     SELECT col.*,
            CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
@@ -596,8 +662,41 @@ BEGIN
                          ELSE format('h.%I::%s', c.history_column, format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
   INTO row_values
   FROM pg_attribute a
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+
+  -- One row for each change of one row, oldest first. $1 is the table, $2 the row's canonical key, handle the ctid of the
+  -- image in the history table.
+  versions := format($$
+    SELECT (row_number() OVER (ORDER BY v.statement_id, v.handle) + (SELECT pgtrack._purged_versions($1, $2)))::integer AS ver, v.*
+    FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
+          FROM pgtrack._lineage($1, $2) g
+          CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
+          JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
+          JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id) v$$,
+    image, key_record, history, history_is_key, relation_id);
+  fingerprint := pgtrack._fingerprint(p_table);
+END
+$_make_shape$;
+COMMENT ON FUNCTION pgtrack._make_shape(regclass) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
+
+-- Made when the table's shape is followed; made anew where it was not.
+CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass) RETURNS pgtrack.relation_shape
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  SELECT s.* INTO v_shape
+  FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
+  WHERE r.relid = p_table AND s.fingerprint = pgtrack._fingerprint(p_table);
+  IF NOT FOUND THEN
+    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table) m;
+  ELSE
+    -- The schema may have been renamed.
+    v_shape.name := pgtrack._name(p_table);
+    v_shape.live_table := CASE WHEN v_shape.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || v_shape.name;
+  END IF;
+  RETURN v_shape;
 END
 $_shape$;
 COMMENT ON FUNCTION pgtrack._shape(regclass) IS 'The pieces that dynamic SQL about one tracked table is made of.';
@@ -832,17 +931,6 @@ BEGIN ATOMIC
   SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
 END;
 COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
-
-CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.md5(pg_catalog.concat(
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated),
-                                  ', ' ORDER BY a.attnum)
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
-    (SELECT i.indkey::text FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
-END;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns and key, as a short text to compare.';
 
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
@@ -1724,6 +1812,9 @@ BEGIN
   PERFORM pgtrack._sync_key(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
+  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
+  INSERT INTO pgtrack.relation_shape
+  SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';
@@ -2043,6 +2134,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  v_comment  text;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
+  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
+          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+BEGIN
+  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
+          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  RETURN p_text;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
+END;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
@@ -2050,13 +2175,13 @@ SELECT s.statement_id,
        pg_catalog.format('%I.%I', r.schema_name, r.table_name) AS table_name,
        pgtrack._operation(s.operation) AS operation,
        s.row_count,
-       coalesce(nullif(s.actor, ''), s.user_name) AS who,
+       coalesce(pgtrack._actor(s.actor, s.query), s.user_name) AS who,
        s.user_name,
        nullif(s.role_name, 'none') AS role_name,
        nullif(s.application, '') AS application,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
-       nullif(s.actor, '') AS actor,
+       pgtrack._actor(s.actor, s.query) AS actor,
        nullif(s.message, '') AS message,
        nullif(s.reverts, '') AS reverts,
        s.query,
@@ -2064,8 +2189,10 @@ SELECT s.statement_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
-              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid
-FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id);
+              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
+       pgtrack._comment_tags(s.query) AS tags
+-- LEFT, so that it is left out of queries that need nothing of it.
+FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
 COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
@@ -2079,12 +2206,13 @@ COMMENT ON COLUMN pgtrack.activity.role_name IS 'The role set with SET ROLE, if 
 COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
-COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named with pgtrack.set_actor().';
+COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
 COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
+COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
 
 CREATE OR REPLACE VIEW pgtrack.tracked_table WITH (security_invoker = true) AS
 SELECT r.relation_id,
@@ -2113,19 +2241,20 @@ COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row
 COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included.';
 
 CREATE OR REPLACE FUNCTION pgtrack._changed_columns(p_before jsonb, p_after jsonb) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_changed_columns$
+BEGIN
   -- Compared as text: 1.0 and 1.00 are equal, but not the same value.
-  SELECT pg_catalog.array_agg(b.key ORDER BY b.key)
-  FROM pg_catalog.jsonb_each(p_before) b
-  WHERE p_after IS NOT NULL AND b.value::text IS DISTINCT FROM (p_after -> b.key)::text;
-END;
+  RETURN (SELECT array_agg(b.key ORDER BY b.key)
+          FROM jsonb_each(p_before) b
+          WHERE p_after IS NOT NULL AND b.value::text IS DISTINCT FROM (p_after -> b.key)::text);
+END
+$_changed_columns$;
 COMMENT ON FUNCTION pgtrack._changed_columns(jsonb, jsonb) IS 'The columns in which two images of a row differ; null unless both exist.';
 
 -- A row whose key was changed has its history under several keys, one after the other.
 CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_lineage$
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
 DECLARE
   v_shape      record;
   v_move       record;
@@ -2133,9 +2262,15 @@ DECLARE
   v_departure  bigint;
   v_taken      boolean;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   row_key := p_key;
   after_id := 0;
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
+                 WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
@@ -2193,27 +2328,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
 
--- One row for each change of one row, oldest first: ver, statement_id, operation, handle (the ctid of the image in
--- the history table), row_key, image. $1 is the table, $2 the canonical key.
-CREATE OR REPLACE FUNCTION pgtrack._versions_sql(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format($$
-    SELECT (row_number() OVER (ORDER BY v.statement_id, v.handle) + %s)::integer AS ver, v.*
-    FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
-          FROM pgtrack._lineage($1, $2) g
-          CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
-          JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
-          JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id) v$$,
-    -- Versions that were purged are counted under the key that the row had then.
-    CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = s.relation_id)
-         THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = %s AND p.row_key ='
-                     ' (SELECT l.row_key FROM pgtrack._lineage($1, $2) l ORDER BY l.until_id LIMIT 1)), 0)', s.relation_id)
-         ELSE '0' END,
-    s.image, s.key_record, s.history, s.history_is_key, s.relation_id)
-  FROM pgtrack._shape(p_table) s;
-END;
-COMMENT ON FUNCTION pgtrack._versions_sql(regclass) IS 'The query for the changes of one row of a table.';
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
+DECLARE
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+    RETURN 0;
+  END IF;
+  -- They are counted under the key that the row had then.
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
+                   WHERE p.relation_id = v_relation
+                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+END
+$_purged_versions$;
+COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_select(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_select$
@@ -2248,7 +2377,7 @@ BEGIN
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = %s AND a.statement_id = c.statement_id
     ORDER BY c.ver$$,
-    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, pgtrack._versions_sql(p_table),
+    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.versions,
     v_shape.relation_id)
   USING p_table, p_key, pgtrack._live_key(p_table, p_key);
 END
@@ -2381,38 +2510,49 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
 DECLARE
   v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
   v_xid       xid8 := '18446744073709551615';
+  v_xids      xid8[];
   v_first     bigint;
   v_last      bigint;
-  v_found     integer := 0;
+  v_count     bigint;
+  v_found     bigint := 0;
 BEGIN
   IF p_table IS NOT NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
   SELECT max(e.first_statement_id), 9223372036854775807 INTO v_first, v_last FROM pgtrack.epoch e;
-  -- From one transaction to the next lower one, without reading all the statements of each.
   WHILE v_found < p_max LOOP
-    SELECT s.xid INTO v_xid FROM pgtrack.statement s
-    WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1;
-    IF NOT FOUND THEN
+    -- From one transaction to the next lower one, without reading all the statements of each.
+    WITH RECURSIVE step AS (
+      (SELECT s.xid, 1 AS n FROM pgtrack.statement s
+       WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1)
+      UNION ALL
+      SELECT (SELECT s.xid FROM pgtrack.statement s
+              WHERE s.xid < t.xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1), t.n + 1
+      FROM step t WHERE t.xid IS NOT NULL AND t.n < p_max
+    )
+    SELECT array_agg(t.xid ORDER BY t.xid DESC) INTO v_xids FROM step t WHERE t.xid IS NOT NULL;
+    IF v_xids IS NULL THEN
       EXIT WHEN v_first = 0;
       SELECT max(e.first_statement_id), v_first - 1 INTO v_first, v_last FROM pgtrack.epoch e WHERE e.first_statement_id < v_first;
       v_xid := '18446744073709551615';
       CONTINUE;
     END IF;
-    SELECT v_xid::text::bigint, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-           array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
-    INTO xid, at, who, application, client_addr, actor, message, tables, row_count, query
-    FROM pgtrack.activity a
-    WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
-                                                 WHERE s.xid = v_xid AND s.statement_id BETWEEN v_first AND v_last)
-    HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
-       AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
-       AND (p_application IS NULL OR bool_or(a.application = p_application))
-       AND (p_since IS NULL OR max(a.at) >= p_since)
-       AND (p_until IS NULL OR max(a.at) < p_until);
-    CONTINUE WHEN NOT FOUND;
-    v_found := v_found + 1;
-    RETURN NEXT;
+    v_xid := v_xids[cardinality(v_xids)];
+    RETURN QUERY
+      SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+      FROM pgtrack.activity a
+      WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
+                                                WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)
+      GROUP BY a.xid
+      HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
+         AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
+         AND (p_application IS NULL OR bool_or(a.application = p_application))
+         AND (p_since IS NULL OR max(a.at) >= p_since)
+         AND (p_until IS NULL OR max(a.at) < p_until)
+      ORDER BY a.xid DESC LIMIT p_max - v_found;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    v_found := v_found + v_count;
   END LOOP;
 END
 $_log$;
@@ -2721,7 +2861,7 @@ BEGIN
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
 
-  EXECUTE format('SELECT max(ver), min(ver) - 1 FROM (%s) v', pgtrack._versions_sql(p_table)) INTO versions, v_purged USING p_table, p_key;
+  EXECUTE format('SELECT max(ver), min(ver) - 1 FROM (%s) v', v_shape.versions) INTO versions, v_purged USING p_table, p_key;
   IF versions IS NULL THEN
     RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'no_data_found',
@@ -2739,8 +2879,8 @@ BEGIN
       ERRCODE = 'TK002',
       DETAIL = format('Versions before %s have been purged.', v_purged);
   END IF;
-  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3', pgtrack._versions_sql(p_table)) INTO v_reached USING p_table, p_key, version;
-  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3 + 1', pgtrack._versions_sql(p_table)) INTO v_next USING p_table, p_key, version;
+  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3', v_shape.versions) INTO v_reached USING p_table, p_key, version;
+  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3 + 1', v_shape.versions) INTO v_next USING p_table, p_key, version;
   statement_id := v_next.statement_id;
   IF v_next.operation <> 'I' AND EXISTS (
        SELECT FROM pgtrack.erasure e
@@ -2786,7 +2926,7 @@ BEGIN
   END IF;
 
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  EXECUTE format('SELECT operation FROM (%s) v WHERE ver = $3', pgtrack._versions_sql(p_table)) INTO v_next USING p_table, p_key, versions;
+  EXECUTE format('SELECT operation FROM (%s) v WHERE ver = $3', v_shape.versions) INTO v_next USING p_table, p_key, versions;
   IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
@@ -2860,6 +3000,7 @@ CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
 DECLARE
   v_since    timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_shape    pgtrack.relation_shape := pgtrack._shape(p_table);
   v_version  integer;
   v_first    text;
 BEGIN
@@ -2872,7 +3013,7 @@ BEGIN
     FROM (%s) v
     CROSS JOIN LATERAL (SELECT max(o.at) AS last_at FROM pgtrack.statement o
                         WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = %s AND x.statement_id = v.statement_id)) s$$,
-    pgtrack._versions_sql(p_table), (pgtrack._shape(p_table)).relation_id)
+    v_shape.versions, v_shape.relation_id)
   INTO v_version, v_first USING p_table, p_key, p_when;
   IF p_when < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
     PERFORM pgtrack._refuse_purged(p_table, p_when::text);
@@ -2905,7 +3046,7 @@ BEGIN
       DETAIL = 'Only a row that was deleted can be restored.',
       HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
   END IF;
-  EXECUTE format('SELECT max(ver) - 1 FROM (%s) v WHERE operation IN (''D'', ''T'')', pgtrack._versions_sql(p_table))
+  EXECUTE format('SELECT max(ver) - 1 FROM (%s) v WHERE operation IN (''D'', ''T'')', v_shape.versions)
   INTO v_version USING p_table, p_key;
   IF v_version IS NULL THEN
     RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
@@ -3443,17 +3584,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.tags() IS 'All tags, newest first.';
 
--- The first change of each row by a set of statements: pgtrack_operation, and the columns of the history table. Rows
+-- The first change of each row by a set of statements: pgtrack_is_insert, and the columns of the history table. Rows
 -- that came to their key by a change of the key are left out; they are found under their first key.
+-- Which statements are in the set is asked of a hash table for each row of one scan: a join might be planned as a scan of
+-- the history for each statement. IS TRUE keeps PostgreSQL from making it a join.
 CREATE OR REPLACE FUNCTION pgtrack._first_changes_sql(p_table regclass, p_which text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
     SELECT f.* FROM (
-      SELECT DISTINCT ON (%1$s) e.operation AS pgtrack_operation, c.*
-      FROM (SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s)) e
-      JOIN %4$s c ON c.pgtrack_statement_id = e.statement_id
+      SELECT DISTINCT ON (%1$s)
+             (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s
+                                         WHERE s.relation_id = %2$s AND s.operation = 'I' AND (%3$s))) IS TRUE AS pgtrack_is_insert, c.*
+      FROM %4$s c
       WHERE c.pgtrack_statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))
+        AND (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))) IS TRUE
       ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
     || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
     CROSS JOIN LATERAL (SELECT f.*) h
@@ -3496,7 +3641,7 @@ BEGIN
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
     UNION ALL
-    SELECT %s FROM first h WHERE h.pgtrack_operation <> 'I'$$,
+    SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
     pgtrack._first_changes_sql(v_table, v_which), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which), v_shape.row_values);
 END
@@ -3524,9 +3669,9 @@ BEGIN
     WITH first_from AS MATERIALIZED (%1$s), first_to AS MATERIALIZED (%2$s),
     state AS (
       SELECT x.key,
-             (SELECT CASE WHEN h.pgtrack_operation <> 'I' THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
+             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
              EXISTS (SELECT FROM first_from h WHERE %4$s) AS is_in_from,
-             (SELECT CASE WHEN h.pgtrack_operation <> 'I' THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
+             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
              EXISTS (SELECT FROM first_to h WHERE %4$s) AS is_in_to,
              (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %8$s) AS from_live,
              (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %9$s) AS to_live
@@ -4226,7 +4371,7 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- ---------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
                 pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
                 pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
 GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;

@@ -120,7 +120,7 @@ impl Database {
     /// Prepares the configured database.
     pub(crate) async fn prepare_own(&self) -> Result<(), Error> {
         match &self.own {
-            Some(config) => self.prepared.get_or_try_init(|| prepare(config)).await.map(|()| ()),
+            Some(config) => self.prepared.get_or_try_init(|| prepare(config)).await.copied(),
             None => Ok(()),
         }
     }

@@ -1,9 +1,8 @@
 //! What can go wrong, and whose fault it is.
 
 use std::io;
-use std::net::SocketAddr;
 
-use crate::{Upstream, Violation};
+use crate::{ListenAddress, SessionAttrs, Upstream, Violation};
 
 /// Why the proxy could not start, or could not serve a connection.
 #[derive(Debug, thiserror::Error)]
@@ -13,11 +12,14 @@ pub enum Error {
     #[error("could not listen on {address}")]
     Listen {
         /// The address as configured.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The operating system's reason.
         #[source]
         source: io::Error,
     },
+    /// The threads that serve sessions could not be started.
+    #[error("could not start the threads that serve sessions")]
+    Threads(#[source] io::Error),
     /// The client broke the protocol before its session began.
     #[error("the client sent {0}")]
     Violation(#[from] Violation),
@@ -28,8 +30,11 @@ pub enum Error {
     #[error("lost the client before its session began")]
     LostClient(#[source] io::Error),
     /// All sessions that the configuration allows are in use.
-    #[error("too many sessions")]
-    TooManySessions,
+    #[error("too many sessions for `{setting}`")]
+    TooManySessions {
+        /// The setting that limits them.
+        setting: &'static str,
+    },
     /// All places for cancel requests are in use.
     #[error("too many cancel requests")]
     TooManyCancels,
@@ -42,6 +47,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// None of the servers is known to be what the configuration asks for.
+    #[error("none of the servers `{servers}` is {session_attrs}")]
+    NoSuitableUpstream {
+        /// All that there are.
+        servers: String,
+        /// What one of them should be.
+        session_attrs: SessionAttrs,
+    },
+    /// A load balancer did not say whom it speaks for.
+    #[error("the load balancer sent no valid PROXY protocol header")]
+    ProxyHeader,
     /// No session id could be made up.
     #[error("could not get random numbers")]
     Random(#[source] io::Error),
@@ -63,9 +79,11 @@ impl Error {
     pub fn error_source(&self) -> ErrorSource {
         match self {
             Self::Violation(_) | Self::StartupTimeout | Self::LostClient(_) => ErrorSource::Client,
-            Self::ConnectUpstream { .. } => ErrorSource::Upstream,
+            Self::ConnectUpstream { .. } | Self::NoSuitableUpstream { .. } => ErrorSource::Upstream,
             Self::Listen { .. }
-            | Self::TooManySessions
+            | Self::Threads(_)
+            | Self::ProxyHeader
+            | Self::TooManySessions { .. }
             | Self::TooManyCancels
             | Self::Random(_) => ErrorSource::Internal,
         }

@@ -26,7 +26,7 @@ pub(crate) struct Fatal {
     sqlstate: &'static str,
     message: String,
     detail: Option<String>,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl Fatal {
@@ -39,10 +39,13 @@ impl Fatal {
     pub(crate) fn of(error: &Error) -> Option<Self> {
         match error {
             Error::Violation(violation) => Self::of_violation(*violation),
-            Error::StartupTimeout | Error::LostClient(_) | Error::TooManyCancels => None,
-            Error::TooManySessions => Some(
+            Error::StartupTimeout
+            | Error::LostClient(_)
+            | Error::ProxyHeader
+            | Error::TooManyCancels => None,
+            Error::TooManySessions { setting } => Some(
                 Self::new(sqlstate::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
-                    .hint("The limit is the proxy's setting max_sessions."),
+                    .hint(format!("The limit is the proxy's setting {setting}.")),
             ),
             Error::ConnectUpstream { upstream, source } => Some(
                 Self::new(
@@ -52,7 +55,14 @@ impl Fatal {
                 .detail(source.to_string())
                 .hint("Check that PostgreSQL runs there and accepts connections from the proxy."),
             ),
-            Error::Random(_) | Error::Listen { .. } => {
+            Error::NoSuitableUpstream { servers, session_attrs } => Some(
+                Self::new(
+                    sqlstate::CANNOT_CONNECT_NOW,
+                    format!("no upstream server is {session_attrs} among \"{servers}\""),
+                )
+                .hint("A failover may be under way: try again."),
+            ),
+            Error::Random(_) | Error::Listen { .. } | Error::Threads(_) => {
                 Some(Self::new(sqlstate::SYSTEM_ERROR, "the proxy could not begin the session"))
             }
         }
@@ -97,8 +107,8 @@ impl Fatal {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    fn hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// The message on the wire.
@@ -106,7 +116,7 @@ impl Fatal {
         let mut info = ErrorInfo::new("FATAL".into(), self.sqlstate.into(), self.message);
         info.severity_nonlocalized = Some("FATAL".into());
         info.detail = self.detail;
-        info.hint = self.hint.map(str::to_owned);
+        info.hint = self.hint;
         let mut bytes = BytesMut::new();
         ErrorResponse::from(info).encode(&mut bytes).expect("an error is far below the size limit");
         bytes

@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub(crate) mod forwarded;
 pub(crate) mod opening;
 pub(crate) mod options;
 pub(crate) mod refusal;
@@ -29,6 +30,7 @@ pub(crate) mod frontend {
 
 /// Tags of the messages that a server sends; manual, "Message Formats".
 pub(crate) mod backend {
+    pub(crate) const BACKEND_KEY_DATA: u8 = b'K';
     pub(crate) const ERROR_RESPONSE: u8 = b'E';
     pub(crate) const READY_FOR_QUERY: u8 = b'Z';
 

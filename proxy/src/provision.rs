@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -42,6 +43,8 @@ where
 /// Remembers which databases were prepared. It holds only names that a session was admitted to.
 pub(crate) struct Provisioner {
     provision: Arc<dyn Provision>,
+    /// Where it runs: not on the threads of the sessions.
+    runtime: Handle,
     databases: Mutex<HashMap<String, State>>,
 }
 
@@ -53,8 +56,9 @@ enum State {
 }
 
 impl Provisioner {
+    /// Preparations will run on the current runtime.
     pub(crate) fn new(provision: Arc<dyn Provision>) -> Self {
-        Self { provision, databases: Mutex::default() }
+        Self { provision, runtime: Handle::current(), databases: Mutex::default() }
     }
 
     /// Starts the preparation of a database unless it is under way, was done, or failed a moment ago.
@@ -67,7 +71,7 @@ impl Provisioner {
         };
         states.insert(database.to_owned(), State::Running);
         drop(states);
-        tokio::spawn(Arc::clone(self).run(database.to_owned(), has_failed));
+        self.runtime.spawn(Arc::clone(self).run(database.to_owned(), has_failed));
     }
 
     async fn run(self: Arc<Self>, database: String, has_failed: bool) {
@@ -87,6 +91,13 @@ impl Provisioner {
             }
         };
         self.states().insert(database, state);
+    }
+
+    /// The databases that could not be prepared.
+    pub(crate) fn failed(&self) -> Vec<String> {
+        let states = self.states();
+        let failed = states.iter().filter(|(_, state)| matches!(state, State::Failed { .. }));
+        failed.map(|(database, _)| database.clone()).collect()
     }
 
     fn states(&self) -> MutexGuard<'_, HashMap<String, State>> {

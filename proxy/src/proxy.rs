@@ -1,92 +1,102 @@
-//! The proxy as a whole: bound listeners, what all sessions share, start and shutdown.
+//! The proxy as a whole: bound listeners, start and shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::provision::Provisioner;
-use crate::{Config, Counters, Error, Provision, listener, session};
-
-/// How many cancel requests are forwarded at the same time; others wait for a moment.
-/// Each is a connection to the upstream that nobody has authenticated.
-const CONCURRENT_CANCELS: usize = 32;
+use crate::control::Control;
+use crate::listen::BoundSocket;
+pub(crate) use crate::shared::Shared;
+use crate::workers::Workers;
+use crate::{Config, Counters, Error, ListenAddress, ProbeRole, Provision, listener, session};
 
 /// A proxy that listens, but does not accept connections yet.
 pub struct Proxy {
-    listeners: Vec<(TcpListener, SocketAddr)>,
-    shared: Arc<Shared>,
-}
-
-/// What all sessions share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) provisioner: Arc<Provisioner>,
-    pub(crate) session_permits: Semaphore,
-    pub(crate) cancel_permits: Semaphore,
-    /// The upstream is a pooler that ends sessions for our context; it is not sent any more.
-    pub(crate) context_refused: AtomicBool,
+    listeners: Vec<(BoundSocket, ListenAddress)>,
+    control: Arc<Control>,
+    probe: Option<Arc<dyn ProbeRole>>,
 }
 
 impl Proxy {
-    /// Binds all addresses. Databases are prepared with `provision` when they are first used.
+    /// Binds all addresses. Databases are prepared with `provision` when they are first used, on the runtime
+    /// that this is called on; sessions have threads of their own.
     ///
     /// # Errors
     /// [`Error::Listen`] when an address cannot be bound.
     pub async fn bind(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
         let mut listeners = Vec::with_capacity(config.listen.len());
-        for &address in &config.listen {
-            let failed = |source| Error::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            listeners.push((listener, bound));
+        for address in &config.listen {
+            let socket = address
+                .bind(config.listen_options)
+                .await
+                .map_err(|source| Error::Listen { address: address.clone(), source })?;
+            let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);
+            listeners.push((socket, bound));
         }
-        let shared = Shared {
-            counters: Arc::default(),
-            provisioner: Arc::new(Provisioner::new(provision)),
-            session_permits: Semaphore::new(config.max_sessions.min(Semaphore::MAX_PERMITS)),
-            cancel_permits: Semaphore::new(CONCURRENT_CANCELS),
-            context_refused: AtomicBool::new(false),
-            config,
-        };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        let control = Arc::new(Control::new(Shared::new(config, provision)));
+        Ok(Self { listeners, control, probe: None })
     }
 
-    /// The addresses it listens on, in the order of the configuration, with the ports that were taken.
+    /// Says how servers are asked for their roles. Without this, only targets that take any server have one.
+    #[must_use]
+    pub fn with_probe(self, probe: Arc<dyn ProbeRole>) -> Self {
+        Self { probe: Some(probe), ..self }
+    }
+
+    /// The TCP addresses it listens on, in the order of the configuration, with the ports that were taken.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|(_, address)| *address).collect()
+        self.listeners.iter().filter_map(|(socket, _)| socket.tcp_address()).collect()
     }
 
     /// The counters, which go on counting while the proxy runs.
     pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.shared.counters)
+        Arc::clone(&self.control.current().counters)
+    }
+
+    /// What can be asked and told while the proxy runs.
+    pub fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
     }
 
     /// Serves clients until `shutdown` is cancelled and all sessions have ended.
     ///
     /// Idle sessions end at once, busy ones when they become idle or [`Config::drain_timeout`] is over.
     ///
+    /// # Errors
+    /// [`Error::Threads`] when the operating system gives no threads to serve them on.
+    ///
     /// # Cancel safety
     /// Dropping the future ends all sessions immediately.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        let shared = self.control.current();
+        let workers = Workers::start(shared.config.threads, &shared.counters);
+        let workers = Arc::new(workers.map_err(Error::Threads)?);
+        let mut probing = JoinSet::new();
+        if let Some(probe) = self.probe {
+            let control = Arc::clone(&self.control);
+            probing.spawn(async move { control.keep_probing(probe).await });
+        }
         let mut listeners = JoinSet::new();
-        for (listener, address) in self.listeners {
-            info!(%address, upstream = %self.shared.config.upstream, "accepting connections");
-            let shared = Arc::clone(&self.shared);
-            let shutdown = shutdown.clone();
+        for (socket, address) in self.listeners {
+            info!(%address, upstream = %shared.config.upstream, "accepting connections");
+            let (control, shutdown) = (Arc::clone(&self.control), shutdown.clone());
+            let (workers, counters) = (Arc::clone(&workers), Arc::clone(&shared.counters));
             listeners.spawn(async move {
-                let serve = |stream, address| {
-                    session::serve(stream, address, Arc::clone(&shared), shutdown.child_token())
+                let serve = |accepted| {
+                    let session =
+                        session::serve(accepted, control.current(), shutdown.child_token());
+                    workers.serve(Box::new(|| Box::pin(session)));
                 };
-                listener::run(listener, shutdown.clone(), &shared.counters, serve).await;
+                listener::run(socket, shutdown.clone(), &counters, serve).await;
             });
         }
         while listeners.join_next().await.is_some() {}
+        if let Some(workers) = Arc::into_inner(workers) {
+            workers.finish().await;
+        }
+        Ok(())
     }
 }

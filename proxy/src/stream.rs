@@ -1,17 +1,15 @@
 //! One leg of a session: a connection to a client or to the upstream, whatever it runs over.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A silent peer is probed this often, and given up after the system's number of probes.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+use crate::Liveness;
+use crate::listen::Accepted;
 
 /// A connected byte stream.
 #[derive(Debug)]
@@ -21,13 +19,24 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Takes over a connection that was accepted; returns where it comes from, unless that is a unix socket.
+    pub(crate) fn accepted(
+        accepted: Accepted,
+        liveness: Liveness,
+    ) -> io::Result<(Self, Option<SocketAddr>)> {
+        match accepted {
+            Accepted::Tcp(stream, address) => {
+                Ok((Self::tcp(TcpStream::from_std(stream)?, liveness)?, Some(address)))
+            }
+            Accepted::Unix(stream) => Ok((Self::Unix(UnixStream::from_std(stream)?), None)),
+        }
+    }
+
     /// Prepares a TCP connection for relaying.
-    pub(crate) fn tcp(stream: TcpStream) -> io::Result<Self> {
+    pub(crate) fn tcp(stream: TcpStream, liveness: Liveness) -> io::Result<Self> {
         // Without this, answers of several segments wait for delayed acknowledgements: 40 ms each.
         stream.set_nodelay(true)?;
-        let keepalive =
-            TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        liveness.apply(&stream)?;
         Ok(Self::Tcp(stream))
     }
 

@@ -23,10 +23,10 @@ async fn bank() -> Database {
            END IF;
          END $$"
     );
-    client.batch_execute(&sql).await.unwrap();
+    client.batch_execute(&sql).await.expect("the role can be created");
     loop {
         let query = "SELECT count(*) FROM pg_hba_file_rules WHERE 'bank_owner' = ANY (user_name)";
-        let rules: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+        let rules: i64 = client.query_one(query, &[]).await.expect("it can be read").get(0);
         if rules > 0 {
             break;
         }

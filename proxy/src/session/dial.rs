@@ -13,30 +13,39 @@ use crate::protocol::refusal::{self, Verdict};
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
 use crate::stream::Stream;
-use crate::{Error, SessionContext};
+use crate::{Error, SessionContext, Target, Upstream, uplink};
+
+/// A connection to a server that was sent a startup packet.
+pub(super) struct Opened {
+    pub(super) upstream: Stream,
+    pub(super) server: Upstream,
+    /// What the server has answered so far, which may be nothing.
+    pub(super) answer: Buffer,
+}
 
 /// Opens a connection for the session that `packet` asks for.
-/// Returns it with what the server has answered so far, which may be nothing.
 pub(super) async fn open(
     packet: &[u8],
     context: &SessionContext,
+    target: &Target,
     deadline: Instant,
     shared: &Shared,
-) -> Result<(Stream, Buffer), Error> {
+) -> Result<Opened, Error> {
     let Some(startup) = Startup::parse(packet) else {
         // Not understood: the server says what is wrong with it.
-        return Ok((send(packet, shared).await?, Buffer::default()));
+        return send(packet, target, shared).await;
     };
     if let Some(packet) = with_context(startup, context, shared) {
-        let mut upstream = send(&packet, shared).await?;
-        let answered = timeout_at(deadline, first_answer(&mut upstream)).await;
-        let (verdict, answer) = answered.map_err(|elapsed| unreachable(shared, elapsed.into()))?;
+        let mut opened = send(&packet, target, shared).await?;
+        let answered = timeout_at(deadline, first_answer(&mut opened.upstream)).await;
+        let (verdict, answer) =
+            answered.map_err(|elapsed| unreachable(&opened.server, elapsed.into()))?;
         if verdict != Verdict::ContextRefused || startup.mentions_context() {
-            return Ok((upstream, answer));
+            return Ok(Opened { answer, ..opened });
         }
-        note_refusal(shared);
+        note_refusal(&opened.server, shared);
     }
-    Ok((send(&startup.stripped(), shared).await?, Buffer::default()))
+    send(&startup.stripped(), target, shared).await
 }
 
 /// The packet that names the client, if the upstream takes it.
@@ -54,11 +63,10 @@ fn with_context(startup: Startup, context: &SessionContext, shared: &Shared) -> 
     packet
 }
 
-async fn send(packet: &[u8], shared: &Shared) -> Result<Stream, Error> {
-    let connecting = shared.config.upstream.connect(shared.config.connect_timeout);
-    let mut upstream = connecting.await.map_err(|source| unreachable(shared, source))?;
-    upstream.write_all(packet).await.map_err(|source| unreachable(shared, source))?;
-    Ok(upstream)
+async fn send(packet: &[u8], target: &Target, shared: &Shared) -> Result<Opened, Error> {
+    let (mut upstream, server) = uplink::connect(target, shared).await?;
+    upstream.write_all(packet).await.map_err(|source| unreachable(&server, source))?;
+    Ok(Opened { upstream, server, answer: Buffer::default() })
 }
 
 /// Reads until the server's first message shows whether it takes offence at our context.
@@ -78,16 +86,16 @@ async fn first_answer(upstream: &mut Stream) -> (Verdict, Buffer) {
     }
 }
 
-fn note_refusal(shared: &Shared) {
+fn note_refusal(server: &Upstream, shared: &Shared) {
     if !shared.context_refused.swap(true, Ordering::Relaxed) {
         warn!(
-            upstream = %shared.config.upstream,
+            upstream = %server,
             "the upstream refuses the startup parameter pgtrack.ctx, as poolers do unless they are told to \
              ignore it: changes are recorded without the client's address"
         );
     }
 }
 
-fn unreachable(shared: &Shared, source: io::Error) -> Error {
-    Error::ConnectUpstream { upstream: shared.config.upstream.clone(), source }
+fn unreachable(server: &Upstream, source: io::Error) -> Error {
+    Error::ConnectUpstream { upstream: server.clone(), source }
 }

@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, Counters, Provision, Proxy, Upstream};
+use pgtrack_proxy::{Config, Control, Counters, Provision, ProvisionError, Proxy, Role, Upstream};
 use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,8 +25,9 @@ pub(crate) use wire::{Message, Wire, field};
 pub(crate) struct TestProxy {
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) control: Arc<Control>,
     shutdown: CancellationToken,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), pgtrack_proxy::Error>>,
 }
 
 impl TestProxy {
@@ -46,10 +47,12 @@ impl TestProxy {
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let proxy = proxy.with_probe(Arc::new(probe));
         let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
+        let control = proxy.control();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(proxy.run(shutdown.clone()));
-        Self { address, counters, shutdown, running }
+        Self { address, counters, control, shutdown, running }
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -68,7 +71,7 @@ impl TestProxy {
 
     /// Waits until it has shut down.
     pub(crate) async fn ended(&mut self) {
-        within(Duration::from_secs(20), &mut self.running).await.unwrap();
+        within(Duration::from_secs(20), &mut self.running).await.unwrap().unwrap();
     }
 }
 
@@ -78,11 +81,22 @@ impl Drop for TestProxy {
     }
 }
 
+/// Asks a server for its role, as the superuser.
+async fn probe(server: Upstream) -> Result<Role, ProvisionError> {
+    let url = format!("postgresql://postgres@{}:{}/postgres", server.host, server.port);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let sql = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean";
+    let row = client.query_one(sql, &[]).await?;
+    connection.abort();
+    Ok(Role { is_standby: row.get(0), is_read_only: row.get(1) })
+}
+
 /// Settings for a proxy on a free port.
 pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
-        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()],
+        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() }.into(),
         ..Config::default()
     }
 }

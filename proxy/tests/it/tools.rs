@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::support::{Scripted, TestProxy};
 
 /// A client program: from `PATH`, or from any server that was installed with its clients.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = env::split_paths(&path).map(|directory| directory.join(name));
     let with_servers = versions().into_iter().rev().map(|binaries| binaries.program(name));

@@ -136,3 +136,27 @@ fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
             .await;
     });
 }
+
+#[test]
+fn the_application_s_user_comes_from_a_setting_or_the_query_s_comment_beside_the_login() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
+        for (sql, expected) in [
+            (
+                "INSERT INTO t VALUES (1, 'a') /*user='J%C3%BCrgen%20%22O\\'Neil%22',route='%2Fcarts%2F%3Aid',controller='carts'*/",
+                "Jürgen \"O'Neil\"|postgres|/carts/:id",
+            ),
+            ("/* who='nobody' */ UPDATE t SET v = '/*user=x*/' /*actor='ann'*/", "ann|postgres|~"),
+            ("UPDATE t SET v = 'plain' /* user = ann */", "postgres|postgres|~"),
+            ("UPDATE t SET v = 'broken' /*user='%FF',route='r'*/", "%FF|postgres|r"),
+            (
+                "SELECT pgtrack.set_actor('bob'); UPDATE t SET v = 'set' /*user='ann',route='r'*/",
+                "bob|postgres|r",
+            ),
+        ] {
+            session.run(sql).await;
+            session.check("SELECT who, user_name, tags ->> 'route' FROM pgtrack.activity ORDER BY statement_id DESC LIMIT 1", expected).await;
+        }
+        session.check("SELECT count(*) FROM pgtrack.log(by_who => 'ann')", "1").await;
+    });
+}
