@@ -115,7 +115,7 @@ mod tests {
             match (dashboard.keys(), expected) {
                 (Ok(_), None) => {}
                 (Err(error), Some(word)) => {
-                    assert!(error.report().contains(word), "{}", error.report())
+                    assert!(error.report().contains(word), "{}", error.report());
                 }
                 (result, _) => panic!("{text:?}: {result:?}"),
             }

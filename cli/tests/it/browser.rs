@@ -164,7 +164,9 @@ fn every_page_is_open_to_everybody_in_both_themes_and_sizes() {
         browser.pictures("login").await;
         browser.log_in(&demo).await;
         demo.psql("UPDATE customers SET address = address || '{\"city\": \"Oslo\"}' WHERE customer_id = 1");
-        demo.psql("UPDATE customers SET name = 'A much longer name than before' WHERE customer_id = 1");
+        demo.psql(
+            "UPDATE customers SET name = 'A much longer name than before' WHERE customer_id = 1",
+        );
         let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
         let change = demo.psql("SELECT max(statement_id) FROM pgtrack.activity");
         let row = "/c/shop/tables/demo.customers/rows/%7B%22customer_id%22:1%7D";

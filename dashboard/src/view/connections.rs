@@ -189,7 +189,7 @@ fn tested(stages: &Stages) -> Markup {
     html! {
         section.card aria-labelledby="tested" {
             h2 #tested { @if stages.all_good() { "The connection works" } @else { "The connection was tested" } }
-            ol.stages role="status" {
+            div role="status" { ol.stages {
                 @for stage in &stages.0 {
                     @match &stage.result {
                         Some(Ok(what)) => li { span.mark.insert { span.sign aria-hidden="true" { "✓" } " " (stage.name) } " " (what) },
@@ -197,7 +197,7 @@ fn tested(stages: &Stages) -> Markup {
                         None => li { span.mark.nothing { span.sign aria-hidden="true" { "·" } " " (stage.name) } " " span.note { "not tried" } },
                     }
                 }
-            }
+            } }
         }
     }
 }

@@ -123,10 +123,7 @@ fn a_long_history_is_read_by_its_indexes() {
         ] {
             let time = median(&mut browser, &url).await;
             // Shown by `cargo nextest run --no-capture`.
-            #[expect(clippy::print_stdout, reason = "somebody asked for it")]
-            {
-                println!("{:7.1} ms  {url}", time.as_secs_f64() * 1000.0);
-            }
+            println!("{:7.1} ms  {url}", time.as_secs_f64() * 1000.0);
             assert!(time < Duration::from_millis(limit * patience), "{url}: {time:?}");
         }
         assert_eq!(scans(&database).await, before, "a table was read from beginning to end");

@@ -42,6 +42,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // What has just arrived is not still fading when it is looked at.
+            "--force-prefers-reduced-motion",
             "--window-size=1440,900",
             &format!("--user-data-dir={}", profile.display()),
         ];
@@ -80,7 +82,7 @@ impl Browser {
     }
 
     pub(super) async fn log_in(&self, demo: &Demo) {
-        *self.home.lock().unwrap() = demo.dashboard.clone();
+        self.home.lock().unwrap().clone_from(&demo.dashboard);
         self.goto_url(&demo.dashboard).await;
         self.type_into("[name=name]", "admin").await;
         self.type_into("[name=password]", &demo.password).await;
@@ -151,10 +153,19 @@ impl Browser {
 
     /// Nobody is kept out, nothing is loaded from elsewhere, nothing is against the policy, nothing sticks out.
     async fn check(&self, page: &str) {
-        let sticking_out = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        assert_eq!(self.script(sticking_out).await, Value::from(0), "{page} is wider than the window");
+        let sticking_out =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(
+            self.script(sticking_out).await,
+            Value::from(0),
+            "{page} is wider than the window"
+        );
         let elsewhere = "return performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(location.origin))";
-        assert_eq!(self.script(elsewhere).await, json!([]), "{page} loads something from elsewhere");
+        assert_eq!(
+            self.script(elsewhere).await,
+            json!([]),
+            "{page} loads something from elsewhere"
+        );
         let violations = "const done = arguments[0];
             const observer = new ReportingObserver(() => {}, { types: ['csp-violation'], buffered: true });
             observer.observe();
@@ -162,7 +173,8 @@ impl Browser {
         let violations = self.client.execute_async(violations, vec![]).await.unwrap();
         assert_eq!(violations, json!([]), "{page} breaks its own policy");
 
-        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/axe/node_modules/axe-core/axe.min.js");
+        let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../target/axe/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(&axe).expect("scripts/axe has fetched axe-core");
         let run = "const done = arguments[0];
             axe.run(document, { resultTypes: ['violations'] }).then(
