@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::State;
 use super::plan::{Pairs, Question, preview, subject};
 use crate::app_error::AppError;
-use crate::connections::{Opened, Shown};
+use crate::connections::{Environment, Opened, Shown};
 use crate::extract::{Form, Query};
 use crate::revert::{Application, Choice, Confirmation, Outcome, apply_once, needs_reason};
 use crate::view::plan::Refusal;
@@ -25,6 +25,13 @@ pub(crate) async fn post(
     shown.require_writable()?;
     let subject = subject(&pairs)?;
     let target = subject.target();
+    let is_production = shown.info.environment == Environment::Production;
+    if is_production && confirmation.label.trim() != shown.info.label {
+        let client = shown.database.read().await?;
+        let plan = plan(&**client, target).await?;
+        let question = Question { subject: &subject, plan: &plan };
+        return again(&shown, &client, &visit, question, Refusal::NotNamed, confirmation).await;
+    }
     let reason = confirmation.reason.trim();
     if reason.is_empty() {
         // What a person saw and confirms without a reason: only its size matters here, `apply` checks the rest.
@@ -69,7 +76,7 @@ async fn again(
     confirmation: Confirmation,
 ) -> Result<Response, AppError> {
     let status = match refusal {
-        Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NoReason | Refusal::NotNamed => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::NothingChanged => StatusCode::OK,
         Refusal::Stale | Refusal::Conflict => StatusCode::CONFLICT,
     };

@@ -145,7 +145,7 @@ fn environments(editor: &Editor<'_>) -> Markup {
         fieldset.choices {
             legend { "Environment" }
             @for one in Environment::ALL {
-                label.choice { input type="radio" name="environment" value=(one.word()) checked[one.word() == chosen]; span { (one.word()) " " (environment(one)) } }
+                label.choice { input type="radio" name="environment" value=(one.word()) checked[one.word() == chosen]; span { @if one == Environment::None { (one.word()) } @else { (environment(one)) } } }
             }
         }
     }

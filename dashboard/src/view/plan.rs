@@ -43,6 +43,8 @@ pub(crate) enum Refusal {
     Conflict,
     /// A reason is needed.
     NoReason,
+    /// The connection's name is needed.
+    NotNamed,
     /// Every row was left as it is.
     NothingChanged,
 }
@@ -105,6 +107,10 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
                 Refusal::NoReason => {
                     p { strong { "Nothing was done yet: say why." } }
                     p { "A reason is needed when more than one row is reverted. It is recorded with the change." }
+                }
+                Refusal::NotNamed => {
+                    p { strong { "Nothing was done yet: this is production." } }
+                    p { "Type the name of the connection, " strong { (visit.connection.label) } ", to confirm." }
                 }
                 Refusal::NothingChanged => {
                     p { strong { "Nothing was changed." } }

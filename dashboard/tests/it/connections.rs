@@ -118,6 +118,9 @@ fn a_database_is_added_prepared_and_used() {
 
         let xid = page.attribute(".entry", "data-xid");
         let plan = admin.get(&format!("/c/bank/revert/plan?act=undo-transaction&xid={xid}")).await;
+        let refused = admin.submit(&plan, "form.confirm", &[("reason", "")]).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.text("[role=alert]").contains("this is production"));
         let done =
             admin.submit(&plan, "form.confirm", &[("reason", ""), ("label", "The bank")]).await;
         assert_eq!(done.status, 303, "{}", done.text("main"));

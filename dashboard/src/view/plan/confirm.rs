@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use pgtrack_tracker::revert::Target;
 
 use super::{Preview, Refusal, words};
+use crate::connections::Environment;
 use crate::revert::{Choice, needs_reason};
 use crate::visit::Visit;
 
@@ -16,6 +17,7 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
                 input type="hidden" name="token" value=(preview.plan.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
                 @if preview.plan.conflicts() > 0 { (choices(preview)) }
+                @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
                 (reason(preview))
                 div.actions {
                     a.button href=(back) { "Cancel" }
@@ -61,6 +63,17 @@ fn explanation(choice: Choice) -> (&'static str, &'static str) {
         Choice::Skip => ("Skip", "Leave the rows that changed since as they are."),
         Choice::Merge => ("Merge", "Set back only the columns that nobody changed since."),
         Choice::Overwrite => ("Overwrite", "Set these rows back too, over the newer changes."),
+    }
+}
+
+/// One more look before production is changed.
+fn name(visit: &Visit, preview: &Preview<'_>) -> Markup {
+    let is_missing = preview.refusal == Some(Refusal::NotNamed);
+    html! {
+        div.field {
+            label for="label" { "This is production. Type " strong { (visit.connection.label) } " to confirm." }
+            input #label name="label" type="text" autocomplete="off" required aria-invalid=[is_missing.then_some("true")];
+        }
     }
 }
 
