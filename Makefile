@@ -26,6 +26,7 @@ check:
 postgres:
 	@scripts/setup test
 	@scripts/postgres $(VERSIONS)
+	@scripts/axe
 
 # The tests of the SQL engine alone.
 test-sql: postgres

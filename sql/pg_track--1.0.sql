@@ -2401,6 +2401,7 @@ DECLARE
   v_shape    record;
   v_version  text;
   v_first    bigint;
+  v_last     bigint;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
@@ -2433,18 +2434,18 @@ BEGIN
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
-    SELECT min(x.statement_id)
+    SELECT min(x.statement_id), max(x.statement_id)
     FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
           FROM pgtrack.statement s
           WHERE s.relation_id = %s AND %s
           ORDER BY s.statement_id DESC LIMIT $1) x
     WHERE x.later < $1$$, v_shape.relation_id, p_which)
-  INTO v_first USING p_max;
+  INTO v_first, v_last USING p_max;
   RETURN QUERY EXECUTE format($$
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
@@ -2453,7 +2454,7 @@ BEGIN
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
-  USING p_table, v_first, p_max;
+  USING p_table, v_first, p_max, v_last;
 END
 $_changes$;
 COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
@@ -2576,7 +2577,7 @@ $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
 
-CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint)
+CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer, statement_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
 DECLARE
@@ -2590,12 +2591,26 @@ BEGIN
   LOOP
     RETURN QUERY
       SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
-      FROM pgtrack._changes(v_relation.relid, v_relation.row_count, pgtrack._of_transaction(show.xid)) c
+      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, show.max), pgtrack._of_transaction(show.xid)) c
       ORDER BY c.statement_id, c.row_pk;
   END LOOP;
 END
 $show$;
-COMMENT ON FUNCTION pgtrack.show(bigint) IS 'Every row change of one transaction, table by table, in the order in which they were made.';
+COMMENT ON FUNCTION pgtrack.show(bigint, bigint) IS
+  'The row changes of one transaction, table by table, in the order in which they were made; of each table at most the last max.';
+
+CREATE OR REPLACE FUNCTION pgtrack.show_statement(statement_id bigint, max bigint DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
+  FROM pgtrack.relation r
+  JOIN pgtrack.statement s ON s.relation_id = r.relation_id AND s.statement_id = show_statement.statement_id
+  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), format('s.statement_id = %s', s.statement_id)) c
+  WHERE r.relid IS NOT NULL
+  ORDER BY c.row_pk;
+END;
+COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Reverting
@@ -3359,6 +3374,55 @@ END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
+END;
+COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[]) IS 'What undo_transactions() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids), 'these transactions', false, on_conflict,
+                                    'transactions ' || array_to_string(xids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text) IS
+  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[]) IS 'What undo_statements() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
+                                    'changes ' || array_to_string(statement_ids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text) IS
+  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Points in time

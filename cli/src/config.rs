@@ -1,11 +1,12 @@
 //! The configuration of `pgtrack serve`: a TOML file, overridden by environment variables and the command line.
 
+mod dashboard;
 mod encryption;
 mod environment;
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -15,6 +16,7 @@ pub(crate) use self::proxy::Proxy;
 use crate::args::ServeOptions;
 use crate::error::Error;
 use crate::upstreams::{Database, Upstreams};
+pub(crate) use dashboard::Dashboard;
 
 /// What `pgtrack serve` was told.
 #[derive(Debug, Clone)]
@@ -27,20 +29,6 @@ pub(crate) struct Config {
     pub(crate) encryption: Encryption,
     /// Schemas whose tables are tracked from the start.
     pub(crate) track: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Dashboard {
-    pub(crate) listen: SocketAddr,
-    /// Whether people reach it by https, through a proxy that ends TLS.
-    pub(crate) https: bool,
-}
-
-impl Default for Dashboard {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), https: false }
-    }
 }
 
 /// Metrics and health checks.

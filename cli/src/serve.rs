@@ -50,6 +50,9 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
         database: database.clone(),
         slug: "main".into(),
         https: config.dashboard.https,
+        allowed_hosts: config.dashboard.allowed_hosts()?,
+        keys: config.dashboard.keys()?,
+        trusted_proxies: config.dashboard.trusted_proxies.clone(),
     })
     .await?;
     info!("dashboard listens on http://{}", dashboard.local_address());

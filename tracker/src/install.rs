@@ -20,6 +20,37 @@ pub enum Installation {
     Upgraded,
 }
 
+/// What a database has of pg_track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Installed {
+    /// Nothing.
+    Missing,
+    /// An older version, which can be upgraded.
+    Outdated(String),
+    /// A version that this program understands.
+    Current(String),
+    /// A version that this program does not understand.
+    Newer(String),
+}
+
+/// Looks what a database has of pg_track.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn installed(client: &Client) -> Result<Installed, Error> {
+    let Some(found) = installed_version(client).await? else { return Ok(Installed::Missing) };
+    Ok(match is_current(&found) {
+        Ok(true) => Installed::Current(found),
+        Ok(false) => Installed::Outdated(found),
+        Err(_) => Installed::Newer(found),
+    })
+}
+
+/// The SQL that [`install`] runs.
+pub fn script() -> &'static str {
+    SCRIPT
+}
+
 /// Connects to a database; the connection ends with the client.
 ///
 /// # Errors
