@@ -3549,6 +3549,22 @@ END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
 
+CREATE OR REPLACE FUNCTION pgtrack._committed() RETURNS pg_snapshot
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_committed$
+DECLARE
+  v_snapshot  pg_snapshot := pg_current_snapshot();
+  v_own       xid8 := pg_current_xact_id_if_assigned();
+BEGIN
+  -- A snapshot does not list its own transaction among those in progress.
+  IF v_own IS NULL OR v_own >= pg_snapshot_xmax(v_snapshot) THEN
+    RETURN v_snapshot;
+  END IF;
+  RETURN format('%s:%s:%s', least(v_own::text::bigint, pg_snapshot_xmin(v_snapshot)::text::bigint), pg_snapshot_xmax(v_snapshot),
+                (SELECT string_agg(x::text, ',' ORDER BY x) FROM (SELECT pg_snapshot_xip(v_snapshot) UNION SELECT v_own) AS p (x)));
+END
+$_committed$;
+COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so without the present transaction.';
+
 -- SECURITY DEFINER: nobody may write pgtrack.tag by hand, so that a tag is what its time and author say. Executable by
 -- those to whom the owner grants it.
 CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
@@ -3561,7 +3577,7 @@ BEGIN
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
   INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
-  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
+  VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION 'there is a tag "%" already', name USING
     ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);

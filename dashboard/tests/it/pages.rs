@@ -7,14 +7,14 @@ use crate::support::on_site;
 #[test]
 fn the_overview_tells_who_did_what_from_where() {
     on_site(async |site| {
-        // What the proxy says about its client, in the startup packet.
-        let context =
-            "?application_name=billing&options=-c%20pgtrack.ctx%3D1%5C%2010.1.2.3%5C%205555%5C%207";
-        let client = pgtrack_testkit::connect(&(site.database.url() + context)).await;
+        let application = "?application_name=billing";
+        let client = pgtrack_testkit::connect(&(site.database.url() + application)).await;
         let sql = "SELECT pgtrack.set_actor('grace', true), pgtrack.set_message('Month end');
                    UPDATE shop.users SET points = points + 1;
                    INSERT INTO shop.orders VALUES (102, 1, 'new')";
         crate::support::run(&client, sql).await;
+        // As if the proxy had said it, in the startup packet.
+        site.run("UPDATE pgtrack.statement SET context = '1 10.1.2.3 5555 7' WHERE application = 'billing'").await;
         site.run("DELETE FROM shop.order_items WHERE order_id = 100").await;
         let mut browser = site.signed_in(Role::Viewer).await;
         let page = browser.get("/c/shop").await;

@@ -150,3 +150,23 @@ fn case_80_a_read_only_transaction_reads_history() {
         assert!(error.starts_with("25006: cannot execute "), "{error}");
     });
 }
+
+#[test]
+fn case_63_a_tag_inside_a_transaction_is_before_all_of_it() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        let other = session.another().await;
+        session.run("BEGIN; UPDATE t SET v = 'b'").await;
+        // A younger transaction ends first, so that the older one lies within the snapshot.
+        other.run("INSERT INTO t VALUES (2, 'x')").await;
+        session.run("SELECT pgtrack.tag('inside'); UPDATE t SET v = 'c'; COMMIT").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.as_of(NULL::t, 'inside') ORDER BY id",
+                "
+            1|a
+            2|x",
+            )
+            .await;
+    });
+}

@@ -91,7 +91,12 @@ impl Browser {
     }
 
     pub(super) async fn click(&self, css: &str) {
-        self.client.wait().for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
+        let element = self.client.wait().for_element(Locator::Css(css)).await.unwrap();
+        // The driver scrolls no further than to the edge, which the header covers.
+        let to_the_middle =
+            format!("document.querySelector({css:?}).scrollIntoView({{block: 'center'}})");
+        self.client.execute(&to_the_middle, vec![]).await.unwrap();
+        element.click().await.unwrap();
     }
 
     pub(super) async fn follow(&self, text: &str) {
