@@ -33,6 +33,14 @@ BEGIN
       ERRCODE = 'duplicate_schema',
       HINT = 'Rename or drop that schema, then install again.';
   END IF;
+  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
+             WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}') AND NOT o.rolsuper
+               AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)) THEN
+    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Install as that role, or give the schemas to a superuser first.';
+  END IF;
 END
 $guard$;
 
@@ -62,7 +70,7 @@ BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtrack' AND p.proname LIKE '\_%'
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.
@@ -101,8 +109,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation (
   left_out       jsonb        NOT NULL DEFAULT '{}',
   purged_until   timestamptz
 );
-ALTER TABLE pgtrack.relation ADD COLUMN IF NOT EXISTS identity text, ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
-  ADD COLUMN IF NOT EXISTS purged_until timestamptz;
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
 COMMENT ON COLUMN pgtrack.relation.relation_id IS 'Our own number for the table; survives dump and restore, unlike an OID.';
@@ -118,6 +124,68 @@ COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while t
 COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
 COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
+  schema_name  name         NOT NULL PRIMARY KEY,
+  options      jsonb        NOT NULL,
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
+COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
+COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
+COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
+  relation_id      integer  NOT NULL PRIMARY KEY REFERENCES pgtrack.relation ON DELETE CASCADE,
+  fingerprint      text     NOT NULL,
+  name             text,
+  live_table       text,
+  history          text,
+  keys             name[],
+  key_record       text,
+  live_is_key      text,
+  history_is_key   text,
+  live_is_history  text,
+  live_is_change   text,
+  same_row         text,
+  key_json         text,
+  image            text,
+  live_image       text,
+  insert_columns   text,
+  insert_values    text,
+  assignments      text,
+  differs          text,
+  merges           text,
+  differing        text,
+  row_values       text,
+  change_keys      text,
+  versions         text
+);
+COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
+COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.relation_shape.fingerprint IS 'The shape of the table that they are for.';
+COMMENT ON COLUMN pgtrack.relation_shape.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_table IS 'The table''s own rows, for FROM.';
+COMMENT ON COLUMN pgtrack.relation_shape.history IS 'Its history table.';
+COMMENT ON COLUMN pgtrack.relation_shape.keys IS 'The key''s columns.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_record IS 'The key as a column definition list.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_key IS 'The condition that t is the row of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.history_is_key IS 'The condition that h is of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_history IS 'The condition that t is the row of h.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_change IS 'The condition that t is the row of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c are of one row.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
+COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
+COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.versions IS 'The query for the changes of one row.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -159,8 +227,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.statement (
   query         text,
   PRIMARY KEY (relation_id, statement_id)
 );
-CREATE INDEX IF NOT EXISTS statement_xid_idx ON pgtrack.statement (xid);
-CREATE INDEX IF NOT EXISTS statement_at_idx ON pgtrack.statement USING brin (at);
 COMMENT ON TABLE pgtrack.statement IS
   'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';
 COMMENT ON COLUMN pgtrack.statement.statement_id IS 'Number; later changes of the same row have higher ones.';
@@ -188,7 +254,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.tag (
   message   text,
   statement_id bigint    NOT NULL DEFAULT 0
 );
-ALTER TABLE pgtrack.tag ADD COLUMN IF NOT EXISTS statement_id bigint NOT NULL DEFAULT 0;
 COMMENT ON TABLE pgtrack.tag IS 'Named points in time.';
 COMMENT ON COLUMN pgtrack.tag.name IS 'The name.';
 COMMENT ON COLUMN pgtrack.tag.snapshot IS 'The point: the transactions that this snapshot sees are before it.';
@@ -205,10 +270,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.key_change (
   new_key      jsonb    NOT NULL,
   statement_id bigint
 );
-ALTER TABLE pgtrack.key_change ADD COLUMN IF NOT EXISTS statement_id bigint;
-CREATE INDEX IF NOT EXISTS key_change_old_key_idx ON pgtrack.key_change (relation_id, old_key);
-CREATE INDEX IF NOT EXISTS key_change_new_key_idx ON pgtrack.key_change (relation_id, new_key);
-CREATE INDEX IF NOT EXISTS key_change_xid_idx ON pgtrack.key_change (xid);
 COMMENT ON TABLE pgtrack.key_change IS 'Rows whose primary key was changed: their history goes on under the new key.';
 COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id.';
 COMMENT ON COLUMN pgtrack.key_change.xid IS 'The transaction.';
@@ -227,6 +288,64 @@ COMMENT ON TABLE pgtrack.epoch IS
 COMMENT ON COLUMN pgtrack.epoch.first_statement_id IS 'Statements from this one on were recorded in the cluster.';
 COMMENT ON COLUMN pgtrack.epoch.system_identifier IS 'The cluster, as in pg_control_system().';
 COMMENT ON COLUMN pgtrack.epoch.began_at IS 'When the first change was recorded there.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.proxy_key (
+  key_id     integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  key        bytea        NOT NULL,
+  since      timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.proxy_key IS
+  'What proxies sign the client''s address with, so that no one else can claim one. Only the owner of pg_track can read it; the newest key is used to sign, each is accepted.';
+COMMENT ON COLUMN pgtrack.proxy_key.key_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.proxy_key.key IS '32 random bytes.';
+COMMENT ON COLUMN pgtrack.proxy_key.since IS 'When it was made.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.audit_entry (
+  entry_id      bigint       NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  at            timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  finished_at   timestamptz,
+  source        text         NOT NULL DEFAULT 'database',
+  verb          text         NOT NULL,
+  arguments     jsonb,
+  statement     text,
+  user_name     text         NOT NULL DEFAULT session_user,
+  role_name     text         DEFAULT nullif(pg_catalog.current_setting('role'), 'none'),
+  application   text         DEFAULT pg_catalog.current_setting('application_name'),
+  client_addr   inet         DEFAULT pg_catalog.inet_client_addr(),
+  client_port   integer      DEFAULT pg_catalog.inet_client_port(),
+  tls_identity  text,
+  session       text,
+  backend_pid   integer      NOT NULL DEFAULT pg_catalog.pg_backend_pid(),
+  actor         text         DEFAULT pg_catalog.current_setting('pgtrack.actor', true),
+  message       text,
+  outcome       text         NOT NULL DEFAULT 'done',
+  sqlstate      text,
+  row_count     bigint,
+  xid           xid8         DEFAULT pg_catalog.pg_current_xact_id()
+);
+COMMENT ON TABLE pgtrack.audit_entry IS
+  'Every call of a pgtrack function that changes something, as recorded by the proxy, or by the function itself; read it as pgtrack.audit.';
+COMMENT ON COLUMN pgtrack.audit_entry.entry_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.audit_entry.at IS 'When the call was made.';
+COMMENT ON COLUMN pgtrack.audit_entry.finished_at IS 'When its outcome was known.';
+COMMENT ON COLUMN pgtrack.audit_entry.source IS 'proxy or database: who recorded it.';
+COMMENT ON COLUMN pgtrack.audit_entry.verb IS 'The function, without its schema.';
+COMMENT ON COLUMN pgtrack.audit_entry.arguments IS 'Its arguments, as far as they are known.';
+COMMENT ON COLUMN pgtrack.audit_entry.statement IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.audit_entry.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.audit_entry.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.audit_entry.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.audit_entry.client_addr IS 'The client''s address: seen by the proxy, or by the server.';
+COMMENT ON COLUMN pgtrack.audit_entry.client_port IS 'The client''s port.';
+COMMENT ON COLUMN pgtrack.audit_entry.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
+COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.backend_pid IS 'The server process of the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.actor IS 'The person the application named.';
+COMMENT ON COLUMN pgtrack.audit_entry.message IS 'The reason given.';
+COMMENT ON COLUMN pgtrack.audit_entry.outcome IS 'started, done, failed, or denied (by the proxy''s policy); started for ever if the proxy died.';
+COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it failed.';
+COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
+COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.purged_version (
   relation_id  integer  NOT NULL,
@@ -273,6 +392,56 @@ COMMENT ON COLUMN pgtrack.kept.definition IS 'What it takes to create the table 
 COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
 COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
+
+-- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
+-- writers for them.
+DO $complete$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('key_change', 'statement_id', 'bigint'),
+      ('relation', 'identity', 'text'),
+      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
+      ('relation', 'purged_until', 'timestamptz'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+    ) AS c (table_name, column_name, definition)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('pgtrack.%I', c.table_name)::regclass AND a.attname = c.column_name)
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
+  END LOOP;
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('statement_xid_idx', 'pgtrack.statement (xid)'),
+      ('statement_at_idx', 'pgtrack.statement USING brin (at)'),
+      ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
+      ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
+      ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+    ) AS i (name, definition)
+    WHERE to_regclass('pgtrack.' || i.name) IS NULL
+  LOOP
+    EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
+  END LOOP;
+  -- Whoever may read a table may read the records of what changed it.
+  FOR v_part IN
+    SELECT c.oid::regclass AS relation FROM pg_class c
+    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
+      AND NOT c.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
+    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
+                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
+  END LOOP;
+  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
+    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
+      user_name = session_user OR pg_catalog.pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack'), 'USAGE'));
+    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (true);
+  END IF;
+END
+$complete$;
 
 -- ---------------------------------------------------------------------------------------------------
 -- Epochs: history that was restored from a dump came from another cluster
@@ -372,11 +541,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
 
+CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_fingerprint$
+BEGIN
+  RETURN md5(concat(
+    (SELECT string_agg(concat_ws(' ', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated, d.oid), ', ' ORDER BY a.attnum)
+     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
+END
+$_fingerprint$;
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
-CREATE OR REPLACE FUNCTION pgtrack._shape(
+CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   p_table             regclass,
   OUT relation_id     integer,
+  OUT fingerprint     text,
   OUT name            text,
   OUT live_table      text,
   OUT history         text,
@@ -397,9 +579,10 @@ CREATE OR REPLACE FUNCTION pgtrack._shape(
   OUT merges          text,
   OUT differing       text,
   OUT row_values      text,
-  OUT change_keys     text
+  OUT change_keys     text,
+  OUT versions        text
 )
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
   v_equality  text[];
   v_redacted  jsonb;
@@ -434,7 +617,7 @@ BEGIN
   INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys
   FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
   JOIN pgtrack.relation_column c
-    ON c.relation_id = _shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
+    ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
   JOIN pg_attribute a ON a.attrelid = history::regclass AND a.attname = c.history_column;
 
   -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
@@ -454,7 +637,7 @@ BEGIN
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
-    WHERE c.relation_id = _shape.relation_id
+    WHERE c.relation_id = _make_shape.relation_id
   ), piece AS (
     SELECT col.*,
            CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
@@ -487,8 +670,41 @@ BEGIN
                          ELSE format('h.%I::%s', c.history_column, format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
   INTO row_values
   FROM pg_attribute a
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+
+  -- One row for each change of one row, oldest first. $1 is the table, $2 the row's canonical key, handle the ctid of the
+  -- image in the history table.
+  versions := format($$
+    SELECT (row_number() OVER (ORDER BY v.statement_id, v.handle) + (SELECT pgtrack._purged_versions($1, $2)))::integer AS ver, v.*
+    FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
+          FROM pgtrack._lineage($1, $2) g
+          CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
+          JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
+          JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id) v$$,
+    image, key_record, history, history_is_key, relation_id);
+  fingerprint := pgtrack._fingerprint(p_table);
+END
+$_make_shape$;
+COMMENT ON FUNCTION pgtrack._make_shape(regclass) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
+
+-- Made when the table's shape is followed; made anew where it was not.
+CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass) RETURNS pgtrack.relation_shape
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  SELECT s.* INTO v_shape
+  FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
+  WHERE r.relid = p_table AND s.fingerprint = pgtrack._fingerprint(p_table);
+  IF NOT FOUND THEN
+    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table) m;
+  ELSE
+    -- The schema may have been renamed.
+    v_shape.name := pgtrack._name(p_table);
+    v_shape.live_table := CASE WHEN v_shape.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || v_shape.name;
+  END IF;
+  RETURN v_shape;
 END
 $_shape$;
 COMMENT ON FUNCTION pgtrack._shape(regclass) IS 'The pieces that dynamic SQL about one tracked table is made of.';
@@ -570,6 +786,43 @@ COMMENT ON FUNCTION pgtrack._key_text(jsonb) IS 'A key for messages: id=1, or or
 -- ---------------------------------------------------------------------------------------------------
 -- Capture: the trigger functions and triggers of one tracked table, generated as static code
 -- ---------------------------------------------------------------------------------------------------
+
+-- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
+-- calls it once for each plan of a session, not once for each statement.
+-- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
+-- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
+DECLARE
+  v_context    text := set_config('pgtrack.ctx', NULL, true);
+  v_signature  text := split_part(v_context, ' ', 5);
+  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
+                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
+BEGIN
+  IF v_context LIKE '1 %' AND EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
+    RETURN v_context;
+  END IF;
+  RETURN NULL;
+END
+$_session_context$;
+COMMENT ON FUNCTION pgtrack._session_context() IS 'What the proxy says about the client of this session; null if it did not come through one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hmac(p_key bytea, p_message bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_hmac$
+DECLARE
+  v_inner  bytea := decode(repeat('36', 64), 'hex');
+  v_outer  bytea := decode(repeat('5c', 64), 'hex');
+BEGIN
+  FOR i IN 0 .. length(p_key) - 1 LOOP
+    v_inner := set_byte(v_inner, i, get_byte(v_inner, i) # get_byte(p_key, i));
+    v_outer := set_byte(v_outer, i, get_byte(v_outer, i) # get_byte(p_key, i));
+  END LOOP;
+  RETURN sha256(v_outer || sha256(v_inner || p_message));
+END
+$_hmac$;
+COMMENT ON FUNCTION pgtrack._hmac(bytea, bytea) IS 'HMAC-SHA-256 (RFC 2104) with a key of at most 64 bytes.';
 
 -- How the changes of a table are caught:
 --   statement  one trigger call for each statement, from its transition table: the fastest by far in bulk.
@@ -686,17 +939,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
 
-CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.md5(pg_catalog.concat(
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated),
-                                  ', ' ORDER BY a.attnum)
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
-    (SELECT i.indkey::text FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
-END;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns and key, as a short text to compare.';
-
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
 BEGIN
@@ -744,7 +986,7 @@ BEGIN ATOMIC
             %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
-            pg_catalog.set_config('pgtrack.ctx', NULL, true), pg_catalog.current_setting('pgtrack.actor', true),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
             pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows,
@@ -1352,6 +1594,56 @@ $_sees_row$;
 COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
 
 -- ---------------------------------------------------------------------------------------------------
+-- Audit: who called what
+-- ---------------------------------------------------------------------------------------------------
+
+-- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
+-- who they are: those columns take their defaults.
+CREATE OR REPLACE FUNCTION pgtrack._audit(p_verb text, p_arguments jsonb, p_message text DEFAULT NULL) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message)
+  VALUES (p_verb, jsonb_strip_nulls(p_arguments), left(current_query(), 4000),
+          coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')));
+END;
+COMMENT ON FUNCTION pgtrack._audit(text, jsonb, text) IS 'Records a call of a changing function.';
+
+-- A call that the proxy recorded is not counted again where the function recorded it. The two are known to be one by
+-- the server process, the verb and the time by this server's clock, none of which a client chooses.
+CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), e.user_name) AS who, e.verb, e.arguments, e.outcome, e.sqlstate, e.row_count,
+       e.finished_at - e.at AS duration, e.user_name, e.role_name, nullif(e.application, '') AS application,
+       pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity, nullif(e.actor, '') AS actor, e.message,
+       e.statement, e.source = 'proxy' AS through_proxy, e.session, e.xid::text::bigint AS xid
+FROM pgtrack.audit_entry e
+WHERE e.source = 'proxy' OR NOT EXISTS (
+  SELECT FROM pgtrack.audit_entry p
+  WHERE p.source = 'proxy' AND p.backend_pid = e.backend_pid AND p.verb = e.verb
+    AND e.at >= p.at AND e.at <= coalesce(p.finished_at, 'infinity'));
+COMMENT ON VIEW pgtrack.audit IS 'Every call of a pgtrack function that changes something: who, what, when, with which outcome.';
+COMMENT ON COLUMN pgtrack.audit.entry_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.audit.at IS 'When the call was made.';
+COMMENT ON COLUMN pgtrack.audit.who IS 'The actor if the application named one, else the session user.';
+COMMENT ON COLUMN pgtrack.audit.verb IS 'The function, without its schema.';
+COMMENT ON COLUMN pgtrack.audit.arguments IS 'Its arguments, as far as they are known.';
+COMMENT ON COLUMN pgtrack.audit.outcome IS 'done, failed, denied, or started: its outcome is not known (yet).';
+COMMENT ON COLUMN pgtrack.audit.sqlstate IS 'The error''s SQLSTATE, if it failed.';
+COMMENT ON COLUMN pgtrack.audit.row_count IS 'How many rows the statement returned.';
+COMMENT ON COLUMN pgtrack.audit.duration IS 'How long it took, as the proxy saw it.';
+COMMENT ON COLUMN pgtrack.audit.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.audit.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.audit.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.audit.client_addr IS 'The client''s address; null for a unix socket.';
+COMMENT ON COLUMN pgtrack.audit.client_port IS 'The client''s port.';
+COMMENT ON COLUMN pgtrack.audit.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
+COMMENT ON COLUMN pgtrack.audit.actor IS 'The person the application named.';
+COMMENT ON COLUMN pgtrack.audit.message IS 'The reason given.';
+COMMENT ON COLUMN pgtrack.audit.statement IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.audit.through_proxy IS 'Whether the proxy recorded it, failed and denied calls included.';
+COMMENT ON COLUMN pgtrack.audit.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit.xid IS 'The transaction, where the database recorded the call.';
+
+-- ---------------------------------------------------------------------------------------------------
 -- Tracking
 -- ---------------------------------------------------------------------------------------------------
 
@@ -1527,6 +1819,9 @@ BEGIN
   PERFORM pgtrack._sync_key(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
+  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
+  INSERT INTO pgtrack.relation_shape
+  SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';
@@ -1548,6 +1843,7 @@ DECLARE
   v_reason   text;
 BEGIN
   PERFORM pgtrack._require_owner('track');
+  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pg_advisory_xact_lock(7380416283001);
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
@@ -1559,6 +1855,9 @@ BEGIN
     RETURN NEXT;
     RETURN;
   END IF;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options)
+  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
     WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -1594,7 +1893,7 @@ BEGIN ATOMIC
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
-  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema. '
+  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema, those to come included. '
   'Options: {"query": false} leaves the query text out; {"exclude": ["column"]} does not record a column, {"redact": ["column"]} also '
   'shows that and hides query texts; {"on_drop": "refuse"} protects the table from DROP; {"replica": true} records what logical replication applies.';
 
@@ -1618,10 +1917,12 @@ DECLARE
   v_relation  pgtrack.relation;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
+  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
   PERFORM pg_advisory_xact_lock(7380416283001);
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
+  DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
   FOR v_relation IN
     SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
     WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
@@ -1645,7 +1946,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
-COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema. What was recorded stays.';
+COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- DDL on tracked tables
@@ -1685,6 +1986,7 @@ CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
   v_relation  pgtrack.relation;
+  v_new       record;
   v_reason    text;
 BEGIN
   -- Our own DDL is not news.
@@ -1728,6 +2030,18 @@ BEGIN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
       UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     END IF;
+  END LOOP;
+  -- Tables that are new in a tracked schema. One that was untracked by itself stays so.
+  FOR v_new IN
+    SELECT c.oid AS relid, s.options
+    FROM pg_event_trigger_ddl_commands() d
+    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+  LOOP
+    PERFORM pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
+    PERFORM set_config('pgtrack.following', 'on', true);
   END LOOP;
   -- A table that became a partition has given its triggers to the root's.
   FOR v_relation IN
@@ -1797,7 +2111,7 @@ BEGIN
     COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
     DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
     CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
+      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
                    'CREATE FUNCTION', 'ALTER FUNCTION')
       EXECUTE FUNCTION pgtrack._on_ddl();
     COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
@@ -1828,6 +2142,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  v_comment  text;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
+  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
+          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+BEGIN
+  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
+          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  RETURN p_text;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
+END;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
@@ -1835,13 +2183,13 @@ SELECT s.statement_id,
        pg_catalog.format('%I.%I', r.schema_name, r.table_name) AS table_name,
        pgtrack._operation(s.operation) AS operation,
        s.row_count,
-       coalesce(nullif(s.actor, ''), s.user_name) AS who,
+       coalesce(pgtrack._actor(s.actor, s.query), s.user_name) AS who,
        s.user_name,
        nullif(s.role_name, 'none') AS role_name,
        nullif(s.application, '') AS application,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
-       nullif(s.actor, '') AS actor,
+       pgtrack._actor(s.actor, s.query) AS actor,
        nullif(s.message, '') AS message,
        nullif(s.reverts, '') AS reverts,
        s.query,
@@ -1849,8 +2197,10 @@ SELECT s.statement_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
-              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid
-FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id);
+              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
+       pgtrack._comment_tags(s.query) AS tags
+-- LEFT, so that it is left out of queries that need nothing of it.
+FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
 COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
@@ -1864,12 +2214,13 @@ COMMENT ON COLUMN pgtrack.activity.role_name IS 'The role set with SET ROLE, if 
 COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
-COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named with pgtrack.set_actor().';
+COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
 COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
+COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
 
 CREATE OR REPLACE VIEW pgtrack.tracked_table WITH (security_invoker = true) AS
 SELECT r.relation_id,
@@ -1898,19 +2249,20 @@ COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row
 COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included.';
 
 CREATE OR REPLACE FUNCTION pgtrack._changed_columns(p_before jsonb, p_after jsonb) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_changed_columns$
+BEGIN
   -- Compared as text: 1.0 and 1.00 are equal, but not the same value.
-  SELECT pg_catalog.array_agg(b.key ORDER BY b.key)
-  FROM pg_catalog.jsonb_each(p_before) b
-  WHERE p_after IS NOT NULL AND b.value::text IS DISTINCT FROM (p_after -> b.key)::text;
-END;
+  RETURN (SELECT array_agg(b.key ORDER BY b.key)
+          FROM jsonb_each(p_before) b
+          WHERE p_after IS NOT NULL AND b.value::text IS DISTINCT FROM (p_after -> b.key)::text);
+END
+$_changed_columns$;
 COMMENT ON FUNCTION pgtrack._changed_columns(jsonb, jsonb) IS 'The columns in which two images of a row differ; null unless both exist.';
 
 -- A row whose key was changed has its history under several keys, one after the other.
 CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_lineage$
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
 DECLARE
   v_shape      record;
   v_move       record;
@@ -1918,9 +2270,15 @@ DECLARE
   v_departure  bigint;
   v_taken      boolean;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   row_key := p_key;
   after_id := 0;
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
+                 WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
@@ -1978,27 +2336,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
 
--- One row for each change of one row, oldest first: ver, statement_id, operation, handle (the ctid of the image in
--- the history table), row_key, image. $1 is the table, $2 the canonical key.
-CREATE OR REPLACE FUNCTION pgtrack._versions_sql(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format($$
-    SELECT (row_number() OVER (ORDER BY v.statement_id, v.handle) + %s)::integer AS ver, v.*
-    FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
-          FROM pgtrack._lineage($1, $2) g
-          CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
-          JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
-          JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id) v$$,
-    -- Versions that were purged are counted under the key that the row had then.
-    CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = s.relation_id)
-         THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = %s AND p.row_key ='
-                     ' (SELECT l.row_key FROM pgtrack._lineage($1, $2) l ORDER BY l.until_id LIMIT 1)), 0)', s.relation_id)
-         ELSE '0' END,
-    s.image, s.key_record, s.history, s.history_is_key, s.relation_id)
-  FROM pgtrack._shape(p_table) s;
-END;
-COMMENT ON FUNCTION pgtrack._versions_sql(regclass) IS 'The query for the changes of one row of a table.';
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
+DECLARE
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+    RETURN 0;
+  END IF;
+  -- They are counted under the key that the row had then.
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
+                   WHERE p.relation_id = v_relation
+                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+END
+$_purged_versions$;
+COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_select(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_select$
@@ -2033,7 +2385,7 @@ BEGIN
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = %s AND a.statement_id = c.statement_id
     ORDER BY c.ver$$,
-    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, pgtrack._versions_sql(p_table),
+    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.versions,
     v_shape.relation_id)
   USING p_table, p_key, pgtrack._live_key(p_table, p_key);
 END
@@ -2050,6 +2402,7 @@ DECLARE
   v_shape    record;
   v_version  text;
   v_first    bigint;
+  v_last     bigint;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
@@ -2082,18 +2435,18 @@ BEGIN
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
-    SELECT min(x.statement_id)
+    SELECT min(x.statement_id), max(x.statement_id)
     FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
           FROM pgtrack.statement s
           WHERE s.relation_id = %s AND %s
           ORDER BY s.statement_id DESC LIMIT $1) x
     WHERE x.later < $1$$, v_shape.relation_id, p_which)
-  INTO v_first USING p_max;
+  INTO v_first, v_last USING p_max;
   RETURN QUERY EXECUTE format($$
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
@@ -2102,7 +2455,7 @@ BEGIN
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
-  USING p_table, v_first, p_max;
+  USING p_table, v_first, p_max, v_last;
 END
 $_changes$;
 COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
@@ -2165,38 +2518,49 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
 DECLARE
   v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
   v_xid       xid8 := '18446744073709551615';
+  v_xids      xid8[];
   v_first     bigint;
   v_last      bigint;
-  v_found     integer := 0;
+  v_count     bigint;
+  v_found     bigint := 0;
 BEGIN
   IF p_table IS NOT NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
   SELECT max(e.first_statement_id), 9223372036854775807 INTO v_first, v_last FROM pgtrack.epoch e;
-  -- From one transaction to the next lower one, without reading all the statements of each.
   WHILE v_found < p_max LOOP
-    SELECT s.xid INTO v_xid FROM pgtrack.statement s
-    WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1;
-    IF NOT FOUND THEN
+    -- From one transaction to the next lower one, without reading all the statements of each.
+    WITH RECURSIVE step AS (
+      (SELECT s.xid, 1 AS n FROM pgtrack.statement s
+       WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1)
+      UNION ALL
+      SELECT (SELECT s.xid FROM pgtrack.statement s
+              WHERE s.xid < t.xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1), t.n + 1
+      FROM step t WHERE t.xid IS NOT NULL AND t.n < p_max
+    )
+    SELECT array_agg(t.xid ORDER BY t.xid DESC) INTO v_xids FROM step t WHERE t.xid IS NOT NULL;
+    IF v_xids IS NULL THEN
       EXIT WHEN v_first = 0;
       SELECT max(e.first_statement_id), v_first - 1 INTO v_first, v_last FROM pgtrack.epoch e WHERE e.first_statement_id < v_first;
       v_xid := '18446744073709551615';
       CONTINUE;
     END IF;
-    SELECT v_xid::text::bigint, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-           array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
-    INTO xid, at, who, application, client_addr, actor, message, tables, row_count, query
-    FROM pgtrack.activity a
-    WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
-                                                 WHERE s.xid = v_xid AND s.statement_id BETWEEN v_first AND v_last)
-    HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
-       AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
-       AND (p_application IS NULL OR bool_or(a.application = p_application))
-       AND (p_since IS NULL OR max(a.at) >= p_since)
-       AND (p_until IS NULL OR max(a.at) < p_until);
-    CONTINUE WHEN NOT FOUND;
-    v_found := v_found + 1;
-    RETURN NEXT;
+    v_xid := v_xids[cardinality(v_xids)];
+    RETURN QUERY
+      SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+      FROM pgtrack.activity a
+      WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
+                                                WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)
+      GROUP BY a.xid
+      HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
+         AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
+         AND (p_application IS NULL OR bool_or(a.application = p_application))
+         AND (p_since IS NULL OR max(a.at) >= p_since)
+         AND (p_until IS NULL OR max(a.at) < p_until)
+      ORDER BY a.xid DESC LIMIT p_max - v_found;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    v_found := v_found + v_count;
   END LOOP;
 END
 $_log$;
@@ -2214,7 +2578,7 @@ $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
 
-CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint)
+CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer, statement_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
 DECLARE
@@ -2228,12 +2592,26 @@ BEGIN
   LOOP
     RETURN QUERY
       SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
-      FROM pgtrack._changes(v_relation.relid, v_relation.row_count, pgtrack._of_transaction(show.xid)) c
+      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, show.max), pgtrack._of_transaction(show.xid)) c
       ORDER BY c.statement_id, c.row_pk;
   END LOOP;
 END
 $show$;
-COMMENT ON FUNCTION pgtrack.show(bigint) IS 'Every row change of one transaction, table by table, in the order in which they were made.';
+COMMENT ON FUNCTION pgtrack.show(bigint, bigint) IS
+  'The row changes of one transaction, table by table, in the order in which they were made; of each table at most the last max.';
+
+CREATE OR REPLACE FUNCTION pgtrack.show_statement(statement_id bigint, max bigint DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
+  FROM pgtrack.relation r
+  JOIN pgtrack.statement s ON s.relation_id = r.relation_id AND s.statement_id = show_statement.statement_id
+  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), format('s.statement_id = %s', s.statement_id)) c
+  WHERE r.relid IS NOT NULL
+  ORDER BY c.row_pk;
+END;
+COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Reverting
@@ -2491,7 +2869,7 @@ BEGIN
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
 
-  EXECUTE format('SELECT max(ver), min(ver) - 1 FROM (%s) v', pgtrack._versions_sql(p_table)) INTO versions, v_purged USING p_table, p_key;
+  EXECUTE format('SELECT max(ver), min(ver) - 1 FROM (%s) v', v_shape.versions) INTO versions, v_purged USING p_table, p_key;
   IF versions IS NULL THEN
     RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'no_data_found',
@@ -2509,8 +2887,8 @@ BEGIN
       ERRCODE = 'TK002',
       DETAIL = format('Versions before %s have been purged.', v_purged);
   END IF;
-  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3', pgtrack._versions_sql(p_table)) INTO v_reached USING p_table, p_key, version;
-  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3 + 1', pgtrack._versions_sql(p_table)) INTO v_next USING p_table, p_key, version;
+  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3', v_shape.versions) INTO v_reached USING p_table, p_key, version;
+  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3 + 1', v_shape.versions) INTO v_next USING p_table, p_key, version;
   statement_id := v_next.statement_id;
   IF v_next.operation <> 'I' AND EXISTS (
        SELECT FROM pgtrack.erasure e
@@ -2556,7 +2934,7 @@ BEGIN
   END IF;
 
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  EXECUTE format('SELECT operation FROM (%s) v WHERE ver = $3', pgtrack._versions_sql(p_table)) INTO v_next USING p_table, p_key, versions;
+  EXECUTE format('SELECT operation FROM (%s) v WHERE ver = $3', v_shape.versions) INTO v_next USING p_table, p_key, versions;
   IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
@@ -2577,7 +2955,8 @@ BEGIN
   SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true);
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
-      RAISE EXCEPTION 'cannot % % (%): %', p_verb, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
+      RAISE EXCEPTION 'cannot % % (%): %',
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN
@@ -2587,6 +2966,7 @@ BEGIN
   IF v_plan.action = 'nothing' THEN
     RETURN format('%s (%s): nothing to do, it is as after version %s already', v_name, pgtrack._key_text(p_key), v_plan.version);
   END IF;
+  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict), p_message);
   PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message);
   v_what := CASE v_plan.action
     WHEN 'insert' THEN 'row inserted again'
@@ -2628,6 +3008,7 @@ CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
 DECLARE
   v_since    timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_shape    pgtrack.relation_shape := pgtrack._shape(p_table);
   v_version  integer;
   v_first    text;
 BEGIN
@@ -2640,7 +3021,7 @@ BEGIN
     FROM (%s) v
     CROSS JOIN LATERAL (SELECT max(o.at) AS last_at FROM pgtrack.statement o
                         WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = %s AND x.statement_id = v.statement_id)) s$$,
-    pgtrack._versions_sql(p_table), (pgtrack._shape(p_table)).relation_id)
+    v_shape.versions, v_shape.relation_id)
   INTO v_version, v_first USING p_table, p_key, p_when;
   IF p_when < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
     PERFORM pgtrack._refuse_purged(p_table, p_when::text);
@@ -2673,7 +3054,7 @@ BEGIN
       DETAIL = 'Only a row that was deleted can be restored.',
       HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
   END IF;
-  EXECUTE format('SELECT max(ver) - 1 FROM (%s) v WHERE operation IN (''D'', ''T'')', pgtrack._versions_sql(p_table))
+  EXECUTE format('SELECT max(ver) - 1 FROM (%s) v WHERE operation IN (''D'', ''T'')', v_shape.versions)
   INTO v_version USING p_table, p_key;
   IF v_version IS NULL THEN
     RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
@@ -3053,6 +3434,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_transaction', jsonb_build_object('xid', xid, 'on_conflict', on_conflict), message);
   SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
                                     pgtrack._of_transaction(xid), format('transaction %s', xid), false, on_conflict,
                                     format('xid:%s', xid), message) u;
@@ -3060,6 +3442,55 @@ END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
+END;
+COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[]) IS 'What undo_transactions() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids), 'these transactions', false, on_conflict,
+                                    'transactions ' || array_to_string(xids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text) IS
+  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[]) IS 'What undo_statements() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
+                                    'changes ' || array_to_string(statement_ids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text) IS
+  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Points in time
@@ -3186,6 +3617,22 @@ END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
 
+CREATE OR REPLACE FUNCTION pgtrack._committed() RETURNS pg_snapshot
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_committed$
+DECLARE
+  v_snapshot  pg_snapshot := pg_current_snapshot();
+  v_own       xid8 := pg_current_xact_id_if_assigned();
+BEGIN
+  -- A snapshot does not list its own transaction among those in progress.
+  IF v_own IS NULL OR v_own >= pg_snapshot_xmax(v_snapshot) THEN
+    RETURN v_snapshot;
+  END IF;
+  RETURN format('%s:%s:%s', least(v_own::text::bigint, pg_snapshot_xmin(v_snapshot)::text::bigint), pg_snapshot_xmax(v_snapshot),
+                (SELECT string_agg(x::text, ',' ORDER BY x) FROM (SELECT pg_snapshot_xip(v_snapshot) UNION SELECT v_own) AS p (x)));
+END
+$_committed$;
+COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so without the present transaction.';
+
 -- SECURITY DEFINER: nobody may write pgtrack.tag by hand, so that a tag is what its time and author say. Executable by
 -- those to whom the owner grants it.
 CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
@@ -3196,8 +3643,9 @@ BEGIN
       ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
   END IF;
   PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
   INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
-  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
+  VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION 'there is a tag "%" already', name USING
     ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);
@@ -3209,6 +3657,7 @@ COMMENT ON FUNCTION pgtrack.tag(text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
 BEGIN
+  PERFORM pgtrack._audit('untag', jsonb_build_object('name', name));
   DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no tag "%"', name USING
@@ -3226,17 +3675,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.tags() IS 'All tags, newest first.';
 
--- The first change of each row by a set of statements: pgtrack_operation, and the columns of the history table. Rows
+-- The first change of each row by a set of statements: pgtrack_is_insert, and the columns of the history table. Rows
 -- that came to their key by a change of the key are left out; they are found under their first key.
+-- Which statements are in the set is asked of a hash table for each row of one scan: a join might be planned as a scan of
+-- the history for each statement. IS TRUE keeps PostgreSQL from making it a join.
 CREATE OR REPLACE FUNCTION pgtrack._first_changes_sql(p_table regclass, p_which text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
     SELECT f.* FROM (
-      SELECT DISTINCT ON (%1$s) e.operation AS pgtrack_operation, c.*
-      FROM (SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s)) e
-      JOIN %4$s c ON c.pgtrack_statement_id = e.statement_id
+      SELECT DISTINCT ON (%1$s)
+             (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s
+                                         WHERE s.relation_id = %2$s AND s.operation = 'I' AND (%3$s))) IS TRUE AS pgtrack_is_insert, c.*
+      FROM %4$s c
       WHERE c.pgtrack_statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))
+        AND (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))) IS TRUE
       ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
     || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
     CROSS JOIN LATERAL (SELECT f.*) h
@@ -3279,7 +3732,7 @@ BEGIN
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
     UNION ALL
-    SELECT %s FROM first h WHERE h.pgtrack_operation <> 'I'$$,
+    SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
     pgtrack._first_changes_sql(v_table, v_which), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which), v_shape.row_values);
 END
@@ -3307,9 +3760,9 @@ BEGIN
     WITH first_from AS MATERIALIZED (%1$s), first_to AS MATERIALIZED (%2$s),
     state AS (
       SELECT x.key,
-             (SELECT CASE WHEN h.pgtrack_operation <> 'I' THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
+             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
              EXISTS (SELECT FROM first_from h WHERE %4$s) AS is_in_from,
-             (SELECT CASE WHEN h.pgtrack_operation <> 'I' THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
+             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
              EXISTS (SELECT FROM first_to h WHERE %4$s) AS is_in_to,
              (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %8$s) AS from_live,
              (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %9$s) AS to_live
@@ -3411,6 +3864,7 @@ COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables 
 CREATE OR REPLACE FUNCTION pgtrack.revert_table("table" text, point text, schema text DEFAULT NULL, message text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE AS $revert_table$
+  SELECT pgtrack._audit('revert_table', pg_catalog.jsonb_build_object('table', pgtrack._name(pgtrack._table($1, $3)), 'point', $2), $4);
   SELECT u.* FROM pgtrack._revert_to(ARRAY[pgtrack._table($1, $3)], $2, $4) u
 $revert_table$;
 COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
@@ -3419,6 +3873,7 @@ COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack.revert_schema(schema text, point text, message text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE AS $revert_schema$
+  SELECT pgtrack._audit('revert_schema', pg_catalog.jsonb_build_object('schema', $1, 'point', $2), $3);
   SELECT u.* FROM pgtrack._revert_to(ARRAY(SELECT pgtrack._tables_in($1)), $2, $3) u
 $revert_schema$;
 COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracked tables of a schema what they were at a point, in one step.';
@@ -3461,6 +3916,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_where(
   "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
+  SELECT pgtrack._audit('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5, 'on_conflict', $6), $7);
   SELECT u.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
   CROSS JOIN LATERAL pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, 'these changes', false, $6,
     concat_ws(' ', 'where', 'actor=' || $1, 'application=' || $2, 'user=' || $3, 'from=' || $4, 'to=' || $5), $7) u
@@ -3527,6 +3983,7 @@ BEGIN
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
@@ -3548,14 +4005,14 @@ COMMENT ON FUNCTION pgtrack.keep(text, text) IS
   'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover().';
 
 CREATE OR REPLACE FUNCTION pgtrack._latest_kept(p_table text, p_schema text) RETURNS pgtrack.kept
-LANGUAGE plpgsql STABLE AS $_latest_kept$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_latest_kept$
 DECLARE
-  v_name    pg_catalog.text[] := pg_catalog.parse_ident(p_table);
-  v_schema  pg_catalog.text := coalesce(p_schema, CASE pg_catalog.cardinality(v_name) WHEN 2 THEN v_name[1] ELSE pg_catalog.current_schema() END);
+  v_name    text[] := parse_ident(p_table);
+  v_schema  text := CASE cardinality(v_name) WHEN 2 THEN v_name[1] ELSE p_schema END;
   v_kept    pgtrack.kept;
 BEGIN
   SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
-  WHERE r.schema_name OPERATOR(pg_catalog.=) v_schema AND r.table_name OPERATOR(pg_catalog.=) v_name[pg_catalog.cardinality(v_name)]
+  WHERE r.schema_name = v_schema AND r.table_name = v_name[cardinality(v_name)]
   ORDER BY k.at DESC LIMIT 1;
   IF v_kept.kept_id IS NULL THEN
     RAISE EXCEPTION 'no rows of table "%" were kept', p_table USING
@@ -3584,6 +4041,7 @@ BEGIN
       ERRCODE = 'duplicate_table',
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
+  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
   SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
@@ -3622,6 +4080,7 @@ BEGIN
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
+  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
   EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
   IF (v_column ->> 'stored')::boolean THEN
     EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);
@@ -3637,9 +4096,9 @@ CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT N
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
   IF $2 IS NULL THEN
-    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, $3));
+    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
-  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, $3));
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
 END
 $recover$;
 COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS
@@ -3709,6 +4168,7 @@ BEGIN
     RAISE EXCEPTION 'older_than must not be null or negative' USING
       ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
   END IF;
+  PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
   PERFORM pg_advisory_xact_lock(7380416283001);
   v_which := pgtrack._purgeable(v_until);
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
@@ -3764,6 +4224,7 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
+  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
@@ -3885,13 +4346,13 @@ BEGIN
        'SELECT x.* FROM pgtrack._blame(%1$s, %2$s) x',
        'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
       ('undo', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo the last change of'', on_conflict, message)',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message)',
        'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again.'),
       ('revert', ', version integer', c_options, 'text', 'VOLATILE',
        'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message)',
        'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change.'),
       ('rollback_to', ', "when" timestamptz', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''roll back'', on_conflict, message)',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message)',
        'Makes one row what it was at a moment.'),
       ('restore', '', c_options, 'text', 'VOLATILE',
        'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
@@ -3982,6 +4443,7 @@ BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
+    ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
     ('recorded statements', (SELECT format('about %s', greatest(c.reltuples, 0)::bigint) FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass)),
     ('recorded row changes', (SELECT format('about %s', coalesce(sum(t.estimated_changes), 0)) FROM pgtrack.tracked_table t)),
     ('size of the history', (SELECT pg_size_pretty(coalesce(sum(t.history_bytes), 0) + pg_total_relation_size('pgtrack.statement'))
@@ -4000,8 +4462,11 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- ---------------------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.kept,
-                pgtrack.activity, pgtrack.tracked_table TO PUBLIC;
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
+                pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
+
 -- What works on pg_track itself is its owner's business.
 DO $revoke$
 DECLARE
@@ -4010,30 +4475,12 @@ BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p
     WHERE p.pronamespace = 'pgtrack'::regnamespace
-      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id)'
+      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id|session_context)'
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   END LOOP;
 END
 $revoke$;
-
-ALTER TABLE pgtrack.statement ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.statement;
-CREATE POLICY readers ON pgtrack.statement FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-GRANT SELECT ON pgtrack.purged_version, pgtrack.erasure TO PUBLIC;
-ALTER TABLE pgtrack.purged_version ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.purged_version;
-CREATE POLICY readers ON pgtrack.purged_version FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-ALTER TABLE pgtrack.erasure ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.erasure;
-CREATE POLICY readers ON pgtrack.erasure FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
-ALTER TABLE pgtrack.key_change ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS readers ON pgtrack.key_change;
-CREATE POLICY readers ON pgtrack.key_change FOR SELECT
-  USING (relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, 'SELECT')));
 
 -- An extension's tables are dumped empty unless it says otherwise.
 DO $dump$
@@ -4044,7 +4491,8 @@ BEGIN
              WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
                              'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
-                             'pgtrack.erasure,pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
+                             'pgtrack.erasure,pgtrack.audit_entry,pgtrack.audit_entry_entry_id_seq,pgtrack.tracked_schema,'
+                             'pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;
@@ -4058,6 +4506,9 @@ $dump$;
 
 INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
 SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+INSERT INTO pgtrack.proxy_key (key)
+SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
 
 DO $upgrade$
 DECLARE

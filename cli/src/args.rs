@@ -19,6 +19,10 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Run the proxy and the dashboard for a database of your own.
     Serve(ServeOptions),
+    /// Say whether a configuration is valid, and what `serve` would do with it.
+    Check(ServeOptions),
+    /// Seal the passwords that the dashboard keeps with the first key of its key file.
+    Rekey(ServeOptions),
 }
 
 #[derive(Debug, Args)]

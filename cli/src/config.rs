@@ -1,60 +1,42 @@
-//! The configuration of `pgtrack serve`: a TOML file, overridden by the command line.
+//! The configuration of `pgtrack serve`: a TOML file, overridden by environment variables and the command line.
 
-use std::net::{Ipv4Addr, SocketAddr};
+mod dashboard;
+mod encryption;
+mod environment;
+mod proxy;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::encryption::{ClientTls, Encryption, Scram, UpstreamTls};
+pub(crate) use self::proxy::Proxy;
 use crate::args::ServeOptions;
 use crate::error::Error;
+use crate::upstreams::{Database, Upstreams};
+pub(crate) use dashboard::Dashboard;
 
 /// What `pgtrack serve` was told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// The database of the dashboard and, with another database name, of every session.
-    pub(crate) upstream: String,
+    /// The database of the dashboard and where sessions go, and the databases that are elsewhere.
+    pub(crate) upstreams: Upstreams,
     pub(crate) proxy: Proxy,
     pub(crate) dashboard: Dashboard,
+    pub(crate) monitor: Monitor,
+    pub(crate) encryption: Encryption,
     /// Schemas whose tables are tracked from the start.
     pub(crate) track: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Metrics and health checks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Proxy {
-    pub(crate) listen: Vec<SocketAddr>,
-    pub(crate) max_sessions: usize,
-    pub(crate) connect_timeout_seconds: u64,
-    pub(crate) startup_timeout_seconds: u64,
-    pub(crate) drain_timeout_seconds: u64,
-}
-
-impl Default for Proxy {
-    fn default() -> Self {
-        let proxy = pgtrack_proxy::Config::default();
-        Self {
-            listen: proxy.listen,
-            max_sessions: proxy.max_sessions,
-            connect_timeout_seconds: proxy.connect_timeout.as_secs(),
-            startup_timeout_seconds: proxy.startup_timeout.as_secs(),
-            drain_timeout_seconds: proxy.drain_timeout.as_secs(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Dashboard {
-    pub(crate) listen: SocketAddr,
-    /// Whether people reach it by https, through a proxy that ends TLS.
-    pub(crate) https: bool,
-}
-
-impl Default for Dashboard {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), https: false }
-    }
+pub(crate) struct Monitor {
+    /// Nowhere unless it is said.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// The file as it is written.
@@ -62,60 +44,88 @@ impl Default for Dashboard {
 #[serde(deny_unknown_fields, default)]
 struct File {
     upstream: Option<String>,
+    databases: BTreeMap<String, String>,
     track: Vec<String>,
     proxy: Proxy,
+    client_tls: ClientTls,
+    upstream_tls: UpstreamTls,
+    scram: Scram,
     dashboard: Dashboard,
+    monitor: Monitor,
 }
 
 impl Config {
-    /// Reads the file if there is one, and applies the command line.
-    pub(crate) fn load(options: ServeOptions) -> Result<Self, Error> {
-        let file = match &options.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|source| Error::ReadConfig { path: path.clone(), source })?;
-                parse(&text, path)?
-            }
-            None => File::default(),
+    /// Reads the file if there is one, and applies the environment and the command line.
+    pub(crate) fn load(options: &ServeOptions) -> Result<Self, Error> {
+        let text = match &options.config {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| Error::ReadConfig { path: path.clone(), source })?,
+            None => String::new(),
         };
-        let mut config = Self {
-            upstream: options.upstream.or(file.upstream).ok_or(Error::NoUpstream)?,
-            proxy: file.proxy,
-            dashboard: file.dashboard,
-            track: file.track,
+        let path = options.config.as_deref().unwrap_or(Path::new("configuration"));
+        Self::assemble(&text, path, options, environment_variables())
+    }
+
+    fn assemble(
+        text: &str,
+        path: &Path,
+        options: &ServeOptions,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        // First as it is, for errors that name its lines.
+        parse(text, path)?;
+        let mut table = text.parse().unwrap_or_default();
+        environment::apply(&mut table, variables);
+        let file =
+            File::deserialize(table).map_err(|error| refused(Path::new("environment"), &error))?;
+
+        let url = options.upstream.as_ref().or(file.upstream.as_ref()).ok_or(Error::NoUpstream)?;
+        let named = file.databases.iter();
+        let named = named.map(|(name, url)| Ok((name.clone(), Database::parse(url)?)));
+        let upstreams = Upstreams {
+            default: Database::parse(url)?,
+            named: named.collect::<Result<_, Error>>()?,
         };
+        let File {
+            track, mut proxy, mut dashboard, monitor, client_tls, upstream_tls, scram, ..
+        } = file;
+        scram.check()?;
+        let encryption = Encryption { client_tls, upstream_tls, scram };
         if let Some(listen) = options.listen {
-            config.proxy.listen = vec![listen];
+            proxy.listen = vec![listen.into()];
         }
         if let Some(listen) = options.dashboard {
-            config.dashboard.listen = listen;
+            dashboard.listen = listen;
         }
-        Ok(config)
+        Ok(Self { upstreams, proxy, dashboard, monitor, encryption, track })
     }
 }
 
-impl Proxy {
-    /// The proxy's own configuration, for this upstream.
-    pub(crate) fn with_upstream(&self, upstream: pgtrack_proxy::Upstream) -> pgtrack_proxy::Config {
-        pgtrack_proxy::Config {
-            listen: self.listen.clone(),
-            upstream,
-            startup_timeout: Duration::from_secs(self.startup_timeout_seconds),
-            connect_timeout: Duration::from_secs(self.connect_timeout_seconds),
-            drain_timeout: Duration::from_secs(self.drain_timeout_seconds),
-            max_sessions: self.max_sessions,
-        }
+impl Config {
+    /// What the proxy is to do.
+    pub(crate) fn for_proxy(&self) -> pgtrack_proxy::Config {
+        let config = self.proxy.with_upstreams(&self.upstreams);
+        self.encryption.apply(config, &self.upstreams.default.settings)
     }
+}
+
+fn environment_variables() -> impl Iterator<Item = (String, String)> {
+    let text = |variable: (std::ffi::OsString, std::ffi::OsString)| {
+        Some((variable.0.into_string().ok()?, variable.1.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text)
 }
 
 fn parse(text: &str, path: &Path) -> Result<File, Error> {
-    toml::from_str(text).map_err(|error| {
-        let mut message = error.to_string().trim_end().to_owned();
-        if let Some(suggestion) = suggest(error.message()) {
-            message = format!("{message}\nhint: did you mean `{suggestion}`?");
-        }
-        Error::Config { path: path.to_owned(), message }
-    })
+    toml::from_str(text).map_err(|error| refused(path, &error))
+}
+
+fn refused(path: &Path, error: &toml::de::Error) -> Error {
+    let mut message = error.to_string().trim_end().to_owned();
+    if let Some(suggestion) = suggest(error.message()) {
+        message = format!("{message}\nhint: did you mean `{suggestion}`?");
+    }
+    Error::Config { path: path.to_owned(), message }
 }
 
 /// Finds the key that somebody meant, in serde's "unknown field `a`, expected one of `b`, `c`".
@@ -130,68 +140,4 @@ fn suggest(message: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::{Config, File, parse};
-    use crate::args::ServeOptions;
-
-    fn report(text: &str) -> String {
-        parse(text, Path::new("pgtrack.toml")).unwrap_err().report()
-    }
-
-    #[test]
-    fn the_example_file_names_every_key_with_its_default() {
-        let example = include_str!("../../config.example.toml");
-        let uncommented = |line: &'static str| {
-            line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line)
-        };
-        let all_keys = example.lines().map(uncommented).collect::<Vec<_>>().join("\n");
-        let file = parse(&all_keys, Path::new("config.example.toml")).unwrap();
-        let default = File::default();
-        assert_eq!(file.proxy, default.proxy);
-        assert_eq!(file.dashboard, default.dashboard);
-        assert!(file.upstream.is_some());
-        for key in [
-            "listen",
-            "max_sessions",
-            "connect_timeout_seconds",
-            "startup_timeout_seconds",
-            "drain_timeout_seconds",
-            "https",
-            "track",
-        ] {
-            assert!(all_keys.contains(&format!("\n{key} = ")), "{key}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_place_and_a_suggestion() {
-        let report = report("upstream = \"postgresql://x\"\n[proxy]\nlisen = [\"127.0.0.1:1\"]\n");
-        assert!(report.starts_with("pgtrack.toml: TOML parse error at line 3"), "{report}");
-        assert!(report.contains("unknown field `lisen`"), "{report}");
-        assert!(report.ends_with("hint: did you mean `listen`?"), "{report}");
-    }
-
-    #[test]
-    fn a_wrong_value_is_refused_with_its_place() {
-        let report = report("[dashboard]\nlisten = \"here\"\n");
-        assert!(report.contains("line 2") && report.contains("socket address"), "{report}");
-    }
-
-    #[test]
-    fn the_command_line_wins_and_an_upstream_is_needed() {
-        let options = |upstream: Option<&str>| ServeOptions {
-            config: None,
-            upstream: upstream.map(str::to_owned),
-            listen: Some("127.0.0.1:7000".parse().unwrap()),
-            dashboard: None,
-        };
-        let config = Config::load(options(Some("postgresql://h/d"))).unwrap();
-        assert_eq!(config.proxy.listen, ["127.0.0.1:7000".parse().unwrap()]);
-        assert_eq!(config.dashboard.listen.port(), 8080);
-        assert!(
-            Config::load(options(None)).unwrap_err().report().contains("hint: use `--upstream")
-        );
-    }
-}
+mod tests;

@@ -3,19 +3,21 @@
 mod shop;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pgtrack_cluster::{Binaries, Cluster, ClusterOptions};
-use pgtrack_dashboard::Dashboard;
+use pgtrack_dashboard::{AllowedHosts, Dashboard, KeyRing};
 use pgtrack_proxy::{Proxy, Upstream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::args::DemoOptions;
 use crate::error::Error;
-use crate::serve::provision;
+use crate::serve::PREPARATION;
+use crate::upstreams::{Database, Upstreams};
 
 const PROXY_PORT: u16 = 6432;
 const DASHBOARD_PORT: u16 = 8080;
@@ -37,6 +39,7 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
     let proxy = bind_proxy(options.listen, &cluster, &database).await?;
     let proxy_address = proxy.local_addresses()[0];
     let tasks = TaskTracker::new();
+    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
     tasks.spawn(proxy.run(shutdown.clone()));
     let dashboard = start_dashboard(options.dashboard, &database).await?;
     let password = password();
@@ -63,17 +66,21 @@ async fn bind_proxy(
     cluster: &Cluster,
     database: &tokio_postgres::Config,
 ) -> Result<Proxy, Error> {
-    let config = |address| pgtrack_proxy::Config {
-        listen: vec![address],
-        upstream: Upstream { host: Ipv4Addr::LOCALHOST.to_string(), port: cluster.port() },
+    let config = |address: SocketAddr| pgtrack_proxy::Config {
+        listen: vec![address.into()],
+        upstream: Upstream { host: Ipv4Addr::LOCALHOST.to_string(), port: cluster.port() }.into(),
         drain_timeout: Duration::from_secs(1),
         ..pgtrack_proxy::Config::default()
     };
+    let upstreams = Upstreams {
+        default: Database { settings: database.clone(), target: config(local(0)).upstream },
+        named: BTreeMap::new(),
+    };
     let wanted = listen.unwrap_or_else(|| local(PROXY_PORT));
-    match Proxy::bind(config(wanted), provision(database)).await {
+    match Proxy::bind(config(wanted), upstreams.provision()).await {
         // Somebody else has the usual port; nobody asked for it by name.
         Err(pgtrack_proxy::Error::Listen { .. }) if listen.is_none() => {
-            Ok(Proxy::bind(config(local(0)), provision(database)).await?)
+            Ok(Proxy::bind(config(local(0)), upstreams.provision()).await?)
         }
         result => Ok(result?),
     }
@@ -89,6 +96,9 @@ async fn start_dashboard(
         slug: "shop".into(),
         label: "Demo shop".into(),
         https: false,
+        allowed_hosts: own_server(database),
+        keys: KeyRing::default(),
+        trusted_proxies: Vec::new(),
     };
     let wanted = listen.unwrap_or_else(|| local(DASHBOARD_PORT));
     match Dashboard::start(config(wanted)).await {
@@ -97,6 +107,12 @@ async fn start_dashboard(
         }
         result => Ok(result?),
     }
+}
+
+/// The private server itself, so that its other databases can be added, too.
+fn own_server(database: &tokio_postgres::Config) -> AllowedHosts {
+    let hosts = database.get_ports().iter().map(|port| format!("127.0.0.1:{port}"));
+    hosts.filter_map(|host| host.parse().ok()).collect()
 }
 
 fn local(port: u16) -> SocketAddr {

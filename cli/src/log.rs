@@ -7,17 +7,22 @@ use tracing_subscriber::EnvFilter;
 use crate::args::Command;
 
 /// Starts logging. The demo keeps quiet unless something is wrong; `PGTRACK_LOG` says otherwise ("debug").
+/// With `PGTRACK_LOG_FORMAT=json`, each line is a JSON object.
 pub(crate) fn start(command: &Command) {
     let level = match command {
         Command::Demo(_) => "warn",
-        Command::Serve(_) => "info",
+        Command::Serve(_) | Command::Check(_) | Command::Rekey(_) => "info",
     };
     let filter = EnvFilter::try_from_env("PGTRACK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Unfailing(io::stderr()))
-        .with_target(false)
-        .init();
+        .with_target(false);
+    if std::env::var_os("PGTRACK_LOG_FORMAT").is_some_and(|format| format == "json") {
+        lines.json().flatten_event(true).init();
+    } else {
+        lines.init();
+    }
 }
 
 /// Standard error, if somebody reads it. A closed log must not end a session, as a failed write would by its panic.

@@ -3,12 +3,18 @@
 //! Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
 
 mod args;
+mod check;
 mod config;
 mod demo;
 mod error;
 mod log;
+mod monitor;
+mod rekey;
+mod reload;
 mod serve;
 mod shutdown;
+mod systemd;
+mod upstreams;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,6 +45,8 @@ fn run(command: Command) -> Result<(), Error> {
         match command {
             Command::Demo(options) => demo::run(options, shutdown).await,
             Command::Serve(options) => serve::run(options, shutdown).await,
+            Command::Check(options) => check::run(&options),
+            Command::Rekey(options) => rekey::run(&options).await,
         }
     })
 }

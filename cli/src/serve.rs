@@ -1,58 +1,78 @@
 //! `pgtrack serve`: the proxy and the dashboard for one database server.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use pgtrack_dashboard::Dashboard;
-use pgtrack_proxy::{Provision, Proxy, Upstream};
-use tokio_postgres::config::Host;
+use pgtrack_proxy::Proxy;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::args::ServeOptions;
 use crate::config::Config;
 use crate::error::Error;
+use crate::monitor::{self, Watched};
+use crate::{reload, systemd};
+
+/// How long clients wait at the start for the database to be prepared.
+pub(crate) const PREPARATION: Duration = Duration::from_secs(5);
 
 /// Runs both until the program is asked to end.
 pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> Result<(), Error> {
-    let config = Config::load(options)?;
-    let database = parse_url(&config.upstream)?;
-    let proxy = config.proxy.with_upstream(upstream_of(&database)?);
-    let proxy = Proxy::bind(proxy, provision(&database)).await?;
+    let config = Config::load(&options)?;
+    allow_many_files();
+    let upstreams = &config.upstreams;
+    let database = &upstreams.default.settings;
+    let proxy = Proxy::bind(config.for_proxy(), upstreams.provision()).await?;
+    let proxy = proxy.with_probe(upstreams.probe());
     for address in proxy.local_addresses() {
         info!("proxy listens on {address}");
     }
+    let watched = Arc::new(Watched {
+        proxy: proxy.control(),
+        is_reloaded: AtomicBool::new(true),
+        shutdown: shutdown.clone(),
+    });
+    let monitor = CancellationToken::new();
+    if let Some(listen) = config.monitor.listen {
+        let address = monitor::start(listen, Arc::clone(&watched), monitor.clone()).await?;
+        info!("metrics and health checks are on http://{address}");
+    }
+    let _monitor_ends = monitor.drop_guard();
+    reload::on_request(options, watched)?;
+    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
     let proxy = tokio::spawn(proxy.run(shutdown.clone()));
 
     let dashboard = Dashboard::start(pgtrack_dashboard::Config {
         listen: config.dashboard.listen,
-        label: label(&database),
+        label: label(database),
         database: database.clone(),
         slug: "main".into(),
         https: config.dashboard.https,
+        allowed_hosts: config.dashboard.allowed_hosts()?,
+        keys: config.dashboard.keys()?,
+        trusted_proxies: config.dashboard.trusted_proxies.clone(),
     })
     .await?;
     info!("dashboard listens on http://{}", dashboard.local_address());
     if let Some(setup) = dashboard.setup_url() {
         info!("nobody can log in yet; create the first user at {setup}");
     }
-    track(&database, &config.track).await;
+    track(database, &config.track).await;
+    systemd::ready();
     dashboard.run(shutdown.clone()).await;
-    // A panicked proxy has reported itself; there is nothing left to wait for.
-    let _ = proxy.await;
+    systemd::stopping();
+    proxy.await.map_err(|panic| Error::Runtime(panic.into()))??;
     Ok(())
 }
 
-/// What the proxy does when a database is first used: it installs pg_track there.
-pub(crate) fn provision(database: &tokio_postgres::Config) -> Arc<dyn Provision> {
-    let database = database.clone();
-    Arc::new(move |name: String| {
-        let mut target = database.clone();
-        target.dbname(name).application_name("pgtrack");
-        async move {
-            pgtrack_tracker::ensure_installed(&target).await.map_err(|error| error.chain())?;
-            Ok(())
-        }
-    })
+/// Raises the limit on open files as far as we may: a session takes two.
+fn allow_many_files() {
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(limit) => debug!(limit, "open files"),
+        Err(error) => warn!(%error, "could not raise the limit on open files"),
+    }
 }
 
 /// Tracks the configured schemas. What cannot be tracked is reported, and no reason not to serve the rest.
@@ -71,32 +91,6 @@ async fn track(database: &tokio_postgres::Config, schemas: &[String]) {
         }
         Err(error) => warn!("{}", error.chain()),
     }
-}
-
-/// Reads a connection URL that names a host.
-fn parse_url(url: &str) -> Result<tokio_postgres::Config, Error> {
-    let mut config: tokio_postgres::Config = url
-        .parse()
-        .map_err(|error: tokio_postgres::Error| Error::UpstreamUrl { reason: error.to_string() })?;
-    if config.get_user().is_none() {
-        return Err(Error::UpstreamUrl { reason: "it names no user".into() });
-    }
-    if config.get_dbname().is_none() {
-        let user = config.get_user().unwrap_or_default().to_owned();
-        config.dbname(user);
-    }
-    Ok(config)
-}
-
-/// The server of a connection URL, as the proxy dials it.
-pub(crate) fn upstream_of(database: &tokio_postgres::Config) -> Result<Upstream, Error> {
-    let host = match database.get_hosts() {
-        [Host::Tcp(name)] => name.clone(),
-        [Host::Unix(directory)] => directory.display().to_string(),
-        [] => return Err(Error::UpstreamUrl { reason: "it names no host".into() }),
-        _ => return Err(Error::UpstreamUrl { reason: "it names more than one host".into() }),
-    };
-    Ok(Upstream { host, port: database.get_ports().first().copied().unwrap_or(5432) })
 }
 
 /// What the dashboard calls the database.

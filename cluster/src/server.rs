@@ -170,6 +170,55 @@ impl Cluster {
         }
     }
 
+    /// Starts a standby that streams from this server, on a copy of its data. The server is down while it is copied,
+    /// so that this works without the client programs.
+    ///
+    /// # Errors
+    /// When the data cannot be copied or a server does not start.
+    pub fn start_standby(&mut self) -> Result<Self, Error> {
+        self.stop()?;
+        let directory = unique_directory();
+        create_directory(self.account, &directory)?;
+        let data = directory.join("data");
+        let copied = self
+            .account
+            .command(Path::new("cp"))
+            .arg("-a")
+            .args([&self.directory.join("data"), &data])
+            .current_dir(&directory)
+            .status()
+            .map_err(Error::io("run", "cp"))?;
+        if !copied.success() {
+            return Err(Error::io("copy", data)(std::io::ErrorKind::Other.into()));
+        }
+        self.start_again()?;
+        let signal = data.join("standby.signal");
+        fs::write(&signal, "").map_err(Error::io("write", &signal))?;
+        self.account.own(&signal)?;
+        let mut settings = self.settings.clone();
+        let conninfo = format!("host=127.0.0.1 port={} user=postgres", self.port);
+        settings.push(("primary_conninfo".into(), conninfo));
+        let directory = Some(directory);
+        let options = ClusterOptions { directory, settings, ..ClusterOptions::default() };
+        Self::start(&self.binaries, options)
+    }
+
+    /// Makes a standby a primary, and waits until it is.
+    ///
+    /// # Errors
+    /// When `pg_ctl` cannot be run.
+    pub fn promote(&self) -> Result<(), Error> {
+        let pg_ctl = self.binaries.program("pg_ctl");
+        self.account
+            .command(&pg_ctl)
+            .args(["promote", "-s", "-w", "-D"])
+            .arg(self.directory.join("data"))
+            .current_dir(&self.directory)
+            .status()
+            .map_err(Error::io("run", pg_ctl))?;
+        Ok(())
+    }
+
     fn reap(&mut self) {
         // An error means that it was reaped before.
         let _ = self.postmaster.wait();

@@ -8,12 +8,13 @@ use pgwire::error::ErrorInfo;
 use pgwire::messages::Message;
 use pgwire::messages::response::ErrorResponse;
 
-use crate::{Encryption, Error, Violation};
+use crate::{Encryption, Error, ScramError, Violation};
 
 /// Manual, appendix "PostgreSQL Error Codes".
 mod sqlstate {
     pub(super) const PROTOCOL_VIOLATION: &str = "08P01";
     pub(super) const FEATURE_NOT_SUPPORTED: &str = "0A000";
+    pub(super) const INVALID_AUTHORIZATION: &str = "28000";
     pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
     pub(super) const ADMIN_SHUTDOWN: &str = "57P01";
     pub(super) const CANNOT_CONNECT_NOW: &str = "57P03";
@@ -26,7 +27,7 @@ pub(crate) struct Fatal {
     sqlstate: &'static str,
     message: String,
     detail: Option<String>,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl Fatal {
@@ -39,10 +40,50 @@ impl Fatal {
     pub(crate) fn of(error: &Error) -> Option<Self> {
         match error {
             Error::Violation(violation) => Self::of_violation(*violation),
-            Error::StartupTimeout | Error::LostClient(_) | Error::TooManyCancels => None,
-            Error::TooManySessions => Some(
+            Error::StartupTimeout
+            | Error::LostClient(_)
+            | Error::ProxyHeader
+            | Error::TlsHandshake(_)
+            | Error::TooManyCancels => None,
+            Error::TlsRequired => Some(
+                Self::new(
+                    sqlstate::INVALID_AUTHORIZATION,
+                    "connections without TLS are not allowed here",
+                )
+                .hint("Connect with sslmode=require, or a stronger one."),
+            ),
+            Error::ClientCertificateMissing => Some(Self::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                "connection requires a valid client certificate",
+            )),
+            Error::ClientCertificateName { user } => Some(Self::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                format!("certificate authentication failed for user \"{user}\""),
+            )),
+            Error::CannotBind => Some(
+                Self::new(
+                    sqlstate::INVALID_AUTHORIZATION,
+                    "SCRAM channel binding is not possible through this proxy",
+                )
+                .detail("The certificate that clients see is the proxy's, and not the server's.")
+                .hint(
+                    "Connect with channel_binding=disable, or have the proxy show the server's certificate, \
+                     or let it know the SCRAM verifiers; see \"Authentication\" in docs/proxy.md.",
+                ),
+            ),
+            Error::Scram(error @ ScramError::ChannelBinding) => {
+                Some(Self::new(sqlstate::INVALID_AUTHORIZATION, error.to_string()))
+            }
+            Error::Scram(error @ ScramError::Malformed) => {
+                Some(Self::new(sqlstate::PROTOCOL_VIOLATION, error.to_string()))
+            }
+            Error::UpstreamScram(_) => Some(Self::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                "the upstream server could not prove its identity",
+            )),
+            Error::TooManySessions { setting } => Some(
                 Self::new(sqlstate::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
-                    .hint("The limit is the proxy's setting max_sessions."),
+                    .hint(format!("The limit is the proxy's setting {setting}.")),
             ),
             Error::ConnectUpstream { upstream, source } => Some(
                 Self::new(
@@ -52,7 +93,18 @@ impl Fatal {
                 .detail(source.to_string())
                 .hint("Check that PostgreSQL runs there and accepts connections from the proxy."),
             ),
-            Error::Random(_) | Error::Listen { .. } => {
+            Error::NoSuitableUpstream { servers, session_attrs } => Some(
+                Self::new(
+                    sqlstate::CANNOT_CONNECT_NOW,
+                    format!("no upstream server is {session_attrs} among \"{servers}\""),
+                )
+                .hint("A failover may be under way: try again."),
+            ),
+            Error::Random(_)
+            | Error::Listen { .. }
+            | Error::Threads(_)
+            | Error::Tls(_)
+            | Error::Verifiers { .. } => {
                 Some(Self::new(sqlstate::SYSTEM_ERROR, "the proxy could not begin the session"))
             }
         }
@@ -60,7 +112,10 @@ impl Fatal {
 
     fn of_violation(violation: Violation) -> Option<Self> {
         match violation {
-            Violation::DirectTls | Violation::PacketLength(_) | Violation::CancelLength(_) => None,
+            Violation::DirectTls
+            | Violation::NoAlpn
+            | Violation::PacketLength(_)
+            | Violation::CancelLength(_) => None,
             // The server takes the second request for a startup packet of "version" 1234.
             Violation::Repeated(encryption) => {
                 let minor = match encryption {
@@ -97,8 +152,8 @@ impl Fatal {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    fn hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// The message on the wire.
@@ -106,7 +161,7 @@ impl Fatal {
         let mut info = ErrorInfo::new("FATAL".into(), self.sqlstate.into(), self.message);
         info.severity_nonlocalized = Some("FATAL".into());
         info.detail = self.detail;
-        info.hint = self.hint.map(str::to_owned);
+        info.hint = self.hint;
         let mut bytes = BytesMut::new();
         ErrorResponse::from(info).encode(&mut bytes).expect("an error is far below the size limit");
         bytes

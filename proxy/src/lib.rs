@@ -5,31 +5,56 @@
 //! server who the client is (see [`SessionContext`]).
 //!
 //! The way of a connection through the modules: `listener` accepts it, `session` reads how it opens
-//! (`protocol::opening`), dials the upstream (`upstream`), sends the startup packet (`protocol::startup`)
+//! (`protocol::opening`), chooses and dials a server (`target`, `uplink`), sends the startup packet (`protocol::startup`)
 //! and hands both sides to the relay (`session::relay`), which frames messages in passing
 //! (`protocol::scanner`) without ever holding one.
 //!
 //! Not here: configuration files, the database schema (the caller provides it, see [`Provision`]), HTTP.
 
 mod buffer;
+mod cancel_keys;
 mod config;
 mod context;
+mod control;
 mod counters;
 mod error;
 mod fatal;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod limits;
+mod listen;
 mod listener;
+mod liveness;
 mod protocol;
 mod provision;
 mod proxy;
+mod roles;
+mod security;
 mod session;
+mod shared;
 mod stream;
+mod target;
+mod tls;
+mod uplink;
 mod upstream;
+mod verifiers;
+mod workers;
 
 pub use config::Config;
-pub use context::{SessionContext, SessionId};
+pub use context::{SessionContext, SessionId, SigningKey};
+pub use control::Control;
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
-pub use protocol::{Encryption, Violation};
-pub use provision::{Provision, ProvisionError};
+pub use limits::SessionLimits;
+pub use listen::{ListenAddress, ListenOptions};
+pub use liveness::Liveness;
+pub use protocol::{Encryption, ScramError, Violation};
+pub use provision::{Provision, ProvisionError, Provisioning};
 pub use proxy::Proxy;
+pub use roles::{ProbeRole, Role};
+pub use target::{SessionAttrs, Target};
+pub use tls::{
+    ClientTls, ClientTlsMode, RootCertificates, SslMode, SslNegotiation, TlsError, UpstreamTls,
+};
 pub use upstream::Upstream;
+pub use verifiers::{VerifierQuery, VerifierSource};

@@ -1,92 +1,140 @@
-//! The proxy as a whole: bound listeners, what all sessions share, start and shutdown.
+//! The proxy as a whole: bound listeners, start and shutdown.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
 
-use crate::provision::Provisioner;
-use crate::{Config, Counters, Error, Provision, listener, session};
-
-/// How many cancel requests are forwarded at the same time; others wait for a moment.
-/// Each is a connection to the upstream that nobody has authenticated.
-const CONCURRENT_CANCELS: usize = 32;
+use crate::control::Control;
+use crate::listen::BoundSocket;
+pub(crate) use crate::shared::Shared;
+use crate::workers::Workers;
+use crate::{Config, Counters, Error, ListenAddress, ProbeRole, Provision, listener, session};
 
 /// A proxy that listens, but does not accept connections yet.
 pub struct Proxy {
-    listeners: Vec<(TcpListener, SocketAddr)>,
-    shared: Arc<Shared>,
-}
-
-/// What all sessions share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) provisioner: Arc<Provisioner>,
-    pub(crate) session_permits: Semaphore,
-    pub(crate) cancel_permits: Semaphore,
-    /// The upstream is a pooler that ends sessions for our context; it is not sent any more.
-    pub(crate) context_refused: AtomicBool,
+    listeners: Vec<(BoundSocket, ListenAddress)>,
+    control: Arc<Control>,
+    probe: Option<Arc<dyn ProbeRole>>,
 }
 
 impl Proxy {
-    /// Binds all addresses. Databases are prepared with `provision` when they are first used.
+    /// Binds all addresses. Databases are prepared with `provision` when they are first used, on the runtime
+    /// that this is called on; sessions have threads of their own.
     ///
     /// # Errors
-    /// [`Error::Listen`] when an address cannot be bound.
+    /// [`Error::Listen`] when an address cannot be bound, [`Error::Tls`] and [`Error::Verifiers`] when a file cannot be
+    /// used.
     pub async fn bind(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
+        let shared = Shared::new(config, provision)?;
+        let config = Arc::clone(&shared.config);
         let mut listeners = Vec::with_capacity(config.listen.len());
-        for &address in &config.listen {
-            let failed = |source| Error::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            listeners.push((listener, bound));
+        for address in &config.listen {
+            let socket = address
+                .bind(config.listen_options)
+                .await
+                .map_err(|source| Error::Listen { address: address.clone(), source })?;
+            let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);
+            listeners.push((socket, bound));
         }
-        let shared = Shared {
-            counters: Arc::default(),
-            provisioner: Arc::new(Provisioner::new(provision)),
-            session_permits: Semaphore::new(config.max_sessions.min(Semaphore::MAX_PERMITS)),
-            cancel_permits: Semaphore::new(CONCURRENT_CANCELS),
-            context_refused: AtomicBool::new(false),
-            config,
-        };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        let control = Arc::new(Control::new(shared));
+        Ok(Self { listeners, control, probe: None })
     }
 
-    /// The addresses it listens on, in the order of the configuration, with the ports that were taken.
+    /// Says how servers are asked for their roles. Without this, only targets that take any server have one.
+    #[must_use]
+    pub fn with_probe(self, probe: Arc<dyn ProbeRole>) -> Self {
+        Self { probe: Some(probe), ..self }
+    }
+
+    /// Prepares a database before the first session uses it, so that already that session's changes are attributed.
+    /// Gives up waiting, not trying, after a while.
+    pub async fn prepare(&self, database: &str, patience: Duration) {
+        if let Some(attempt) = self.control.current().provisioner.ensure(database) {
+            // It says itself how it ended.
+            let _ = timeout(patience, attempt).await;
+        }
+    }
+
+    /// The TCP addresses it listens on, in the order of the configuration, with the ports that were taken.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|(_, address)| *address).collect()
+        self.listeners.iter().filter_map(|(socket, _)| socket.tcp_address()).collect()
     }
 
     /// The counters, which go on counting while the proxy runs.
     pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.shared.counters)
+        Arc::clone(&self.control.current().counters)
+    }
+
+    /// What can be asked and told while the proxy runs.
+    pub fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
     }
 
     /// Serves clients until `shutdown` is cancelled and all sessions have ended.
     ///
     /// Idle sessions end at once, busy ones when they become idle or [`Config::drain_timeout`] is over.
     ///
+    /// # Errors
+    /// [`Error::Threads`] when the operating system gives no threads to serve them on.
+    ///
     /// # Cancel safety
     /// Dropping the future ends all sessions immediately.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let mut listeners = JoinSet::new();
-        for (listener, address) in self.listeners {
-            info!(%address, upstream = %self.shared.config.upstream, "accepting connections");
-            let shared = Arc::clone(&self.shared);
-            let shutdown = shutdown.clone();
-            listeners.spawn(async move {
-                let serve = |stream, address| {
-                    session::serve(stream, address, Arc::clone(&shared), shutdown.child_token())
-                };
-                listener::run(listener, shutdown.clone(), &shared.counters, serve).await;
-            });
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        let shared = self.control.current();
+        let abort = CancellationToken::new();
+        let workers = Workers::start(shared.config.threads, &shared.counters, &abort);
+        let workers = Arc::new(workers.map_err(Error::Threads)?);
+        let _ends_everything = abort.drop_guard();
+        let mut probing = JoinSet::new();
+        if let Some(probe) = self.probe {
+            let control = Arc::clone(&self.control);
+            probing.spawn(async move { control.keep_probing(probe).await });
         }
-        while listeners.join_next().await.is_some() {}
+        // Nothing is ever sent: the channel closes when the last listener has ended.
+        let (on_end, mut ended) = mpsc::channel::<Infallible>(1);
+        for (socket, address) in self.listeners {
+            info!(%address, upstream = %shared.config.upstream, "accepting connections");
+            let (control, shutdown) = (Arc::clone(&self.control), shutdown.clone());
+            let (its_workers, on_end) = (Arc::clone(&workers), on_end.clone());
+            // On the threads of the sessions, to be spared a change of threads for each of them.
+            workers.serve(Box::new(|| {
+                Box::pin(async move {
+                    accept(socket, &address, &control, &its_workers, shutdown).await;
+                    drop((its_workers, on_end));
+                })
+            }));
+        }
+        drop(on_end);
+        ended.recv().await;
+        if let Some(workers) = Arc::into_inner(workers) {
+            workers.finish().await;
+        }
+        Ok(())
     }
+}
+
+/// Accepts connections on a socket until `shutdown`, and has them served.
+async fn accept(
+    socket: BoundSocket,
+    address: &ListenAddress,
+    control: &Control,
+    workers: &Workers,
+    shutdown: CancellationToken,
+) {
+    let acceptor = match socket.accept() {
+        Ok(acceptor) => acceptor,
+        Err(error) => return error!(%address, %error, "cannot accept connections"),
+    };
+    let serve = |accepted| {
+        let session = session::serve(accepted, control.current(), shutdown.child_token());
+        workers.serve(Box::new(|| Box::pin(session)));
+    };
+    listener::run(acceptor, shutdown.clone(), &control.counters(), serve).await;
 }

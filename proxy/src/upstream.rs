@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::Liveness;
 use crate::stream::Stream;
 
 /// Where a PostgreSQL server listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Upstream {
     /// A name, which is resolved for each connection; an IP address; or the absolute path of the
     /// directory that holds the server's unix socket.
@@ -22,7 +23,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// Connects, trying every address of the host in turn.
-    pub(crate) async fn connect(&self, within: Duration) -> io::Result<Stream> {
+    pub(crate) async fn connect(&self, within: Duration, liveness: Liveness) -> io::Result<Stream> {
         let deadline = Instant::now() + within;
         if let Some(path) = self.socket_path() {
             return Ok(Stream::Unix(timeout_at(deadline, UnixStream::connect(path)).await??));
@@ -35,7 +36,7 @@ impl Upstream {
             let untried = u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / untried;
             match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Stream::tcp(stream),
+                Ok(Ok(stream)) => return Stream::tcp(stream, liveness),
                 Ok(Err(refused)) => failure = refused,
                 Err(elapsed) => failure = elapsed.into(),
             }

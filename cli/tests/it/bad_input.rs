@@ -73,7 +73,9 @@ fn an_unreachable_upstream_is_57p03_for_clients_and_reported() {
 #[test]
 fn psql_shows_the_hints_of_the_sql_interface_through_the_proxy() {
     let demo = Demo::start(&["--no-traffic"]);
-    demo.psql("CREATE TABLE demo.notes (note text); SELECT count(*) FROM pgtrack.track('demo.notes'); CREATE TABLE demo.plain (id int PRIMARY KEY)");
+    demo.psql(
+        "CREATE TABLE demo.notes (note text); CREATE TABLE public.plain (id int PRIMARY KEY)",
+    );
     for (sql, expected) in [
         ("SELECT pgtrack.undo('userz', 1)", "ERROR:  table \"userz\" does not exist"),
         ("SELECT pgtrack.undo('users', 1, 'public')", "HINT:  Did you mean 'demo.users'?"),
@@ -90,8 +92,8 @@ fn psql_shows_the_hints_of_the_sql_interface_through_the_proxy() {
             "HINT:  The primary key is (id integer). Write it as '{\"id\": …}', or as the value alone.",
         ),
         (
-            "SELECT pgtrack.undo('plain', 1)",
-            "HINT:  Start with SELECT * FROM pgtrack.track('demo.plain').",
+            "SELECT pgtrack.undo('public.plain', 1)",
+            "HINT:  Start with SELECT * FROM pgtrack.track('public.plain').",
         ),
     ] {
         let output = run_psql(&demo.proxy, sql);

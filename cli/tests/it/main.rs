@@ -5,5 +5,6 @@
 mod bad_input;
 mod browser;
 mod demo;
+mod operating;
 mod pgbench;
 mod program;

@@ -42,7 +42,12 @@ impl<'a> Startup<'a> {
 
     /// The database to connect to: by default, that of the user's name.
     pub(crate) fn database(&self) -> Option<&'a [u8]> {
-        self.last(b"database").filter(|name| !name.is_empty()).or_else(|| self.last(b"user"))
+        self.last(b"database").filter(|name| !name.is_empty()).or_else(|| self.user())
+    }
+
+    /// The role to connect as.
+    pub(crate) fn user(&self) -> Option<&'a [u8]> {
+        self.last(b"user")
     }
 
     /// Whether the session will speak the replication protocol.

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::cancel_keys::CancelKey;
 use crate::protocol::scanner::{Body, Observer};
 use crate::protocol::{backend, frontend};
 use crate::provision::Provisioner;
 
 /// The database of a session that has not been admitted to it yet.
-pub(super) struct FirstUse {
+pub(crate) struct FirstUse {
     pub(super) database: Box<str>,
     pub(super) provisioner: Arc<Provisioner>,
 }
 
 /// The state of one session.
-pub(super) struct Activity {
+pub(crate) struct Activity {
     /// How many `ReadyForQuery` are to come. The startup packet is the first request.
     ///
     /// A `Sync` within `COPY FROM STDIN` is ignored by the server and leaves this too high:
@@ -25,33 +26,52 @@ pub(super) struct Activity {
     is_opaque: bool,
     /// The status in the last `ReadyForQuery`: idle, in a transaction block, or in a failed one.
     status: u8,
-    /// Taken by the first `ReadyForQuery`.
+    /// The first `ReadyForQuery` was seen.
+    is_admitted: bool,
+    /// Taken by it.
     first_use: Option<FirstUse>,
-    pub(super) client_messages: u64,
-    pub(super) upstream_messages: u64,
+    /// Where it is of use to know the session's cancel key.
+    cancel_key: Option<CancelKey>,
+    /// The tag of the message from the upstream whose body is shown.
+    shown: u8,
+    pub(crate) client_messages: u64,
+    pub(crate) upstream_messages: u64,
 }
 
 impl Activity {
-    pub(super) fn new(first_use: Option<FirstUse>) -> Self {
+    pub(crate) fn new(first_use: Option<FirstUse>, cancel_key: Option<CancelKey>) -> Self {
         Self {
             awaited: 1,
             is_unsynced: false,
             is_opaque: false,
             status: 0,
+            is_admitted: false,
             first_use,
+            cancel_key,
+            shown: 0,
             client_messages: 0,
             upstream_messages: 0,
         }
     }
 
     /// Whether the client has its last answer and is not in a transaction.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.awaited == 0 && !self.is_unsynced && !self.is_opaque && self.status == backend::IDLE
     }
 
     fn ready(&mut self, status: u8) {
         self.awaited = self.awaited.saturating_sub(1);
         self.status = status;
+        if !self.is_admitted {
+            self.admit();
+        }
+    }
+
+    fn admit(&mut self) {
+        self.is_admitted = true;
+        if let Some(key) = &self.cancel_key {
+            key.remember();
+        }
         if let Some(FirstUse { database, provisioner }) = self.first_use.take() {
             provisioner.ensure(&database);
         }
@@ -59,7 +79,7 @@ impl Activity {
 }
 
 /// Observes what the client sends.
-pub(super) struct FromClient<'a>(pub(super) &'a mut Activity);
+pub(crate) struct FromClient<'a>(pub(crate) &'a mut Activity);
 
 impl Observer for FromClient<'_> {
     fn message(&mut self, tag: u8, _body_bytes: u32) -> Body {
@@ -89,16 +109,25 @@ impl Observer for FromClient<'_> {
 }
 
 /// Observes what the upstream sends.
-pub(super) struct FromUpstream<'a>(pub(super) &'a mut Activity);
+pub(crate) struct FromUpstream<'a>(pub(crate) &'a mut Activity);
 
 impl Observer for FromUpstream<'_> {
     fn message(&mut self, tag: u8, _body_bytes: u32) -> Body {
         self.0.upstream_messages += 1;
-        if tag == backend::READY_FOR_QUERY { Body::Show } else { Body::Skip }
+        self.0.shown = tag;
+        match tag {
+            backend::READY_FOR_QUERY => Body::Show,
+            backend::BACKEND_KEY_DATA if self.0.cancel_key.is_some() => Body::Show,
+            _ => Body::Skip,
+        }
     }
 
     fn body(&mut self, part: &[u8]) {
-        if let [status, ..] = part {
+        if self.0.shown == backend::BACKEND_KEY_DATA {
+            if let Some(key) = &mut self.0.cancel_key {
+                key.append(part);
+            }
+        } else if let [status, ..] = part {
             self.0.ready(*status);
         }
     }

@@ -71,7 +71,7 @@ fn the_upstream_can_be_reached_over_its_unix_socket() {
         let host = server.directory().to_str().unwrap().to_owned();
         let upstream = Upstream { host, port: server.port() };
         let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
-        let proxy = TestProxy::with(Config { upstream, ..config(anywhere) }).await;
+        let proxy = TestProxy::with(Config { upstream: upstream.into(), ..config(anywhere) }).await;
         let client = log_in(proxy.address, "postgres", "").await.unwrap();
         let row = client
             .query_one("SELECT inet_client_addr() IS NULL, current_setting('pgtrack.ctx')", &[])

@@ -38,7 +38,8 @@ fn a_name_is_resolved_and_all_its_addresses_are_tried() {
         // Where the name stands for ::1 as well, nobody listens there.
         let upstream = Scripted::listen().await;
         let by_name = Upstream { host: "localhost".into(), port: upstream.address.port() };
-        let proxy = TestProxy::with(Config { upstream: by_name, ..config(upstream.address) }).await;
+        let proxy =
+            TestProxy::with(Config { upstream: by_name.into(), ..config(upstream.address) }).await;
         let mut client = Wire::connect(proxy.address).await;
         client.send(&startup(&[("user", "ada")])).await;
         upstream.admit().await;
@@ -60,7 +61,7 @@ fn case_67_an_unknown_host_and_a_missing_socket_are_cannot_connect_now() {
         for host in ["no-such-host.invalid", "/nonexistent"] {
             let upstream = Upstream { host: host.into(), port: 5432 };
             let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
-            check_told(Config { upstream, ..config(anywhere) }).await;
+            check_told(Config { upstream: upstream.into(), ..config(anywhere) }).await;
         }
     });
 }

@@ -4,20 +4,21 @@ use std::env;
 use std::process::Command;
 use std::time::Duration;
 
-use pgtrack_proxy::Config;
+use pgtrack_proxy::{Config, SessionLimits};
 use pgtrack_testkit::{Server, block_on, newest};
 use tokio::net::TcpStream;
 
 use crate::support::{
-    Scripted, TestProxy, Wire, cancel_request, config, field, query, server_address, startup,
-    within,
+    Scripted, TestProxy, Wire, cancel_request, config, field, on_each_server, query,
+    server_address, startup, within,
 };
 
 #[test]
 fn case_23_beyond_the_limit_clients_are_told_and_cancel_still_works() {
     block_on(async {
         let server = Server::shared(&newest());
-        let limits = Config { max_sessions: 1, ..config(server_address(server)) };
+        let limits = SessionLimits { max_sessions: 1, ..SessionLimits::default() };
+        let limits = Config { limits, ..config(server_address(server)) };
         let proxy = TestProxy::with(limits).await;
         let mut first = Wire::connect(proxy.address).await;
         let who = [("user", "postgres"), ("database", "postgres")];
@@ -60,6 +61,34 @@ fn case_23_beyond_the_limit_clients_are_told_and_cancel_still_works() {
             }
         })
         .await;
+    });
+}
+
+#[test]
+fn case_23_a_database_and_a_user_have_limits_of_their_own() {
+    on_each_server(async |server| {
+        for (limits, setting) in [
+            (
+                SessionLimits { max_sessions_per_database: 1, ..SessionLimits::default() },
+                "max_sessions_per_database",
+            ),
+            (
+                SessionLimits { max_sessions_per_user: 1, ..SessionLimits::default() },
+                "max_sessions_per_user",
+            ),
+        ] {
+            let proxy = TestProxy::with(Config { limits, ..config(server_address(server)) }).await;
+            let _first = Wire::session(proxy.address, "postgres").await;
+            let mut second = Wire::connect(proxy.address).await;
+            second.send(&startup(&[("user", "postgres"), ("database", "postgres")])).await;
+            let error = second.message().await;
+            assert_eq!(field(&error, b'C'), "53300");
+            assert!(field(&error, b'H').ends_with(&format!("setting {setting}.")));
+            // Somebody else somewhere else is welcome; the server is asked, and refuses.
+            let mut other = Wire::connect(proxy.address).await;
+            other.send(&startup(&[("user", "nobody"), ("database", "template1")])).await;
+            assert_eq!(field(other.until(b'E').await.last().unwrap(), b'C'), "28000");
+        }
     });
 }
 

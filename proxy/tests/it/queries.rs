@@ -216,7 +216,7 @@ fn case_45_a_huge_row_streams() {
         let proxy = TestProxy::before(server).await;
         let mut client = Wire::session(proxy.address, "postgres").await;
         let growth = peak_growth(async {
-            client.send(&query("SELECT repeat('x', 100000000)")).await;
+            client.send(&query("SELECT repeat('x', 1000000000)")).await;
             client.skip_until(b'Z').await;
         })
         .await;

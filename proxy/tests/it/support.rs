@@ -1,32 +1,44 @@
 //! What the tests share: a running proxy, raw protocol peers, and measurements.
 
+mod bench;
+mod certificates;
 mod memory;
 mod messages;
+mod program;
 mod recorder;
 mod scripted;
+mod tls;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, Counters, Provision, Proxy, Upstream};
+use pgtrack_proxy::{
+    Config, Control, Counters, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
+    UpstreamTls,
+};
 use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use bench::Bench;
+pub(crate) use certificates::Certificates;
 pub(crate) use memory::peak_growth;
 pub(crate) use messages::*;
-pub(crate) use recorder::Recorder;
+pub(crate) use program::{check_success, for_tools, program, psql, run};
+pub(crate) use recorder::{Recorder, Recording};
 pub(crate) use scripted::{READY, Scripted};
+pub(crate) use tls::{TlsServer, tls_connector};
 pub(crate) use wire::{Message, Wire, field};
 
 /// A proxy that runs until it is dropped.
 pub(crate) struct TestProxy {
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) control: Arc<Control>,
     shutdown: CancellationToken,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), pgtrack_proxy::Error>>,
 }
 
 impl TestProxy {
@@ -41,15 +53,17 @@ impl TestProxy {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        Self::providing(config, |_database: String| async { Ok(()) }).await
+        Self::providing(config, |_database: String| async { Ok(None) }).await
     }
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let proxy = proxy.with_probe(Arc::new(probe));
         let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
+        let control = proxy.control();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(proxy.run(shutdown.clone()));
-        Self { address, counters, shutdown, running }
+        Self { address, counters, control, shutdown, running }
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -68,7 +82,7 @@ impl TestProxy {
 
     /// Waits until it has shut down.
     pub(crate) async fn ended(&mut self) {
-        within(Duration::from_secs(20), &mut self.running).await.unwrap();
+        within(Duration::from_secs(20), &mut self.running).await.unwrap().unwrap();
     }
 }
 
@@ -78,11 +92,24 @@ impl Drop for TestProxy {
     }
 }
 
+/// Asks a server for its role, as the superuser.
+async fn probe(server: Upstream) -> Result<Role, ProvisionError> {
+    let url = format!("postgresql://postgres@{}:{}/postgres", server.host, server.port);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let sql = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean";
+    let row = client.query_one(sql, &[]).await?;
+    connection.abort();
+    Ok(Role { is_standby: row.get(0), is_read_only: row.get(1) })
+}
+
 /// Settings for a proxy on a free port.
 pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
-        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()],
+        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() }.into(),
+        // What stands in for a server in some tests knows no TLS.
+        upstream_tls: UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() },
         ..Config::default()
     }
 }

@@ -1,5 +1,6 @@
 //! The SQL engine, tested through SQL alone on every supported server version.
 
+mod audit;
 mod capture;
 mod ddl;
 mod drift;
@@ -16,8 +17,10 @@ mod nesting;
 mod options;
 mod partitions;
 mod reading;
+mod reference;
 mod revert;
 mod rights;
 mod support;
+mod tracking;
 mod transaction;
 mod verifying;

@@ -50,6 +50,15 @@ impl Session {
         Self { database: self.database.clone(), client: self.database.connect_as(role).await }
     }
 
+    /// Another session with the same database that sets options when it starts.
+    pub(crate) async fn another_with(&self, options: &str) -> Self {
+        let mut config: tokio_postgres::Config = self.database.url().parse().expect("a valid URL");
+        config.options(options);
+        let (client, connection) = config.connect(NoTls).await.expect("a session");
+        tokio::spawn(connection);
+        Self { database: self.database.clone(), client }
+    }
+
     /// Runs statements that must succeed.
     #[track_caller]
     pub(crate) fn run(&self, sql: &str) -> impl Future<Output = ()> {
@@ -108,14 +117,14 @@ impl Session {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
                 if let AsyncMessage::Notice(notice) = message {
-                    heard.lock().unwrap().push(notice.message().to_owned());
+                    heard.lock().expect("nobody panicked").push(notice.message().to_owned());
                 }
             }
         });
         client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{}", describe(&error)));
         drop(client);
-        listener.await.unwrap();
-        let heard = notices.lock().unwrap();
+        listener.await.expect("the listener ends");
+        let heard = notices.lock().expect("nobody panicked");
         heard.clone()
     }
 

@@ -14,7 +14,7 @@ impl Session {
     /// Admitted, and idle.
     fn ready() -> Self {
         let mut session = Self {
-            activity: Activity::new(None),
+            activity: Activity::new(None, None),
             client: Scanner::new(),
             upstream: Scanner::new(),
         };

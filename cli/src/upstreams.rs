@@ -1,0 +1,189 @@
+//! The servers of the configuration: what their URLs mean to the proxy, and how we connect there ourselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, SigningKey, Target, Upstream};
+use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
+
+use crate::error::Error;
+
+const DEFAULT_PORT: u16 = 5432;
+
+/// A database, or all that have no entry of their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    /// How we connect to it ourselves: to any of its servers that takes writes.
+    pub(crate) settings: tokio_postgres::Config,
+    /// Where its sessions go.
+    pub(crate) target: Target,
+}
+
+/// All upstreams.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstreams {
+    pub(crate) default: Database,
+    pub(crate) named: BTreeMap<String, Database>,
+}
+
+impl Database {
+    /// Reads a connection URL as libpq does (manual, "Connection URIs"). It may name several hosts.
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        let failed = |reason: String| Error::UpstreamUrl { reason };
+        let (url, session_attrs) = take_session_attrs(url)?;
+        let mut settings: tokio_postgres::Config =
+            url.parse().map_err(|error: tokio_postgres::Error| failed(error.to_string()))?;
+        let Some(user) = settings.get_user().map(str::to_owned) else {
+            return Err(failed("it names no user".into()));
+        };
+        if settings.get_dbname().is_none() {
+            settings.dbname(user);
+        }
+        let servers = servers(&settings);
+        if servers.is_empty() {
+            return Err(failed("it names no host".into()));
+        }
+        let balances_load = settings.get_load_balance_hosts() == LoadBalanceHosts::Random;
+        if servers.len() > 1 {
+            settings.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Ok(Self { settings, target: Target { servers, session_attrs, balances_load } })
+    }
+}
+
+/// Takes `target_session_attrs` out of a URL: our own connections do not know all of its values.
+fn take_session_attrs(url: &str) -> Result<(String, SessionAttrs), Error> {
+    let Some((place, parameters)) = url.split_once('?') else {
+        return Ok((url.to_owned(), SessionAttrs::Any));
+    };
+    let mut session_attrs = SessionAttrs::Any;
+    let mut kept = Vec::new();
+    for parameter in parameters.split('&') {
+        match parameter.strip_prefix("target_session_attrs=") {
+            Some(value) => {
+                session_attrs = value.parse().map_err(|reason| Error::UpstreamUrl { reason })?;
+            }
+            None => kept.push(parameter),
+        }
+    }
+    Ok((format!("{place}?{}", kept.join("&")), session_attrs))
+}
+
+fn servers(settings: &tokio_postgres::Config) -> Vec<Upstream> {
+    let ports = settings.get_ports();
+    let port = |index| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+    let hosts = settings.get_hosts().iter().enumerate();
+    hosts
+        .map(|(index, host)| {
+            let host = match host {
+                Host::Tcp(name) => name.clone(),
+                Host::Unix(directory) => directory.display().to_string(),
+            };
+            Upstream { host, port: port(index) }
+        })
+        .collect()
+}
+
+impl Upstreams {
+    /// How we connect to the database of this name.
+    fn settings(&self, name: &str) -> tokio_postgres::Config {
+        let mut settings = self.named.get(name).unwrap_or(&self.default).settings.clone();
+        settings.dbname(name).application_name("pgtrack");
+        settings
+    }
+
+    /// How we connect to one server.
+    fn settings_of_server(&self, server: &Upstream) -> tokio_postgres::Config {
+        let all = self.named.values().chain([&self.default]);
+        let mut of_server = all.filter(|database| database.target.servers.contains(server));
+        let known = &of_server.next().unwrap_or(&self.default).settings;
+        let mut settings = tokio_postgres::Config::new();
+        settings.host(&server.host).port(server.port).application_name("pgtrack");
+        settings.ssl_mode(known.get_ssl_mode());
+        settings.user(known.get_user().unwrap_or_default());
+        settings.dbname(known.get_dbname().unwrap_or_default());
+        if let Some(password) = known.get_password() {
+            settings.password(password);
+        }
+        settings
+    }
+
+    /// What the proxy does when a database is first used: it installs pg_track there, and learns the key to sign with.
+    pub(crate) fn provision(&self) -> Arc<dyn Provision> {
+        let upstreams = self.clone();
+        Arc::new(move |name: String| {
+            let settings = upstreams.settings(&name);
+            async move {
+                let mut client =
+                    pgtrack_tracker::connect(&settings).await.map_err(|error| error.chain())?;
+                pgtrack_tracker::install(&mut client).await.map_err(|error| error.chain())?;
+                let key =
+                    pgtrack_tracker::proxy_key(&client).await.map_err(|error| error.chain())?;
+                Ok(Some(SigningKey::new(&key)))
+            }
+        })
+    }
+
+    /// How the proxy asks servers for their roles.
+    pub(crate) fn probe(&self) -> Arc<dyn ProbeRole> {
+        let upstreams = self.clone();
+        Arc::new(move |server: Upstream| {
+            let settings = upstreams.settings_of_server(&server);
+            async move {
+                let client =
+                    pgtrack_tracker::connect(&settings).await.map_err(|error| error.chain())?;
+                let sql =
+                    "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean";
+                let row = client.query_one(sql, &[]).await?;
+                Ok(Role { is_standby: row.get(0), is_read_only: row.get(1) })
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtrack_proxy::SessionAttrs;
+
+    use super::Database;
+
+    #[test]
+    fn a_url_names_hosts_and_what_they_must_be() {
+        for (url, servers, session_attrs, balances_load) in [
+            ("postgresql://ada@db/shop", "db:5432", SessionAttrs::Any, false),
+            (
+                "postgresql://ada:x@one:1,two:2/shop?target_session_attrs=prefer-standby&load_balance_hosts=random",
+                "one:1,two:2",
+                SessionAttrs::PreferStandby,
+                true,
+            ),
+            (
+                "postgresql://ada@%2Frun%2Fpostgresql/shop?connect_timeout=3&target_session_attrs=read-write",
+                "/run/postgresql/.s.PGSQL.5432",
+                SessionAttrs::ReadWrite,
+                false,
+            ),
+        ] {
+            let database = Database::parse(url).unwrap();
+            assert_eq!(database.target.to_string(), servers);
+            assert_eq!(database.target.session_attrs, session_attrs);
+            assert_eq!(database.target.balances_load, balances_load);
+            assert_eq!(database.settings.get_dbname(), Some("shop"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said() {
+        for (url, reason) in [
+            ("postgresql://db/shop", "it names no user"),
+            ("postgresql://ada@/shop", "it names no host"),
+            (
+                "postgresql://ada@db/shop?target_session_attrs=master",
+                "target_session_attrs is none of",
+            ),
+        ] {
+            let report = Database::parse(url).unwrap_err().report();
+            assert!(report.contains(reason), "{report}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `pgtrack.audit`: who called what. (What the proxy adds to it is tested with the proxy.)
+
+use crate::support::on_each_version;
+
+#[test]
+fn every_changing_call_is_recorded_once_with_what_it_did() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
+        for sql in [
+            "INSERT INTO t VALUES (1, 'a'), (2, 'b')",
+            "SELECT pgtrack.tag('x', 'before')",
+            "UPDATE t SET v = 'c'",
+            "SELECT pgtrack.undo('t', 1, message => 'oops')",
+            "SELECT pgtrack.revert('t', 2, 1)",
+            "DELETE FROM t WHERE id = 1",
+            "SELECT pgtrack.restore('t', 1)",
+            "SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)",
+            "SELECT pgtrack.revert_table('t', 'x')",
+            "SELECT pgtrack.undo_where(\"user\" => session_user, on_conflict => 'force')",
+            "SELECT pgtrack.untag('x')",
+            "SELECT pgtrack.keep('t')",
+            "SELECT pgtrack.purge('1 day')",
+            "SELECT pgtrack.untrack('t')",
+        ] {
+            session.run(sql).await;
+        }
+        session
+            .check(
+                "SELECT verb, outcome, message FROM pgtrack.audit ORDER BY entry_id",
+                "
+            track|done|~
+            tag|done|before
+            undo|done|oops
+            revert|done|~
+            restore|done|~
+            undo_transaction|done|~
+            revert_table|done|~
+            undo_where|done|~
+            untag|done|~
+            keep|done|~
+            purge|done|~
+            untrack|done|~",
+            )
+            .await;
+        session
+            .check(
+                "SELECT who, arguments, statement, through_proxy FROM pgtrack.audit WHERE verb = 'undo'",
+                r#"postgres|{"key": {"id": 1}, "table": "public.t", "on_conflict": "error"}|SELECT pgtrack.undo('t', 1, message => 'oops')|f"#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_57_and_58_hidden_calls_are_recorded_too() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
+        session.run("DO $$BEGIN PERFORM pgtrack.undo('t', 1); END$$").await;
+        session.run("SET search_path = pgtrack, public; SELECT undo('t', 1)").await;
+        session.run(r#"SELECT U&"\0070gtrack".undo('t', 1)"#).await;
+        session.check("SELECT count(*) FROM pgtrack.audit WHERE verb = 'undo'", "3").await;
+    });
+}
+
+#[test]
+fn what_the_proxy_recorded_is_not_counted_again() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
+        let proxy = session.another().await;
+        let pid = session.rows("SELECT pg_backend_pid()").await;
+        proxy.run(&format!("INSERT INTO pgtrack.audit_entry (source, verb, outcome, user_name, session, backend_pid, xid) VALUES ('proxy', 'undo', 'started', 'postgres', 'abc', {pid}, NULL)")).await;
+        session.run("SELECT pgtrack.undo('t', 1)").await;
+        proxy.run("UPDATE pgtrack.audit_entry SET finished_at = clock_timestamp(), outcome = 'done' WHERE source = 'proxy'").await;
+        session.run("SELECT pgtrack.undo('t', 1)").await;
+        session.check("SELECT through_proxy, outcome FROM pgtrack.audit WHERE verb = 'undo' ORDER BY entry_id", "
+            t|done
+            f|done").await;
+    });
+}
+
+#[test]
+fn nobody_speaks_for_others_in_the_audit_or_reads_about_them() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE eve LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t OWNER TO eve; SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
+        let eve = session.another_as("eve").await;
+        eve.run("SELECT pgtrack.undo('t', 1)").await;
+        eve.check("SELECT who, verb FROM pgtrack.audit", "eve|undo").await;
+        for forgery in [
+            "INSERT INTO pgtrack.audit_entry (verb, user_name) VALUES ('undo', 'postgres')",
+            "INSERT INTO pgtrack.audit_entry (verb, source) VALUES ('undo', 'proxy')",
+            "UPDATE pgtrack.audit_entry SET verb = 'nothing'",
+            "DELETE FROM pgtrack.audit_entry",
+            "TRUNCATE pgtrack.audit_entry",
+            "SELECT * FROM pgtrack.proxy_key",
+            "INSERT INTO pgtrack.proxy_key (key) VALUES ('x')",
+            "SELECT pgtrack._session_context()",
+        ] {
+            let error = eve.error(forgery).await;
+            assert!(error.starts_with("42501: permission denied for "), "{forgery}: {error}");
+        }
+        session.check("SELECT count(*) FROM pgtrack.audit", "2").await;
+        session.run("DROP OWNED BY eve; DROP ROLE eve").await;
+    });
+}
+
+#[test]
+fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO pgtrack.proxy_key (key) VALUES (decode(repeat('0b', 20), 'hex'))").await;
+        // RFC 4231, test case 1.
+        session
+            .check(
+                "SELECT encode(pgtrack._hmac(decode(repeat('0b', 20), 'hex'), 'Hi There'), 'hex')",
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            )
+            .await;
+        let forged = session.another().await;
+        forged.run("SET pgtrack.ctx = '1 203.0.113.7 4711 0123456789abcdef0123456789abcdef 00'; INSERT INTO t VALUES (1, 'a')").await;
+        let claimed = session
+            .another_with(
+                "-c pgtrack.ctx=1\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef",
+            )
+            .await;
+        claimed.run("INSERT INTO t VALUES (2, 'b')").await;
+        // A signature, but for the address of another connection.
+        let signature = session
+            .rows("SELECT encode(pgtrack._hmac(key, convert_to('1 203.0.113.7 4711 0123456789abcdef0123456789abcdef ' || concat_ws(' ', coalesce(host(inet_client_addr()), '-'), inet_client_port()), 'UTF8')), 'hex') FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1")
+            .await;
+        let copied = session.another_with(&format!("-c pgtrack.ctx=1\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef\\ {signature}")).await;
+        copied.run("INSERT INTO t VALUES (3, 'c')").await;
+        session
+            .check(
+                "SELECT DISTINCT through_proxy, client_addr = '203.0.113.7' FROM pgtrack.activity",
+                "f|f",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn the_application_s_user_comes_from_a_setting_or_the_query_s_comment_beside_the_login() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
+        for (sql, expected) in [
+            (
+                "INSERT INTO t VALUES (1, 'a') /*user='J%C3%BCrgen%20%22O\\'Neil%22',route='%2Fcarts%2F%3Aid',controller='carts'*/",
+                "Jürgen \"O'Neil\"|postgres|/carts/:id",
+            ),
+            ("/* who='nobody' */ UPDATE t SET v = '/*user=x*/' /*actor='ann'*/", "ann|postgres|~"),
+            ("UPDATE t SET v = 'plain' /* user = ann */", "postgres|postgres|~"),
+            ("UPDATE t SET v = 'broken' /*user='%FF',route='r'*/", "%FF|postgres|r"),
+            (
+                "SELECT pgtrack.set_actor('bob'); UPDATE t SET v = 'set' /*user='ann',route='r'*/",
+                "bob|postgres|r",
+            ),
+        ] {
+            session.run(sql).await;
+            session.check("SELECT who, user_name, tags ->> 'route' FROM pgtrack.activity ORDER BY statement_id DESC LIMIT 1", expected).await;
+        }
+        session.check("SELECT count(*) FROM pgtrack.log(by_who => 'ann')", "1").await;
+    });
+}
