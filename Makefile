@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench-proxy bench-capture fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench-proxy fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:

@@ -32,12 +32,6 @@ impl<'a> World<'a> {
         Self { session }
     }
 
-    /// The same tables through another session.
-    pub(super) async fn through(session: &'a Session) -> Self {
-        session.run("SET search_path = shop").await;
-        Self { session }
-    }
-
     /// Everything in the tables, byte for byte, in a fixed order.
     pub(super) async fn state(&self) -> String {
         self.rows_of(|table| format!("shop.{table}")).await
