@@ -27,10 +27,6 @@ postgres:
 	@scripts/setup test
 	@scripts/postgres $(VERSIONS)
 
-# The database drivers that the proxy is tried with.
-drivers: postgres
-	@scripts/drivers
-
 # The tests of the SQL engine alone.
 test-sql: postgres
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
@@ -38,6 +34,10 @@ test-sql: postgres
 # Writes docs/sql.md from the comments in the database.
 docs: postgres
 	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker -- reference
+
+# The database drivers that the proxy is tried with.
+drivers: postgres
+	@scripts/drivers
 
 # The tests of the proxy alone.
 test-proxy: postgres drivers

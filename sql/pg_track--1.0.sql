@@ -33,6 +33,14 @@ BEGIN
       ERRCODE = 'duplicate_schema',
       HINT = 'Rename or drop that schema, then install again.';
   END IF;
+  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
+             WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}') AND NOT o.rolsuper
+               AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)) THEN
+    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Install as that role, or give the schemas to a superuser first.';
+  END IF;
 END
 $guard$;
 
@@ -792,9 +800,8 @@ DECLARE
   v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
                                  split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
 BEGIN
-  IF v_context LIKE '1 %' AND (
-       NOT EXISTS (SELECT FROM pgtrack.proxy_key)
-       OR EXISTS (SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature)) THEN
+  IF v_context LIKE '1 %' AND EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
     RETURN v_context;
   END IF;
   RETURN NULL;
@@ -3850,14 +3857,14 @@ COMMENT ON FUNCTION pgtrack.keep(text, text) IS
   'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover().';
 
 CREATE OR REPLACE FUNCTION pgtrack._latest_kept(p_table text, p_schema text) RETURNS pgtrack.kept
-LANGUAGE plpgsql STABLE AS $_latest_kept$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_latest_kept$
 DECLARE
-  v_name    pg_catalog.text[] := pg_catalog.parse_ident(p_table);
-  v_schema  pg_catalog.text := coalesce(p_schema, CASE pg_catalog.cardinality(v_name) WHEN 2 THEN v_name[1] ELSE pg_catalog.current_schema() END);
+  v_name    text[] := parse_ident(p_table);
+  v_schema  text := CASE cardinality(v_name) WHEN 2 THEN v_name[1] ELSE p_schema END;
   v_kept    pgtrack.kept;
 BEGIN
   SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
-  WHERE r.schema_name OPERATOR(pg_catalog.=) v_schema AND r.table_name OPERATOR(pg_catalog.=) v_name[pg_catalog.cardinality(v_name)]
+  WHERE r.schema_name = v_schema AND r.table_name = v_name[cardinality(v_name)]
   ORDER BY k.at DESC LIMIT 1;
   IF v_kept.kept_id IS NULL THEN
     RAISE EXCEPTION 'no rows of table "%" were kept', p_table USING
@@ -3941,9 +3948,9 @@ CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT N
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
   IF $2 IS NULL THEN
-    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, $3));
+    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
-  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, $3));
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
 END
 $recover$;
 COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS
@@ -4351,6 +4358,9 @@ $dump$;
 
 INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
 SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+INSERT INTO pgtrack.proxy_key (key)
+SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
 
 DO $upgrade$
 DECLARE

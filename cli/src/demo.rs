@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::args::DemoOptions;
 use crate::error::Error;
+use crate::serve::PREPARATION;
 use crate::upstreams::{Database, Upstreams};
 
 const PROXY_PORT: u16 = 6432;
@@ -38,6 +39,7 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
     let proxy = bind_proxy(options.listen, &cluster, &database).await?;
     let proxy_address = proxy.local_addresses()[0];
     let tasks = TaskTracker::new();
+    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
     tasks.spawn(proxy.run(shutdown.clone()));
     let dashboard = start_dashboard(options.dashboard, &database).await?;
     let password = password();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use pgtrack_dashboard::Dashboard;
 use pgtrack_proxy::Proxy;
@@ -13,6 +14,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::monitor::{self, Watched};
 use crate::{reload, systemd};
+
+/// How long clients wait at the start for the database to be prepared.
+pub(crate) const PREPARATION: Duration = Duration::from_secs(5);
 
 /// Runs both until the program is asked to end.
 pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> Result<(), Error> {
@@ -37,6 +41,7 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     }
     let _monitor_ends = monitor.drop_guard();
     reload::on_request(options, watched)?;
+    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
     let proxy = tokio::spawn(proxy.run(shutdown.clone()));
 
     let dashboard = Dashboard::start(pgtrack_dashboard::Config {

@@ -20,8 +20,8 @@ pub struct Config {
     pub listen: Vec<ListenAddress>,
     /// How to bind there.
     pub listen_options: ListenOptions,
-    /// How many threads serve sessions. One does the work of ten busy backends; the default leaves half of the
-    /// processors to a PostgreSQL on the same machine.
+    /// How many threads serve sessions. Few that are busy cost less than many that are not; the default leaves
+    /// half of the processors to a PostgreSQL on the same machine.
     pub threads: usize,
     /// Where sessions go whose database is not named in [`databases`](Self::databases).
     pub upstream: Target,

@@ -42,7 +42,7 @@ mod verifiers;
 mod workers;
 
 pub use config::Config;
-pub use context::{SessionContext, SessionId};
+pub use context::{SessionContext, SessionId, SigningKey};
 pub use control::Control;
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
@@ -50,7 +50,7 @@ pub use limits::SessionLimits;
 pub use listen::{ListenAddress, ListenOptions};
 pub use liveness::Liveness;
 pub use protocol::{Encryption, ScramError, Violation};
-pub use provision::{Provision, ProvisionError};
+pub use provision::{Provision, ProvisionError, Provisioning};
 pub use proxy::Proxy;
 pub use roles::{ProbeRole, Role};
 pub use target::{SessionAttrs, Target};

@@ -20,6 +20,7 @@ const CONCURRENT_CANCELS: usize = 32;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
+    has_several_servers: bool,
     pub(crate) security: Arc<Security>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) provisioner: Arc<Provisioner>,
@@ -35,6 +36,7 @@ impl Shared {
     pub(crate) fn new(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
         Ok(Self {
             security: Arc::new(Security::load(&config)?),
+            has_several_servers: config.servers().len() > 1,
             config: Arc::new(config),
             counters: Arc::default(),
             provisioner: Arc::new(Provisioner::new(provision)),
@@ -48,13 +50,17 @@ impl Shared {
 
     /// Everything as it is, for sessions with another configuration. Those may have other upstreams.
     pub(crate) fn with_config(&self, config: Config) -> Result<Self, Error> {
-        let security = Arc::new(Security::load(&config)?);
-        let context_refused = Arc::default();
-        Ok(Self { config: Arc::new(config), security, context_refused, ..self.clone() })
+        Ok(Self {
+            security: Arc::new(Security::load(&config)?),
+            has_several_servers: config.servers().len() > 1,
+            config: Arc::new(config),
+            context_refused: Arc::default(),
+            ..self.clone()
+        })
     }
 
     /// A place for the cancel key of a session with this server, if there are others that it could be for.
     pub(crate) fn cancel_key(&self, server: Upstream) -> Option<CancelKey> {
-        (self.config.servers().len() > 1).then(|| CancelKey::new(&self.cancel_keys, server))
+        self.has_several_servers.then(|| CancelKey::new(&self.cancel_keys, server))
     }
 }

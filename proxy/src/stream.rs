@@ -61,6 +61,15 @@ impl Stream {
         }
     }
 
+    /// Our own end of the connection; `None` for a unix socket.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Tls(stream) => stream.get_ref().0.local_address(),
+            Self::Unix(_) | Self::Closed => None,
+        }
+    }
+
     /// Begins TLS as the server. `received` are the first bytes of the client's handshake.
     pub(crate) async fn accept_tls(
         &mut self,

@@ -160,7 +160,6 @@ fn sql_is_written_as_agreed() {
     let unpinned_on_purpose = [
         "pgtrack._table(",
         "pgtrack._schema_or_table(",
-        "pgtrack._latest_kept(",
         "pgtrack.log(",
         "pgtrack.as_of(rowtype anyelement, point timestamptz)",
         "pgtrack.diff(",

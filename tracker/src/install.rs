@@ -41,6 +41,17 @@ pub async fn ensure_installed(config: &Config) -> Result<Installation, Error> {
     install(&mut connect(config).await?).await
 }
 
+/// The key with which proxies sign what they say about a client, so that nobody else can. Each database has its own.
+///
+/// # Errors
+/// When it cannot be read: only the owner of pg_track may.
+pub async fn proxy_key(client: &Client) -> Result<Vec<u8>, Error> {
+    let sql = "SELECT key FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1";
+    let row =
+        client.query_one(sql, &[]).await.map_err(Error::query("read the key for signatures"))?;
+    Ok(row.get(0))
+}
+
 /// Makes sure that pg_track is installed. Any number of programs may do this at the same time.
 ///
 /// # Errors

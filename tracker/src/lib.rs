@@ -14,7 +14,7 @@ pub mod revert;
 mod table;
 
 pub use error::Error;
-pub use install::{Installation, connect, ensure_installed, install};
+pub use install::{Installation, connect, ensure_installed, install, proxy_key};
 pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{
     TableName, TrackedTable, column_order, track_schema, tracked_table, tracked_tables,

@@ -53,7 +53,7 @@ impl TestProxy {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        Self::providing(config, |_database: String| async { Ok(()) }).await
+        Self::providing(config, |_database: String| async { Ok(None) }).await
     }
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {

@@ -307,7 +307,7 @@ fn settings_that_cannot_work_are_refused_at_the_start() {
             ClientTls { key: complete.certificate.clone(), ..complete.clone() },
         ] {
             let config = Config { client_tls, ..config(server_address(server)) };
-            let provision = std::sync::Arc::new(|_database: String| async { Ok(()) });
+            let provision = std::sync::Arc::new(|_database: String| async { Ok(None) });
             let bound = within(
                 std::time::Duration::from_secs(5),
                 pgtrack_proxy::Proxy::bind(config, provision),
