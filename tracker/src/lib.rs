@@ -11,6 +11,7 @@ pub mod history;
 mod install;
 mod model;
 pub mod revert;
+pub mod statement;
 mod table;
 
 pub use error::Error;
