@@ -1,19 +1,26 @@
 //! The `pgtrack` program: reads what is asked for and composes the libraries.
 //!
-//! Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
+//! Exit codes: [`Error::exit_code`].
 
 mod args;
+mod care;
+mod change;
 mod check;
 mod config;
 mod demo;
 mod error;
 mod log;
+mod manual;
 mod monitor;
+mod present;
+mod read;
 mod rekey;
 mod reload;
 mod serve;
+mod session;
 mod shutdown;
 mod systemd;
+mod terminal;
 mod upstreams;
 
 use std::io::Write as _;
@@ -30,9 +37,11 @@ fn main() -> ExitCode {
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "pgtrack: {}", error.report());
-            ExitCode::FAILURE
+            if !error.is_silent() {
+                // Where standard error is closed there is nobody to tell.
+                let _ = writeln!(std::io::stderr(), "pgtrack: {}", error.report());
+            }
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -45,8 +54,41 @@ fn run(command: Command) -> Result<(), Error> {
         match command {
             Command::Demo(options) => demo::run(options, shutdown).await,
             Command::Serve(options) => serve::run(options, shutdown).await,
-            Command::Check(options) => check::run(&options),
-            Command::Rekey(options) => rekey::run(&options).await,
+            command => tokio::select! {
+                result = run_once(command) => result,
+                () = shutdown.cancelled() => Err(Error::Interrupted),
+            },
         }
     })
+}
+
+/// A command that ends by itself.
+async fn run_once(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Status(options) => read::status::run(options).await,
+        Command::Track(options) => care::track::run(options).await,
+        Command::Untrack(options) => care::untrack::run(options).await,
+        Command::Log(options) => read::log::run(options).await,
+        Command::Show(options) => read::show::run(options).await,
+        Command::Diff(options) => read::diff::run(options).await,
+        Command::History(options) => read::history::run(options).await,
+        Command::Blame(options) => read::blame::run(options).await,
+        Command::Deleted(options) => read::deleted::run(options).await,
+        Command::Undo(options) => change::undo::run(options).await,
+        Command::Revert(options) => change::revert::run(options).await,
+        Command::Restore(options) => change::restore::run(options).await,
+        Command::Tag(options) => change::tag::run(options).await,
+        Command::Export(options) => read::export::run(options).await,
+        Command::Purge(options) => care::purge::run(options).await,
+        Command::Verify(options) => read::verify::run(options).await,
+        Command::Audit(options) => read::audit::run(options).await,
+        Command::Install(options) => care::install::run(options).await,
+        Command::Uninstall(options) => care::uninstall::run(options).await,
+        Command::Check(options) => check::run(&options),
+        Command::Rekey(options) => rekey::run(&options).await,
+        Command::Completions(options) => manual::completions::run(&options),
+        Command::Man(options) => manual::man::run(&options),
+        // These go on until they are asked to end.
+        Command::Demo(_) | Command::Serve(_) => Ok(()),
+    }
 }

@@ -6,7 +6,9 @@ use crate::Error;
 
 /// The SQL that is installed; the same file that `CREATE EXTENSION pg_track` runs.
 const SCRIPT: &str = include_str!("../../sql/pg_track--1.0.sql");
-/// The version of that file.
+/// The SQL that takes it out of a database again.
+const UNINSTALL: &str = include_str!("../../sql/pg_track--uninstall.sql");
+/// The version that is installed.
 const VERSION: &str = "1.0";
 
 /// What [`ensure_installed`] found or did.
@@ -124,6 +126,23 @@ pub async fn install(client: &mut Client) -> Result<Installation, Error> {
         .map_err(Error::query("install pg_track"))?;
     transaction.commit().await.map_err(Error::query("commit the installation"))?;
     Ok(outcome)
+}
+
+/// Takes pg_track out of a database, with everything that it recorded. Tracked tables stay as they are.
+///
+/// # Errors
+/// When we may not, or somebody uses what is to be dropped for too long. Nothing is changed then.
+pub async fn uninstall(client: &mut Client) -> Result<(), Error> {
+    let action = "uninstall pg_track";
+    let transaction = client.transaction().await.map_err(Error::query(action))?;
+    let script =
+        format!("DROP EXTENSION IF EXISTS pg_track CASCADE;\n{}", without_psql_lines(UNINSTALL));
+    transaction
+        .batch_execute("SET LOCAL lock_timeout = '10s'; SET LOCAL client_min_messages = warning")
+        .await
+        .map_err(Error::query(action))?;
+    transaction.batch_execute(&script).await.map_err(Error::query(action))?;
+    transaction.commit().await.map_err(Error::query(action))
 }
 
 async fn installed_version(client: &Client) -> Result<Option<String>, Error> {

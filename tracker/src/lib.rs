@@ -6,8 +6,10 @@
 //! It takes connected clients and knows no sockets, no HTTP and no HTML.
 
 pub mod activity;
+pub mod audit;
 pub mod care;
 mod error;
+pub mod export;
 pub mod feed;
 pub mod history;
 mod install;
@@ -20,8 +22,10 @@ mod table;
 pub use error::Error;
 pub use install::{
     Installation, Installed, connect, ensure_installed, install, installed, proxy_key, script,
+    uninstall,
 };
 pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{
-    Column, TableName, TrackedTable, columns, track_schema, tracked_table, tracked_tables,
+    Column, TableName, TrackedTable, columns, key, resolve, track_schema, tracked_table,
+    tracked_tables,
 };

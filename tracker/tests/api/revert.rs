@@ -6,7 +6,7 @@ use pgtrack_tracker::{Error, Reverts, RowKey, feed, history};
 
 use crate::support::{table, tracked_table, value};
 
-const ANN: Attribution<'_> = Attribution { actor: "ann", message: Some("a mistake") };
+const ANN: Attribution<'_> = Attribution { actor: Some("ann"), message: Some("a mistake") };
 
 #[test]
 fn a_plan_is_applied_as_shown_and_attributed() {
