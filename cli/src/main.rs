@@ -25,11 +25,15 @@ mod upstreams;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 use crate::args::{Arguments, Command};
 use crate::error::Error;
+
+/// How long an interrupted command may take to end.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -49,17 +53,27 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Error> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let shutdown = shutdown::requested().map_err(Error::Runtime)?;
         match command {
             Command::Demo(options) => demo::run(options, shutdown).await,
             Command::Serve(options) => serve::run(options, shutdown).await,
-            command => tokio::select! {
-                result = run_once(command) => result,
-                () = shutdown.cancelled() => Err(Error::Interrupted),
-            },
+            command => {
+                let mut running = Box::pin(run_once(command));
+                tokio::select! {
+                    result = &mut running => result,
+                    () = shutdown.cancelled() => {
+                        // The server is told to give up; to hear so leaves nothing in doubt.
+                        let _ = tokio::time::timeout(FAREWELL, running).await;
+                        Err(Error::Interrupted)
+                    }
+                }
+            }
         }
-    })
+    });
+    // Nobody waits for a person who has not answered.
+    runtime.shutdown_background();
+    result
 }
 
 /// A command that ends by itself.

@@ -29,6 +29,19 @@ pub(crate) struct Common {
     pub(crate) output: OutputOptions,
 }
 
+/// A row, for commands that need one.
+#[derive(Debug, Args)]
+pub(crate) struct RowArguments {
+    /// The table, named as in a query.
+    pub(crate) table: String,
+    #[arg(help = KEY_HELP, allow_hyphen_values = true)]
+    pub(crate) key: String,
+}
+
+/// How a row's key is written.
+pub(crate) const KEY_HELP: &str =
+    r#"The row's key: a value, or JSON such as '{"order_id": 1, "product_id": 100}'"#;
+
 /// A connection to it.
 pub(crate) struct Session {
     pub(crate) client: Client,
@@ -60,6 +73,7 @@ impl Session {
             let _ = writeln!(std::io::stderr(), "pgtrack: {notice}");
         }
         let client = pgtrack_connect::connect(&settings).await?;
+        cancel_on_interrupt(&settings, &client);
         let zone = TimeZone::system();
         if let Some(name) = zone.iana_name() {
             // A server that does not know the zone keeps its own; times are shown with their offset anyway.
@@ -88,9 +102,29 @@ impl Session {
     }
 
     /// The row that a person means.
-    pub(crate) async fn row(&self, table: &str, key: &str) -> Result<(TableName, RowKey), Error> {
+    pub(crate) async fn row(&self, row: &RowArguments) -> Result<(TableName, RowKey), Error> {
+        self.row_of(&row.table, &row.key).await
+    }
+
+    /// The row of a table that a person means.
+    pub(crate) async fn row_of(
+        &self,
+        table: &str,
+        key: &str,
+    ) -> Result<(TableName, RowKey), Error> {
         let table = self.table(table).await?;
         let key = pgtrack_tracker::key(&self.client, &table, key).await?;
         Ok((table, key))
     }
+}
+
+/// Ctrl-C must not leave a statement running that nobody waits for.
+fn cancel_on_interrupt(settings: &Settings, client: &Client) {
+    let (settings, session) = (settings.clone(), client.cancel_token());
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            // A server that cannot be reached ends the statement when it finds that we are gone.
+            let _ = pgtrack_connect::cancel(&settings, &session).await;
+        }
+    });
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tokio_postgres::config::{Host, SslMode as DriverMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres::{CancelToken, Client, Config, NoTls, Socket};
 
 use crate::tls::SslMode;
 use crate::{Error, Settings, connector};
@@ -29,6 +29,18 @@ pub async fn connect(settings: &Settings) -> Result<Client, Error> {
         }
         outcome => outcome,
     }
+}
+
+/// Asks the server to give up what the session is doing. A session that has ended needs no more of this.
+///
+/// # Errors
+/// When the server cannot be reached.
+pub async fn cancel(settings: &Settings, session: &CancelToken) -> Result<(), Error> {
+    let failed = |source| Error::Connect { server: describe(&settings.config), source };
+    if settings.config.get_ssl_mode() == DriverMode::Disable {
+        return session.cancel_query(NoTls).await.map_err(failed);
+    }
+    session.cancel_query(connector(&settings.tls)?).await.map_err(failed)
 }
 
 async fn open<T>(config: &Config, tls: T) -> Result<Client, Error>

@@ -10,7 +10,7 @@ mod error;
 mod settings;
 pub mod tls;
 
-pub use client::connect;
+pub use client::{cancel, connect};
 pub use driver::connector;
 pub use error::Error;
 pub use settings::{Environment, Settings};

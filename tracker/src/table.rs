@@ -97,7 +97,7 @@ pub async fn key(client: &Client, table: &TableName, text: &str) -> Result<RowKe
     let row = client
         .query_one(query, &[&table.to_string(), &given])
         .await
-        .map_err(Error::query(format!("look up a row of {table}")))?;
+        .map_err(Error::query(format!("look up a row of {}", table.name)))?;
     Ok(RowKey(object(row.get(0)).unwrap_or_default()))
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         "Forget {changes} row changes in {}? They can then neither be shown nor undone.",
         session.place
     );
-    confirm(&question, options.yes)?;
+    confirm(&question, options.yes).await?;
     let purged = while_waiting("Forgetting", care::purge(client, age)).await?;
     if screen.is_json {
         show(&purged, &mut screen)?;

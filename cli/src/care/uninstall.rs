@@ -28,7 +28,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         session.place,
         i64::max(changes, 0)
     );
-    confirm(&question, options.yes)?;
+    confirm(&question, options.yes).await?;
     pgtrack_tracker::uninstall(&mut session.client).await?;
     let mut screen = Screen::plain(&options.common.output);
     if screen.is_json {

@@ -38,7 +38,7 @@ pub(super) async fn apply(
     if plan.conflicts() > 0 && matches!(on_conflict, OnConflict::Error) {
         return Err(Error::Conflicts { conflicts: plan.conflicts() });
     }
-    confirm(&question(&plan, on_conflict, &session), options.yes)?;
+    confirm(&question(&plan, on_conflict, &session), options.yes).await?;
     let attribution =
         Attribution { actor: options.actor.as_deref(), message: options.message.as_deref() };
     let Session { client, .. } = &mut session;

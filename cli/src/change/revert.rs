@@ -7,7 +7,7 @@ use pgtrack_tracker::revert::{OnConflict, Target};
 use super::apply::apply;
 use super::options::ChangeOptions;
 use crate::error::Error;
-use crate::session::Session;
+use crate::session::{KEY_HELP, Session};
 
 /// `pgtrack revert TABLE KEY VERSION`, `pgtrack revert TABLE [KEY] --to POINT`, or `pgtrack revert --schema SCHEMA --to POINT`.
 #[derive(Debug, Args)]
@@ -19,11 +19,15 @@ pub(crate) struct Options {
     /// The table, named as in a query.
     #[arg(conflicts_with = "schema")]
     table: Option<String>,
-    /// The row's key: a value, or JSON such as '{"order_id": 1, "product_id": 100}'.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(help = KEY_HELP, allow_hyphen_values = true)]
     key: Option<String>,
     /// What the row was right after this version of its history; 0 is before its first recorded change.
-    #[arg(conflicts_with = "to")]
+    #[arg(
+        id = "row_version",
+        value_name = "VERSION",
+        conflicts_with = "to",
+        allow_negative_numbers = true
+    )]
     version: Option<i32>,
     /// What the table or schema was at this point: a tag, a timestamp, or xid:N. For a row, a time.
     #[arg(long, value_name = "POINT")]
@@ -46,11 +50,11 @@ async fn target(options: &Options, session: &Session) -> Result<Target, Error> {
     let Options { table, key, version, to, schema, .. } = options;
     match (table, key, version, to, schema) {
         (Some(table), Some(key), Some(version), None, None) => {
-            let (table, key) = session.row(table, key).await?;
+            let (table, key) = session.row_of(table, key).await?;
             Ok(Target::Version(table, key, *version))
         }
         (Some(table), Some(key), None, Some(time), None) => {
-            let (table, key) = session.row(table, key).await?;
+            let (table, key) = session.row_of(table, key).await?;
             let moment = pgtrack_tracker::past::moment(&session.client, time).await?;
             let version = history::version_at(&session.client, &table, &key, moment).await?;
             Ok(Target::Version(table, key, version))

@@ -67,7 +67,7 @@ async fn target(options: &Options, session: &Session) -> Result<Target, Error> {
         ([_], Some(xids)) => Ok(Target::Transaction(xids[0])),
         ([_, ..], Some(xids)) => Ok(Target::Transactions(xids)),
         ([table, key], None) => {
-            let (table, key) = session.row(table, key).await?;
+            let (table, key) = session.row_of(table, key).await?;
             Ok(Target::LastChange(table, key))
         }
         _ => Err(unclear()),

@@ -16,17 +16,13 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
-    match &options.directory {
-        Some(directory) => {
-            std::fs::create_dir_all(directory).map_err(Error::Output)?;
-            clap_mangen::generate_to(Arguments::command(), directory).map_err(Error::Output)
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(Error::Output)?;
-            let mut screen = Screen::raw();
-            screen.bytes(&page)?;
-            screen.finish()
-        }
+    if let Some(directory) = &options.directory {
+        std::fs::create_dir_all(directory).map_err(Error::Output)?;
+        return clap_mangen::generate_to(Arguments::command(), directory).map_err(Error::Output);
     }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(Error::Output)?;
+    let mut screen = Screen::raw();
+    screen.bytes(&page)?;
+    screen.finish()
 }

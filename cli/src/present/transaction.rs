@@ -31,17 +31,16 @@ pub(crate) fn one_line(transaction: &Transaction, session: &Session, paint: Pain
 /// All about the transaction, on several lines.
 pub(crate) fn block(transaction: &Transaction, session: &Session, paint: Paint) -> Vec<String> {
     let mut lines = vec![paint.text(Tone::Subject, &format!("transaction {}", transaction.xid))];
-    let mut who = escaped(&transaction.who);
+    let mut who = vec![escaped(&transaction.who)];
     if transaction.who != transaction.user_name {
-        who.push_str(&format!(" as {}", escaped(&transaction.user_name)));
+        who.push(format!("user {}", escaped(&transaction.user_name)));
     }
-    for from in [&transaction.application, &transaction.client_addr].into_iter().flatten() {
-        who.push_str(&format!(", {}", escaped(from)));
-    }
+    let from = [&transaction.application, &transaction.client_addr].into_iter().flatten();
+    who.extend(from.map(|from| escaped(from)));
     if transaction.through_proxy {
-        who.push_str(", through the proxy");
+        who.push("through the proxy".to_owned());
     }
-    lines.push(format!("Who:   {who}"));
+    lines.push(format!("Who:   {}", who.join(", ")));
     lines.push(format!("When:  {}", session.time(transaction.at)));
     lines.push(format!("What:  {}", effects_text(&transaction.effects)));
     match &transaction.reverts {

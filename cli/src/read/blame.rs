@@ -6,26 +6,23 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::present::{json::time, value_text};
-use crate::session::{Common, Session};
+use crate::session::{Common, RowArguments, Session};
 use crate::terminal::{Cell, Grid, Screen, Tone};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The table, named as in a query.
-    table: String,
-    /// The row's key: a value, or JSON such as '{"order_id": 1, "product_id": 100}'.
-    #[arg(allow_hyphen_values = true)]
-    key: String,
+    #[command(flatten)]
+    row: RowArguments,
     #[command(flatten)]
     common: Common,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.common.connection).await?;
-    let (table, key) = session.row(&options.table, &options.key).await?;
+    let (table, key) = session.row(&options.row).await?;
     let columns = history::blame(&session.client, &table, &key).await?;
     if columns.is_empty() {
-        let what = format!("no change of {} ({key}) is recorded", options.table);
+        let what = format!("no change of {} ({key}) is recorded", options.row.table);
         return Err(Error::Nothing { what });
     }
     let mut screen = Screen::paged(&options.common.output);

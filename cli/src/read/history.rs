@@ -5,16 +5,13 @@ use pgtrack_tracker::history;
 
 use crate::error::Error;
 use crate::present::{headline, json, version_lines};
-use crate::session::{Common, Session};
+use crate::session::{Common, RowArguments, Session};
 use crate::terminal::{Screen, Tone, escaped};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The table, named as in a query.
-    table: String,
-    /// The row's key: a value, or JSON such as '{"order_id": 1, "product_id": 100}'.
-    #[arg(allow_hyphen_values = true)]
-    key: String,
+    #[command(flatten)]
+    row: RowArguments,
     /// Oldest first.
     #[arg(long)]
     reverse: bool,
@@ -24,10 +21,10 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.common.connection).await?;
-    let (table, key) = session.row(&options.table, &options.key).await?;
+    let (table, key) = session.row(&options.row).await?;
     let mut versions = history::row(&session.client, &table, &key).await?;
     if versions.is_empty() {
-        let what = format!("no change of {} ({key}) is recorded", options.table);
+        let what = format!("no change of {} ({key}) is recorded", options.row.table);
         return Err(Error::Nothing { what });
     }
     if !options.reverse {
@@ -46,7 +43,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         }
         let number = version.number.unwrap_or_default();
         let subject = screen.paint.text(Tone::Subject, &format!("version {number}"));
-        let what = headline(version.operation, &options.table, Some(&key), screen.paint);
+        let what = headline(version.operation, &options.row.table, Some(&key), screen.paint);
         screen.line(&format!("{subject}  {what}"))?;
         screen.line(&format!(
             "{}  {}  transaction {}",

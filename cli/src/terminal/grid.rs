@@ -68,9 +68,9 @@ fn render_line(line: &[Cell], widths: &[usize], paint: Paint) -> String {
             text.push_str("  ");
         }
         match (cell.is_number, index + 1 == line.len()) {
-            (true, _) => text.push_str(&format!("{gap}{shown}")),
+            (true, _) => text.extend([gap, shown]),
             (false, true) => text.push_str(&shown),
-            (false, false) => text.push_str(&format!("{shown}{gap}")),
+            (false, false) => text.extend([shown, gap]),
         }
     }
     text.trim_end().to_owned()

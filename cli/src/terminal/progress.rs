@@ -17,19 +17,15 @@ pub(crate) async fn while_waiting<T>(what: &str, work: impl Future<Output = T>) 
     let started = Instant::now();
     let mut is_told = false;
     loop {
-        match tokio::time::timeout(QUIET, &mut work).await {
-            Ok(result) => {
-                if is_told {
-                    // The line is taken back. Where standard error is closed there is nobody to tell.
-                    let _ = write!(stderr(), "\r\x1b[K");
-                }
-                return result;
+        if let Ok(result) = tokio::time::timeout(QUIET, &mut work).await {
+            if is_told {
+                // The line is taken back. Where standard error is closed there is nobody to tell.
+                let _ = write!(stderr(), "\r\x1b[K");
             }
-            Err(_) => {
-                is_told = true;
-                let _ = write!(stderr(), "\r\x1b[K{what} … {} s", started.elapsed().as_secs());
-                let _ = stderr().flush();
-            }
+            return result;
         }
+        is_told = true;
+        let _ = write!(stderr(), "\r\x1b[K{what} … {} s", started.elapsed().as_secs());
+        let _ = stderr().flush();
     }
 }

@@ -1,6 +1,6 @@
 //! Where results go: standard output, or a pager in front of it.
 
-use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _, stdout};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, stdout};
 use std::process::{Child, ChildStdin};
 
 use serde_json::Value;

@@ -8,3 +8,4 @@ mod demo;
 mod operating;
 mod pgbench;
 mod program;
+mod verbs;

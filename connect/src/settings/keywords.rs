@@ -73,7 +73,7 @@ impl Keywords {
     /// Adds what was not said: from a service, from the environment, by default.
     pub(super) fn complete(&mut self, environment: Environment<'_>) -> Result<(), Error> {
         for keyword in ["service", "servicefile"] {
-            self.from_environment(keyword, environment);
+            self.take_variable(keyword, environment);
         }
         if let Some(name) = self.get("service") {
             for (keyword, value) in service::read(name, self.get("servicefile"), environment)? {
@@ -83,7 +83,7 @@ impl Keywords {
             }
         }
         for (keyword, _) in KNOWN {
-            self.from_environment(keyword, environment);
+            self.take_variable(keyword, environment);
         }
         if self.get("user").is_none() {
             let user = environment.get("USER").or_else(|| environment.get("LOGNAME"));
@@ -102,7 +102,7 @@ impl Keywords {
         Ok(())
     }
 
-    fn from_environment(&mut self, keyword: &str, environment: Environment<'_>) {
+    fn take_variable(&mut self, keyword: &str, environment: Environment<'_>) {
         let variable = KNOWN.iter().find(|(known, _)| *known == keyword).and_then(|known| known.1);
         if self.get(keyword).is_none()
             && let Some(value) = variable.and_then(|name| environment.get(name))

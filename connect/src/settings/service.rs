@@ -15,10 +15,9 @@ pub(super) fn read(
     let system = environment.get("PGSYSCONFDIR").unwrap_or_else(|| "/etc/postgresql-common".into());
     let system = PathBuf::from(system).join("pg_service.conf");
     let files: Vec<PathBuf> = own.into_iter().chain([system]).collect();
-    let texts = files.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    let mut texts = files.iter().filter_map(|path| std::fs::read_to_string(path).ok());
     texts
-        .filter_map(|text| find(&text, name))
-        .next()
+        .find_map(|text| find(&text, name))
         .ok_or_else(|| Error::Service { name: name.to_owned(), files: files.clone() })
 }
 

@@ -37,6 +37,9 @@ mod oid {
 }
 
 /// Reads all certificates in a file, in order.
+///
+/// # Errors
+/// When it cannot be read, or has none.
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |source| TlsError::File { content: "certificates", path: path.into(), source };
     let found: Vec<_> =
@@ -48,6 +51,9 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
 }
 
 /// Reads the first private key in a file.
+///
+/// # Errors
+/// When it cannot be read, or has none.
 pub fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let failed = |source| TlsError::File { content: "private key", path: path.into(), source };
     PrivateKeyDer::from_pem_file(path).map_err(failed)
