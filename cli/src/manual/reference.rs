@@ -35,6 +35,10 @@ Without a terminal and without `--yes` they do nothing.
 fn the_reference_is_what_the_program_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
     let mut text = BEGINNING.to_owned();
+    text.push_str("\n## Options of every command about a database\n\n");
+    let program = Arguments::command();
+    let status = program.find_subcommand("status").unwrap();
+    text.extend(status.get_arguments().filter(|one| is_shared(one)).map(one_argument));
     for command in Arguments::command().get_subcommands_mut() {
         if command.get_name() != "help" {
             describe(command, &mut text);
@@ -53,12 +57,21 @@ fn describe(command: &mut Command, text: &mut String) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().bin_name(format!("pgtrack {name}")).render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").replace("\n       ", "\n");
-    let _ = write!(text, "\n## {name}\n\n{about}\n\n```text\n{usage}\n```\n\n");
-    for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
-        if !["help", "version"].contains(&argument.get_id().as_str()) {
-            let _ = writeln!(text, "- {}", one_argument(argument));
-        }
+    let _ = write!(text, "\n## {name}\n\n{about}.\n\n```text\n{usage}\n```\n");
+    let own: String = command
+        .get_arguments()
+        .filter(|one| !one.is_hide_set() && !is_shared(one))
+        .filter(|one| !["help", "version"].contains(&one.get_id().as_str()))
+        .map(one_argument)
+        .collect();
+    if !own.is_empty() {
+        let _ = write!(text, "\n{own}");
     }
+}
+
+/// Whether it is among the options that are described once for all commands.
+fn is_shared(argument: &Arg) -> bool {
+    matches!(argument.get_help_heading(), Some("Connection" | "Output"))
 }
 
 fn one_argument(argument: &Arg) -> String {
@@ -85,5 +98,6 @@ fn one_argument(argument: &Arg) -> String {
     if takes_value && !defaults.is_empty() {
         let _ = write!(text, " Default: `{}`.", defaults.join(" "));
     }
+    text.push('\n');
     text
 }

@@ -43,7 +43,7 @@ fn tables_are_tracked_with_options_and_untracked() {
         assert_eq!((&status["untracked"], &status["problems"]), (&json!([]), &json!([])));
         assert_eq!(
             shop.prints(&["untrack", "notes"]),
-            "table         status\npublic.notes  untracked\n"
+            "table         status\npublic.notes  no longer tracked; its history stays\n"
         );
         let said = shop.says(&["track", "nothing"]);
         assert_eq!(said.code, 1);
@@ -95,7 +95,7 @@ fn audit_lists_calls() {
         shop.prints(&["tag", "v1", "-m", "first"]);
         assert_eq!(
             shop.prints(&["audit", "-n", "1"]),
-            "when                        who       call                 outcome  reason\n\
+            "when                        who       call               outcome  reason\n\
              TIME  postgres  tag(name => \"v1\")  done     first\n"
         );
         assert_eq!(shop.objects(&["audit", "--verb", "track"])[0]["arguments"]["target"], "users");

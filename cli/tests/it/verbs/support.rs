@@ -129,12 +129,7 @@ impl Shop {
         for (index, xid) in self.xids.iter().enumerate() {
             text = replace_number(&text, &xid.to_string(), &format!("XID{}", index + 1));
         }
-        let mut words = Vec::new();
-        for line in text.lines() {
-            words.push(replace_times(line));
-        }
-        let ending = if text.ends_with('\n') { "\n" } else { "" };
-        words.join("\n") + ending
+        text.split('\n').map(replace_times).collect::<Vec<_>>().join("\n")
     }
 }
 
