@@ -19,8 +19,7 @@ pub(crate) struct Session {
 /// Runs a test body on a server of every version under test.
 pub(crate) fn on_each_version(body: impl AsyncFn(Session)) {
     on_each_version_like("pgtrack_template", install, async |database| {
-        let client = database.connect().await;
-        body(Session { database, client }).await;
+        body(Session::open(database).await).await;
     });
 }
 
@@ -40,6 +39,12 @@ pub(crate) fn without_psql_lines(script: &str) -> String {
 }
 
 impl Session {
+    /// A session with a database.
+    pub(crate) async fn open(database: Database) -> Self {
+        let client = database.connect().await;
+        Self { database, client }
+    }
+
     /// Another session with the same database.
     pub(crate) async fn another(&self) -> Self {
         Self { database: self.database.clone(), client: self.database.connect().await }
