@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench-proxy bench-capture fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench-proxy fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -45,6 +45,7 @@ test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
+# PGBOUNCER=path is another build of that.
 # make bench-proxy FULL=1 takes an hour and believes less in luck; ONLY=word runs the workloads with that word.
 bench-proxy:
 	@scripts/setup bench

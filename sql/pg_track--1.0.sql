@@ -415,6 +415,7 @@ BEGIN
     SELECT * FROM (VALUES
       ('statement_xid_idx', 'pgtrack.statement (xid)'),
       ('statement_at_idx', 'pgtrack.statement USING brin (at)'),
+      ('statement_gone_idx', 'pgtrack.statement (relation_id, statement_id) WHERE operation IN (''D'', ''T'')'),
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),

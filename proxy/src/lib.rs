@@ -1,11 +1,12 @@
 //! A verbatim relay for PostgreSQL sessions.
 //!
 //! One client connection becomes one upstream connection, and every byte is passed on as it is: whatever
-//! works with the server works through the proxy. Only the startup packet is ever rewritten, to tell the
-//! server who the client is (see [`SessionContext`]).
+//! works with the server works through the proxy. The startup packet is rewritten, to tell the
+//! server who the client is (see [`SessionContext`]); and the SCRAM exchange, where TLS on the two legs would otherwise
+//! break it (`session::sasl`).
 //!
 //! The way of a connection through the modules: `listener` accepts it, `session` reads how it opens
-//! (`protocol::opening`), chooses and dials a server (`target`, `uplink`), sends the startup packet (`protocol::startup`)
+//! (`protocol::opening`), begins TLS (`tls`), chooses and dials a server (`target`, `uplink`), sends the startup packet (`protocol::startup`)
 //! and hands both sides to the relay (`session::relay`), which frames messages in passing
 //! (`protocol::scanner`) without ever holding one.
 //!

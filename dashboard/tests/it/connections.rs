@@ -17,8 +17,11 @@ async fn bank() -> Database {
          DO $$ BEGIN
            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'bank_owner') THEN
              CREATE ROLE bank_owner SUPERUSER LOGIN PASSWORD '{SECRET}';
-             EXECUTE format('COPY (VALUES (''host all bank_owner 127.0.0.1/32 scram-sha-256''), (''local all all trust''),
-                                         (''host all all 127.0.0.1/32 trust'')) TO %L', current_setting('hba_file'));
+             -- One rule more, before those that are there: other tests need them.
+             EXECUTE format('COPY (SELECT * FROM string_to_table(%L, E''\\n'')) TO %L',
+                            concat_ws(E'\n', 'host all bank_owner 127.0.0.1/32 scram-sha-256',
+                                      pg_read_file(current_setting('hba_file'))),
+                            current_setting('hba_file'));
              PERFORM pg_reload_conf();
            END IF;
          END $$"

@@ -77,6 +77,7 @@ async fn scans(database: &Database) -> i64 {
 }
 
 /// Loads the pages and says how long each takes; no longer than so many milliseconds, times `patience`.
+#[expect(clippy::print_stdout, reason = "the numbers are what a long run is for")]
 async fn time_all(browser: &mut Browser, pages: &[(String, u64)], patience: u64) {
     for (url, limit) in pages {
         let time = median(browser, url).await;

@@ -127,7 +127,11 @@ impl Observer for FromUpstream<'_> {
             if let Some(key) = &mut self.0.cancel_key {
                 key.append(part);
             }
-        } else if let [status, ..] = part {
+        } else if self.0.shown == backend::READY_FOR_QUERY
+            && let [status, ..] = part
+        {
+            // One message is ready once, in however many parts it comes.
+            self.0.shown = 0;
             self.0.ready(*status);
         }
     }

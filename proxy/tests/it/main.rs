@@ -17,6 +17,7 @@ mod pooler;
 mod preparing;
 mod queries;
 mod reloading;
+mod replicating;
 mod routing;
 mod scram;
 mod shutdown;

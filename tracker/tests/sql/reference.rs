@@ -8,7 +8,7 @@ use crate::support::{Session, on_each_version};
 /// The chapters, with the functions of each; every public function is in one.
 const CHAPTERS: [(&str, &str); 7] = [
     ("Tracking", "track untrack"),
-    ("Reading", "log show changes history history_pk blame blame_pk deleted"),
+    ("Reading", "log show show_statement changes history history_pk blame blame_pk deleted"),
     ("Points in time", "tag untag tags as_of diff"),
     (
         "Undoing changes of one row",
@@ -17,7 +17,7 @@ const CHAPTERS: [(&str, &str); 7] = [
     ),
     (
         "Undoing more",
-        "undo_transaction plan_undo_transaction undo_where plan_undo_where undo_statements plan_undo_statements revert_table plan_revert_table revert_schema plan_revert_schema",
+        "undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema",
     ),
     ("Keeping, forgetting, checking", "keep recover purge plan_purge erase erase_pk verify"),
     ("Who and why; about pg_track", "set_actor set_message info version help"),

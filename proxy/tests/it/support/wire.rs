@@ -104,6 +104,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let mut messages = Vec::new();
         loop {
             let message = self.message().await;
+            let is_last_word = message.tag == b'E' && field(&message, b'V') == "FATAL";
+            assert!(tag == b'E' || !is_last_word, "{message:?}");
             messages.push(message);
             if messages.last().is_some_and(|last| last.tag == tag) {
                 return messages;
