@@ -3128,7 +3128,8 @@ BEGIN
     v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
                ' ON moved.handle = m.handle';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
-    v_live_key := 'CASE WHEN base.is_back THEN base.row_key ELSE moved.live_key END';
+    -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key.
+    v_live_key := 'CASE WHEN base.is_back OR n.operation = ''I'' THEN base.row_key ELSE moved.live_key END';
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
@@ -3168,8 +3169,8 @@ BEGIN
     JOIN %7$s c ON c.ctid = m.handle
     %9$s
     %10$s
-    %11$s
     LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
+    %11$s
     %12$s$$,
     v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
     v_moved, v_newer, v_live, v_not_moved, v_live_key);

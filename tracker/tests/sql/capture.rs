@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn every_row_of_a_statement_is_recorded_under_one_statement() {
+fn case_01_every_row_of_a_statement_is_recorded_under_one_statement() {
     on_each_version(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');")
@@ -35,7 +35,7 @@ fn a_statement_that_changes_nothing_records_nothing() {
 }
 
 #[test]
-fn a_rolled_back_change_leaves_no_trace() {
+fn case_18_19_a_rolled_back_change_leaves_no_trace() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY); SELECT pgtrack.track('t')").await;
         session.run("BEGIN; INSERT INTO t VALUES (1); ROLLBACK").await;
@@ -46,7 +46,7 @@ fn a_rolled_back_change_leaves_no_trace() {
 }
 
 #[test]
-fn on_conflict_merge_cte_and_copy_record_each_row_once_with_its_real_operation() {
+fn case_02_03_04_on_conflict_merge_and_cte_record_each_row_once_with_its_real_operation() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         session.run("INSERT INTO t VALUES (1, 'b'), (2, 'b') ON CONFLICT (id) DO UPDATE SET v = excluded.v").await;
@@ -70,7 +70,7 @@ fn on_conflict_merge_cte_and_copy_record_each_row_once_with_its_real_operation()
 }
 
 #[test]
-fn truncate_keeps_every_row() {
+fn case_06_truncate_keeps_every_row() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p);
                      SELECT pgtrack.track('p'); SELECT pgtrack.track('c');
@@ -94,7 +94,7 @@ fn truncate_keeps_every_row() {
 }
 
 #[test]
-fn foreign_key_cascades_are_recorded_with_the_statement_that_caused_them() {
+fn case_12_foreign_key_cascades_are_recorded_with_the_statement_that_caused_them() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY);
                      CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE);
@@ -113,7 +113,7 @@ fn foreign_key_cascades_are_recorded_with_the_statement_that_caused_them() {
 }
 
 #[test]
-fn the_stored_values_are_recorded_not_the_requested_ones() {
+fn case_08_09_the_stored_values_are_recorded_not_the_requested_ones() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text);
                      CREATE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.v = 'no' THEN RETURN NULL; END IF; NEW.v := upper(NEW.v); RETURN NEW; END $$;
@@ -163,7 +163,7 @@ fn the_query_text_can_be_left_out() {
 }
 
 #[test]
-fn a_hostile_session_records_the_same() {
+fn case_28_39_a_hostile_session_records_the_same() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, f float8, at timestamptz, i interval, b bytea); SELECT pgtrack.track('t')").await;
         session.run("CREATE FUNCTION public.nextval(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint / 0';
@@ -188,7 +188,7 @@ fn a_hostile_session_records_the_same() {
 }
 
 #[test]
-fn names_that_clash_with_ours_or_need_quotes_are_fine() {
+fn case_25_names_that_clash_with_ours_or_need_quotes_are_fine() {
     on_each_version(async |session| {
         let name = "Weird \"table\". with a very long name, longer than fits any identifier";
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
@@ -223,7 +223,7 @@ fn names_that_clash_with_ours_or_need_quotes_are_fine() {
 }
 
 #[test]
-fn two_writers_of_one_row_are_recorded_in_the_order_in_which_they_changed_it() {
+fn case_20_two_writers_of_one_row_are_recorded_in_the_order_in_which_they_changed_it() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'start')").await;
         let other = session.another().await;

@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn columns_come_go_and_change_their_name_and_type_while_writes_go_on() {
+fn case_43_columns_come_go_and_change_their_name_and_type_while_writes_go_on() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, a text, b text); SELECT pgtrack.track('t');
                      PREPARE touch AS UPDATE t SET a = a || '!'; INSERT INTO t VALUES (1, 'a', 'b'); EXECUTE touch").await;
@@ -39,7 +39,7 @@ fn columns_come_go_and_change_their_name_and_type_while_writes_go_on() {
 }
 
 #[test]
-fn a_key_column_can_be_retyped_renamed_and_dropped() {
+fn case_49_a_key_column_can_be_retyped_renamed_and_dropped() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         session.run("ALTER TABLE t ALTER COLUMN id TYPE bigint; UPDATE t SET v = 'b'").await;
@@ -67,7 +67,7 @@ fn a_key_column_can_be_retyped_renamed_and_dropped() {
 }
 
 #[test]
-fn a_renamed_or_moved_table_keeps_its_history_and_a_new_one_of_its_name_does_not_get_it() {
+fn case_26_a_renamed_or_moved_table_keeps_its_history_and_a_new_one_of_its_name_does_not_get_it() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         session.run("CREATE SCHEMA archive; ALTER TABLE t RENAME TO old; ALTER TABLE old SET SCHEMA archive; UPDATE archive.old SET v = 'b'; TRUNCATE archive.old").await;
@@ -111,7 +111,7 @@ fn somebody_without_rights_on_pg_track_may_alter_and_drop_their_table() {
 }
 
 #[test]
-fn untrack_and_track_again_keep_the_history() {
+fn case_35_untrack_and_track_again_keep_the_history() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         session

@@ -62,7 +62,7 @@ fn changes_and_deleted_return_at_most_what_is_asked_newest_first() {
 }
 
 #[test]
-fn deleted_shows_only_the_latest_deletion_of_a_key() {
+fn case_69_deleted_shows_only_the_latest_deletion_of_a_key() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'old'); DELETE FROM t; INSERT INTO t VALUES (1, 'new'); DELETE FROM t").await;
@@ -74,7 +74,7 @@ fn deleted_shows_only_the_latest_deletion_of_a_key() {
 }
 
 #[test]
-fn a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
+fn case_17_a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (v text)").await;
         session
@@ -97,7 +97,7 @@ fn a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
 }
 
 #[test]
-fn json_null_sql_null_and_number_formats_are_told_apart() {
+fn case_07_json_null_sql_null_and_number_formats_are_told_apart() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, j jsonb, n numeric); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'null', 1.0); UPDATE t SET j = NULL; UPDATE t SET n = 1.00; UPDATE t SET n = n").await;
