@@ -1719,22 +1719,32 @@ $_options_for$;
 COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
   'The options for one table: of a schema''s tables each takes the columns that it has.';
 
-CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
     WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
+    WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
+  END
+  FROM pg_catalog.pg_namespace n
+  WHERE n.oid = p_schema;
+END;
+COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
     WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
     WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
-    WHEN c.relpersistence = 't' THEN 'it is temporary'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
-  END
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  END)
+  FROM pg_catalog.pg_class c
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
@@ -1856,8 +1866,12 @@ BEGIN
     RETURN NEXT;
     RETURN;
   END IF;
+  v_reason := pgtrack._reason_not_to_track_schema(v_schema);
+  IF v_reason IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
-  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
   ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
@@ -2232,7 +2246,7 @@ SELECT r.relation_id,
        r.tracked_since,
        r.options,
        'pgtrack_history.' || pg_catalog.quote_ident(r.history_table) AS history_table,
-       greatest(c.reltuples, 0)::bigint AS estimated_changes,
+       greatest(pg_catalog.pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
        pg_catalog.pg_total_relation_size(c.oid) AS history_bytes
 FROM pgtrack.relation r
 JOIN pg_catalog.pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
@@ -2246,7 +2260,7 @@ COMMENT ON COLUMN pgtrack.tracked_table.key_columns IS 'The primary key''s colum
 COMMENT ON COLUMN pgtrack.tracked_table.tracked_since IS 'When tracking (last) began.';
 COMMENT ON COLUMN pgtrack.tracked_table.options IS 'The options given to pgtrack.track().';
 COMMENT ON COLUMN pgtrack.tracked_table.history_table IS 'The table that holds its history.';
-COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row changes are recorded, as the planner knows it.';
+COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row changes are recorded, as the statistics say.';
 COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included.';
 
 CREATE OR REPLACE FUNCTION pgtrack._changed_columns(p_before jsonb, p_after jsonb) RETURNS text[]
@@ -4446,7 +4460,8 @@ BEGIN ATOMIC
     ('version', pgtrack.version()),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
     ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
-    ('recorded statements', (SELECT format('about %s', greatest(c.reltuples, 0)::bigint) FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass)),
+    ('recorded statements', (SELECT format('about %s', greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint) FROM pg_class c
+                             WHERE c.oid = 'pgtrack.statement'::regclass)),
     ('recorded row changes', (SELECT format('about %s', coalesce(sum(t.estimated_changes), 0)) FROM pgtrack.tracked_table t)),
     ('size of the history', (SELECT pg_size_pretty(coalesce(sum(t.history_bytes), 0) + pg_total_relation_size('pgtrack.statement'))
                              FROM pgtrack.tracked_table t)),
@@ -4456,7 +4471,7 @@ BEGIN ATOMIC
                                    THEN 'followed' ELSE 'followed at the next write; after changes of the key or of triggers run pgtrack.track() again' END)
   ) AS i (property, value);
 END;
-COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are the planner''s estimates.';
+COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are what the statistics say.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Rights: everybody may use the functions, which act with the caller's own rights; nobody but the owner may write

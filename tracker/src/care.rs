@@ -31,7 +31,7 @@ pub struct Storage {
 /// When the catalog cannot be read.
 pub async fn storage(client: &Client) -> Result<Vec<Storage>, Error> {
     let query = "SELECT format('%I.%I', r.schema_name, r.table_name) AS table_name, pg_table_size(c.oid) AS heap_bytes,
-                        pg_indexes_size(c.oid) AS index_bytes, greatest(c.reltuples, 0)::bigint AS estimated_changes,
+                        pg_indexes_size(c.oid) AS index_bytes, greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
                         (SELECT s.at FROM pgtrack.statement s WHERE s.relation_id = r.relation_id
                          ORDER BY s.statement_id LIMIT 1) AS oldest,
                         r.purged_until, r.tracked_until IS NULL AS is_tracked
@@ -155,7 +155,7 @@ pub struct Untracked {
 pub async fn untracked(client: &Client) -> Result<Vec<Untracked>, Error> {
     let query = "SELECT n.nspname::text AS schema_name, c.relname::text AS name, format('%I.%I', n.nspname, c.relname) AS display_name,
                         EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_key,
-                        greatest(c.reltuples, 0)::bigint AS estimated_rows
+                        greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_rows
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
                    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgtrack', 'pgtrack_history', 'pgtrack_dashboard')

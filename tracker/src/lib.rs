@@ -14,6 +14,7 @@ mod install;
 mod model;
 pub mod past;
 pub mod revert;
+pub mod statement;
 mod table;
 
 pub use error::Error;

@@ -171,7 +171,7 @@ fn a_test_tells_where_it_fails() {
                 "22",
                 "✗ Address this port is not allowed; list host:port in allowed_hosts of the configuration",
             ),
-            ("port", "6432", "✗ Network nobody answers on port 6432"),
+            ("port", "5439", "✗ Network nobody answers on port 5439"),
             ("password", "wrong", "✗ Login the server refused the dashboard's role or password"),
             ("database", "no such", "✗ Login the database does not exist"),
             ("tls", "require", "✗ Encryption"),

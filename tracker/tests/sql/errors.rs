@@ -45,6 +45,8 @@ HINT: SELECT * FROM pgtrack.deleted('shop.users') shows the rows that can be res
 DETAIL: error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. merge: revert only the columns that nobody changed since."),
             ("SELECT pgtrack.rollback_to('shop.users', 1, NULL)", "22004: the point in time must not be null"),
             ("SELECT pgtrack.track('shop.seen')", "42809: cannot track shop.seen: it is a view; track the tables under it"),
+            ("SELECT pgtrack.track('pg_catalog')", "42809: cannot track schema pg_catalog: it belongs to the system"),
+            ("SELECT pgtrack.track('pgtrack')", "42809: cannot track schema pgtrack: it belongs to pg_track"),
             ("SELECT pgtrack.track('nowhere')", "42P01: table \"nowhere\" does not exist
 DETAIL: Names are looked up as in a query: through search_path, in lower case unless quoted.
 HINT: Write it as 'schema.table', or pass the schema as the argument \"schema\"."),
