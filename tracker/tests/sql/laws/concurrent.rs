@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use pgtrack_testkit::{Server, block_on, own_server, versions};
 use proptest::prelude::*;
@@ -16,6 +17,7 @@ use crate::support::{Session, install, on_each_version};
 const WRITERS: usize = 4;
 const ROUNDS: usize = 3;
 const TRANSACTIONS_A_ROUND: usize = 12;
+const TAGS_A_ROUND: usize = 20;
 
 /// Points with what was in the tables then.
 type Points = Mutex<Vec<(String, String)>>;
@@ -65,9 +67,13 @@ async fn check(session: &Session) {
         };
         tokio::join!(writer(0), writer(1), writer(2), writer(3), async {
             let watcher = session.another().await;
-            while busy.load(Ordering::Relaxed) > 0 {
+            for _ in 0..TAGS_A_ROUND {
                 tag(&watcher, &points).await;
                 moments.lock().unwrap().push(watcher.rows("SELECT clock_timestamp()").await);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if busy.load(Ordering::Relaxed) == 0 {
+                    break;
+                }
             }
         });
         // Now nobody writes: the moment is a point that everything is before.
