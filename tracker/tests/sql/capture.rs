@@ -243,3 +243,106 @@ fn case_20_two_writers_of_one_row_are_recorded_in_the_order_in_which_they_change
             .await;
     });
 }
+
+#[test]
+fn case_05_copied_rows_are_recorded() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); CREATE TABLE source AS SELECT g AS id, 'v' || g AS v FROM generate_series(1, 3) g").await;
+        for (number, format) in ["text", "csv", "binary"].into_iter().enumerate() {
+            session
+                .run(&format!(
+                    "DO $$ DECLARE v_file text := current_setting('data_directory') || '/copied.' || current_database(); BEGIN
+                       EXECUTE format('COPY (SELECT id + {number}0, v FROM source) TO %L (FORMAT {format})', v_file);
+                       EXECUTE format('COPY t FROM %L (FORMAT {format})', v_file); END $$"
+                ))
+                .await;
+        }
+        session
+            .check(
+                "SELECT operation, row_count FROM pgtrack.activity",
+                "INSERT|3\nINSERT|3\nINSERT|3",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.history('t', 23)", "1").await;
+    });
+}
+
+#[test]
+fn case_27_very_wide_rows_and_very_large_values_are_recorded_whole() {
+    on_each_version(async |session| {
+        for columns in [1599, 1598] {
+            let list: Vec<_> = (1..=columns).map(|number| format!("c{number} int")).collect();
+            session
+                .run(&format!(
+                    "DROP TABLE IF EXISTS wide; CREATE TABLE wide (id int PRIMARY KEY, {})",
+                    list.join(", ")
+                ))
+                .await;
+            if columns == 1599 {
+                let error = session.error("SELECT pgtrack.track('wide')").await;
+                assert!(error.starts_with("42809: cannot track public.wide: it has 1600 columns, and its history table needs one more"), "{error}");
+            }
+        }
+        session.run("SELECT pgtrack.track('wide'); INSERT INTO wide (id, c1, c1598) VALUES (1, 1, 2); UPDATE wide SET c1 = 2; SELECT pgtrack.undo('wide', 1)").await;
+        session.check("SELECT c1, c1598 FROM wide", "1|2").await;
+
+        session.run("CREATE TABLE large (id int PRIMARY KEY, t text, b bytea, n int); ALTER TABLE large ALTER t SET STORAGE EXTERNAL; SELECT pgtrack.track('large')").await;
+        session.run("INSERT INTO large VALUES (1, repeat('0123456789', 10 * 1024 * 1024), decode(repeat('00ff', 1024 * 1024), 'hex'), 1)").await;
+        // The first change does not touch the large values, the second overwrites them.
+        session.run("UPDATE large SET n = 2; UPDATE large SET t = '', b = NULL; SELECT pgtrack.undo('large', 1)").await;
+        session.check("SELECT length(t), md5(t) = md5(repeat('0123456789', 10 * 1024 * 1024)), length(b), n FROM large", "104857600|t|2097152|2").await;
+        session.run("DELETE FROM large; SELECT pgtrack.restore('large', 1)").await;
+        session.check("SELECT length(t), length(b), n FROM large", "104857600|2097152|2").await;
+    });
+}
+
+#[test]
+fn case_40_the_login_is_recorded_whatever_role_it_takes_on() {
+    on_each_version(async |session| {
+        let role = "Quo\"ted rôle of sixty-three bytes xxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+        assert_eq!(role.len(), 63);
+        let quoted = format!("\"{}\"", role.replace('"', "\"\""));
+        session
+            .run(&format!(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); CREATE ROLE {quoted}; CREATE ROLE case_40;
+                 GRANT case_40 TO {quoted}; GRANT ALL ON t TO case_40;
+                 CREATE FUNCTION change() RETURNS void SECURITY DEFINER LANGUAGE sql AS $$ UPDATE t SET v = 'definer' $$"
+            ))
+            .await;
+        session
+            .run(&format!(
+                "SET SESSION AUTHORIZATION {quoted}; INSERT INTO t VALUES (1, 'a'); SET ROLE case_40; UPDATE t SET v = 'b'; RESET ROLE;
+                 SELECT change(); RESET SESSION AUTHORIZATION; DROP OWNED BY {quoted}, case_40; DROP ROLE {quoted}, case_40"
+            ))
+            .await;
+        session
+            .check(
+                "SELECT ver, who, role_name FROM pgtrack.history('t', 1) JOIN pgtrack.activity USING (statement_id, who)",
+                &format!("1|{role}|~\n2|{role}|case_40\n3|{role}|~"),
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_79_what_cannot_be_recorded_is_not_done() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        session
+            .run("ALTER TABLE pgtrack_history.t_1 ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+            .await;
+        for change in
+            ["UPDATE t SET v = 'b'", "DELETE FROM t", "TRUNCATE t", "INSERT INTO t VALUES (2, 'b')"]
+        {
+            let error = session.error(change).await;
+            assert!(
+                error.starts_with(
+                    "23514: new row for relation \"t_1\" violates check constraint \"full_disk\""
+                ),
+                "{error}"
+            );
+        }
+        session.check("SELECT * FROM t", "1|a").await;
+        session.check("SELECT count(*) FROM pgtrack.statement", "1").await;
+    });
+}

@@ -111,3 +111,43 @@ fn case_07_json_null_sql_null_and_number_formats_are_told_apart() {
             .await;
     });
 }
+
+#[test]
+fn case_64_order_is_that_of_the_statements_not_of_the_clock() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 0)").await;
+        session.run("UPDATE t SET v = 1").await;
+        session.run("SELECT pgtrack.tag('one')").await;
+        session.run("UPDATE t SET v = 2; UPDATE t SET v = 3").await;
+        for clock in ["now()", "now() - statement_id * interval '1 hour'"] {
+            session.run(&format!("UPDATE pgtrack.statement SET at = {clock}")).await;
+            session
+                .check(
+                    "SELECT ver, after ->> 'v' FROM pgtrack.history('t', 1)",
+                    "1|0\n2|1\n3|2\n4|3",
+                )
+                .await;
+            session.check("SELECT v FROM pgtrack.as_of(NULL::t, 'one')", "1").await;
+            session.run("BEGIN; SELECT pgtrack.undo('t', 1)").await;
+            session.check("SELECT v FROM t", "2").await;
+            session.run("ROLLBACK").await;
+        }
+    });
+}
+
+#[test]
+fn case_78_what_is_recorded_is_never_updated() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g").await;
+        session.run("UPDATE t SET v = 1; UPDATE t SET id = -id; DELETE FROM t; SELECT pgtrack.undo_transaction((SELECT max(xid) FROM pgtrack.log()))").await;
+        session.run("SELECT pg_stat_force_next_flush()").await;
+        session
+            .check(
+                "SELECT count(*) > 3, sum(n_tup_upd + n_tup_del), sum(n_tup_ins) > 200
+                 FROM pg_stat_user_tables WHERE schemaname = 'pgtrack_history' OR relid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass,
+                   'pgtrack.tag'::regclass, 'pgtrack.audit_entry'::regclass)",
+                "t|0|t",
+            )
+            .await;
+    });
+}

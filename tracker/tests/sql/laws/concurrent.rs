@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgtrack_testkit::{Server, block_on, own_server, versions};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -12,7 +11,7 @@ use proptest::test_runner::TestRunner;
 use super::random::{Step, Transaction, transaction};
 use super::trial::{runner, seed};
 use super::world::{World, compare};
-use crate::support::{Session, install, on_each_version};
+use crate::support::{Session, on_each_own_server, on_each_version};
 
 const WRITERS: usize = 4;
 const ROUNDS: usize = 3;
@@ -29,14 +28,7 @@ fn every_point_is_exact_while_others_write() {
 
 #[test]
 fn every_point_is_exact_with_commit_timestamps() {
-    for binaries in versions() {
-        block_on(async {
-            let cluster = own_server(&binaries, &[("track_commit_timestamp", "on")]);
-            let database = Server::of(&cluster).database().await;
-            install(database.clone()).await;
-            check(&Session::open(database).await).await;
-        });
-    }
+    on_each_own_server(&[("track_commit_timestamp", "on")], async |session| check(&session).await);
 }
 
 async fn check(session: &Session) {
