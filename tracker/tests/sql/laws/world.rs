@@ -48,6 +48,17 @@ impl<'a> World<'a> {
         self.rows_of(|table| format!("pgtrack.as_of(NULL::shop.{table}, '{point}')")).await
     }
 
+    /// Whether no two rows with the same key are visible.
+    pub(super) async fn every_key_is_there_once(&self) -> bool {
+        self.session
+            .rows(
+                "SELECT (SELECT count(*) = count(DISTINCT id) FROM customer) AND (SELECT count(*) = count(DISTINCT id) FROM seat)
+                    AND (SELECT count(*) = count(DISTINCT (n, customer)) FROM item)",
+            )
+            .await
+            == "t"
+    }
+
     async fn rows_of(&self, source: impl Fn(&str) -> String) -> String {
         let parts = TABLES.map(|table| {
             format!(
