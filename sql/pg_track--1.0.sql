@@ -84,6 +84,31 @@ $replace$;
 -- Tables
 -- ---------------------------------------------------------------------------------------------------
 
+-- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
+-- writers for them.
+DO $columns$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('key_change', 'statement_id', 'bigint'),
+      ('relation', 'identity', 'text'),
+      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
+      ('relation', 'purged_until', 'timestamptz'),
+      ('relation_column', 'until', 'bigint'),
+      ('relation_column', 'successor', 'smallint'),
+      ('relation_shape', 'restored', 'text'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+    ) AS c (table_name, column_name, definition)
+    JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
+  END LOOP;
+END
+$columns$;
+
 CREATE TABLE IF NOT EXISTS pgtrack.installed_version (
   version       text         NOT NULL PRIMARY KEY,
   installed_at  timestamptz  NOT NULL DEFAULT pg_catalog.now(),
@@ -159,7 +184,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   differing        text,
   row_values       text,
   change_keys      text,
-  versions         text
+  versions         text,
+  restored         text
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -186,6 +212,7 @@ COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns 
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
 COMMENT ON COLUMN pgtrack.relation_shape.versions IS 'The query for the changes of one row.';
+COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -193,6 +220,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   column_name     name      NOT NULL,
   attnum          smallint,
   since           bigint    NOT NULL,
+  until           bigint,
+  successor       smallint,
   PRIMARY KEY (relation_id, history_column),
   UNIQUE (relation_id, attnum)
 );
@@ -203,6 +232,9 @@ COMMENT ON COLUMN pgtrack.relation_column.history_column IS 'The column of the h
 COMMENT ON COLUMN pgtrack.relation_column.column_name IS 'The column''s name in the tracked table, or its last one.';
 COMMENT ON COLUMN pgtrack.relation_column.attnum IS 'The column''s number in the tracked table; null once it was dropped or retyped.';
 COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statements up to this one do not have the column.';
+COMMENT ON COLUMN pgtrack.relation_column.until IS
+  'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
+COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
 
 CREATE SEQUENCE IF NOT EXISTS pgtrack.statement_id_seq AS bigint CACHE 1;
 COMMENT ON SEQUENCE pgtrack.statement_id_seq IS
@@ -393,24 +425,10 @@ COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
 COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
 
--- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
--- writers for them.
 DO $complete$
 DECLARE
   v_part  record;
 BEGIN
-  FOR v_part IN
-    SELECT * FROM (VALUES
-      ('key_change', 'statement_id', 'bigint'),
-      ('relation', 'identity', 'text'),
-      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
-      ('relation', 'purged_until', 'timestamptz'),
-      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
-    ) AS c (table_name, column_name, definition)
-    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('pgtrack.%I', c.table_name)::regclass AND a.attname = c.column_name)
-  LOOP
-    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
-  END LOOP;
   FOR v_part IN
     SELECT * FROM (VALUES
       ('statement_xid_idx', 'pgtrack.statement (xid)'),
@@ -554,6 +572,48 @@ END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
 
+-- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
+CREATE OR REPLACE FUNCTION pgtrack._retyped(p_value anyelement, p_type anycompatible, p_column text) RETURNS anycompatible
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retyped$
+DECLARE
+  v_value  p_type%TYPE;
+BEGIN
+  v_value := p_value;
+  RETURN v_value;
+EXCEPTION WHEN data_exception OR cannot_coerce THEN
+  RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_value) USING
+    ERRCODE = 'datatype_mismatch',
+    DETAIL = format('The column was of type %s then and is of type %s now: %s.', pg_typeof(p_value), pg_typeof(p_type), sqlerrm),
+    HINT = 'pgtrack.history() shows the row as it was.';
+END
+$_retyped$;
+COMMENT ON FUNCTION pgtrack._retyped(anyelement, anycompatible, text) IS 'A recorded value of a column that has another type now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorded(p_column pgtrack.relation_column, p_image text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(
+    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
+                                 p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
+                                 format('%I of %s', p_column.column_name, pgtrack._name(r.relid))), ' ' ORDER BY g.until)
+      || format(' ELSE %s.%I END', p_image, p_column.history_column),
+    format('%s.%I', p_image, p_column.history_column))
+  FROM pgtrack.relation_column g
+  JOIN pgtrack.relation r ON r.relation_id = g.relation_id
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = p_column.history_column
+  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._recorded(pgtrack.relation_column, text) IS
+  'The expression for what an image says of a column, recorded before its type was changed or after that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorded_since(p_column pgtrack.relation_column) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT least(min(g.since), p_column.since)
+  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
+
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(
@@ -581,7 +641,8 @@ CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   OUT differing       text,
   OUT row_values      text,
   OUT change_keys     text,
-  OUT versions        text
+  OUT versions        text,
+  OUT restored        text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
@@ -623,14 +684,14 @@ BEGIN
 
   -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
   WITH col AS (
-    SELECT a.attnum, c.since, c.column_name,
+    SELECT a.attnum, pgtrack._recorded_since(c) AS since, c.column_name, c.since AS own_since, format('h.%I', c.history_column) AS own,
            format('t.%I', c.column_name) AS live,
            -- Images hold what a domain is based on; rows of different types cannot be compared.
            format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
                   c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
-           format('h.%I', c.history_column) AS old,
-           format('c.%I', c.history_column) AS base,
-           format('h.pgtrack_statement_id <= %s', c.since) AS is_unknown,
+           pgtrack._recorded(c, 'h') AS old,
+           pgtrack._recorded(c, 'c') AS base,
+           format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
            a.attgenerated = '' AS can_insert,
            a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
@@ -645,8 +706,14 @@ BEGIN
            CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
     FROM col
   )
-  SELECT format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum))
-           || coalesce(string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0), ''),
+  SELECT format('(%s(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)',
+                (SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END || ',
+                                          g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until)
+                 FROM pgtrack.relation_column g WHERE g.relation_id = _make_shape.relation_id AND g.until IS NOT NULL),
+                string_agg(format('%s AS %I', own, column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+         format('((SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
          string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
          string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
@@ -659,16 +726,17 @@ BEGIN
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO image, live_image, insert_columns, insert_values, assignments, differs, merges, differing
+  INTO image, restored, live_image, insert_columns, insert_values, assignments, differs, merges, differing
   FROM piece;
   IF v_redacted IS NOT NULL THEN
     image := format('(%s || %L::jsonb)', image, v_redacted);
+    restored := format('(%s || %L::jsonb)', restored, v_redacted);
     live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
   END IF;
 
   -- A whole row of the table's type; what is not recorded is null.
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
-                         ELSE format('h.%I::%s', c.history_column, format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
+                         ELSE format('(%s)::%s', pgtrack._recorded(c, 'h'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
   INTO row_values
   FROM pg_attribute a
   LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
@@ -1384,6 +1452,10 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
     UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column c SET successor = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped;
     UPDATE pgtrack.relation_column c SET attnum = a.attnum
     FROM pg_attribute a
     WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL
@@ -1424,7 +1496,7 @@ BEGIN
 
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name,
+    SELECT c.history_column, c.column_name, c.attnum,
            CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
@@ -1436,8 +1508,13 @@ BEGIN
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
     END IF;
-    UPDATE pgtrack.relation_column SET attnum = NULL
-    WHERE relation_id = p_relation AND history_column = v_column.history_column;
+    UPDATE pgtrack.relation_column SET
+      attnum = NULL,
+      successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
+      -- What is excluded now is not to be seen in images of before, either.
+      until = CASE WHEN v_column.reason = 'excluded' THEN NULL
+                   WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END
+    WHERE relation_id = p_relation AND (history_column = v_column.history_column OR successor = v_column.attnum);
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
       format('%s_%s', v_column.column_name, v_column.reason));
   END LOOP;
@@ -1449,7 +1526,7 @@ BEGIN
     WHERE c.relation_id = p_relation AND a.attname <> c.column_name
   LOOP
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
-    WHERE relation_id = p_relation AND attnum = v_column.attnum;
+    WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
   END LOOP;
 
@@ -1743,6 +1820,7 @@ BEGIN ATOMIC
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
+    WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
   END)
   FROM pg_catalog.pg_class c
   WHERE c.oid = p_table;
@@ -2925,7 +3003,7 @@ BEGIN
   ELSIF v_reached.operation IN ('D', 'T') OR v_next.operation = 'I' THEN
     action := CASE WHEN before IS NULL THEN 'nothing' ELSE 'delete' END;
   ELSE
-    after := v_next.image;
+    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', v_shape.restored, v_shape.history) INTO after USING v_next.handle;
     action := CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END;
   END IF;
 
@@ -3142,7 +3220,8 @@ BEGIN
     v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
                ' ON moved.handle = m.handle';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
-    v_live_key := 'CASE WHEN base.is_back THEN base.row_key ELSE moved.live_key END';
+    -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key.
+    v_live_key := 'CASE WHEN base.is_back OR n.operation = ''I'' THEN base.row_key ELSE moved.live_key END';
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
@@ -3182,8 +3261,8 @@ BEGIN
     JOIN %7$s c ON c.ctid = m.handle
     %9$s
     %10$s
-    %11$s
     LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
+    %11$s
     %12$s$$,
     v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
     v_moved, v_newer, v_live, v_not_moved, v_live_key);
@@ -3310,7 +3389,7 @@ BEGIN
             FROM (%9$s) r) p
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
-      v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
+      v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
       v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which), coalesce(v_shape.differs, 'false'));
   END LOOP;
 END

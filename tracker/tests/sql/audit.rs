@@ -52,7 +52,7 @@ fn every_changing_call_is_recorded_once_with_what_it_did() {
 }
 
 #[test]
-fn case_57_and_58_hidden_calls_are_recorded_too() {
+fn hidden_calls_are_recorded_too() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
         session.run("DO $$BEGIN PERFORM pgtrack.undo('t', 1); END$$").await;

@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn every_mistake_is_answered_with_a_way_on() {
+fn case_70_every_mistake_is_answered_with_a_way_on() {
     on_each_version(async |session| {
         session.run(r#"CREATE SCHEMA shop; CREATE TABLE shop.users (id int PRIMARY KEY, v text); CREATE TABLE shop."Orders" (a int, b int, PRIMARY KEY (a, b));
                        CREATE TABLE shop.plain (v text); CREATE TABLE shop.untracked (id int PRIMARY KEY); CREATE VIEW shop.seen AS SELECT 1;

@@ -16,10 +16,7 @@ pub(super) async fn try_law<T: Debug>(
     law: impl AsyncFn(T) -> Result<(), String>,
 ) {
     let seed = seed();
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut runner = runner(seed);
     for _ in 0..variable("PGTRACK_TEST_CASES").unwrap_or(cases) {
         let mut tree = values.new_tree(&mut runner).expect("every value is acceptable");
         let Err(mut reason) = law(tree.current()).await else { continue };
@@ -44,6 +41,13 @@ pub(super) async fn try_law<T: Debug>(
 /// The seed to repeat, or a new one.
 pub(super) fn seed() -> u64 {
     variable("PGTRACK_TEST_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish())
+}
+
+/// A source of random values that are the same for the same seed.
+pub(super) fn runner(seed: u64) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {

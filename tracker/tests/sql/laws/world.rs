@@ -32,6 +32,12 @@ impl<'a> World<'a> {
         Self { session }
     }
 
+    /// The same tables through another session.
+    pub(super) async fn through(session: &'a Session) -> Self {
+        session.run("SET search_path = shop").await;
+        Self { session }
+    }
+
     /// Everything in the tables, byte for byte, in a fixed order.
     pub(super) async fn state(&self) -> String {
         self.rows_of(|table| format!("shop.{table}")).await
@@ -40,6 +46,17 @@ impl<'a> World<'a> {
     /// Everything that was in the tables at a point.
     pub(super) async fn state_at(&self, point: &str) -> String {
         self.rows_of(|table| format!("pgtrack.as_of(NULL::shop.{table}, '{point}')")).await
+    }
+
+    /// Whether no two rows with the same key are visible.
+    pub(super) async fn every_key_is_there_once(&self) -> bool {
+        self.session
+            .rows(
+                "SELECT (SELECT count(*) = count(DISTINCT id) FROM customer) AND (SELECT count(*) = count(DISTINCT id) FROM seat)
+                    AND (SELECT count(*) = count(DISTINCT (n, customer)) FROM item)",
+            )
+            .await
+            == "t"
     }
 
     async fn rows_of(&self, source: impl Fn(&str) -> String) -> String {
@@ -52,9 +69,9 @@ impl<'a> World<'a> {
         self.session.rows(&format!("{} ORDER BY name, row", parts.join(" UNION ALL "))).await
     }
 
-    /// Runs a transaction up to its COMMIT. Returns its xid if it changed a tracked table.
-    pub(super) async fn begin(&self, transaction: &Transaction, isolation: &str) -> Option<String> {
-        self.session.run(&format!("BEGIN ISOLATION LEVEL {isolation}")).await;
+    /// Does what a transaction does. Returns its xid if it changed a tracked table, and fails when the server has ended
+    /// the transaction, by a deadlock for example.
+    pub(super) async fn work(&self, transaction: &Transaction) -> Result<Option<String>, String> {
         for step in transaction {
             self.session.run("SAVEPOINT step").await;
             let (statements, keep) = match step {
@@ -64,6 +81,9 @@ impl<'a> World<'a> {
             let mut succeeded = true;
             for statement in statements {
                 if let Err(error) = self.session.attempt(statement).await {
+                    if error.starts_with("40") {
+                        return Err(error);
+                    }
                     // Constraints (23), and a row that one command would change twice (21, 27), are the
                     // application's business; anything else would be ours.
                     assert!(["21", "23", "27"].contains(&&error[..2]), "{statement}: {error}");
@@ -79,12 +99,13 @@ impl<'a> World<'a> {
             .session
             .rows("SELECT xid FROM pgtrack.statement WHERE xid = pg_current_xact_id_if_assigned() LIMIT 1")
             .await;
-        (!xid.is_empty()).then_some(xid)
+        Ok((!xid.is_empty()).then_some(xid))
     }
 
     /// Runs a whole transaction. Returns its xid if it changed a tracked table.
     pub(super) async fn transact(&self, transaction: &Transaction) -> Option<String> {
-        let xid = self.begin(transaction, "READ COMMITTED").await;
+        self.session.run("BEGIN").await;
+        let xid = self.work(transaction).await.unwrap_or_else(|error| panic!("{error}"));
         self.session.run("COMMIT").await;
         xid
     }
