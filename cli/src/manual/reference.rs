@@ -85,8 +85,8 @@ fn one_argument(argument: &Arg) -> String {
         (false, true) => format!("{} {value}", flags.join(", ")),
         (false, false) => flags.join(", "),
     };
-    let mut text =
-        format!("`{name}`: {}", argument.get_help().map(ToString::to_string).unwrap_or_default());
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let mut text = format!("- `{name}`: {help}.");
     let choices = argument.get_possible_values();
     if takes_value && !choices.is_empty() {
         let names: Vec<String> =
