@@ -35,6 +35,9 @@ pub enum Error {
     /// Nobody said as whom to connect.
     #[error("no user is given; say one in the connection URL or in PGUSER")]
     NoUser,
+    /// Nobody said where to connect to.
+    #[error("no host is given; say one in the connection URL")]
+    NoHost,
     /// A mode of TLS needs to know whom to trust.
     #[error(
         "sslmode={mode} needs to know whom to trust: sslrootcert=FILE, sslrootcert=system, or a file ~/.postgresql/root.crt"

@@ -11,6 +11,6 @@ mod settings;
 pub mod tls;
 
 pub use client::{cancel, connect};
-pub use driver::connector;
+pub use driver::{Connector, Opened, connector};
 pub use error::Error;
 pub use settings::{Environment, Settings};

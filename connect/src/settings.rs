@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{
-    ChannelBinding, LoadBalanceHosts, SslMode as DriverMode, SslNegotiation as DriverNegotiation,
-    TargetSessionAttrs,
+    ChannelBinding, LoadBalanceHosts, SslNegotiation as DriverNegotiation, TargetSessionAttrs,
 };
 
 use crate::Error;
 use crate::client::describe;
+use crate::driver::driver_mode;
 use crate::tls::{RootCertificates, SslMode, SslNegotiation, UpstreamTls};
 use keywords::Keywords;
 
@@ -66,6 +66,27 @@ impl Settings {
         let tls = tls(&keywords, environment)?;
         Ok(Self { config: config(&keywords, &tls)?, tls, notices })
     }
+
+    /// Reads a connection URL or `keyword=value` pairs, and adds nothing to what they say.
+    ///
+    /// # Errors
+    /// When something is said that cannot be understood, or no user or host.
+    pub fn exact(text: &str) -> Result<Self, Error> {
+        let keywords = text::parse(text)?;
+        let environment = Environment { variable: &|_| None };
+        let tls = tls(&keywords, environment)?;
+        let config = config(&keywords, &tls)?;
+        if config.get_hosts().is_empty() {
+            return Err(Error::NoHost);
+        }
+        Ok(Self { config, tls, notices: Vec::new() })
+    }
+
+    /// The same way to another database or server.
+    #[must_use]
+    pub fn with_config(&self, config: Config) -> Self {
+        Self { config, ..self.clone() }
+    }
 }
 
 /// For people, without the password.
@@ -77,11 +98,9 @@ impl fmt::Display for Settings {
 
 fn config(keywords: &Keywords, tls: &UpstreamTls) -> Result<Config, Error> {
     let mut config = Config::new();
-    let mut has_network = false;
     let addresses: Vec<&str> = keywords.list("hostaddr");
     for (index, host) in keywords.list("host").into_iter().enumerate() {
         config.host(host);
-        has_network |= !host.starts_with('/');
         if let Some(address) = addresses.get(index) {
             let expected = "it is a numeric address";
             let parsed = address.parse();
@@ -92,7 +111,8 @@ fn config(keywords: &Keywords, tls: &UpstreamTls) -> Result<Config, Error> {
         config.port(port.parse().map_err(|_| value("port", port, "it is a number up to 65535"))?);
     }
     config.user(keywords.get("user").ok_or(Error::NoUser)?);
-    config.dbname(keywords.get("dbname").unwrap_or_default());
+    let user = keywords.get("user").unwrap_or_default();
+    config.dbname(keywords.get("dbname").unwrap_or(user));
     if let Some(password) = keywords.get("password") {
         config.password(password);
     }
@@ -128,12 +148,8 @@ fn config(keywords: &Keywords, tls: &UpstreamTls) -> Result<Config, Error> {
         "require" => ChannelBinding::Require,
         other => return Err(value("channel_binding", other, "it is disable, prefer or require")),
     });
-    config.ssl_mode(match tls.mode {
-        _ if !has_network => DriverMode::Disable,
-        SslMode::Disable => DriverMode::Disable,
-        SslMode::Prefer => DriverMode::Prefer,
-        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
-    });
+    let mode = driver_mode(tls.mode, &config);
+    config.ssl_mode(mode);
     config.ssl_negotiation(match tls.negotiation {
         SslNegotiation::Postgres => DriverNegotiation::Postgres,
         SslNegotiation::Direct => DriverNegotiation::Direct,

@@ -1,6 +1,6 @@
 //! Installs pg_track upstream, and upgrades what is older.
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 use crate::Error;
 
@@ -11,7 +11,7 @@ const UNINSTALL: &str = include_str!("../../sql/pg_track--uninstall.sql");
 /// The version that is installed.
 const VERSION: &str = "1.0";
 
-/// What [`ensure_installed`] found or did.
+/// What [`install`] found or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installation {
     /// This or a compatible newer version was there.
@@ -51,27 +51,6 @@ pub async fn installed(client: &Client) -> Result<Installed, Error> {
 /// The SQL that [`install`] runs.
 pub fn script() -> &'static str {
     SCRIPT
-}
-
-/// Connects to a database; the connection ends with the client.
-///
-/// # Errors
-/// When the connection fails.
-pub async fn connect(config: &Config) -> Result<Client, Error> {
-    let database = config.get_dbname().unwrap_or_default().to_owned();
-    let (client, connection) =
-        config.connect(NoTls).await.map_err(|source| Error::Connect { database, source })?;
-    // What the connection has to say about its end reaches the client's next call.
-    tokio::spawn(connection);
-    Ok(client)
-}
-
-/// Connects and makes sure that pg_track is installed in the database of `config`.
-///
-/// # Errors
-/// As [`connect`] and [`install`].
-pub async fn ensure_installed(config: &Config) -> Result<Installation, Error> {
-    install(&mut connect(config).await?).await
 }
 
 /// The key with which proxies sign what they say about a client, so that nobody else can. Each database has its own.

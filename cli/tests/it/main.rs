@@ -5,6 +5,7 @@
 mod bad_input;
 mod browser;
 mod demo;
+mod documents;
 mod operating;
 mod pgbench;
 mod program;
