@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// Run the proxy and the dashboard for a database of your own.
     Serve(ServeOptions),
     /// Say whether a configuration is valid, and what `serve` would do with it.
-    Check(ServeOptions),
+    Check(CheckOptions),
     /// Seal the passwords that the dashboard keeps with the first key of its key file.
     Rekey(ServeOptions),
     /// Write a script that makes a shell complete commands and options.
@@ -89,6 +89,15 @@ pub(crate) struct DemoOptions {
     /// Leave the shop quiet: no changes but yours.
     #[arg(long)]
     pub(crate) no_traffic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
+    /// Ask the `serve` that runs with this configuration whether it is ready, at the address of [monitor].
+    #[arg(long)]
+    pub(crate) running: bool,
 }
 
 #[derive(Debug, Args)]

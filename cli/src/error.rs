@@ -31,6 +31,16 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    /// The `serve` that should run does not answer.
+    #[error("could not ask {address} how it is")]
+    AskMonitor {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    /// It answers, and cannot serve.
+    #[error("it is not ready: {report}")]
+    NotReady { report: String },
     /// Settings that do not go together.
     #[error("{message}")]
     Setting { message: &'static str },

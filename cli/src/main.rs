@@ -98,7 +98,7 @@ async fn run_once(command: Command) -> Result<(), Error> {
         Command::Audit(options) => read::audit::run(options).await,
         Command::Install(options) => care::install::run(options).await,
         Command::Uninstall(options) => care::uninstall::run(options).await,
-        Command::Check(options) => check::run(&options),
+        Command::Check(options) => check::run(&options).await,
         Command::Rekey(options) => rekey::run(&options).await,
         Command::Completions(options) => manual::completions::run(&options),
         Command::Man(options) => manual::man::run(&options),

@@ -33,7 +33,11 @@ impl Database {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let failed = |reason: String| Error::UpstreamUrl { reason };
         let (url, session_attrs) = take_session_attrs(url)?;
-        let mut settings = Settings::exact(&url).map_err(|error| failed(error.to_string()))?;
+        let mut settings: Settings = url.parse().map_err(|error| match error {
+            pgtrack_connect::Error::NoUser => failed("it names no user".into()),
+            pgtrack_connect::Error::NoHost => failed("it names no host".into()),
+            error => failed(error.to_string()),
+        })?;
         let servers = servers(&settings.config);
         let balances_load = settings.config.get_load_balance_hosts() == LoadBalanceHosts::Random;
         if servers.len() > 1 {
@@ -179,8 +183,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_url_is_said() {
         for (url, reason) in [
-            ("postgresql://db/shop", "no user is given"),
-            ("postgresql://ada@/shop", "no host is given"),
+            ("postgresql://db/shop", "it names no user"),
+            ("postgresql://ada@/shop", "it names no host"),
             (
                 "postgresql://ada@db/shop?target_session_attrs=master",
                 "target_session_attrs is none of",

@@ -7,6 +7,7 @@ mod text;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{
@@ -67,11 +68,18 @@ impl Settings {
         Ok(Self { config: config(&keywords, &tls)?, tls, notices })
     }
 
-    /// Reads a connection URL or `keyword=value` pairs, and adds nothing to what they say.
-    ///
-    /// # Errors
-    /// When something is said that cannot be understood, or no user or host.
-    pub fn exact(text: &str) -> Result<Self, Error> {
+    /// The same way to another database or server.
+    #[must_use]
+    pub fn with_config(&self, config: Config) -> Self {
+        Self { config, ..self.clone() }
+    }
+}
+
+/// Reads a connection URL or `keyword=value` pairs, and adds nothing to what they say.
+impl FromStr for Settings {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
         let keywords = text::parse(text)?;
         let environment = Environment { variable: &|_| None };
         let tls = tls(&keywords, environment)?;
@@ -80,12 +88,6 @@ impl Settings {
             return Err(Error::NoHost);
         }
         Ok(Self { config, tls, notices: Vec::new() })
-    }
-
-    /// The same way to another database or server.
-    #[must_use]
-    pub fn with_config(&self, config: Config) -> Self {
-        Self { config, ..self.clone() }
     }
 }
 

@@ -65,7 +65,10 @@ fn paragraph(comment: &str) -> String {
     }
     // One sentence on each line, as in every document here.
     let sentences = comment.replace(". ", ".\n");
-    format!("\n{}\n", sentences.strip_suffix(':').map_or(sentences.clone(), |text| format!("{text}.")))
+    format!(
+        "\n{}\n",
+        sentences.strip_suffix(':').map_or(sentences.clone(), |text| format!("{text}."))
+    )
 }
 
 /// A key, its value, and whether that is the default: `key = value`, `# key = default` or `#key = example`.

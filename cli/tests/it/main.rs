@@ -7,6 +7,7 @@ mod browser;
 mod demo;
 mod documents;
 mod operating;
+mod packaging;
 mod pgbench;
 mod program;
 mod verbs;

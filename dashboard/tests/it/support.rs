@@ -43,7 +43,7 @@ pub(crate) fn on_site(body: impl AsyncFnOnce(&Site)) {
 pub(crate) async fn start(url: &str, https: bool) -> Dashboard {
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
-        database: pgtrack_connect::Settings::exact(url).expect("the URL is valid"),
+        database: url.parse().expect("the URL is valid"),
         slug: "shop".to_owned(),
         label: "The shop".to_owned(),
         https,

@@ -1,6 +1,8 @@
 //! How the database is found, and how the way to it is protected.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 use pgtrack_testkit::{newest, own_server};
 
@@ -122,5 +124,57 @@ fn encryption_is_as_sslmode_says() {
             run(&format!("postgresql://postgres@{host}:{port}/postgres?{parameters}"));
         assert_eq!(code, expected, "{host} {parameters}: {report}");
     }
+    // What serve does for itself goes the same way, on a server that admits nothing else.
+    let only_tls = "hostssl all all all trust";
+    crate::program::psql(
+        &url,
+        &format!("COPY (SELECT '{only_tls}') TO PROGRAM 'cat > pg_hba.conf'"),
+    );
+    crate::program::psql(&url, "SELECT pg_reload_conf()");
+    let started = std::time::Instant::now();
+    while run(&format!("{url}?sslmode=disable")).0 == Some(0) {
+        assert!(started.elapsed().as_secs() < 20, "the server takes up its rules");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(run(&url).0, Some(0));
+    assert_eq!(served(&format!("{url}?sslmode=require")), "1.0");
     fs::remove_dir_all(directory).unwrap();
+}
+
+/// The version that is found in a new database through `serve`, which has to install it first.
+fn served(upstream: &str) -> String {
+    let mut process = pgtrack()
+        .args([
+            "serve",
+            "--upstream",
+            upstream,
+            "--listen",
+            "127.0.0.1:0",
+            "--dashboard",
+            "127.0.0.1:0",
+        ])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(process.stderr.take().unwrap());
+    let mut lines = log.lines().map_while(Result::ok);
+    let address = lines.find_map(|line| line.split("proxy listens on ").nth(1).map(str::to_owned));
+    let address = address.unwrap();
+    // The log has to be read, or it would fill up.
+    let reading = std::thread::spawn(move || lines.count());
+    let url = |database: &str| format!("postgresql://postgres@{address}/{database}");
+    crate::program::psql(&url("postgres"), "CREATE DATABASE fresh");
+    let asked = std::time::Instant::now();
+    let version = loop {
+        let output = crate::program::run_psql(&url("fresh"), "SELECT pgtrack.version()");
+        if output.status.success() {
+            break String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        }
+        assert!(asked.elapsed().as_secs() < 20, "{}", String::from_utf8_lossy(&output.stderr));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    process.kill().unwrap();
+    process.wait().unwrap();
+    reading.join().unwrap();
+    version
 }
