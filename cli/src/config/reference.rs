@@ -37,7 +37,10 @@ fn sections(example: &str) -> String {
             let _ = write!(text, "\n## [{name}]\n{}", paragraph(&comment));
             comment.clear();
         } else if let Some((key, value, is_default)) = setting(line) {
-            let _ = write!(text, "\n### {key}\n{}\n", paragraph(&comment));
+            // One comment may be about several keys.
+            let about =
+                if comment.is_empty() { "Described with the key before." } else { &comment };
+            let _ = write!(text, "\n### {key}\n{}\n", paragraph(about));
             let _ = match (is_default, section) {
                 (true, "databases") => writeln!(text, "For example `{key} = {value}`."),
                 (true, _) => writeln!(text, "Default: `{value}`."),

@@ -54,76 +54,86 @@ fn blocks(document: &str) -> Vec<Block> {
 }
 
 #[test]
+fn every_command_in_the_readme_works_in_the_demo() {
+    let demo = crate::program::Demo::start(&["--no-traffic"]);
+    let proxy: tokio_postgres::Config = demo.proxy.parse().unwrap();
+    let place = std::env::temp_dir().join(format!("pgtrack-readme-{}", std::process::id()));
+    fs::create_dir_all(&place).unwrap();
+    let shop = Place { port: proxy.get_ports()[0], database: "shop", directory: &place };
+    assert_eq!(shop.run_all("README.md"), 3);
+    fs::remove_dir_all(place).unwrap();
+}
+
+#[test]
 fn every_command_in_the_documents_works() {
     let server = own_server(&newest(), &[("wal_level", "logical")]);
     for (name, elsewhere) in DOCUMENTS {
         let database = name.trim_start_matches("docs/").trim_end_matches(".md").replace('-', "_");
         crate::program::psql(&server.url("postgres"), &format!("CREATE DATABASE {database}"));
-        let document = fs::read_to_string(root().join(name)).unwrap();
-        let place = std::env::temp_dir().join(format!("pgtrack-{database}-{}", std::process::id()));
-        fs::create_dir_all(&place).unwrap();
-        let mut skipped = 0;
-        for block in blocks(&document) {
-            match block.kind.as_str() {
-                "sh" => run(
-                    "bash",
-                    &["-euo", "pipefail", "-c"],
-                    &block,
-                    name,
-                    &server,
-                    &database,
-                    &place,
-                ),
-                "sql" => {
-                    let psql = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command"];
-                    run("psql", &psql, &block, name, &server, &database, &place);
-                }
-                "sh elsewhere" => skipped += 1,
-                "text" | "toml" | "yaml" => {}
-                other => panic!("{name}:{}: a block of `{other}`", block.line),
-            }
-        }
-        assert_eq!(skipped, elsewhere, "{name}: blocks that are not run");
-        fs::remove_dir_all(place).unwrap();
+        let directory =
+            std::env::temp_dir().join(format!("pgtrack-{database}-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let place = Place { port: server.port(), database: &database, directory: &directory };
+        assert_eq!(place.run_all(name), elsewhere, "{name}: blocks that are not run");
+        fs::remove_dir_all(directory).unwrap();
     }
 }
 
-fn run(
-    program: &str,
-    arguments: &[&str],
-    block: &Block,
-    document: &str,
-    server: &pgtrack_testkit::Cluster,
-    database: &str,
-    place: &Path,
-) {
-    let ours = Path::new(env!("CARGO_BIN_EXE_pgtrack")).parent().unwrap().to_owned();
-    let clients = client_program("pg_dump").parent().unwrap().to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path =
-        std::env::join_paths([ours, clients].into_iter().chain(std::env::split_paths(&path)));
-    let output = Command::new(program)
-        .args(arguments)
-        .arg(&block.text)
-        .current_dir(place)
-        .env("PATH", path.unwrap())
-        .env("HOME", place)
-        .env("REPOSITORY", root().canonicalize().unwrap())
-        .env("PGHOST", "127.0.0.1")
-        .env("PGPORT", server.port().to_string())
-        .env("PGUSER", "postgres")
-        .env("PGDATABASE", database)
-        .env("PGAPPNAME", "psql")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{document}:{}\n{}{}{}",
-        block.line,
-        block.text,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+/// Where a document's commands are run.
+struct Place<'a> {
+    port: u16,
+    database: &'a str,
+    directory: &'a Path,
+}
+
+impl Place<'_> {
+    /// Runs all blocks of a document; returns how many cannot be run here.
+    fn run_all(&self, document: &str) -> usize {
+        let mut skipped = 0;
+        for block in blocks(&fs::read_to_string(root().join(document)).unwrap()) {
+            match block.kind.as_str() {
+                "sh" => self.run(Command::new("bash").args(["-euo", "pipefail"]), document, &block),
+                "sql" => {
+                    let options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"];
+                    self.run(Command::new("psql").args(options), document, &block);
+                }
+                "sh elsewhere" => skipped += 1,
+                "text" | "toml" | "yaml" => {}
+                other => panic!("{document}:{}: a block of `{other}`", block.line),
+            }
+        }
+        skipped
+    }
+
+    fn run(&self, command: &mut Command, document: &str, block: &Block) {
+        let ours = Path::new(env!("CARGO_BIN_EXE_pgtrack")).parent().unwrap().to_owned();
+        let clients = client_program("pg_dump").parent().unwrap().to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = [ours, clients].into_iter().chain(std::env::split_paths(&path));
+        let script = self.directory.join("block");
+        fs::write(&script, &block.text).unwrap();
+        let output = command
+            .stdin(fs::File::open(&script).unwrap())
+            .current_dir(self.directory)
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("HOME", self.directory)
+            .env("REPOSITORY", root().canonicalize().unwrap())
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "postgres")
+            .env("PGDATABASE", self.database)
+            .env("PGAPPNAME", "psql")
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{document}:{}\n{}{}{}",
+            block.line,
+            block.text,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
 }
 
 /// Each headline of docs/troubleshooting.md is the text of an error, with … for what differs.
