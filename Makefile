@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test release packages image test-sql test-proxy bench-proxy fuzz check docs postgres drivers
+.PHONY: demo test release packages try-packages image test-sql test-proxy bench-proxy fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -68,6 +68,11 @@ release:
 # target/dist/*.deb and *.rpm.
 packages: release
 	@scripts/packages
+
+# Installs the .deb on a clean Debian, and tries it there. Needs root.
+try-packages: packages
+	@command -v debootstrap >/dev/null || apt-get install --yes --quiet=2 debootstrap
+	@scripts/try-package target/dist/*.deb
 
 # The container image.
 image:

@@ -1,20 +1,15 @@
 //! What is different when a person sits at a terminal. `script` makes one.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::ffi::OsStr;
+use std::io::{Read, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use super::support::{Shop, on_shop};
 
-/// What the program shows on a terminal where somebody types an answer, and its exit code.
-fn at_terminal(
-    shop: &Shop,
-    arguments: &[&str],
-    answer: &str,
-    environment: &[(&str, &str)],
-) -> (String, i32) {
+/// The program on a terminal.
+fn terminal(shop: &Shop, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
     let command = shop.command(arguments);
-    let quoted =
-        |text: &std::ffi::OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', r"'\''"));
+    let quoted = |text: &OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', r"'\''"));
     let words: Vec<String> =
         std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
     let mut script = Command::new("script");
@@ -24,7 +19,7 @@ fn at_terminal(
             None => script.env_remove(name),
         };
     }
-    let mut process = script
+    script
         .args(["-qec", &words.join(" "), "/dev/null"])
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
@@ -32,10 +27,74 @@ fn at_terminal(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// What it shows there when somebody types an answer, and its exit code.
+fn at_terminal(
+    shop: &Shop,
+    arguments: &[&str],
+    answer: &str,
+    environment: &[(&str, &str)],
+) -> (String, i32) {
+    let mut process = terminal(shop, arguments, environment);
     process.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
     let output = process.wait_with_output().unwrap();
     (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+/// Reads what is shown until this appears.
+fn read_until(shown: &mut impl Read, text: &str) {
+    let (mut all, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&all).contains(text) {
+        shown.read_exact(&mut byte).unwrap_or_else(|_| {
+            panic!("no `{text}` in {}", String::from_utf8_lossy(&all));
+        });
+        all.push(byte[0]);
+    }
+}
+
+#[test]
+fn what_takes_long_is_said() {
+    on_shop(async |shop| {
+        shop.client.batch_execute("BEGIN; LOCK TABLE users IN EXCLUSIVE MODE").await.unwrap();
+        let mut process = terminal(&shop, &["undo", "users", "1", "--yes"], &[]);
+        let mut shown = process.stdout.take().unwrap();
+        read_until(&mut shown, "Changing rows …");
+        shop.client.batch_execute("COMMIT").await.unwrap();
+        read_until(&mut shown, "Done in ");
+        drop(process.stdin.take());
+        shown.read_to_end(&mut Vec::new()).unwrap();
+        assert!(process.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn an_interrupt_leaves_everything_as_it_is() {
+    on_shop(async |shop| {
+        let mut process = terminal(&shop, &["undo", "users", "1"], &[]);
+        let (mut keyboard, mut shown) =
+            (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        read_until(&mut shown, "[y/N]");
+        keyboard.write_all(b"\x03").unwrap();
+        shown.read_to_end(&mut Vec::new()).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(130));
+        // Also while the server works; it stops working then.
+        shop.client.batch_execute("BEGIN; LOCK TABLE users IN EXCLUSIVE MODE").await.unwrap();
+        let mut process = terminal(&shop, &["undo", "users", "1", "--yes"], &[]);
+        let (mut keyboard, mut shown) =
+            (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        read_until(&mut shown, "Changing rows …");
+        keyboard.write_all(b"\x03").unwrap();
+        shown.read_to_end(&mut Vec::new()).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(130));
+        let query = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'";
+        let active: i64 = shop.client.query_one(query, &[]).await.unwrap().get(0);
+        assert_eq!(active, 0);
+        shop.client.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(shop.rows().await, "(1,Ada,boss)");
+    });
 }
 
 #[test]
