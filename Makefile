@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -32,9 +32,10 @@ postgres:
 test-sql: postgres
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
 
-# Writes docs/sql.md from the comments in the database.
+# Writes the references: docs/sql.md from the comments in the database, docs/cli.md from the command line, and
+# docs/configuration.md from config.example.toml.
 docs: postgres
-	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker -- reference
+	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker --package pgtrack -- reference
 
 # The database drivers that the proxy is tried with.
 drivers: postgres
@@ -67,3 +68,22 @@ SECONDS ?= 60
 fuzz:
 	@scripts/setup demo
 	@scripts/fuzz $(SECONDS)
+
+# The program for others, the same bytes wherever it is built from the same commit with the same toolchain, in
+# target/dist/: an archive with manual pages, completions and the SQL files, and its checksum.
+release:
+	@scripts/setup demo
+	@scripts/release
+
+# target/dist/*.deb and *.rpm.
+packages: release
+	@scripts/packages
+
+# Installs the .deb on a clean Debian, and tries it there. Needs root.
+try-packages: packages
+	@command -v debootstrap >/dev/null || apt-get install --yes --quiet=2 debootstrap
+	@scripts/try-package target/dist/*.deb
+
+# The container image.
+image:
+	docker build --tag pgtrack .

@@ -82,7 +82,7 @@ impl Config {
         let url = options.upstream.as_ref().or(file.upstream.as_ref()).ok_or(Error::NoUpstream)?;
         let named = file.databases.iter();
         let named = named.map(|(name, url)| Ok((name.clone(), Database::parse(url)?)));
-        let upstreams = Upstreams {
+        let mut upstreams = Upstreams {
             default: Database::parse(url)?,
             named: named.collect::<Result<_, Error>>()?,
         };
@@ -90,6 +90,13 @@ impl Config {
             track, mut proxy, mut dashboard, monitor, client_tls, upstream_tls, scram, ..
         } = file;
         scram.check()?;
+        // What a URL says about TLS goes for those who have no section about it.
+        let upstream_tls = if upstream_tls == UpstreamTls::default() {
+            upstreams.default.settings.tls.clone()
+        } else {
+            upstream_tls.settings()
+        };
+        upstreams.protect(&upstream_tls);
         let encryption = Encryption { client_tls, upstream_tls, scram };
         if let Some(listen) = options.listen {
             proxy.listen = vec![listen.into()];
@@ -105,7 +112,7 @@ impl Config {
     /// What the proxy is to do.
     pub(crate) fn for_proxy(&self) -> pgtrack_proxy::Config {
         let config = self.proxy.with_upstreams(&self.upstreams);
-        self.encryption.apply(config, &self.upstreams.default.settings)
+        self.encryption.apply(config, &self.upstreams.default.settings.config)
     }
 }
 
@@ -139,5 +146,7 @@ fn suggest(message: &str) -> Option<&str> {
         .map(|(_, name)| name)
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -16,16 +16,16 @@ use crate::program::{pgtrack, psql, run_psql};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `pgtrack serve` with a configuration file of its own.
-struct Service {
+pub(crate) struct Service {
     process: Child,
     log: Receiver<String>,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     proxy: String,
-    monitor: String,
+    pub(crate) monitor: String,
 }
 
 impl Service {
-    fn start(database: &str, content: &str, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(database: &str, content: &str, environment: &[(&str, &str)]) -> Self {
         let config = std::env::temp_dir().join(format!("pgtrack-{database}.toml"));
         fs::write(&config, content).unwrap();
         let mut process = pgtrack()
@@ -58,7 +58,7 @@ impl Service {
     }
 
     /// The status and the body of an answer.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.monitor).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -103,7 +103,7 @@ fn content(upstream: &str, max_sessions: u32) -> String {
     )
 }
 
-fn service(database: &Database) -> Service {
+pub(crate) fn service(database: &Database) -> Service {
     Service::start(database.name(), &content(&database.url(), 10), &[])
 }
 
