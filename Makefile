@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test release packages try-packages image test-sql test-proxy bench-proxy fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -44,6 +44,16 @@ drivers: postgres
 # The tests of the proxy alone.
 test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
+
+# Both benchmarks.
+bench: bench-capture bench-proxy
+
+# Measures what recording costs, against no tracking and against the peers in PEERS=directory: of each a folder with
+# install.sql and track.sql, which tracks the table :table. FULL=1 takes longer and reads 50 million changes;
+# ONLY=write, traffic or read runs a part. PGTRACK_TEST_VERSIONS=18 takes another server.
+bench-capture:
+	@scripts/setup bench
+	@cargo run --quiet -p pgtrack-tracker --example capture -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(PEERS)
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
 # PGBOUNCER=path is another build of that.

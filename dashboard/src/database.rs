@@ -27,7 +27,7 @@ pub(crate) use trouble::trouble;
 const PATIENCE: Duration = Duration::from_secs(5);
 const READ_SESSIONS: usize = 5;
 const WRITE_SESSIONS: usize = 3;
-const READ_OPTIONS: &str = "-c default_transaction_read_only=on -c statement_timeout=10s -c lock_timeout=2s \
+const READ_OPTIONS: &str = "-c default_transaction_read_only=on -c jit=off -c statement_timeout=10s -c lock_timeout=2s \
                             -c idle_in_transaction_session_timeout=30s";
 const WRITE_OPTIONS: &str =
     "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
