@@ -23,6 +23,7 @@ mod limits;
 mod listen;
 mod listener;
 mod liveness;
+pub mod observe;
 mod protocol;
 mod provision;
 mod proxy;
