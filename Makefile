@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-proxy bench-proxy check postgres
+.PHONY: demo test test-sql test-proxy bench-proxy fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -12,7 +12,7 @@ demo:
 VERSIONS ?= 15 16 17 18
 
 # Runs every test on real servers, in a real browser.
-test: postgres
+test: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
 
 # Formatting, lints, documentation.
@@ -26,14 +26,34 @@ check:
 postgres:
 	@scripts/setup test
 	@scripts/postgres $(VERSIONS)
+	@scripts/axe
+
+# The tests of the SQL engine alone.
+test-sql: postgres
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
+
+# Writes docs/sql.md from the comments in the database.
+docs: postgres
+	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker -- reference
+
+# The database drivers that the proxy is tried with.
+drivers: postgres
+	@scripts/drivers
 
 # The tests of the proxy alone.
-test-proxy: postgres
+test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
+# PGBOUNCER=path is another build of that.
 # make bench-proxy FULL=1 takes an hour and believes less in luck; ONLY=word runs the workloads with that word.
 bench-proxy:
 	@scripts/setup bench
 	@cargo build --quiet --release -p pgtrack-proxy --example relay
 	@cargo run --quiet -p pgtrack-proxy --example bench -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(OTHERS)
+
+# Looks for input that the proxy does not stand. make fuzz SECONDS=600 takes longer for each target.
+SECONDS ?= 60
+fuzz:
+	@scripts/setup demo
+	@scripts/fuzz $(SECONDS)

@@ -33,6 +33,14 @@ BEGIN
       ERRCODE = 'duplicate_schema',
       HINT = 'Rename or drop that schema, then install again.';
   END IF;
+  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
+             WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}') AND NOT o.rolsuper
+               AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)) THEN
+    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Install as that role, or give the schemas to a superuser first.';
+  END IF;
 END
 $guard$;
 
@@ -75,6 +83,31 @@ $replace$;
 -- ---------------------------------------------------------------------------------------------------
 -- Tables
 -- ---------------------------------------------------------------------------------------------------
+
+-- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
+-- writers for them.
+DO $columns$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('key_change', 'statement_id', 'bigint'),
+      ('relation', 'identity', 'text'),
+      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
+      ('relation', 'purged_until', 'timestamptz'),
+      ('relation_column', 'until', 'bigint'),
+      ('relation_column', 'successor', 'smallint'),
+      ('relation_shape', 'restored', 'text'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+    ) AS c (table_name, column_name, definition)
+    JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
+  END LOOP;
+END
+$columns$;
 
 CREATE TABLE IF NOT EXISTS pgtrack.installed_version (
   version       text         NOT NULL PRIMARY KEY,
@@ -151,7 +184,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   differing        text,
   row_values       text,
   change_keys      text,
-  versions         text
+  versions         text,
+  restored         text
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -178,6 +212,7 @@ COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns 
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
 COMMENT ON COLUMN pgtrack.relation_shape.versions IS 'The query for the changes of one row.';
+COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -185,6 +220,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   column_name     name      NOT NULL,
   attnum          smallint,
   since           bigint    NOT NULL,
+  until           bigint,
+  successor       smallint,
   PRIMARY KEY (relation_id, history_column),
   UNIQUE (relation_id, attnum)
 );
@@ -195,6 +232,9 @@ COMMENT ON COLUMN pgtrack.relation_column.history_column IS 'The column of the h
 COMMENT ON COLUMN pgtrack.relation_column.column_name IS 'The column''s name in the tracked table, or its last one.';
 COMMENT ON COLUMN pgtrack.relation_column.attnum IS 'The column''s number in the tracked table; null once it was dropped or retyped.';
 COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statements up to this one do not have the column.';
+COMMENT ON COLUMN pgtrack.relation_column.until IS
+  'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
+COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
 
 CREATE SEQUENCE IF NOT EXISTS pgtrack.statement_id_seq AS bigint CACHE 1;
 COMMENT ON SEQUENCE pgtrack.statement_id_seq IS
@@ -385,28 +425,15 @@ COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
 COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
 
--- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
--- writers for them.
 DO $complete$
 DECLARE
   v_part  record;
 BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
-      ('key_change', 'statement_id', 'bigint'),
-      ('relation', 'identity', 'text'),
-      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
-      ('relation', 'purged_until', 'timestamptz'),
-      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
-    ) AS c (table_name, column_name, definition)
-    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('pgtrack.%I', c.table_name)::regclass AND a.attname = c.column_name)
-  LOOP
-    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
-  END LOOP;
-  FOR v_part IN
-    SELECT * FROM (VALUES
       ('statement_xid_idx', 'pgtrack.statement (xid)'),
       ('statement_at_idx', 'pgtrack.statement USING brin (at)'),
+      ('statement_gone_idx', 'pgtrack.statement (relation_id, statement_id) WHERE operation IN (''D'', ''T'')'),
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),
@@ -545,6 +572,48 @@ END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
 
+-- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
+CREATE OR REPLACE FUNCTION pgtrack._retyped(p_value anyelement, p_type anycompatible, p_column text) RETURNS anycompatible
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retyped$
+DECLARE
+  v_value  p_type%TYPE;
+BEGIN
+  v_value := p_value;
+  RETURN v_value;
+EXCEPTION WHEN data_exception OR cannot_coerce THEN
+  RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_value) USING
+    ERRCODE = 'datatype_mismatch',
+    DETAIL = format('The column was of type %s then and is of type %s now: %s.', pg_typeof(p_value), pg_typeof(p_type), sqlerrm),
+    HINT = 'pgtrack.history() shows the row as it was.';
+END
+$_retyped$;
+COMMENT ON FUNCTION pgtrack._retyped(anyelement, anycompatible, text) IS 'A recorded value of a column that has another type now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorded(p_column pgtrack.relation_column, p_image text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(
+    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
+                                 p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
+                                 format('%I of %s', p_column.column_name, pgtrack._name(r.relid))), ' ' ORDER BY g.until)
+      || format(' ELSE %s.%I END', p_image, p_column.history_column),
+    format('%s.%I', p_image, p_column.history_column))
+  FROM pgtrack.relation_column g
+  JOIN pgtrack.relation r ON r.relation_id = g.relation_id
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = p_column.history_column
+  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._recorded(pgtrack.relation_column, text) IS
+  'The expression for what an image says of a column, recorded before its type was changed or after that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorded_since(p_column pgtrack.relation_column) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT least(min(g.since), p_column.since)
+  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
+
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(
@@ -572,7 +641,8 @@ CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   OUT differing       text,
   OUT row_values      text,
   OUT change_keys     text,
-  OUT versions        text
+  OUT versions        text,
+  OUT restored        text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
@@ -614,14 +684,14 @@ BEGIN
 
   -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
   WITH col AS (
-    SELECT a.attnum, c.since, c.column_name,
+    SELECT a.attnum, pgtrack._recorded_since(c) AS since, c.column_name, c.since AS own_since, format('h.%I', c.history_column) AS own,
            format('t.%I', c.column_name) AS live,
            -- Images hold what a domain is based on; rows of different types cannot be compared.
            format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
                   c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
-           format('h.%I', c.history_column) AS old,
-           format('c.%I', c.history_column) AS base,
-           format('h.pgtrack_statement_id <= %s', c.since) AS is_unknown,
+           pgtrack._recorded(c, 'h') AS old,
+           pgtrack._recorded(c, 'c') AS base,
+           format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
            a.attgenerated = '' AS can_insert,
            a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
@@ -636,8 +706,14 @@ BEGIN
            CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
     FROM col
   )
-  SELECT format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum))
-           || coalesce(string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0), ''),
+  SELECT format('(%s(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)',
+                (SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END || ',
+                                          g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until)
+                 FROM pgtrack.relation_column g WHERE g.relation_id = _make_shape.relation_id AND g.until IS NOT NULL),
+                string_agg(format('%s AS %I', own, column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+         format('((SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
          string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
          string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
@@ -650,16 +726,17 @@ BEGIN
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO image, live_image, insert_columns, insert_values, assignments, differs, merges, differing
+  INTO image, restored, live_image, insert_columns, insert_values, assignments, differs, merges, differing
   FROM piece;
   IF v_redacted IS NOT NULL THEN
     image := format('(%s || %L::jsonb)', image, v_redacted);
+    restored := format('(%s || %L::jsonb)', restored, v_redacted);
     live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
   END IF;
 
   -- A whole row of the table's type; what is not recorded is null.
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
-                         ELSE format('h.%I::%s', c.history_column, format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
+                         ELSE format('(%s)::%s', pgtrack._recorded(c, 'h'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
   INTO row_values
   FROM pg_attribute a
   LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
@@ -792,9 +869,8 @@ DECLARE
   v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
                                  split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
 BEGIN
-  IF v_context LIKE '1 %' AND (
-       NOT EXISTS (SELECT FROM pgtrack.proxy_key)
-       OR EXISTS (SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature)) THEN
+  IF v_context LIKE '1 %' AND EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
     RETURN v_context;
   END IF;
   RETURN NULL;
@@ -1376,6 +1452,10 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
     UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column c SET successor = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped;
     UPDATE pgtrack.relation_column c SET attnum = a.attnum
     FROM pg_attribute a
     WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL
@@ -1416,7 +1496,7 @@ BEGIN
 
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name,
+    SELECT c.history_column, c.column_name, c.attnum,
            CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
@@ -1428,8 +1508,13 @@ BEGIN
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
     END IF;
-    UPDATE pgtrack.relation_column SET attnum = NULL
-    WHERE relation_id = p_relation AND history_column = v_column.history_column;
+    UPDATE pgtrack.relation_column SET
+      attnum = NULL,
+      successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
+      -- What is excluded now is not to be seen in images of before, either.
+      until = CASE WHEN v_column.reason = 'excluded' THEN NULL
+                   WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END
+    WHERE relation_id = p_relation AND (history_column = v_column.history_column OR successor = v_column.attnum);
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
       format('%s_%s', v_column.column_name, v_column.reason));
   END LOOP;
@@ -1441,7 +1526,7 @@ BEGIN
     WHERE c.relation_id = p_relation AND a.attname <> c.column_name
   LOOP
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
-    WHERE relation_id = p_relation AND attnum = v_column.attnum;
+    WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
   END LOOP;
 
@@ -1711,22 +1796,33 @@ $_options_for$;
 COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
   'The options for one table: of a schema''s tables each takes the columns that it has.';
 
-CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
     WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
+    WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
+  END
+  FROM pg_catalog.pg_namespace n
+  WHERE n.oid = p_schema;
+END;
+COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
     WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
     WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
-    WHEN c.relpersistence = 't' THEN 'it is temporary'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
-  END
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+  END)
+  FROM pg_catalog.pg_class c
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
@@ -1848,8 +1944,12 @@ BEGIN
     RETURN NEXT;
     RETURN;
   END IF;
+  v_reason := pgtrack._reason_not_to_track_schema(v_schema);
+  IF v_reason IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
-  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
   ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
@@ -1956,7 +2056,8 @@ DECLARE
   v_table    regclass;
   v_trigger  name;
 BEGIN
-  IF current_query() !~* '\m(type|drop)\M' THEN
+  -- Our own DDL retypes and drops no column of a tracked table.
+  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
   FOR v_table, v_trigger IN
@@ -2223,7 +2324,7 @@ SELECT r.relation_id,
        r.tracked_since,
        r.options,
        'pgtrack_history.' || pg_catalog.quote_ident(r.history_table) AS history_table,
-       greatest(c.reltuples, 0)::bigint AS estimated_changes,
+       greatest(pg_catalog.pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
        pg_catalog.pg_total_relation_size(c.oid) AS history_bytes
 FROM pgtrack.relation r
 JOIN pg_catalog.pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
@@ -2237,7 +2338,7 @@ COMMENT ON COLUMN pgtrack.tracked_table.key_columns IS 'The primary key''s colum
 COMMENT ON COLUMN pgtrack.tracked_table.tracked_since IS 'When tracking (last) began.';
 COMMENT ON COLUMN pgtrack.tracked_table.options IS 'The options given to pgtrack.track().';
 COMMENT ON COLUMN pgtrack.tracked_table.history_table IS 'The table that holds its history.';
-COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row changes are recorded, as the planner knows it.';
+COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row changes are recorded, as the statistics say.';
 COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included.';
 
 CREATE OR REPLACE FUNCTION pgtrack._changed_columns(p_before jsonb, p_after jsonb) RETURNS text[]
@@ -2394,6 +2495,7 @@ DECLARE
   v_shape    record;
   v_version  text;
   v_first    bigint;
+  v_last     bigint;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
@@ -2426,18 +2528,18 @@ BEGIN
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
-    SELECT min(x.statement_id)
+    SELECT min(x.statement_id), max(x.statement_id)
     FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
           FROM pgtrack.statement s
           WHERE s.relation_id = %s AND %s
           ORDER BY s.statement_id DESC LIMIT $1) x
     WHERE x.later < $1$$, v_shape.relation_id, p_which)
-  INTO v_first USING p_max;
+  INTO v_first, v_last USING p_max;
   RETURN QUERY EXECUTE format($$
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id >= $2 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
@@ -2446,7 +2548,7 @@ BEGIN
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
-  USING p_table, v_first, p_max;
+  USING p_table, v_first, p_max, v_last;
 END
 $_changes$;
 COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
@@ -2569,7 +2671,7 @@ $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
 
-CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint)
+CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer, statement_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
 DECLARE
@@ -2583,12 +2685,26 @@ BEGIN
   LOOP
     RETURN QUERY
       SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
-      FROM pgtrack._changes(v_relation.relid, v_relation.row_count, pgtrack._of_transaction(show.xid)) c
+      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, show.max), pgtrack._of_transaction(show.xid)) c
       ORDER BY c.statement_id, c.row_pk;
   END LOOP;
 END
 $show$;
-COMMENT ON FUNCTION pgtrack.show(bigint) IS 'Every row change of one transaction, table by table, in the order in which they were made.';
+COMMENT ON FUNCTION pgtrack.show(bigint, bigint) IS
+  'The row changes of one transaction, table by table, in the order in which they were made; of each table at most the last max.';
+
+CREATE OR REPLACE FUNCTION pgtrack.show_statement(statement_id bigint, max bigint DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
+  FROM pgtrack.relation r
+  JOIN pgtrack.statement s ON s.relation_id = r.relation_id AND s.statement_id = show_statement.statement_id
+  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), format('s.statement_id = %s', s.statement_id)) c
+  WHERE r.relid IS NOT NULL
+  ORDER BY c.row_pk;
+END;
+COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Reverting
@@ -2887,7 +3003,7 @@ BEGIN
   ELSIF v_reached.operation IN ('D', 'T') OR v_next.operation = 'I' THEN
     action := CASE WHEN before IS NULL THEN 'nothing' ELSE 'delete' END;
   ELSE
-    after := v_next.image;
+    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', v_shape.restored, v_shape.history) INTO after USING v_next.handle;
     action := CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END;
   END IF;
 
@@ -3060,126 +3176,162 @@ COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer) IS 'Does the work of
 -- set's first change of it.
 
 -- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
--- before (or the key, where the set inserted the row), live_key the row's present key where the set changed it,
--- newer_id the first later change by others, and base the image right before that.
+-- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
+-- canonical_key, newer_id the
+-- first later change by others, unless what they changed has been changed back, and base the image right before that.
 CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
 DECLARE
   v_shape      record;
-  v_has_moves  boolean;
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which);
   v_has_newer  boolean;
-  v_moves      text := '';
-  v_moved      text := 'LEFT JOIN (SELECT NULL::jsonb AS live_key, NULL::bigint AS statement_id, NULL::bigint AS newer_id) moved ON true';
-  v_not_moved  text := '';
   v_tenancy    text := '';
-  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id) base ON true';
+  v_canonical  text := 'NULL::jsonb';
+  v_paths      text := '';
+  v_moved      text := '';
+  v_not_moved  text := '';
   v_live       text;
+  v_live_key   text := 'NULL::jsonb';
+  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   EXECUTE format($$
-    SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k
-                   WHERE k.statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s))),
-           EXISTS (SELECT FROM pgtrack.statement s
+    SELECT EXISTS (SELECT FROM pgtrack.statement s
                    WHERE s.relation_id = %1$s AND NOT (%2$s)
                      AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
     v_shape.relation_id, p_which)
-  INTO v_has_moves, v_has_newer;
+  INTO v_has_newer;
 
   v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
   IF v_has_moves THEN
-    v_moved := format(
-      'LEFT JOIN LATERAL (SELECT x.live_key, x.statement_id, x.newer_id FROM moves x'
-      ' WHERE x.old_key = pgtrack._canonical_key(m.key, %L) AND x.first_id >= m.statement_id AND m.operation NOT IN (''D'', ''T'')'
-      ' AND NOT EXISTS (SELECT FROM %s h JOIN pgtrack.statement e ON e.relation_id = %s AND e.statement_id = h.pgtrack_statement_id'
-      ' WHERE %s AND e.operation IN (''D'', ''T'') AND e.statement_id > m.statement_id AND e.statement_id < x.first_id)'
-      ' ORDER BY x.first_id LIMIT 1) moved ON true',
-      v_shape.key_record, v_shape.history, v_shape.relation_id, v_shape.same_row);
-    v_moves := format(', moves AS MATERIALIZED (SELECT * FROM pgtrack._moved_keys(%L, ARRAY(SELECT statement_id FROM chosen)))', p_table);
     -- After a row has left its key, another may take it.
     v_tenancy := format(
-      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a WHERE a.old_key = pgtrack._canonical_key(%s, %L) AND a.statement_id < s.statement_id)',
+      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
+      ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
       v_shape.relation_id, v_shape.key_json, v_shape.key_record);
-    -- A row that the set had moved to its key before is the one that began under another key.
-    v_not_moved := format(
-      'AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a JOIN chosen x USING (statement_id)'
-      ' WHERE a.new_key = pgtrack._canonical_key(m.key, %L) AND a.statement_id < m.statement_id)',
-      v_shape.relation_id, v_shape.key_record);
-    -- ... or come to it from another key; then the live row is not this one.
-    v_live := format(
-      'LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s t ON %s'
-      ' WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a WHERE a.statement_id > coalesce(moved.statement_id, m.statement_id)'
-      ' AND a.new_key = coalesce(moved.live_key, pgtrack._canonical_key(m.key, %L)))) t ON true',
-      v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.relation_id, v_shape.key_record);
+    v_canonical := format('pgtrack._canonical_key(m.key, %L)', v_shape.key_record);
+    v_paths := format(
+      ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+      ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
+    -- A row is undone to what it was before its first change, under whatever key that was.
+    v_not_moved :=
+      'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
+      ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
+    v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
+               ' ON moved.handle = m.handle';
+    -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
+    -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key.
+    v_live_key := 'CASE WHEN base.is_back OR n.operation = ''I'' THEN base.row_key ELSE moved.live_key END';
+    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
+                     v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
   IF v_has_newer THEN
     v_newer := format($$
       LEFT JOIN LATERAL (
-        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id
+        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,
+               EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back
         FROM %s
-        WHERE h.pgtrack_statement_id > coalesce(moved.statement_id, m.statement_id)
+        WHERE h.pgtrack_statement_id > m.statement_id
           AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
         ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
+      CASE WHEN v_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
+      v_shape.live_table, v_shape.live_is_history, coalesce(v_shape.differs, 'false'),
       CASE WHEN v_has_moves
-        THEN format('jsonb_to_record(coalesce(moved.live_key, m.key)) AS k(%s) JOIN %s h ON %s',
+        THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                    ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
                     v_shape.key_record, v_shape.history, v_shape.history_is_key)
         ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
   END IF;
   RETURN format($$
     WITH chosen AS MATERIALIZED (
-      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)
-    )%s
-    SELECT m.handle, m.statement_id, m.operation, m.key, moved.live_key,
-           base.handle AS base, least(moved.newer_id, base.statement_id) AS newer_id, t.ctid IS NOT NULL AS is_live
-    FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %s AS key,
-                 row_number() OVER (PARTITION BY %s%s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
-          FROM chosen s
-          JOIN %s c ON c.pgtrack_statement_id = s.statement_id
-          CROSS JOIN LATERAL (SELECT c.*) h
-          WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
+      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)
+    ), changed AS MATERIALIZED (
+      SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
+      FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %4$s AS key,
+                   row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
+            FROM chosen s
+            JOIN %7$s c ON c.pgtrack_statement_id = s.statement_id
+            CROSS JOIN LATERAL (SELECT c.*) h
+            WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
+      WHERE m.is_first
+    )%8$s
+    SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
+           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE NOT base.is_back END THEN base.statement_id END AS newer_id
+    FROM changed m
     JOIN %7$s c ON c.ctid = m.handle
-    %s
-    %s
-    %s
-    WHERE m.is_first %s$$,
-    v_shape.relation_id, p_which, v_moves, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_moved, v_newer, v_live, v_not_moved);
+    %9$s
+    %10$s
+    LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
+    %11$s
+    %12$s$$,
+    v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
+    v_moved, v_newer, v_live, v_not_moved, v_live_key);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text) IS 'The query for the rows of a table that a set of statements changed.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moved_keys(p_table regclass, p_statements bigint[])
-RETURNS TABLE (old_key jsonb, live_key jsonb, first_id bigint, statement_id bigint, newer_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_moved_keys$
+CREATE OR REPLACE FUNCTION pgtrack._keys_changed_since(p_table regclass, p_which text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_keys_changed_since$
 DECLARE
-  v_shape  record;
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_changed   boolean;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  -- Several changes of one row's key are one move from its first key to its last, unless the row was deleted in
-  -- between. Those of one statement are not one after the other: two rows may have swapped their keys.
-  RETURN QUERY EXECUTE format($$
-    WITH RECURSIVE step AS MATERIALIZED (
-      SELECT c.statement_id, c.old_key, c.new_key, CASE WHEN c.statement_id <> ALL ($1) THEN c.statement_id END AS newer_id
-      FROM pgtrack._key_changes(%1$s) c WHERE c.statement_id >= (SELECT min(x) FROM unnest($1) x)
-    ), move AS (
-      SELECT s.old_key, s.new_key, s.statement_id AS first_id, s.statement_id, s.newer_id FROM step s
-      UNION ALL
-      SELECT m.old_key, n.new_key, m.first_id, n.statement_id, coalesce(m.newer_id, n.newer_id)
-      FROM move m
-      CROSS JOIN LATERAL (
-        SELECT s.new_key, s.statement_id, s.newer_id FROM step s
-        WHERE s.old_key = m.new_key AND s.statement_id > m.statement_id
-          AND NOT EXISTS (SELECT FROM jsonb_to_record(m.new_key) AS k(%2$s) JOIN %3$s h ON %4$s
-                          JOIN pgtrack.statement e ON e.relation_id = %1$s AND e.statement_id = h.pgtrack_statement_id
-                          WHERE e.operation IN ('D', 'T') AND e.statement_id > m.statement_id AND e.statement_id < s.statement_id)
-        ORDER BY s.statement_id LIMIT 1) n
-    )
-    SELECT DISTINCT ON (m.old_key, m.first_id) m.old_key, m.new_key, m.first_id, m.statement_id, m.newer_id
-    FROM move m ORDER BY m.old_key, m.first_id, m.statement_id DESC$$,
-    v_shape.relation_id, v_shape.key_record, v_shape.history, v_shape.history_is_key)
-  USING p_statements;
+  EXECUTE format(
+    'SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k'
+    ' WHERE k.statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    v_relation, p_which)
+  INTO v_changed;
+  RETURN v_changed;
 END
-$_moved_keys$;
-COMMENT ON FUNCTION pgtrack._moved_keys(regclass, bigint[]) IS
-  'Where the rows are now whose key was changed since the first of some statements: from which key to which, by which statement first and last, and by which other than those.';
+$_keys_changed_since$;
+COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
+  'Whether a row of a table has got another key since the first of a set of statements.';
+
+-- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
+DECLARE
+  v_seen       bigint := p_from - 1;
+  v_visitors   integer := 0;
+  v_departure  record;
+  v_arrival    bigint;
+BEGIN
+  row_key := p_key;
+  after_id := v_seen;
+  LOOP
+    SELECT m.statement_id, m.new_key INTO v_departure
+    FROM pgtrack._key_changes(p_relation) m
+    WHERE m.old_key = row_key AND m.statement_id > v_seen
+    ORDER BY m.statement_id LIMIT 1;
+    SELECT min(m.statement_id) INTO v_arrival
+    FROM pgtrack._key_changes(p_relation) m
+    WHERE m.new_key = row_key AND m.statement_id > v_seen;
+    EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
+    v_seen := least(v_departure.statement_id, v_arrival);
+    IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
+      until_id := v_seen;
+      RETURN NEXT;
+      row_key := v_departure.new_key;
+      after_id := v_seen;
+    ELSE
+      IF v_visitors = 0 THEN
+        until_id := v_seen;
+        RETURN NEXT;
+      END IF;
+      v_visitors := v_visitors + CASE WHEN v_arrival = v_seen THEN 1 ELSE 0 END
+                               - CASE WHEN v_departure.statement_id = v_seen THEN 1 ELSE 0 END;
+      after_id := v_seen;
+    END IF;
+  END LOOP;
+  IF v_visitors = 0 THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+  END IF;
+END
+$_path$;
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint) IS
+  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._tables_of(p_which text, p_what text) RETURNS SETOF regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of$
@@ -3228,14 +3380,17 @@ BEGIN
                 FROM pgtrack.activity a WHERE a.relation_id = %2$s AND a.statement_id = p.newer_id) END
       FROM (SELECT r.key, r.statement_id, r.newer_id,
                    CASE WHEN r.operation = 'I' THEN CASE WHEN r.is_live THEN 'delete' ELSE 'nothing' END
-                        WHEN r.is_live THEN 'update' ELSE 'insert' END AS action,
+                        WHEN NOT r.is_live THEN 'insert'
+                        WHEN (SELECT %10$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s
+                              JOIN %4$s h ON h.ctid = r.handle) THEN 'update' ELSE 'nothing' END AS action,
                    (SELECT %3$s FROM %4$s h WHERE h.ctid = r.handle) AS image,
-                   (SELECT %5$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s) AS before
+                   (SELECT %5$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s
+                    WHERE r.is_live) AS before
             FROM (%9$s) r) p
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
-      v_shape.name, v_shape.relation_id, v_shape.image, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which));
+      v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which), coalesce(v_shape.differs, 'false'));
   END LOOP;
 END
 $_plan_set$;
@@ -3266,23 +3421,44 @@ END
 $_refuse_erased$;
 COMMENT ON FUNCTION pgtrack._refuse_erased(regclass, text, text) IS 'Refuses to undo changes of rows whose recorded values were erased.';
 
+-- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
+-- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
+-- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
+    ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
+    ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
+    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
+  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+END;
+COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
+  'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
+
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
                                               p_on_conflict text, p_reverts text, p_message text)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
-  v_table     regclass;
-  v_shape     record;
-  v_rows      record;
-  v_all       pgtrack._work[] := '{}';
-  v_skipped   jsonb := '{}';
-  v_conflict  text;
+  v_table      regclass;
+  v_shape      record;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
   FOREACH v_table IN ARRAY p_tables LOOP
     SELECT * INTO v_shape FROM pgtrack._shape(v_table);
     -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
-    IF p_lock_tables THEN
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
+    IF p_lock_tables OR v_has_moves THEN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
     ELSE
       EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
@@ -3291,24 +3467,32 @@ BEGIN
     END IF;
     EXECUTE format($$
       WITH r AS (
-        SELECT r.*, r.live_key IS NOT NULL AND r.live_key <> r.key AS is_moved,
+        SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
-                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NULL AND b.operation <> 'I' THEN 'merge'
+                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND b.operation <> 'I'
+                         AND r.live_key IS NOT DISTINCT FROM r.canonical_key THEN 'merge'
                     ELSE 'skip' END AS decision
         FROM (%2$s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %3$s AND b.statement_id = r.newer_id
+      ), d AS (
+        SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
+               r.decision = 'undo' AND r.is_live AS is_present, %4$s
+        FROM r
       )
-      SELECT array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND NOT is_live) AS inserts,
-             array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND NOT is_moved) AS updates,
-             array_agg(handle) FILTER (WHERE decision = 'undo' AND operation = 'I' AND is_live AND NOT is_moved) AS deletes,
-             array_agg(handle) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND is_moved) AS keyed_updates,
-             array_agg(live_key) FILTER (WHERE decision = 'undo' AND operation <> 'I' AND is_live AND is_moved) AS updated_keys,
-             array_agg(live_key) FILTER (WHERE decision = 'undo' AND operation = 'I' AND is_live AND is_moved) AS deleted_keys,
+      SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
+             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
+             array_agg(handle) FILTER (WHERE is_unborn AND is_live AND NOT is_moved AND NOT keys_cross) AS deletes,
+             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS keyed_updates,
+             array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
+             array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
+                                                    ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM r$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which), v_shape.relation_id)
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which), v_shape.relation_id,
+      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
+           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
     INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
@@ -3352,6 +3536,55 @@ END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
   'or on_conflict => ''skip'', ''merge'' or ''force''.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
+END;
+COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[]) IS 'What undo_transactions() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
+                                    pgtrack._of_transactions(xids), 'these transactions', false, on_conflict,
+                                    'transactions ' || array_to_string(xids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text) IS
+  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids)) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[]) IS 'What undo_statements() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict), message);
+  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
+                                    'changes ' || array_to_string(statement_ids, ', '), message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text) IS
+  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Points in time
@@ -3478,6 +3711,22 @@ END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
 
+CREATE OR REPLACE FUNCTION pgtrack._committed() RETURNS pg_snapshot
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_committed$
+DECLARE
+  v_snapshot  pg_snapshot := pg_current_snapshot();
+  v_own       xid8 := pg_current_xact_id_if_assigned();
+BEGIN
+  -- A snapshot does not list its own transaction among those in progress.
+  IF v_own IS NULL OR v_own >= pg_snapshot_xmax(v_snapshot) THEN
+    RETURN v_snapshot;
+  END IF;
+  RETURN format('%s:%s:%s', least(v_own::text::bigint, pg_snapshot_xmin(v_snapshot)::text::bigint), pg_snapshot_xmax(v_snapshot),
+                (SELECT string_agg(x::text, ',' ORDER BY x) FROM (SELECT pg_snapshot_xip(v_snapshot) UNION SELECT v_own) AS p (x)));
+END
+$_committed$;
+COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so without the present transaction.';
+
 -- SECURITY DEFINER: nobody may write pgtrack.tag by hand, so that a tag is what its time and author say. Executable by
 -- those to whom the owner grants it.
 CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
@@ -3490,7 +3739,7 @@ BEGIN
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
   INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
-  VALUES (tag.name, pg_current_snapshot(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
+  VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION 'there is a tag "%" already', name USING
     ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);
@@ -3850,14 +4099,14 @@ COMMENT ON FUNCTION pgtrack.keep(text, text) IS
   'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover().';
 
 CREATE OR REPLACE FUNCTION pgtrack._latest_kept(p_table text, p_schema text) RETURNS pgtrack.kept
-LANGUAGE plpgsql STABLE AS $_latest_kept$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_latest_kept$
 DECLARE
-  v_name    pg_catalog.text[] := pg_catalog.parse_ident(p_table);
-  v_schema  pg_catalog.text := coalesce(p_schema, CASE pg_catalog.cardinality(v_name) WHEN 2 THEN v_name[1] ELSE pg_catalog.current_schema() END);
+  v_name    text[] := parse_ident(p_table);
+  v_schema  text := CASE cardinality(v_name) WHEN 2 THEN v_name[1] ELSE p_schema END;
   v_kept    pgtrack.kept;
 BEGIN
   SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
-  WHERE r.schema_name OPERATOR(pg_catalog.=) v_schema AND r.table_name OPERATOR(pg_catalog.=) v_name[pg_catalog.cardinality(v_name)]
+  WHERE r.schema_name = v_schema AND r.table_name = v_name[cardinality(v_name)]
   ORDER BY k.at DESC LIMIT 1;
   IF v_kept.kept_id IS NULL THEN
     RAISE EXCEPTION 'no rows of table "%" were kept', p_table USING
@@ -3941,9 +4190,9 @@ CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT N
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
   IF $2 IS NULL THEN
-    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, $3));
+    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
-  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, $3));
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
 END
 $recover$;
 COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS
@@ -4289,7 +4538,8 @@ BEGIN ATOMIC
     ('version', pgtrack.version()),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
     ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
-    ('recorded statements', (SELECT format('about %s', greatest(c.reltuples, 0)::bigint) FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass)),
+    ('recorded statements', (SELECT format('about %s', greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint) FROM pg_class c
+                             WHERE c.oid = 'pgtrack.statement'::regclass)),
     ('recorded row changes', (SELECT format('about %s', coalesce(sum(t.estimated_changes), 0)) FROM pgtrack.tracked_table t)),
     ('size of the history', (SELECT pg_size_pretty(coalesce(sum(t.history_bytes), 0) + pg_total_relation_size('pgtrack.statement'))
                              FROM pgtrack.tracked_table t)),
@@ -4299,7 +4549,7 @@ BEGIN ATOMIC
                                    THEN 'followed' ELSE 'followed at the next write; after changes of the key or of triggers run pgtrack.track() again' END)
   ) AS i (property, value);
 END;
-COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are the planner''s estimates.';
+COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are what the statistics say.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Rights: everybody may use the functions, which act with the caller's own rights; nobody but the owner may write
@@ -4351,6 +4601,9 @@ $dump$;
 
 INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
 SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+INSERT INTO pgtrack.proxy_key (key)
+SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
 
 DO $upgrade$
 DECLARE

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     /// Say whether a configuration is valid, and what `serve` would do with it.
     Check(ServeOptions),
+    /// Seal the passwords that the dashboard keeps with the first key of its key file.
+    Rekey(ServeOptions),
 }
 
 #[derive(Debug, Args)]

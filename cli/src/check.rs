@@ -10,6 +10,9 @@ use crate::upstreams::Database;
 /// Reads the configuration as `serve` would, and says what that would do. Connects to nothing.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Error> {
     let config = Config::load(options)?;
+    config.for_proxy().check()?;
+    config.dashboard.allowed_hosts()?;
+    config.dashboard.keys()?;
     let mut lines = vec!["the configuration is valid".to_owned()];
     lines.extend(config.proxy.listen.iter().map(|address| format!("proxy      {address}")));
     lines.push(format!("dashboard  {}", config.dashboard.listen));

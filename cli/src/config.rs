@@ -1,18 +1,22 @@
 //! The configuration of `pgtrack serve`: a TOML file, overridden by environment variables and the command line.
 
+mod dashboard;
+mod encryption;
 mod environment;
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::Deserialize;
 
+use self::encryption::{ClientTls, Encryption, Scram, UpstreamTls};
 pub(crate) use self::proxy::Proxy;
 use crate::args::ServeOptions;
 use crate::error::Error;
 use crate::upstreams::{Database, Upstreams};
+pub(crate) use dashboard::Dashboard;
 
 /// What `pgtrack serve` was told.
 #[derive(Debug, Clone)]
@@ -22,22 +26,9 @@ pub(crate) struct Config {
     pub(crate) proxy: Proxy,
     pub(crate) dashboard: Dashboard,
     pub(crate) monitor: Monitor,
+    pub(crate) encryption: Encryption,
     /// Schemas whose tables are tracked from the start.
     pub(crate) track: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Dashboard {
-    pub(crate) listen: SocketAddr,
-    /// Whether people reach it by https, through a proxy that ends TLS.
-    pub(crate) https: bool,
-}
-
-impl Default for Dashboard {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), https: false }
-    }
 }
 
 /// Metrics and health checks.
@@ -56,6 +47,9 @@ struct File {
     databases: BTreeMap<String, String>,
     track: Vec<String>,
     proxy: Proxy,
+    client_tls: ClientTls,
+    upstream_tls: UpstreamTls,
+    scram: Scram,
     dashboard: Dashboard,
     monitor: Monitor,
 }
@@ -92,14 +86,26 @@ impl Config {
             default: Database::parse(url)?,
             named: named.collect::<Result<_, Error>>()?,
         };
-        let File { track, mut proxy, mut dashboard, monitor, .. } = file;
+        let File {
+            track, mut proxy, mut dashboard, monitor, client_tls, upstream_tls, scram, ..
+        } = file;
+        scram.check()?;
+        let encryption = Encryption { client_tls, upstream_tls, scram };
         if let Some(listen) = options.listen {
             proxy.listen = vec![listen.into()];
         }
         if let Some(listen) = options.dashboard {
             dashboard.listen = listen;
         }
-        Ok(Self { upstreams, proxy, dashboard, monitor, track })
+        Ok(Self { upstreams, proxy, dashboard, monitor, encryption, track })
+    }
+}
+
+impl Config {
+    /// What the proxy is to do.
+    pub(crate) fn for_proxy(&self) -> pgtrack_proxy::Config {
+        let config = self.proxy.with_upstreams(&self.upstreams);
+        self.encryption.apply(config, &self.upstreams.default.settings)
     }
 }
 

@@ -9,13 +9,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pgtrack_cluster::{Binaries, Cluster, ClusterOptions};
-use pgtrack_dashboard::Dashboard;
+use pgtrack_dashboard::{AllowedHosts, Dashboard, KeyRing};
 use pgtrack_proxy::{Proxy, Upstream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::args::DemoOptions;
 use crate::error::Error;
+use crate::serve::PREPARATION;
 use crate::upstreams::{Database, Upstreams};
 
 const PROXY_PORT: u16 = 6432;
@@ -38,6 +39,7 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
     let proxy = bind_proxy(options.listen, &cluster, &database).await?;
     let proxy_address = proxy.local_addresses()[0];
     let tasks = TaskTracker::new();
+    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
     tasks.spawn(proxy.run(shutdown.clone()));
     let dashboard = start_dashboard(options.dashboard, &database).await?;
     let password = password();
@@ -94,6 +96,9 @@ async fn start_dashboard(
         slug: "shop".into(),
         label: "Demo shop".into(),
         https: false,
+        allowed_hosts: own_server(database),
+        keys: KeyRing::default(),
+        trusted_proxies: Vec::new(),
     };
     let wanted = listen.unwrap_or_else(|| local(DASHBOARD_PORT));
     match Dashboard::start(config(wanted)).await {
@@ -102,6 +107,12 @@ async fn start_dashboard(
         }
         result => Ok(result?),
     }
+}
+
+/// The private server itself, so that its other databases can be added, too.
+fn own_server(database: &tokio_postgres::Config) -> AllowedHosts {
+    let hosts = database.get_ports().iter().map(|port| format!("127.0.0.1:{port}"));
+    hosts.filter_map(|host| host.parse().ok()).collect()
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -29,6 +29,20 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    /// Settings that do not go together.
+    #[error("{message}")]
+    Setting { message: &'static str },
+    /// The file of keys cannot be used.
+    #[error("the key file `{}` cannot be used: {reason}", path.display())]
+    KeyFile { path: PathBuf, reason: String },
+    /// An entry of `allowed_hosts` makes no sense.
+    #[error("`allowed_hosts` in the configuration")]
+    AllowedHost(#[source] pgtrack_dashboard::AllowedHostError),
+    /// There is no key to seal with.
+    #[error(
+        "no key file is given\nhint: set key_file in the section [dashboard] of the configuration"
+    )]
+    NoKeyFile,
     /// There is no database to serve.
     #[error(
         "no upstream database is given\nhint: use `--upstream postgresql://user:password@host:5432/database`, \

@@ -11,7 +11,7 @@ use crate::args::Command;
 pub(crate) fn start(command: &Command) {
     let level = match command {
         Command::Demo(_) => "warn",
-        Command::Serve(_) | Command::Check(_) => "info",
+        Command::Serve(_) | Command::Check(_) | Command::Rekey(_) => "info",
     };
     let filter = EnvFilter::try_from_env("PGTRACK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt()

@@ -9,6 +9,7 @@ mod demo;
 mod error;
 mod log;
 mod monitor;
+mod rekey;
 mod reload;
 mod serve;
 mod shutdown;
@@ -45,6 +46,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Demo(options) => demo::run(options, shutdown).await,
             Command::Serve(options) => serve::run(options, shutdown).await,
             Command::Check(options) => check::run(&options),
+            Command::Rekey(options) => rekey::run(&options).await,
         }
     })
 }

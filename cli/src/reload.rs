@@ -17,10 +17,11 @@ pub(crate) fn on_request(options: ServeOptions, watched: Arc<Watched>) -> Result
     tokio::spawn(async move {
         while requests.recv().await.is_some() {
             let loaded = Config::load(&options);
-            watched.is_reloaded.store(loaded.is_ok(), Ordering::Relaxed);
-            match loaded {
-                Ok(config) => {
-                    watched.proxy.reload(config.proxy.with_upstreams(&config.upstreams));
+            let reloaded =
+                loaded.and_then(|config| Ok(watched.proxy.reload(config.for_proxy())?));
+            watched.is_reloaded.store(reloaded.is_ok(), Ordering::Relaxed);
+            match reloaded {
+                Ok(()) => {
                     info!(
                         "the configuration was reloaded; sessions that are open keep the old one"
                     );

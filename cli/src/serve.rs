@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use pgtrack_dashboard::Dashboard;
 use pgtrack_proxy::Proxy;
@@ -14,13 +15,16 @@ use crate::error::Error;
 use crate::monitor::{self, Watched};
 use crate::{reload, systemd};
 
+/// How long clients wait at the start for the database to be prepared.
+pub(crate) const PREPARATION: Duration = Duration::from_secs(5);
+
 /// Runs both until the program is asked to end.
 pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> Result<(), Error> {
     let config = Config::load(&options)?;
     allow_many_files();
     let upstreams = &config.upstreams;
     let database = &upstreams.default.settings;
-    let proxy = Proxy::bind(config.proxy.with_upstreams(upstreams), upstreams.provision()).await?;
+    let proxy = Proxy::bind(config.for_proxy(), upstreams.provision()).await?;
     let proxy = proxy.with_probe(upstreams.probe());
     for address in proxy.local_addresses() {
         info!("proxy listens on {address}");
@@ -37,6 +41,7 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     }
     let _monitor_ends = monitor.drop_guard();
     reload::on_request(options, watched)?;
+    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
     let proxy = tokio::spawn(proxy.run(shutdown.clone()));
 
     let dashboard = Dashboard::start(pgtrack_dashboard::Config {
@@ -45,6 +50,9 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
         database: database.clone(),
         slug: "main".into(),
         https: config.dashboard.https,
+        allowed_hosts: config.dashboard.allowed_hosts()?,
+        keys: config.dashboard.keys()?,
+        trusted_proxies: config.dashboard.trusted_proxies.clone(),
     })
     .await?;
     info!("dashboard listens on http://{}", dashboard.local_address());

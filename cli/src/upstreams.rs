@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, Target, Upstream};
+use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, SigningKey, Target, Upstream};
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
 
 use crate::error::Error;
@@ -108,16 +108,18 @@ impl Upstreams {
         settings
     }
 
-    /// What the proxy does when a database is first used: it installs pg_track there.
+    /// What the proxy does when a database is first used: it installs pg_track there, and learns the key to sign with.
     pub(crate) fn provision(&self) -> Arc<dyn Provision> {
         let upstreams = self.clone();
         Arc::new(move |name: String| {
             let settings = upstreams.settings(&name);
             async move {
-                pgtrack_tracker::ensure_installed(&settings)
-                    .await
-                    .map_err(|error| error.chain())?;
-                Ok(())
+                let mut client =
+                    pgtrack_tracker::connect(&settings).await.map_err(|error| error.chain())?;
+                pgtrack_tracker::install(&mut client).await.map_err(|error| error.chain())?;
+                let key =
+                    pgtrack_tracker::proxy_key(&client).await.map_err(|error| error.chain())?;
+                Ok(Some(SigningKey::new(&key)))
             }
         })
     }

@@ -1,4 +1,5 @@
-// What the pages do beyond HTML: the live feed, relative times, one submission for each form, and a menu that closes.
+// What the pages do beyond HTML: the live feed, relative times, one submission for each form, menus that close,
+// copying, keyboard shortcuts.
 // Everything works without this file.
 'use strict';
 
@@ -76,7 +77,7 @@ class Feed {
 
   open() {
     if (this.source || this.isOver || document.hidden) return;
-    const source = new EventSource(`${this.url}?after=${encodeURIComponent(this.lastId)}`);
+    const source = new EventSource(`${this.url}${this.url.includes('?') ? '&' : '?'}after=${encodeURIComponent(this.lastId)}`);
     this.source = source;
     source.addEventListener('open', () => this.tell());
     source.addEventListener('transaction', (event) => {
@@ -159,9 +160,10 @@ class Feed {
     const blank = document.getElementById('nothing-yet');
     if (blank) blank.remove();
     for (const html of this.waiting) {
-      const item = fragment(html).firstElementChild;
-      item.classList.add('new');
-      this.list.prepend(item);
+      for (const item of [...fragment(html).children]) {
+        item.classList.add('new');
+        this.list.prepend(item);
+      }
     }
     this.waiting = [];
     while (this.list.children.length > KEPT) this.list.lastElementChild.remove();
@@ -202,6 +204,72 @@ document.addEventListener('keydown', (event) => {
   const menu = document.querySelector('details.menu[open]');
   closeMenus(null);
   if (menu) menu.querySelector('summary').focus();
+});
+
+// ---- Copying ----
+
+for (const block of document.querySelectorAll('pre[data-copyable]')) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'quiet copy';
+  button.textContent = 'Copy';
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(block.textContent);
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+  });
+  block.after(button);
+}
+
+// ---- The time zone of this browser ----
+
+const zone = document.querySelector('[data-zone]');
+if (zone) {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'quiet';
+  button.textContent = `Use this browser's zone, ${own}`;
+  button.addEventListener('click', () => { zone.value = own; });
+  zone.after(button);
+}
+
+// ---- Keyboard shortcuts; they can be turned off in the settings ----
+
+const overview = document.body.dataset.shortcuts;
+const pages = { o: '', a: '/changes', t: '/tables', s: '/storage', h: '/health' };
+let prefix = null;
+
+function select(step) {
+  const entries = [...document.querySelectorAll('.entry, .version')];
+  if (entries.length === 0) return;
+  const current = entries.findIndex((entry) => entry.contains(document.activeElement));
+  const next = entries[Math.max(0, Math.min(entries.length - 1, current + step))];
+  const link = next.querySelector('.open a, a.open, a.key, a');
+  if (link) link.focus();
+}
+
+function shortcut(key) {
+  if (prefix === 'g' && key in pages) location.href = overview + pages[key];
+  else if (key === '/') (document.getElementById('search') || { focus() { location.href = `${overview}/changes`; } }).focus();
+  else if (key === 'j') select(1);
+  else if (key === 'k') select(-1);
+  else if (key === '?') location.href = '/settings#shortcuts';
+  else if (key === 'u') { const undo = document.querySelector('[data-undo]'); if (undo) undo.click(); }
+  else if (key === 'p') { const pause = document.getElementById('live-pause'); if (pause) pause.click(); }
+  else if (key === 'e') {
+    const folded = [...document.querySelectorAll('main details')];
+    const open = folded.some((one) => !one.open);
+    for (const one of folded) one.open = open;
+  } else return key === 'g';
+  return true;
+}
+
+document.addEventListener('keydown', (event) => {
+  if (!overview || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('input, select, textarea, [contenteditable]')) return;
+  if (shortcut(event.key)) event.preventDefault();
+  prefix = event.key === 'g' ? 'g' : null;
 });
 
 const list = document.querySelector('[data-live]');

@@ -20,6 +20,14 @@ pub(crate) enum AppError {
     Forbidden(&'static str),
     /// The request makes no sense.
     BadRequest(String),
+    /// It cannot be done as things are.
+    Conflict(&'static str),
+    /// The database does not have pg_track.
+    NotInstalled,
+    /// pg_track could not be installed.
+    Install(pgtrack_tracker::Error),
+    /// The database would not do it; what it says is for people.
+    Refused(String),
     /// The page exists, but not for this method.
     WrongMethod,
     /// Nobody is signed in, and the client is no browser that could be led to the sign-in page.
@@ -35,6 +43,10 @@ pub(crate) enum AppError {
     /// A defect of ours, or of the system; the text is for the log.
     Internal(String),
 }
+
+/// Marks the response of a request that found a database without pg_track.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NotInstalled;
 
 /// What the error page says. Shown to people, so it holds no cause that is none of their business.
 #[derive(Debug, Clone)]
@@ -77,6 +89,17 @@ impl AppError {
             Self::BadRequest(why) => {
                 Problem::new(StatusCode::BAD_REQUEST, "This request makes no sense", why)
                     .hint("Go back and try again from the page you came from.")
+            }
+            Self::NotInstalled => Problem::new(
+                StatusCode::CONFLICT,
+                "pg_track is not installed here",
+                "This database does not have pg_track, or an older version of it.",
+            )
+            .hint("An admin can install it: they are led there when they open this page."),
+            Self::Install(error) => database::installing(error),
+            Self::Conflict(why) => Problem::new(StatusCode::CONFLICT, "This cannot be done", *why),
+            Self::Refused(why) => {
+                Problem::new(StatusCode::CONFLICT, "The database does not allow this", why)
             }
             Self::WrongMethod => Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -123,6 +146,9 @@ impl IntoResponse for AppError {
         let problem = self.problem();
         let mut response = problem.status.into_response();
         response.extensions_mut().insert(problem);
+        if matches!(self, Self::NotInstalled) {
+            response.extensions_mut().insert(NotInstalled);
+        }
         response
     }
 }

@@ -5,15 +5,17 @@ mod cookie;
 mod limit;
 mod login;
 mod password;
+mod password_rules;
 mod session;
 mod setup;
 
 pub use account::{AccountError, Role};
 
-pub(crate) use account::{Account, check_name, check_password};
+pub(crate) use account::{Account, check_name};
 pub(crate) use cookie::{cookie, set_cookie};
 pub(crate) use limit::Limiter;
 pub(crate) use login::{Attempt, log_in, sign_in};
 pub(crate) use password::Passwords;
+pub(crate) use password_rules::check_password;
 pub(crate) use session::{SessionCookie, SessionId};
 pub(crate) use setup::SetupToken;

@@ -1,5 +1,6 @@
 //! Compares two images of a row, column by column.
 
+use pgtrack_tracker::Column as TableColumn;
 use serde_json::{Map, Value};
 
 /// A row's columns and values.
@@ -24,7 +25,7 @@ pub(crate) struct Column<'a> {
 pub(crate) fn compare<'a>(
     before: Option<&'a Image>,
     after: Option<&'a Image>,
-    order: &'a [String],
+    order: &'a [TableColumn],
 ) -> Comparison<'a> {
     let mut comparison = Comparison { changed: Vec::new(), unchanged: Vec::new() };
     for name in columns(before, after, order) {
@@ -42,11 +43,12 @@ pub(crate) fn compare<'a>(
 fn columns<'a>(
     before: Option<&'a Image>,
     after: Option<&'a Image>,
-    order: &'a [String],
+    order: &'a [TableColumn],
 ) -> Vec<&'a str> {
     let has =
         |name: &str| [before, after].into_iter().flatten().any(|image| image.contains_key(name));
-    let mut names: Vec<&str> = order.iter().map(String::as_str).filter(|name| has(name)).collect();
+    let mut names: Vec<&str> =
+        order.iter().map(|column| &*column.name).filter(|name| has(name)).collect();
     for name in [after, before].into_iter().flatten().flat_map(Map::keys) {
         if !names.contains(&name.as_str()) {
             names.push(name);
@@ -59,6 +61,8 @@ fn columns<'a>(
 mod tests {
     use serde_json::{Value, json};
 
+    use pgtrack_tracker::Column;
+
     use super::{Image, compare};
 
     fn image(value: Value) -> Image {
@@ -68,8 +72,9 @@ mod tests {
         }
     }
 
-    fn order(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
+    fn order(names: &[&str]) -> Vec<Column> {
+        let column = |name: &&str| Column { name: (*name).to_owned(), type_name: String::new() };
+        names.iter().map(column).collect()
     }
 
     #[test]

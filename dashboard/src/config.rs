@@ -1,6 +1,9 @@
 //! What the dashboard needs to be told. Reads no files and no environment: the program that embeds it does.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::network::AllowedHosts;
+use crate::seal::KeyRing;
 
 /// How the dashboard is reached and which database it shows.
 #[derive(Debug, Clone)]
@@ -13,13 +16,12 @@ pub struct Config {
     pub slug: String,
     /// The connection's name for people.
     pub label: String,
+    /// Which hosts connections may lead to besides public ones.
+    pub allowed_hosts: AllowedHosts,
+    /// The keys that kept passwords are sealed with, the one in use first; without one, none is kept.
+    pub keys: KeyRing,
+    /// Web servers in front of us, whose word is taken for who the client is.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Whether browsers reach us by HTTPS (a TLS-terminating proxy in front): cookies are `Secure` then.
     pub https: bool,
-}
-
-/// A database as the pages name it.
-#[derive(Debug, Clone)]
-pub(crate) struct Connection {
-    pub(crate) slug: String,
-    pub(crate) label: String,
 }

@@ -2,10 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
-use axum::{Router, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,11 +12,9 @@ use crate::config::Config;
 use crate::database::trouble;
 use crate::error::Error;
 use crate::routes::app;
+use crate::server::serve;
 use crate::state::AppState;
 use crate::store::accounts;
-
-/// How long requests that are being answered may take to finish once the server stops.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// A dashboard that listens, and serves once it [runs](Self::run).
 #[derive(Debug)]
@@ -43,7 +38,7 @@ impl Dashboard {
         let local_address = listener.local_addr().map_err(listen)?;
         let state =
             AppState::new(&config).map_err(|error| Error::System { reason: error.to_string() })?;
-        if let Err(error) = state.database.prepare().await {
+        if let Err(error) = state.database.prepare_own().await {
             let reason = passing_trouble(&error).ok_or(Error::Prepare(error))?;
             tracing::warn!(reason, "the dashboard waits for its database");
         } else {
@@ -114,28 +109,19 @@ impl Dashboard {
         password: &str,
     ) -> Result<(&'a str, String), Error> {
         let name = check_name(name)?;
-        check_password(password)?;
+        check_password(password, name)?;
         Ok((name, self.state.passwords.hash(password.to_owned()).await?))
     }
 
     /// Serves until `shutdown` is cancelled; open streams end at once, other requests get some seconds.
     pub async fn run(self, shutdown: CancellationToken) {
         let stopping = self.state.shutdown.clone();
-        let service: IntoMakeServiceWithConnectInfo<Router, SocketAddr> =
-            app(self.state).into_make_service_with_connect_info();
-        let signal = {
-            let stopping = stopping.clone();
-            async move {
-                shutdown.cancelled().await;
-                stopping.cancel();
-            }
+        let serving = serve(self.listener, app(self.state), stopping.clone());
+        let stop = async {
+            shutdown.cancelled().await;
+            stopping.cancel();
         };
-        let serving = serve(self.listener, service).with_graceful_shutdown(signal);
-        tokio::select! {
-            // Failures to accept a connection are retried inside.
-            _ = serving => {}
-            () = async { stopping.cancelled().await; tokio::time::sleep(DRAIN).await } => {}
-        }
+        tokio::join!(serving, stop);
     }
 }
 

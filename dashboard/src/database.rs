@@ -1,19 +1,23 @@
-//! The connection's two pools, and what has to be in the database before anything works.
+//! A database's two pools, and what has to be there before anything works.
 //!
 //! Pages read through sessions that cannot write; reverts and the dashboard's own tables have a few of their own.
 //! A database that is down is reported as such and found again by itself: every request tries anew.
 
 mod trouble;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use pgtrack_tracker::{Error, ensure_installed};
+use pgtrack_tracker::{Error, Installed, ensure_installed, installed};
 use tokio::sync::OnceCell;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, NoTls, Socket};
 
 use crate::app_error::AppError;
+use crate::connections::TlsMode;
 use crate::store;
+use crate::tls::{Verification, connector};
 
 pub(crate) use trouble::trouble;
 
@@ -26,27 +30,60 @@ const READ_OPTIONS: &str = "-c default_transaction_read_only=on -c statement_tim
 const WRITE_OPTIONS: &str =
     "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
 
-/// The database that is shown.
+/// A database that is shown.
 #[derive(Debug)]
 pub(crate) struct Database {
-    config: Config,
+    /// Of the configured database, which is prepared by us.
+    own: Option<Config>,
+    addresses: Vec<SocketAddr>,
     read: Pool,
     write: Pool,
     prepared: OnceCell<()>,
 }
 
 impl Database {
-    /// Opens no connection yet.
+    /// The one of the configuration. Opens no connection yet.
     pub(crate) fn new(config: &Config) -> Self {
-        let mut config = config.clone();
-        config.application_name("pgtrack-dashboard").connect_timeout(PATIENCE);
+        let config = named(config);
         Self {
-            read: pool(&config, READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast),
+            read: pool(&config, NoTls, READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast),
             // Recycled thoroughly: a revert that was cut off may have left settings and locks behind.
-            write: pool(&config, WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean),
-            config,
+            write: pool(&config, NoTls, WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean),
+            own: Some(config),
+            addresses: Vec::new(),
             prepared: OnceCell::new(),
         }
+    }
+
+    /// One that an admin has added, at addresses that have been checked. Opens no connection yet.
+    pub(crate) fn saved(
+        config: &Config,
+        tls: TlsMode,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Self, AppError> {
+        let config = named(config);
+        let verification = match tls {
+            TlsMode::Disable => None,
+            TlsMode::Require => Some(Verification::None),
+            TlsMode::VerifyFull => Some(Verification::Full),
+        };
+        let pools = |options, size, method| match verification.map(connector) {
+            None => Ok(pool(&config, NoTls, options, size, method)),
+            Some(Some(connector)) => Ok(pool(&config, connector, options, size, method)),
+            Some(None) => Err(AppError::Unavailable("this machine trusts no certificates")),
+        };
+        Ok(Self {
+            read: pools(READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast)?,
+            write: pools(WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean)?,
+            own: None,
+            addresses,
+            prepared: OnceCell::new(),
+        })
+    }
+
+    /// Where it was found.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// A session that cannot change anything.
@@ -61,23 +98,63 @@ impl Database {
         self.write.get().await.map_err(AppError::from)
     }
 
-    /// Makes sure that pg_track and the dashboard's own tables are there; done once, retried until it succeeds.
-    pub(crate) async fn prepare(&self) -> Result<(), Error> {
+    /// A session that may find the database without pg_track.
+    pub(crate) async fn any(&self) -> Result<Object, AppError> {
+        self.write.get().await.map_err(AppError::from)
+    }
+
+    /// Makes sure that what is needed is there; done once, retried until it succeeds.
+    async fn prepare(&self) -> Result<(), AppError> {
         self.prepared
-            .get_or_try_init(async || {
-                ensure_installed(&self.config).await?;
-                store::create_schema(&self.config).await
+            .get_or_try_init(async || match &self.own {
+                Some(config) => Ok(prepare(config).await?),
+                None => match installed(&*self.read.get().await?).await? {
+                    Installed::Current(_) => Ok(()),
+                    _ => Err(AppError::NotInstalled),
+                },
             })
             .await?;
         Ok(())
     }
+
+    /// Prepares the configured database.
+    pub(crate) async fn prepare_own(&self) -> Result<(), Error> {
+        match &self.own {
+            Some(config) => self.prepared.get_or_try_init(|| prepare(config)).await.copied(),
+            None => Ok(()),
+        }
+    }
 }
 
-fn pool(config: &Config, options: &str, size: usize, recycling_method: RecyclingMethod) -> Pool {
+/// Installs pg_track and the dashboard's own tables.
+async fn prepare(config: &Config) -> Result<(), Error> {
+    ensure_installed(config).await?;
+    store::create_schema(config).await
+}
+
+fn named(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.application_name("pgtrack-dashboard").connect_timeout(PATIENCE);
+    config
+}
+
+fn pool<T>(
+    config: &Config,
+    tls: T,
+    options: &str,
+    size: usize,
+    recycling_method: RecyclingMethod,
+) -> Pool
+where
+    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
+    T::Stream: Sync + Send,
+    T::TlsConnect: Sync + Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
     let mut config = config.clone();
     let given = config.get_options().unwrap_or_default();
     config.options(format!("{given} {options}").trim().to_owned());
-    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
+    let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method });
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)

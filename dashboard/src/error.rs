@@ -28,6 +28,12 @@ pub enum Error {
     /// An account cannot be created like this.
     #[error(transparent)]
     Account(#[from] crate::auth::AccountError),
+    /// A kept password was sealed with a key that was not given.
+    #[error("no key opens the password of {connections}")]
+    MissingKey {
+        /// The connections' names in URLs.
+        connections: String,
+    },
     /// The system has no randomness or no threads to give.
     #[error("the system failed: {reason}")]
     System {

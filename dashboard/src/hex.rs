@@ -17,3 +17,14 @@ pub(crate) fn random<const N: usize>() -> Result<String, getrandom::Error> {
     getrandom::fill(&mut bytes)?;
     Ok(encode(&bytes))
 }
+
+/// The bytes of these digits; `None` if they are none.
+pub(crate) fn decode(digits: &str) -> Option<Vec<u8>> {
+    let digits = digits.as_bytes();
+    let is_lower = digits.iter().all(|one| matches!(one, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_lower || !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}

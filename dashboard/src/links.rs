@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pgtrack_tracker::RowKey;
 
 use crate::revert::Subject;
+use crate::search::Search;
 
 /// What may stand unencoded in a path segment and in a query value.
 const RESERVED: &AsciiSet =
@@ -17,6 +18,16 @@ pub(crate) fn encode(text: &str) -> String {
 /// The sign-in page, which leads back to `next`.
 pub(crate) fn login(next: &str) -> String {
     if next == "/" { "/login".to_owned() } else { format!("/login?next={}", encode(next)) }
+}
+
+/// Where the password of a connection is asked for.
+pub(crate) fn unlock(slug: &str) -> String {
+    format!("/connections/{}/unlock", encode(slug))
+}
+
+/// Where pg_track is installed in a database.
+pub(crate) fn install(slug: &str) -> String {
+    format!("/c/{}/install", encode(slug))
 }
 
 /// `path` if it leads to a page of ours, else the start page: nobody is sent elsewhere by a crafted link.
@@ -42,13 +53,34 @@ impl<'a> Links<'a> {
         format!("/c/{}", encode(self.slug))
     }
 
-    /// The overview from the transaction below `xid` on.
-    pub(crate) fn older_than(self, xid: i64) -> String {
-        format!("{}?before={xid}", self.overview())
+    /// The changes that a search finds.
+    pub(crate) fn changes(self, search: &Search) -> String {
+        format!("{}/changes{}", self.overview(), search.query())
     }
 
-    pub(crate) fn live(self) -> String {
-        format!("{}/changes/live", self.overview())
+    pub(crate) fn change(self, statement: i64) -> String {
+        format!("{}/changes/{statement}", self.overview())
+    }
+
+    /// The stream of new changes that pass a search, each with a box to select it if asked.
+    pub(crate) fn live(self, search: &Search, may_select: bool) -> String {
+        let query = search.newest().query();
+        let separator = if query.is_empty() { '?' } else { '&' };
+        let select = if may_select { format!("{separator}select=on") } else { String::new() };
+        format!("{}/changes/live{query}{select}", self.overview())
+    }
+
+    /// A search as a file.
+    pub(crate) fn export(self, search: &Search, format: &str) -> String {
+        format!("{}/changes.{format}{}", self.overview(), search.newest().query())
+    }
+
+    pub(crate) fn views(self) -> String {
+        format!("{}/views", self.overview())
+    }
+
+    pub(crate) fn remove_view(self) -> String {
+        format!("{}/views/remove", self.overview())
     }
 
     pub(crate) fn transaction(self, xid: i64) -> String {
@@ -68,8 +100,36 @@ impl<'a> Links<'a> {
         format!("{}/deleted", self.table(table))
     }
 
+    /// The table as it was at a point.
+    pub(crate) fn as_of(self, table: &str) -> String {
+        format!("{}/as-of", self.table(table))
+    }
+
     pub(crate) fn row(self, table: &str, key: &RowKey) -> String {
         format!("{}/rows/{}", self.table(table), encode(&key.to_json().to_string()))
+    }
+
+    /// Two versions of a row beside each other; the names are versions, or `current`.
+    pub(crate) fn compare(self, table: &str, key: &RowKey, from: &str, to: &str) -> String {
+        format!("{}?from={}&to={}", self.row(table, key), encode(from), encode(to))
+    }
+
+    /// The history of one column of a row.
+    pub(crate) fn cell(self, table: &str, key: &RowKey, column: &str) -> String {
+        format!("{}?column={}", self.row(table, key), encode(column))
+    }
+
+    pub(crate) fn health(self) -> String {
+        format!("{}/health", self.overview())
+    }
+
+    pub(crate) fn storage(self) -> String {
+        format!("{}/storage", self.overview())
+    }
+
+    /// Where a form that selects what to revert leads.
+    pub(crate) fn plan_selected(self) -> String {
+        format!("{}/revert/plan", self.overview())
     }
 
     pub(crate) fn plan(self, subject: &Subject) -> String {

@@ -1,10 +1,18 @@
 //! The handlers, one file for each route: they read the request, ask the tracker or the store, and have a view
 //! render the answer.
 
+pub(crate) mod account;
+pub(crate) mod activity;
+pub(crate) mod as_of;
 pub(crate) mod assets;
+pub(crate) mod audit;
+pub(crate) mod change;
+pub(crate) mod connections;
 pub(crate) mod deleted;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod home;
+pub(crate) mod install;
 pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -13,11 +21,15 @@ pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod revert;
 pub(crate) mod row;
+pub(crate) mod settings;
 pub(crate) mod setup;
+pub(crate) mod storage;
 pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod theme;
 pub(crate) mod transaction;
+pub(crate) mod users;
+pub(crate) mod views;
 
 use std::sync::Arc;
 

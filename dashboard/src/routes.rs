@@ -15,8 +15,9 @@ use crate::middleware::{
     same_origin,
 };
 use crate::pages::{
-    assets, deleted, health, home, live, login, logout, not_found, overview, plan, revert, row,
-    setup, table, tables, theme, transaction,
+    account, activity, as_of, assets, audit, change, connections, deleted, export, health, home,
+    install, live, login, logout, not_found, overview, plan, revert, row, settings, setup, storage,
+    table, tables, theme, transaction, users, views,
 };
 use crate::state::AppState;
 
@@ -39,21 +40,48 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
     let anybody = Access::Anybody;
     let viewer = Access::Role(Role::Viewer);
     let operator = Access::Role(Role::Operator);
+    let admin = Access::Role(Role::Admin);
     vec![
-        ("/healthz",                                       anybody,  page(get(health::get))),
+        ("/healthz",                                       anybody,  page(get(health::alive))),
+        ("/readyz",                                        anybody,  page(get(health::ready))),
         ("/assets/{file}",                                 anybody,  page(get(assets::get))),
         ("/setup",                                         anybody,  page(get(setup::get).post(setup::post))),
         ("/login",                                         anybody,  page(get(login::get).post(login::post))),
         ("/settings/theme",                                anybody,  page(post(theme::post))),
         ("/logout",                                        viewer,   page(post(logout::post))),
         ("/",                                              viewer,   page(get(home::get))),
+        ("/account",                                       viewer,   page(get(account::get).post(account::post))),
+        ("/account/sign-out-everywhere",                   viewer,   page(post(account::sign_out_everywhere))),
+        ("/settings",                                      viewer,   page(get(settings::get).post(settings::post))),
+        ("/users",                                         admin,    page(get(users::get).post(users::post))),
+        ("/users/{id}",                                    admin,    page(post(users::change))),
+        ("/users/{id}/remove",                             admin,    page(post(users::remove))),
+        ("/connections",                                   viewer,   page(get(connections::get))),
+        ("/connections/new",                               admin,    page(get(connections::new).post(connections::add))),
+        ("/connections/{slug}",                            admin,    page(get(connections::edit).post(connections::change))),
+        ("/connections/{slug}/remove",                     admin,    page(post(connections::remove))),
+        ("/connections/{slug}/unlock",                     viewer,   page(get(connections::locked).post(connections::unlock))),
+        ("/audit",                                         admin,    page(get(audit::get))),
+        ("/audit.jsonl",                                   admin,    page(get(audit::jsonl))),
         ("/c/{connection}",                                viewer,   page(get(overview::get))),
+        ("/c/{connection}/install",                        admin,    page(get(install::get).post(install::post))),
+        ("/c/{connection}/changes",                        viewer,   page(get(activity::get))),
+        ("/c/{connection}/changes.csv",                    operator, page(get(export::csv))),
+        ("/c/{connection}/changes.jsonl",                  operator, page(get(export::jsonl))),
+        ("/c/{connection}/changes/{id}",                   viewer,   page(get(change::get))),
+        ("/c/{connection}/views",                          viewer,   page(post(views::save))),
+        ("/c/{connection}/views/remove",                   viewer,   page(post(views::remove))),
         ("/c/{connection}/changes/live",                   viewer,   get(live::get)),
         ("/c/{connection}/tx/{xid}",                       viewer,   page(get(transaction::get))),
         ("/c/{connection}/tables",                         viewer,   page(get(tables::get))),
         ("/c/{connection}/tables/{table}",                 viewer,   page(get(table::get))),
         ("/c/{connection}/tables/{table}/deleted",         viewer,   page(get(deleted::get))),
+        ("/c/{connection}/tables/{table}/as-of",           viewer,   page(get(as_of::get))),
         ("/c/{connection}/tables/{table}/rows/{key}",      viewer,   page(get(row::get))),
+        ("/c/{connection}/storage",                        viewer,   page(get(storage::get))),
+        ("/c/{connection}/storage/purge",                  admin,    page(post(storage::post))),
+        ("/c/{connection}/health",                         viewer,   page(get(health::get))),
+        ("/c/{connection}/health/track",                   admin,    page(post(health::track))),
         ("/c/{connection}/revert/plan",                    viewer,   page(get(plan::get))),
         ("/c/{connection}/revert",                         operator, page(post(revert::post))),
     ]

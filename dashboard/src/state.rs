@@ -1,29 +1,35 @@
 //! What every handler shares.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
-use crate::config::{Config, Connection};
+use crate::config::Config;
+use crate::connections::{Connection, Connections, Environment, Opened};
 use crate::database::Database;
-use crate::links::Links;
-use crate::live::{Hub, Streams};
+use crate::live::Streams;
+use crate::tally::Tally;
 
 /// The running application behind [`app`](crate::app).
 #[derive(Debug)]
 pub struct AppState {
-    pub(crate) connection: Connection,
     pub(crate) https: bool,
+    /// Holds the dashboard's own tables.
     pub(crate) database: Arc<Database>,
+    pub(crate) connections: Connections,
     pub(crate) cookie: SessionCookie,
     pub(crate) setup: SetupToken,
     pub(crate) passwords: Passwords,
     pub(crate) attempts_by_name: Limiter,
     pub(crate) attempts_by_address: Limiter,
-    pub(crate) hub: Arc<Hub>,
+    /// Tests of connections.
+    pub(crate) tests: Limiter,
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) tally: Tally,
     /// Ends the streams and the poller; they would keep the server from stopping.
     pub(crate) shutdown: CancellationToken,
 }
@@ -31,13 +37,24 @@ pub struct AppState {
 impl AppState {
     /// Touches neither the network nor the database.
     pub(crate) fn new(config: &Config) -> Result<Self, getrandom::Error> {
-        let connection = Connection { slug: config.slug.clone(), label: config.label.clone() };
+        let configured = Connection {
+            slug: config.slug.clone(),
+            label: config.label.clone(),
+            environment: Environment::None,
+            is_read_only: false,
+        };
         let database = Arc::new(Database::new(&config.database));
         let shutdown = CancellationToken::new();
         let minute = Duration::from_mins(1);
         Ok(Self {
-            hub: Arc::new(Hub::new(database.clone(), connection.slug.clone(), shutdown.clone())),
-            connection,
+            connections: Connections::new(
+                Opened::new(configured, database.clone(), shutdown.clone()),
+                config.allowed_hosts.clone(),
+                config.keys.clone(),
+                shutdown.clone(),
+            ),
+            trusted_proxies: config.trusted_proxies.clone(),
+            tests: Limiter::new(10, minute),
             https: config.https,
             database,
             cookie: SessionCookie::new(config.https),
@@ -46,11 +63,8 @@ impl AppState {
             attempts_by_name: Limiter::new(5, minute),
             attempts_by_address: Limiter::new(20, minute),
             streams: Arc::default(),
+            tally: Tally::default(),
             shutdown,
         })
-    }
-
-    pub(crate) fn links(&self) -> Links<'_> {
-        Links::new(&self.connection.slug)
     }
 }

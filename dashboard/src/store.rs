@@ -2,7 +2,9 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod connections;
 pub(crate) mod sessions;
+pub(crate) mod views;
 
 use pgtrack_tracker::Error;
 use tokio_postgres::{Config, NoTls};

@@ -11,6 +11,17 @@ pub(crate) fn parse(text: &str) -> Option<TableName> {
     rest.is_empty().then_some(TableName { schema, name })
 }
 
+/// Writes a name so that [`parse`] reads it; quoted only where necessary.
+pub(crate) fn write(table: &TableName) -> String {
+    format!("{}.{}", write_part(&table.schema), write_part(&table.name))
+}
+
+fn write_part(part: &str) -> String {
+    let is_plain = part.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && part.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '_');
+    if is_plain { part.to_owned() } else { format!("\"{}\"", part.replace('"', "\"\"")) }
+}
+
 /// One part and what follows it.
 fn part(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
@@ -37,7 +48,9 @@ fn part(text: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use pgtrack_tracker::TableName;
+
+    use super::{parse, write};
 
     #[track_caller]
     fn check(text: &str, expected: Option<(&str, &str)>) {
@@ -53,6 +66,14 @@ mod tests {
         check(r#"public."Users""#, Some(("public", "Users")));
         check(r#""a.b"."c ""d""""#, Some(("a.b", r#"c "d""#)));
         check(r#""<script>".t"#, Some(("<script>", "t")));
+    }
+
+    #[test]
+    fn names_are_written_as_they_are_read() {
+        for text in ["public.users", r#""a.b"."c ""d""""#, r#"a."Ü""#] {
+            let name: TableName = parse(text).unwrap();
+            assert_eq!(write(&name), text);
+        }
     }
 
     #[test]

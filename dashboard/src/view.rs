@@ -2,13 +2,22 @@
 //!
 //! Maud escapes every value; only `icon` writes markup of its own.
 
+pub(crate) mod account;
+pub(crate) mod activity;
+pub(crate) mod as_of;
+pub(crate) mod audit;
+pub(crate) mod chart;
+pub(crate) mod connections;
 pub(crate) mod deleted;
 pub(crate) mod diff;
 pub(crate) mod effect;
 pub(crate) mod feed;
 pub(crate) mod form;
+pub(crate) mod health;
 pub(crate) mod icon;
+pub(crate) mod install;
 pub(crate) mod layout;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod number;
 pub(crate) mod overview;
@@ -16,10 +25,16 @@ pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod row;
+pub(crate) mod select;
+pub(crate) mod settings;
 pub(crate) mod setup;
+pub(crate) mod sql;
+pub(crate) mod statement;
+pub(crate) mod storage;
 pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod time;
 pub(crate) mod transaction;
+pub(crate) mod users;
 pub(crate) mod value;
 pub(crate) mod version;

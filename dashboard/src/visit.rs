@@ -1,48 +1,35 @@
 //! One request as the pages see it: who asks, from where, when, and in which colours to answer.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
-use axum::http::Method;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
 
 use crate::app_error::AppError;
-use crate::auth::{Account, Role, SessionId, cookie};
-use crate::config::Connection;
+use crate::auth::{Account, Role, SessionId};
+use crate::clock::Clock;
+use crate::connections::Connection;
 use crate::links::Links;
+use crate::preferences::Preferences;
 use crate::state::AppState;
 
-/// The cookie that holds the theme.
-pub(crate) const THEME_COOKIE: &str = "pgtrack-theme";
-
-/// The colours a person wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Theme {
-    /// As the system has it.
-    Auto,
-    Light,
-    Dark,
-}
-
-impl Theme {
-    pub(crate) const ALL: [Self; 3] = [Self::Auto, Self::Light, Self::Dark];
-
-    /// The word in the cookie, the form and the page.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Light => "light",
-            Self::Dark => "dark",
+/// Who sent a request: the peer, or whom a trusted web server names as the last one before itself.
+fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|value| value.split(',')).map(|one| one.trim().parse().ok());
+    let mut client = peer;
+    for named in named.collect::<Vec<Option<IpAddr>>>().into_iter().rev() {
+        match named {
+            Some(named) if trusted.contains(&client) => client = named,
+            _ => break,
         }
     }
-
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|theme| theme.word() == word)
-    }
+    client
 }
 
 /// Somebody who is signed in.
@@ -57,12 +44,13 @@ pub(crate) struct SignedIn {
 pub(crate) struct Visit {
     /// Names this request in the log and on error pages.
     pub(crate) request_id: Arc<str>,
-    pub(crate) now: Timestamp,
-    pub(crate) theme: Theme,
+    pub(crate) clock: Clock,
+    pub(crate) preferences: Preferences,
     /// The page to come back to, for example after the theme was changed.
     pub(crate) here: String,
     pub(crate) client_addr: String,
-    pub(crate) connection: Connection,
+    /// The database that the page shows, or the usual one.
+    pub(crate) connection: Arc<Connection>,
     /// `None` on the pages that need no account.
     pub(crate) signed_in: Option<SignedIn>,
 }
@@ -71,16 +59,17 @@ impl Visit {
     /// Describes a request of which nobody knows yet who sent it.
     pub(crate) fn new(state: &AppState, request_id: Arc<str>, request: &Request) -> Self {
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let preferences = Preferences::read(request.headers());
         let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
         Self {
             request_id,
-            now: Timestamp::now(),
-            theme: cookie(request.headers(), THEME_COOKIE)
-                .and_then(Theme::from_word)
-                .unwrap_or(Theme::Auto),
+            clock: Clock { now: Timestamp::now(), zone: preferences.zone.clone() },
+            preferences,
             here: if request.method() == Method::GET { path } else { "/" }.to_owned(),
-            client_addr: client.map_or_else(String::new, |client| client.ip().to_string()),
-            connection: state.connection.clone(),
+            client_addr: client.map_or_else(String::new, |client| {
+                client_addr(client.ip(), request.headers(), &state.trusted_proxies).to_string()
+            }),
+            connection: state.connections.configured().info.clone(),
             signed_in: None,
         }
     }
@@ -89,9 +78,39 @@ impl Visit {
         Links::new(&self.connection.slug)
     }
 
-    /// Whether this person may undo, revert and restore.
+    /// Whether this person has a role, or a higher one.
+    pub(crate) fn is(&self, role: Role) -> bool {
+        self.signed_in.as_ref().is_some_and(|person| person.account.role >= role)
+    }
+
+    /// Whether this person may take the history along as a file.
+    pub(crate) fn may_export(&self) -> bool {
+        self.is(Role::Operator)
+    }
+
+    /// What a page of a test knows.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        let connection = Connection {
+            slug: "shop".to_owned(),
+            label: "The shop".to_owned(),
+            environment: crate::connections::Environment::None,
+            is_read_only: false,
+        };
+        Self {
+            request_id: Arc::from("0"),
+            clock: Clock::utc(Timestamp::UNIX_EPOCH),
+            preferences: Preferences::read(&axum::http::HeaderMap::new()),
+            here: "/".to_owned(),
+            client_addr: String::new(),
+            connection: Arc::new(connection),
+            signed_in: None,
+        }
+    }
+
+    /// Whether this person may undo, revert and restore here.
     pub(crate) fn may_revert(&self) -> bool {
-        self.signed_in.as_ref().is_some_and(|person| person.account.role >= Role::Operator)
+        !self.connection.is_read_only && self.is(Role::Operator)
     }
 }
 
@@ -110,5 +129,28 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
         let visit = parts.extensions.get::<Visit>();
         visit.and_then(|visit| visit.signed_in.clone()).ok_or(AppError::SignInNeeded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::client_addr;
+
+    #[test]
+    fn only_trusted_web_servers_are_believed() {
+        let ip = |text: &str| text.parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 1.2.3.4"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.0.0.2"));
+        let find = |peer, trusted: &[&str]| {
+            let trusted: Vec<_> = trusted.iter().map(|one| ip(one)).collect();
+            client_addr(ip(peer), &headers, &trusted).to_string()
+        };
+        assert_eq!(find("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(find("10.0.0.1", &["10.0.0.1"]), "10.0.0.2");
+        assert_eq!(find("10.0.0.1", &["10.0.0.1", "10.0.0.2"]), "1.2.3.4");
+        assert_eq!(find("9.9.9.9", &["10.0.0.1"]), "9.9.9.9");
     }
 }

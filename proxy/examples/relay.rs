@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Config::default()
     };
     Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let proxy = Proxy::bind(config, Arc::new(|_database| async { Ok(()) })).await?;
+        let proxy = Proxy::bind(config, Arc::new(|_database| async { Ok(None) })).await?;
         Ok(proxy.run(CancellationToken::new()).await?)
     })
 }

@@ -67,7 +67,7 @@ impl Buffer {
         polled.map_ok(|()| count)
     }
 
-    /// Writes everything.
+    /// Writes everything, and sees that nothing of it stays behind in TLS.
     pub(crate) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
@@ -80,7 +80,7 @@ impl Buffer {
             }
             self.consume(count);
         }
-        Poll::Ready(Ok(()))
+        Pin::new(sink).poll_flush(cx)
     }
 
     fn release(&mut self) {

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::{ListenAddress, ListenOptions, Liveness, SessionLimits, Target, Upstream};
+use crate::security::Security;
+use crate::{
+    ClientTls, Error, ListenAddress, ListenOptions, Liveness, SessionLimits, Target, Upstream,
+    UpstreamTls, VerifierSource,
+};
 
 /// The settings of a [`Proxy`](crate::Proxy).
 #[derive(Debug, Clone)]
@@ -16,8 +20,8 @@ pub struct Config {
     pub listen: Vec<ListenAddress>,
     /// How to bind there.
     pub listen_options: ListenOptions,
-    /// How many threads serve sessions. One does the work of ten busy backends; the default leaves half of the
-    /// processors to a PostgreSQL on the same machine.
+    /// How many threads serve sessions. Few that are busy cost less than many that are not; the default leaves
+    /// half of the processors to a PostgreSQL on the same machine.
     pub threads: usize,
     /// Where sessions go whose database is not named in [`databases`](Self::databases).
     pub upstream: Target,
@@ -38,6 +42,12 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How many sessions may be open at the same time; cancel requests do not count.
     pub limits: SessionLimits,
+    /// TLS with clients.
+    pub client_tls: ClientTls,
+    /// TLS with the upstreams.
+    pub upstream_tls: UpstreamTls,
+    /// Where to find SCRAM verifiers, which sessions need whose two legs are encrypted with different certificates.
+    pub verifiers: Option<VerifierSource>,
 }
 
 impl Default for Config {
@@ -54,11 +64,22 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             limits: SessionLimits::default(),
+            client_tls: ClientTls::default(),
+            upstream_tls: UpstreamTls::default(),
+            verifiers: None,
         }
     }
 }
 
 impl Config {
+    /// Whether the files that it names are there and can be used.
+    ///
+    /// # Errors
+    /// [`Error::Tls`] and [`Error::Verifiers`] for the first that cannot.
+    pub fn check(&self) -> Result<(), Error> {
+        Security::load(self).map(|_| ())
+    }
+
     /// Where the sessions of a database go.
     pub(crate) fn target(&self, database: Option<&[u8]>) -> &Target {
         let name = database.and_then(|name| std::str::from_utf8(name).ok());

@@ -19,11 +19,15 @@ impl Control {
         Self { current: RwLock::new(Arc::new(shared)), reloaded: Notify::new() }
     }
 
-    /// Connections from now on are served by this configuration; those that are open keep theirs.
-    /// Where to listen, and the number of threads, only change with a restart.
-    pub fn reload(&self, config: Config) {
+    /// Connections from now on are served by this configuration, and by what is in the files that it names now; those
+    /// that are open keep theirs. Where to listen, and the number of threads, only change with a restart.
+    ///
+    /// # Errors
+    /// [`Error::Tls`] and [`Error::Verifiers`] when a file cannot be used; then nothing changes.
+    pub fn reload(&self, config: Config) -> Result<(), Error> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let old = &current.config;
+        let reloaded = current.with_config(config)?;
+        let (old, config) = (&current.config, &reloaded.config);
         if (&config.listen, config.listen_options, config.threads)
             != (&old.listen, old.listen_options, old.threads)
         {
@@ -31,8 +35,9 @@ impl Control {
                 "where to listen and the number of threads change only when the proxy is restarted"
             );
         }
-        *current = Arc::new(current.with_config(config));
+        *current = Arc::new(reloaded);
         self.reloaded.notify_one();
+        Ok(())
     }
 
     /// What the proxy has done since it was started.

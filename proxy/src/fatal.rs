@@ -8,12 +8,13 @@ use pgwire::error::ErrorInfo;
 use pgwire::messages::Message;
 use pgwire::messages::response::ErrorResponse;
 
-use crate::{Encryption, Error, Violation};
+use crate::{Encryption, Error, ScramError, Violation};
 
 /// Manual, appendix "PostgreSQL Error Codes".
 mod sqlstate {
     pub(super) const PROTOCOL_VIOLATION: &str = "08P01";
     pub(super) const FEATURE_NOT_SUPPORTED: &str = "0A000";
+    pub(super) const INVALID_AUTHORIZATION: &str = "28000";
     pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
     pub(super) const ADMIN_SHUTDOWN: &str = "57P01";
     pub(super) const CANNOT_CONNECT_NOW: &str = "57P03";
@@ -42,7 +43,44 @@ impl Fatal {
             Error::StartupTimeout
             | Error::LostClient(_)
             | Error::ProxyHeader
+            | Error::TlsHandshake(_)
             | Error::TooManyCancels => None,
+            Error::TlsRequired => Some(
+                Self::new(
+                    sqlstate::INVALID_AUTHORIZATION,
+                    "connections without TLS are not allowed here",
+                )
+                .hint("Connect with sslmode=require, or a stronger one."),
+            ),
+            Error::ClientCertificateMissing => Some(Self::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                "connection requires a valid client certificate",
+            )),
+            Error::ClientCertificateName { user } => Some(Self::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                format!("certificate authentication failed for user \"{user}\""),
+            )),
+            Error::CannotBind => Some(
+                Self::new(
+                    sqlstate::INVALID_AUTHORIZATION,
+                    "SCRAM channel binding is not possible through this proxy",
+                )
+                .detail("The certificate that clients see is the proxy's, and not the server's.")
+                .hint(
+                    "Connect with channel_binding=disable, or have the proxy show the server's certificate, \
+                     or let it know the SCRAM verifiers; see \"Authentication\" in docs/proxy.md.",
+                ),
+            ),
+            Error::Scram(error @ ScramError::ChannelBinding) => {
+                Some(Self::new(sqlstate::INVALID_AUTHORIZATION, error.to_string()))
+            }
+            Error::Scram(error @ ScramError::Malformed) => {
+                Some(Self::new(sqlstate::PROTOCOL_VIOLATION, error.to_string()))
+            }
+            Error::UpstreamScram(_) => Some(Self::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                "the upstream server could not prove its identity",
+            )),
             Error::TooManySessions { setting } => Some(
                 Self::new(sqlstate::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
                     .hint(format!("The limit is the proxy's setting {setting}.")),
@@ -62,7 +100,11 @@ impl Fatal {
                 )
                 .hint("A failover may be under way: try again."),
             ),
-            Error::Random(_) | Error::Listen { .. } | Error::Threads(_) => {
+            Error::Random(_)
+            | Error::Listen { .. }
+            | Error::Threads(_)
+            | Error::Tls(_)
+            | Error::Verifiers { .. } => {
                 Some(Self::new(sqlstate::SYSTEM_ERROR, "the proxy could not begin the session"))
             }
         }
@@ -70,7 +112,10 @@ impl Fatal {
 
     fn of_violation(violation: Violation) -> Option<Self> {
         match violation {
-            Violation::DirectTls | Violation::PacketLength(_) | Violation::CancelLength(_) => None,
+            Violation::DirectTls
+            | Violation::NoAlpn
+            | Violation::PacketLength(_)
+            | Violation::CancelLength(_) => None,
             // The server takes the second request for a startup packet of "version" 1234.
             Violation::Repeated(encryption) => {
                 let minor = match encryption {

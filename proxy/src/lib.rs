@@ -1,11 +1,12 @@
 //! A verbatim relay for PostgreSQL sessions.
 //!
 //! One client connection becomes one upstream connection, and every byte is passed on as it is: whatever
-//! works with the server works through the proxy. Only the startup packet is ever rewritten, to tell the
-//! server who the client is (see [`SessionContext`]).
+//! works with the server works through the proxy. The startup packet is rewritten, to tell the
+//! server who the client is (see [`SessionContext`]); and the SCRAM exchange, where TLS on the two legs would otherwise
+//! break it (`session::sasl`).
 //!
 //! The way of a connection through the modules: `listener` accepts it, `session` reads how it opens
-//! (`protocol::opening`), chooses and dials a server (`target`, `uplink`), sends the startup packet (`protocol::startup`)
+//! (`protocol::opening`), begins TLS (`tls`), chooses and dials a server (`target`, `uplink`), sends the startup packet (`protocol::startup`)
 //! and hands both sides to the relay (`session::relay`), which frames messages in passing
 //! (`protocol::scanner`) without ever holding one.
 //!
@@ -19,6 +20,8 @@ mod control;
 mod counters;
 mod error;
 mod fatal;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod limits;
 mod listen;
 mod listener;
@@ -28,25 +31,32 @@ mod protocol;
 mod provision;
 mod proxy;
 mod roles;
+mod security;
 mod session;
 mod shared;
 mod stream;
 mod target;
+mod tls;
 mod uplink;
 mod upstream;
+mod verifiers;
 mod workers;
 
 pub use config::Config;
-pub use context::{SessionContext, SessionId};
+pub use context::{SessionContext, SessionId, SigningKey};
 pub use control::Control;
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
 pub use limits::SessionLimits;
 pub use listen::{ListenAddress, ListenOptions};
 pub use liveness::Liveness;
-pub use protocol::{Encryption, Violation};
-pub use provision::{Provision, ProvisionError};
+pub use protocol::{Encryption, ScramError, Violation};
+pub use provision::{Provision, ProvisionError, Provisioning};
 pub use proxy::Proxy;
 pub use roles::{ProbeRole, Role};
 pub use target::{SessionAttrs, Target};
+pub use tls::{
+    ClientTls, ClientTlsMode, RootCertificates, SslMode, SslNegotiation, TlsError, UpstreamTls,
+};
 pub use upstream::Upstream;
+pub use verifiers::{VerifierQuery, VerifierSource};

@@ -41,11 +41,22 @@ impl Default for ListenOptions {
     }
 }
 
-/// A bound socket. A unix socket's file goes with it.
+/// A bound socket.
 #[derive(Debug)]
 pub(crate) enum BoundSocket {
+    Tcp(net::TcpListener),
+    Unix(unix::UnixListener, SocketFile),
+}
+
+/// The file of a unix socket, if it has one. It is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct SocketFile(Option<PathBuf>);
+
+/// A socket that accepts connections on the runtime it was made on.
+#[derive(Debug)]
+pub(crate) enum Acceptor {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, file: Option<PathBuf> },
+    Unix { listener: UnixListener, _file: SocketFile },
 }
 
 /// A connection that was accepted, free to be served on any thread.
@@ -56,13 +67,10 @@ pub(crate) enum Accepted {
 }
 
 impl ListenAddress {
-    /// Binds and listens; must be called on the runtime that will accept.
+    /// Binds and listens.
     pub(crate) async fn bind(&self, options: ListenOptions) -> io::Result<BoundSocket> {
         match self {
-            Self::Tcp(address) => {
-                let listener = TcpListener::from_std(bind_tcp(*address, options)?)?;
-                Ok(BoundSocket::Tcp(listener))
-            }
+            Self::Tcp(address) => bind_tcp(*address, options).map(BoundSocket::Tcp),
             Self::Unix(path) => {
                 let (listener, file) = match abstract_name(path) {
                     Some(name) => {
@@ -72,7 +80,7 @@ impl ListenAddress {
                     None => (bind_file(path, options.unix_socket_mode).await?, Some(path.clone())),
                 };
                 listener.set_nonblocking(true)?;
-                Ok(BoundSocket::Unix { listener: UnixListener::from_std(listener)?, file })
+                Ok(BoundSocket::Unix(listener, SocketFile(file)))
             }
         }
     }
@@ -120,6 +128,26 @@ pub(crate) fn abstract_name(path: &Path) -> Option<&[u8]> {
 }
 
 impl BoundSocket {
+    /// Begins to accept, on the current runtime.
+    pub(crate) fn accept(self) -> io::Result<Acceptor> {
+        match self {
+            Self::Tcp(listener) => TcpListener::from_std(listener).map(Acceptor::Tcp),
+            Self::Unix(listener, file) => {
+                Ok(Acceptor::Unix { listener: UnixListener::from_std(listener)?, _file: file })
+            }
+        }
+    }
+
+    /// The TCP address, with the port that was taken.
+    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+}
+
+impl Acceptor {
     /// Waits for a connection.
     ///
     /// # Cancel safety
@@ -136,19 +164,11 @@ impl BoundSocket {
             }
         }
     }
-
-    /// The TCP address, with the port that was taken.
-    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix { .. } => None,
-        }
-    }
 }
 
-impl Drop for BoundSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Self::Unix { file: Some(path), .. } = self {
+        if let Some(path) = &self.0 {
             // Whoever finds it there later sees that nobody answers.
             let _ = std::fs::remove_file(path);
         }

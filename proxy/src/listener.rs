@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::Counters;
-use crate::listen::{Accepted, BoundSocket};
+use crate::listen::{Accepted, Acceptor};
 
 /// How long to wait for the resources that `accept` lacks, mostly file descriptors.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -17,7 +17,7 @@ const BACK_OFF_LOGGED_EVERY: Duration = Duration::from_mins(1);
 
 /// Hands connections to `serve` until `shutdown`, then closes the socket: clients should try elsewhere.
 pub(crate) async fn run(
-    socket: BoundSocket,
+    socket: Acceptor,
     shutdown: CancellationToken,
     counters: &Counters,
     serve: impl Fn(Accepted),

@@ -10,10 +10,13 @@ pub(crate) mod forwarded;
 pub(crate) mod opening;
 pub(crate) mod options;
 pub(crate) mod refusal;
+pub(crate) mod sasl;
 pub(crate) mod scanner;
+pub(crate) mod scram;
 pub(crate) mod startup;
 
 pub use opening::{Encryption, Violation};
+pub use scram::ScramError;
 
 /// Tags of the messages that a client sends; manual, "Message Formats".
 pub(crate) mod frontend {
@@ -24,6 +27,8 @@ pub(crate) mod frontend {
     pub(crate) const FLUSH: u8 = b'H';
     pub(crate) const FUNCTION_CALL: u8 = b'F';
     pub(crate) const PARSE: u8 = b'P';
+    /// `PasswordMessage`, and every other answer to a demand for authentication.
+    pub(crate) const PASSWORD: u8 = b'p';
     pub(crate) const QUERY: u8 = b'Q';
     pub(crate) const SYNC: u8 = b'S';
 }
@@ -32,6 +37,7 @@ pub(crate) mod frontend {
 pub(crate) mod backend {
     pub(crate) const BACKEND_KEY_DATA: u8 = b'K';
     pub(crate) const ERROR_RESPONSE: u8 = b'E';
+    pub(crate) const NEGOTIATE_PROTOCOL_VERSION: u8 = b'v';
     pub(crate) const READY_FOR_QUERY: u8 = b'Z';
 
     /// The status in `ReadyForQuery` of a session outside any transaction block.

@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
+
+use crate::SigningKey;
 
 /// How long a database that could not be prepared is left alone.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
@@ -18,24 +21,23 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// Why a database could not be prepared.
 pub type ProvisionError = Box<dyn Error + Send + Sync>;
 
+/// A preparation under way.
+pub type Provisioning =
+    Pin<Box<dyn Future<Output = Result<Option<SigningKey>, ProvisionError>> + Send>>;
+
 /// Prepares databases for tracking. Any function from a database's name to a future does.
 pub trait Provision: Send + Sync + 'static {
-    /// Makes the database of this name ready; it may be ready already.
-    fn provision(
-        &self,
-        database: String,
-    ) -> Pin<Box<dyn Future<Output = Result<(), ProvisionError>> + Send>>;
+    /// Makes the database of this name ready; it may be ready already. Returns the key that what is said about its
+    /// clients is signed with, if it has one.
+    fn provision(&self, database: String) -> Provisioning;
 }
 
 impl<F, Fut> Provision for F
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), ProvisionError>> + Send + 'static,
+    Fut: Future<Output = Result<Option<SigningKey>, ProvisionError>> + Send + 'static,
 {
-    fn provision(
-        &self,
-        database: String,
-    ) -> Pin<Box<dyn Future<Output = Result<(), ProvisionError>> + Send>> {
+    fn provision(&self, database: String) -> Provisioning {
         Box::pin(self(database))
     }
 }
@@ -48,10 +50,10 @@ pub(crate) struct Provisioner {
     databases: Mutex<HashMap<String, State>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     Running,
-    Ready,
+    Ready(Option<SigningKey>),
     Failed { at: Instant },
 }
 
@@ -62,16 +64,16 @@ impl Provisioner {
     }
 
     /// Starts the preparation of a database unless it is under way, was done, or failed a moment ago.
-    pub(crate) fn ensure(self: &Arc<Self>, database: &str) {
+    pub(crate) fn ensure(self: &Arc<Self>, database: &str) -> Option<JoinHandle<()>> {
         let mut states = self.states();
         let has_failed = match states.get(database) {
             None => false,
             Some(State::Failed { at }) if at.elapsed() >= RETRY_AFTER => true,
-            Some(_) => return,
+            Some(_) => return None,
         };
         states.insert(database.to_owned(), State::Running);
         drop(states);
-        self.runtime.spawn(Arc::clone(self).run(database.to_owned(), has_failed));
+        Some(self.runtime.spawn(Arc::clone(self).run(database.to_owned(), has_failed)))
     }
 
     async fn run(self: Arc<Self>, database: String, has_failed: bool) {
@@ -80,17 +82,25 @@ impl Provisioner {
         // A task of its own, so that even a panic is only a failure.
         let attempt = tokio::spawn(async move { provision.provision(name).await });
         let result = attempt.await.unwrap_or_else(|panic| Err(panic.into()));
-        let state = match result {
-            Ok(()) => {
+        // First the state, then the news of it.
+        match result {
+            Ok(key) => {
+                self.states().insert(database.clone(), State::Ready(key));
                 info!(database, "database is ready for tracking");
-                State::Ready
             }
             Err(error) => {
+                self.states().insert(database.clone(), State::Failed { at: Instant::now() });
                 report_failure(&database, error.as_ref(), has_failed);
-                State::Failed { at: Instant::now() }
             }
-        };
-        self.states().insert(database, state);
+        }
+    }
+
+    /// The key to sign with what is said about clients of a database, once that is ready.
+    pub(crate) fn signing_key(&self, database: &str) -> Option<SigningKey> {
+        match self.states().get(database)? {
+            State::Ready(key) => key.clone(),
+            State::Running | State::Failed { .. } => None,
+        }
     }
 
     /// The databases that could not be prepared.

@@ -1,11 +1,15 @@
 //! The proxy as a whole: bound listeners, start and shutdown.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::control::Control;
 use crate::listen::BoundSocket;
@@ -25,8 +29,11 @@ impl Proxy {
     /// that this is called on; sessions have threads of their own.
     ///
     /// # Errors
-    /// [`Error::Listen`] when an address cannot be bound.
+    /// [`Error::Listen`] when an address cannot be bound, [`Error::Tls`] and [`Error::Verifiers`] when a file cannot be
+    /// used.
     pub async fn bind(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
+        let shared = Shared::new(config, provision)?;
+        let config = Arc::clone(&shared.config);
         let mut listeners = Vec::with_capacity(config.listen.len());
         for address in &config.listen {
             let socket = address
@@ -36,7 +43,7 @@ impl Proxy {
             let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);
             listeners.push((socket, bound));
         }
-        let control = Arc::new(Control::new(Shared::new(config, provision)));
+        let control = Arc::new(Control::new(shared));
         Ok(Self { listeners, control, probe: None })
     }
 
@@ -44,6 +51,15 @@ impl Proxy {
     #[must_use]
     pub fn with_probe(self, probe: Arc<dyn ProbeRole>) -> Self {
         Self { probe: Some(probe), ..self }
+    }
+
+    /// Prepares a database before the first session uses it, so that already that session's changes are attributed.
+    /// Gives up waiting, not trying, after a while.
+    pub async fn prepare(&self, database: &str, patience: Duration) {
+        if let Some(attempt) = self.control.current().provisioner.ensure(database) {
+            // It says itself how it ended.
+            let _ = timeout(patience, attempt).await;
+        }
     }
 
     /// The TCP addresses it listens on, in the order of the configuration, with the ports that were taken.
@@ -72,31 +88,53 @@ impl Proxy {
     /// Dropping the future ends all sessions immediately.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let shared = self.control.current();
-        let workers = Workers::start(shared.config.threads, &shared.counters);
+        let abort = CancellationToken::new();
+        let workers = Workers::start(shared.config.threads, &shared.counters, &abort);
         let workers = Arc::new(workers.map_err(Error::Threads)?);
+        let _ends_everything = abort.drop_guard();
         let mut probing = JoinSet::new();
         if let Some(probe) = self.probe {
             let control = Arc::clone(&self.control);
             probing.spawn(async move { control.keep_probing(probe).await });
         }
-        let mut listeners = JoinSet::new();
+        // Nothing is ever sent: the channel closes when the last listener has ended.
+        let (on_end, mut ended) = mpsc::channel::<Infallible>(1);
         for (socket, address) in self.listeners {
             info!(%address, upstream = %shared.config.upstream, "accepting connections");
             let (control, shutdown) = (Arc::clone(&self.control), shutdown.clone());
-            let (workers, counters) = (Arc::clone(&workers), Arc::clone(&shared.counters));
-            listeners.spawn(async move {
-                let serve = |accepted| {
-                    let session =
-                        session::serve(accepted, control.current(), shutdown.child_token());
-                    workers.serve(Box::new(|| Box::pin(session)));
-                };
-                listener::run(socket, shutdown.clone(), &counters, serve).await;
-            });
+            let (its_workers, on_end) = (Arc::clone(&workers), on_end.clone());
+            // On the threads of the sessions, to be spared a change of threads for each of them.
+            workers.serve(Box::new(|| {
+                Box::pin(async move {
+                    accept(socket, &address, &control, &its_workers, shutdown).await;
+                    drop((its_workers, on_end));
+                })
+            }));
         }
-        while listeners.join_next().await.is_some() {}
+        drop(on_end);
+        ended.recv().await;
         if let Some(workers) = Arc::into_inner(workers) {
             workers.finish().await;
         }
         Ok(())
     }
+}
+
+/// Accepts connections on a socket until `shutdown`, and has them served.
+async fn accept(
+    socket: BoundSocket,
+    address: &ListenAddress,
+    control: &Control,
+    workers: &Workers,
+    shutdown: CancellationToken,
+) {
+    let acceptor = match socket.accept() {
+        Ok(acceptor) => acceptor,
+        Err(error) => return error!(%address, %error, "cannot accept connections"),
+    };
+    let serve = |accepted| {
+        let session = session::serve(accepted, control.current(), shutdown.child_token());
+        workers.serve(Box::new(|| Box::pin(session)));
+    };
+    listener::run(acceptor, shutdown.clone(), &control.counters(), serve).await;
 }

@@ -85,6 +85,9 @@ impl Roles {
     pub(crate) async fn keep_probing(&self, config: Arc<Config>, probe: Arc<dyn ProbeRole>) {
         let servers = config.servers_with_roles();
         self.known().retain(|server, _| servers.contains(server));
+        if servers.is_empty() {
+            return std::future::pending().await;
+        }
         loop {
             let mut asked = JoinSet::new();
             for server in servers.clone() {

@@ -1,6 +1,6 @@
 //! One client connection from its first byte to its last.
 
-mod activity;
+pub(crate) mod activity;
 mod cancel;
 mod dial;
 mod farewell;
@@ -8,6 +8,7 @@ mod forwarded;
 mod negotiate;
 mod pump;
 mod relay;
+mod sasl;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use self::activity::{Activity, FirstUse};
 use self::farewell::Farewell;
 use self::negotiate::Request;
 use self::relay::{End, Relay};
+use self::sasl::Legs;
 use crate::buffer::Buffer;
 use crate::fatal::Fatal;
 use crate::listen::Accepted;
@@ -28,6 +30,7 @@ use crate::protocol::forwarded::Forwarded;
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
 use crate::stream::Stream;
+use crate::tls::{self, Acceptor, ClientTlsMode};
 use crate::{Error, ErrorSource, SessionContext, SessionId};
 
 /// Serves one client connection.
@@ -75,10 +78,13 @@ impl Connection<'_> {
     /// Finds out what the client wants, and does it.
     async fn serve(&mut self, client: &mut Stream) -> Result<Farewell, Error> {
         self.learn_address(client).await?;
+        let acceptor = self.shared.security.acceptor.as_ref();
+        // What only the beginning of a session needs is not to be held until its end.
+        let negotiating = Box::pin(negotiate::negotiate(client, acceptor));
         let request = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Silent),
-            request = timeout_at(self.deadline, negotiate::negotiate(client)) => {
+            request = timeout_at(self.deadline, negotiating) => {
                 request.unwrap_or(Err(Error::StartupTimeout))?
             }
         };
@@ -88,7 +94,7 @@ impl Connection<'_> {
                 Ok(Farewell::Silent)
             }
             Request::Cancel { packet } => {
-                if let Err(error) = cancel::forward(&packet, self.shared).await {
+                if let Err(error) = Box::pin(cancel::forward(&packet, self.shared)).await {
                     self.note(&error);
                 }
                 // There is no answer to a cancel request, not even an error.
@@ -117,8 +123,9 @@ impl Connection<'_> {
         &self,
         client: &mut Stream,
         packet: &[u8],
-        rest: Buffer,
+        mut rest: Buffer,
     ) -> Result<Farewell, Error> {
+        self.check_certificate(client, packet)?;
         let startup = Startup::parse(packet);
         let database = startup.and_then(|startup| startup.database());
         let user = startup.and_then(|startup| startup.user());
@@ -130,10 +137,23 @@ impl Connection<'_> {
         let target = self.shared.config.target(database);
         let session = SessionId::random().map_err(Error::Random)?;
         let context = SessionContext { client: self.address.0, session };
+        let opening = Box::pin(async {
+            let opened = dial::open(packet, &context, target, self.deadline, self.shared).await;
+            let mut opened = opened?;
+            let legs = Legs {
+                client,
+                upstream: &mut opened.upstream,
+                server: &opened.server,
+                from_client: &mut rest,
+                from_upstream: &mut opened.answer,
+            };
+            sasl::mediate(legs, user, self.shared).await?;
+            Ok::<_, Error>(opened)
+        });
         let dial::Opened { upstream, server, answer } = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Ok(Farewell::Fatal(Fatal::admin_shutdown())),
-            opened = dial::open(packet, &context, target, self.deadline, self.shared) => opened?,
+            opened = opening => opened?,
         };
         debug!(client = %self.address, %session, %server, "session begins");
         self.shared.counters.sessions.add(1);
@@ -156,6 +176,29 @@ impl Connection<'_> {
             }
             End::Drained => Farewell::Fatal(Fatal::admin_shutdown()),
         })
+    }
+
+    /// Sees that the client uses TLS and shows a certificate, as far as it must.
+    fn check_certificate(&self, client: &Stream, packet: &[u8]) -> Result<(), Error> {
+        let mode =
+            self.shared.security.acceptor.as_ref().map_or(ClientTlsMode::Disable, Acceptor::mode);
+        if mode <= ClientTlsMode::Allow || matches!(client, Stream::Unix(_)) {
+            return Ok(());
+        }
+        if !client.is_tls() {
+            return Err(Error::TlsRequired);
+        }
+        if mode == ClientTlsMode::Require {
+            return Ok(());
+        }
+        let certificate = client.peer_certificate().ok_or(Error::ClientCertificateMissing)?;
+        let user = Startup::parse(packet).and_then(|startup| startup.user()).unwrap_or_default();
+        let is_user = || tls::common_name(certificate).is_some_and(|name| name == user);
+        if mode == ClientTlsMode::VerifyFull && (user.is_empty() || !is_user()) {
+            let user = String::from_utf8_lossy(user).into_owned();
+            return Err(Error::ClientCertificateName { user });
+        }
+        Ok(())
     }
 
     /// What to do when the session is admitted to its database.

@@ -9,7 +9,8 @@ use crate::cancel_keys::{CancelKey, CancelKeys};
 use crate::limits::OpenSessions;
 use crate::provision::Provisioner;
 use crate::roles::Roles;
-use crate::{Config, Counters, Provision, Upstream};
+use crate::security::Security;
+use crate::{Config, Counters, Error, Provision, Upstream};
 
 /// How many cancel requests are forwarded at the same time; others wait for a moment.
 /// Each is a connection to the upstream that nobody has authenticated.
@@ -19,6 +20,8 @@ const CONCURRENT_CANCELS: usize = 32;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
+    has_several_servers: bool,
+    pub(crate) security: Arc<Security>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) provisioner: Arc<Provisioner>,
     pub(crate) open_sessions: Arc<OpenSessions>,
@@ -30,8 +33,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, provision: Arc<dyn Provision>) -> Self {
-        Self {
+    pub(crate) fn new(config: Config, provision: Arc<dyn Provision>) -> Result<Self, Error> {
+        Ok(Self {
+            security: Arc::new(Security::load(&config)?),
+            has_several_servers: config.servers().len() > 1,
             config: Arc::new(config),
             counters: Arc::default(),
             provisioner: Arc::new(Provisioner::new(provision)),
@@ -40,17 +45,22 @@ impl Shared {
             cancel_keys: Arc::default(),
             cancel_permits: Arc::new(Semaphore::new(CONCURRENT_CANCELS)),
             context_refused: Arc::default(),
-        }
+        })
     }
 
     /// Everything as it is, for sessions with another configuration. Those may have other upstreams.
-    pub(crate) fn with_config(&self, config: Config) -> Self {
-        let context_refused = Arc::default();
-        Self { config: Arc::new(config), context_refused, ..self.clone() }
+    pub(crate) fn with_config(&self, config: Config) -> Result<Self, Error> {
+        Ok(Self {
+            security: Arc::new(Security::load(&config)?),
+            has_several_servers: config.servers().len() > 1,
+            config: Arc::new(config),
+            context_refused: Arc::default(),
+            ..self.clone()
+        })
     }
 
     /// A place for the cancel key of a session with this server, if there are others that it could be for.
     pub(crate) fn cancel_key(&self, server: Upstream) -> Option<CancelKey> {
-        (self.config.servers().len() > 1).then(|| CancelKey::new(&self.cancel_keys, server))
+        self.has_several_servers.then(|| CancelKey::new(&self.cancel_keys, server))
     }
 }

@@ -1,9 +1,13 @@
 //! Connects to one of the servers that a session may go to.
 
-use tokio::time::Instant;
+use std::io;
+
+use tokio::time::{Instant, timeout};
+use tracing::debug;
 
 use crate::proxy::Shared;
 use crate::stream::Stream;
+use crate::tls::Secured;
 use crate::{Error, Target, Upstream};
 
 /// Opens a connection on which a startup packet can be sent, to the first server that suits and can be reached.
@@ -31,8 +35,23 @@ async fn try_candidates(target: &Target, shared: &Shared) -> Result<(Stream, Ups
     Err(failure)
 }
 
-/// Opens a connection to this server.
+/// Opens a connection to this server, with TLS as configured.
 pub(crate) async fn connect_to(server: &Upstream, shared: &Shared) -> Result<Stream, Error> {
+    let connector = &shared.security.connector;
+    let securing = connector.secure(connect_plain(server, shared).await?, &server.host);
+    let secured = timeout(shared.config.connect_timeout, securing).await;
+    let failed = |source| Error::ConnectUpstream { upstream: server.clone(), source };
+    match secured.map_err(io::Error::from).and_then(|secured| secured).map_err(failed)? {
+        Secured::Done(stream) => Ok(stream),
+        Secured::RetryPlain(error) => {
+            debug!(%server, %error, "the upstream is reached without TLS");
+            connect_plain(server, shared).await
+        }
+    }
+}
+
+/// Opens a connection to this server that is not encrypted.
+pub(crate) async fn connect_plain(server: &Upstream, shared: &Shared) -> Result<Stream, Error> {
     let config = &shared.config;
     server
         .connect(config.connect_timeout, config.liveness)

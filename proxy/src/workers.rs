@@ -12,7 +12,7 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::Counters;
@@ -20,10 +20,9 @@ use crate::Counters;
 /// Serves one connection. It is called on the thread that will run it.
 pub(crate) type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// A fixed number of threads. Dropping it ends what they serve at once.
+/// A fixed number of threads.
 pub(crate) struct Workers {
     threads: Vec<Worker>,
-    _abort: DropGuard,
 }
 
 struct Worker {
@@ -35,14 +34,17 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts the threads.
+    /// Starts the threads. When `abort` is cancelled, all that they serve ends at once.
     ///
     /// # Errors
     /// When the operating system has no more of them.
-    pub(crate) fn start(count: usize, counters: &Arc<Counters>) -> io::Result<Self> {
-        let abort = CancellationToken::new();
-        let threads = (0..count.max(1)).map(|index| Worker::start(index, counters, &abort));
-        Ok(Self { threads: threads.collect::<io::Result<_>>()?, _abort: abort.drop_guard() })
+    pub(crate) fn start(
+        count: usize,
+        counters: &Arc<Counters>,
+        abort: &CancellationToken,
+    ) -> io::Result<Self> {
+        let threads = (0..count.max(1)).map(|index| Worker::start(index, counters, abort));
+        Ok(Self { threads: threads.collect::<io::Result<_>>()? })
     }
 
     /// Gives a connection to the thread that has the fewest.

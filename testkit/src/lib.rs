@@ -75,7 +75,7 @@ pub fn block_on(body: impl Future<Output = ()>) {
 /// # Panics
 /// When a version named in `PGTRACK_TEST_VERSIONS` is missing, or none is installed at all.
 pub fn versions() -> Vec<Binaries> {
-    let installed = pgtrack_cluster::installed_versions(&server_directories());
+    let installed = installed();
     let Ok(wanted) = env::var("PGTRACK_TEST_VERSIONS") else {
         assert!(!installed.is_empty(), "no PostgreSQL server found; run `make postgres`");
         return installed;
@@ -92,6 +92,11 @@ pub fn versions() -> Vec<Binaries> {
                 .clone()
         })
         .collect()
+}
+
+/// The server programs of every version that is installed, whether under test or not, oldest first.
+pub fn installed() -> Vec<Binaries> {
+    pgtrack_cluster::installed_versions(&server_directories())
 }
 
 /// The newest version under test, for tests where one server is enough.

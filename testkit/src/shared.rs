@@ -37,6 +37,11 @@ impl Server {
         server
     }
 
+    /// A server of a test's own, as a place for databases; it lives as long as its cluster.
+    pub fn of(cluster: &Cluster) -> Self {
+        Self { major: cluster.binaries().major(), port: cluster.port() }
+    }
+
     /// The major version, such as 18.
     pub fn major(self) -> u32 {
         self.major

@@ -48,6 +48,12 @@ pub enum Error {
         /// The version installed upstream.
         found: String,
     },
+    /// A filter asks for what cannot be told.
+    #[error("this filter cannot be used: {reason}")]
+    Filter {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The rows have changed since the plan was shown.
     #[error("the rows have changed since the plan was made")]
     StalePlan,

@@ -48,6 +48,18 @@ const TRANSACTION: &str = "
       SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = x.xid)
     GROUP BY a.xid";
 
+/// Where the feed is now.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn now(client: &Client) -> Result<Cursor, Error> {
+    let row = client
+        .query_one("SELECT pg_current_snapshot()::text", &[])
+        .await
+        .map_err(Error::query("ask where the feed is"))?;
+    Ok(Cursor(row.get(0)))
+}
+
 /// The newest transactions, newest first, older than `before` if given; and the cursor to go on from.
 ///
 /// # Errors
@@ -117,6 +129,22 @@ pub async fn transaction(client: &Client, xid: i64) -> Result<Option<Transaction
         .await
         .map_err(Error::query(format!("read transaction {xid}")))?;
     Ok(read_all(&rows).0.pop())
+}
+
+/// These transactions, in this order; those that we may not read are left out.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn transactions(client: &Client, xids: &[i64]) -> Result<Vec<Transaction>, Error> {
+    let xids: Vec<String> = xids.iter().map(i64::to_string).collect();
+    let query = format!(
+        "SELECT pg_current_snapshot()::text, t.*
+         FROM unnest($1::text[]::xid8[]) WITH ORDINALITY AS x (xid, position)
+         LEFT JOIN LATERAL ({TRANSACTION}) t ON true
+         ORDER BY x.position"
+    );
+    let rows = client.query(&query, &[&xids]).await.map_err(Error::query("read transactions"))?;
+    Ok(read_all(&rows).0)
 }
 
 /// Every row carries the snapshot; a single row without a transaction says that there is none.

@@ -54,7 +54,7 @@ pub async fn table(client: &Client, table: &TableName, max: i32) -> Result<Vec<V
 /// When they cannot be read.
 pub async fn transaction(client: &Client, xid: i64, max: i64) -> Result<Vec<Version>, Error> {
     let query = "SELECT s.*, a.at AS changed_at, a.who, a.xid, a.application, a.client_addr, a.message, a.query
-                 FROM pgtrack.show($1) WITH ORDINALITY s
+                 FROM pgtrack.show($1, $2) WITH ORDINALITY s
                  JOIN pgtrack.statement r ON r.xid = $1::bigint::text::xid8 AND r.statement_id = s.statement_id
                  JOIN pgtrack.activity a ON a.relation_id = r.relation_id AND a.statement_id = r.statement_id
                  ORDER BY s.ordinality LIMIT $2";
@@ -62,6 +62,23 @@ pub async fn transaction(client: &Client, xid: i64, max: i64) -> Result<Vec<Vers
         .query(query, &[&xid, &max])
         .await
         .map_err(Error::query(format!("read the changes of transaction {xid}")))?;
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// The row changes of one statement, at most `max` of them.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn statement(client: &Client, id: i64, max: i64) -> Result<Vec<Version>, Error> {
+    let query = "SELECT s.*, a.at AS changed_at, a.who, a.xid, a.application, a.client_addr, a.message, a.query
+                 FROM pgtrack.show_statement($1, $2) WITH ORDINALITY s
+                 CROSS JOIN (SELECT a.* FROM pgtrack.relation r JOIN pgtrack.activity a USING (relation_id)
+                             WHERE a.statement_id = $1 LIMIT 1) a
+                 ORDER BY s.ordinality";
+    let rows = client
+        .query(query, &[&id, &max])
+        .await
+        .map_err(Error::query(format!("read the row changes of statement {id}")))?;
     Ok(rows.iter().filter_map(read).collect())
 }
 

@@ -20,6 +20,37 @@ pub enum Installation {
     Upgraded,
 }
 
+/// What a database has of pg_track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Installed {
+    /// Nothing.
+    Missing,
+    /// An older version, which can be upgraded.
+    Outdated(String),
+    /// A version that this program understands.
+    Current(String),
+    /// A version that this program does not understand.
+    Newer(String),
+}
+
+/// Looks what a database has of pg_track.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn installed(client: &Client) -> Result<Installed, Error> {
+    let Some(found) = installed_version(client).await? else { return Ok(Installed::Missing) };
+    Ok(match is_current(&found) {
+        Ok(true) => Installed::Current(found),
+        Ok(false) => Installed::Outdated(found),
+        Err(_) => Installed::Newer(found),
+    })
+}
+
+/// The SQL that [`install`] runs.
+pub fn script() -> &'static str {
+    SCRIPT
+}
+
 /// Connects to a database; the connection ends with the client.
 ///
 /// # Errors
@@ -39,6 +70,17 @@ pub async fn connect(config: &Config) -> Result<Client, Error> {
 /// As [`connect`] and [`install`].
 pub async fn ensure_installed(config: &Config) -> Result<Installation, Error> {
     install(&mut connect(config).await?).await
+}
+
+/// The key with which proxies sign what they say about a client, so that nobody else can. Each database has its own.
+///
+/// # Errors
+/// When it cannot be read: only the owner of pg_track may.
+pub async fn proxy_key(client: &Client) -> Result<Vec<u8>, Error> {
+    let sql = "SELECT key FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1";
+    let row =
+        client.query_one(sql, &[]).await.map_err(Error::query("read the key for signatures"))?;
+    Ok(row.get(0))
 }
 
 /// Makes sure that pg_track is installed. Any number of programs may do this at the same time.

@@ -1,22 +1,27 @@
 //! The tracker: everything the other crates know about pg_track inside a database.
 //!
-//! It installs the SQL upstream ([`ensure_installed`]), reads what was recorded ([`feed`], [`history`],
+//! It installs the SQL upstream ([`ensure_installed`]), reads what was recorded ([`feed`], [`activity`], [`history`],
 //! [`tracked_tables`]) and plans and applies reverts ([`revert`]).
 //! It does not decide how a revert works: that logic exists once, in `sql/pg_track--1.0.sql`.
 //! It takes connected clients and knows no sockets, no HTTP and no HTML.
 
+pub mod activity;
+pub mod care;
 mod error;
 pub mod feed;
 pub mod history;
 mod install;
 mod model;
+pub mod past;
 pub mod revert;
 pub mod statement;
 mod table;
 
 pub use error::Error;
-pub use install::{Installation, connect, ensure_installed, install};
+pub use install::{
+    Installation, Installed, connect, ensure_installed, install, installed, proxy_key, script,
+};
 pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{
-    TableName, TrackedTable, column_order, track_schema, tracked_table, tracked_tables,
+    Column, TableName, TrackedTable, columns, track_schema, tracked_table, tracked_tables,
 };

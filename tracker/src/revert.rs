@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
@@ -24,6 +25,38 @@ pub enum Target {
     DeletedRow(TableName, RowKey),
     /// Everything a transaction did.
     Transaction(i64),
+    /// Everything that some transactions did, as if they had been one.
+    Transactions(Vec<i64>),
+    /// What some statements did, as if they had been one.
+    Statements(Vec<i64>),
+    /// A table to what it was at a point: a tag, a timestamp, or `xid:N`.
+    Table(TableName, String),
+    /// Every tracked table of a schema to what it was at a point.
+    Schema(String, String),
+    /// Everything that somebody or something did.
+    Cause(Cause),
+}
+
+/// Who or what did something, and when; at least one of the first three is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The actor that the application named.
+    pub actor: Option<String>,
+    /// `application_name`.
+    pub application: Option<String>,
+    /// The session user or the role.
+    pub user: Option<String>,
+    /// From this moment on.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub to: Option<Timestamp>,
+}
+
+impl Cause {
+    fn parameters(&self) -> Parameters {
+        let Self { actor, application, user, from, to } = self.clone();
+        vec![Box::new(actor), Box::new(application), Box::new(user), Box::new(from), Box::new(to)]
+    }
 }
 
 /// What a revert would do, row by row.
@@ -124,6 +157,23 @@ pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, 
         Target::Transaction(xid) => {
             ("SELECT * FROM pgtrack.plan_undo_transaction($1)", with(vec![], *xid))
         }
+        Target::Transactions(xids) => {
+            ("SELECT * FROM pgtrack.plan_undo_transactions($1)", with(vec![], xids.clone()))
+        }
+        Target::Statements(ids) => {
+            ("SELECT * FROM pgtrack.plan_undo_statements($1)", with(vec![], ids.clone()))
+        }
+        Target::Table(table, point) => (
+            "SELECT * FROM pgtrack.plan_revert_table($1, $2)",
+            with(with(vec![], table.to_string()), point.clone()),
+        ),
+        Target::Schema(schema, point) => (
+            "SELECT * FROM pgtrack.plan_revert_schema($1, $2)",
+            with(with(vec![], quoted(schema)), point.clone()),
+        ),
+        Target::Cause(cause) => {
+            ("SELECT * FROM pgtrack.plan_undo_where($1, $2, $3, $4, $5)", cause.parameters())
+        }
     };
     let rows =
         client.query(query, &borrow(&parameters)).await.map_err(Error::query("plan the revert"))?;
@@ -198,6 +248,28 @@ pub async fn apply(
     Ok(xid)
 }
 
+/// Reverts and takes it back at once, to find out what stands against it: other constraints, triggers, rights.
+///
+/// # Errors
+/// What [`apply`] would fail with.
+pub async fn rehearse(
+    client: &mut Client,
+    target: &Target,
+    on_conflict: OnConflict,
+) -> Result<(), Error> {
+    let transaction = client.transaction().await.map_err(Error::query("begin a rehearsal"))?;
+    transaction
+        .batch_execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'")
+        .await
+        .map_err(Error::query("begin a rehearsal"))?;
+    run(&transaction, target, on_conflict, None).await?;
+    transaction
+        .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+        .await
+        .map_err(Error::query("check the deferred constraints"))?;
+    transaction.rollback().await.map_err(Error::query("take a rehearsal back"))
+}
+
 async fn run(
     transaction: &Transaction<'_>,
     target: &Target,
@@ -219,8 +291,31 @@ async fn run(
             "SELECT pgtrack.undo_transaction($1, on_conflict => $2, message => $3)",
             with(vec![], *xid),
         ),
+        Target::Transactions(xids) => (
+            "SELECT pgtrack.undo_transactions($1, on_conflict => $2, message => $3)",
+            with(vec![], xids.clone()),
+        ),
+        Target::Statements(ids) => (
+            "SELECT pgtrack.undo_statements($1, on_conflict => $2, message => $3)",
+            with(vec![], ids.clone()),
+        ),
+        // A revert to a point has no conflicts: whatever came after the point is undone.
+        Target::Table(table, point) => (
+            "SELECT pgtrack.revert_table($1, $2, message => $3)",
+            with(with(vec![], table.to_string()), point.clone()),
+        ),
+        Target::Schema(schema, point) => (
+            "SELECT pgtrack.revert_schema($1, $2, message => $3)",
+            with(with(vec![], quoted(schema)), point.clone()),
+        ),
+        Target::Cause(cause) => (
+            "SELECT pgtrack.undo_where($1, $2, $3, $4, $5, on_conflict => $6, message => $7)",
+            cause.parameters(),
+        ),
     };
-    parameters.push(Box::new(on_conflict.word().to_owned()));
+    if !matches!(target, Target::Table(..) | Target::Schema(..)) {
+        parameters.push(Box::new(on_conflict.word().to_owned()));
+    }
     parameters.push(Box::new(message.map(str::to_owned)));
     transaction.query(query, &borrow(&parameters)).await.map_err(Error::query("revert"))?;
     Ok(())
@@ -235,6 +330,11 @@ fn row(table: &TableName, key: &RowKey) -> Parameters {
 fn with(mut parameters: Parameters, more: impl ToSql + Sync + Send + 'static) -> Parameters {
     parameters.push(Box::new(more));
     parameters
+}
+
+/// A name as SQL takes it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn borrow(parameters: &Parameters) -> Vec<&(dyn ToSql + Sync)> {

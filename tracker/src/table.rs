@@ -71,19 +71,31 @@ pub async fn tracked_table(
     Ok(row.as_ref().map(read))
 }
 
+/// A column of a tracked table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, such as `numeric(10,2)`.
+    pub type_name: String,
+}
+
 /// The columns of a tracked table in their order, to show row images in.
 ///
 /// # Errors
 /// When the catalog cannot be read.
-pub async fn column_order(client: &Client, name: &TableName) -> Result<Vec<String>, Error> {
-    let query = "SELECT c.column_name
-                 FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
-                 WHERE t.schema_name = $1 AND t.name = $2 AND c.attnum IS NOT NULL ORDER BY c.attnum";
+pub async fn columns(client: &Client, name: &TableName) -> Result<Vec<Column>, Error> {
+    let query = "SELECT c.column_name, format_type(a.atttypid, a.atttypmod)
+                 FROM pgtrack.relation r
+                 JOIN pgtrack.relation_column c USING (relation_id)
+                 JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum
+                 WHERE r.schema_name = $1 AND r.table_name = $2 AND r.tracked_until IS NULL
+                 ORDER BY c.attnum";
     let rows = client
         .query(query, &[&name.schema, &name.name])
         .await
         .map_err(Error::query("read a table's columns"))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    Ok(rows.iter().map(|row| Column { name: row.get(0), type_name: row.get(1) }).collect())
 }
 
 /// Tracks every table of a schema; returns how many are tracked.

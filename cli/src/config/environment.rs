@@ -4,7 +4,7 @@
 use toml::{Table, Value};
 
 /// The tables whose keys can be overridden.
-const TABLES: [&str; 3] = ["proxy", "dashboard", "monitor"];
+const TABLES: [&str; 6] = ["proxy", "client_tls", "upstream_tls", "scram", "dashboard", "monitor"];
 
 /// Puts variables into the file's content. A value is TOML if it can be read as such, else text.
 pub(super) fn apply(file: &mut Table, variables: impl IntoIterator<Item = (String, String)>) {

@@ -86,6 +86,7 @@ impl Proxy {
                 max_sessions_per_database: limit(self.max_sessions_per_database),
                 max_sessions_per_user: limit(self.max_sessions_per_user),
             },
+            ..pgtrack_proxy::Config::default()
         }
     }
 }

@@ -43,14 +43,22 @@ fn the_example_file_names_every_key_with_its_default() {
     // How many threads there are by default depends on the machine.
     let proxy = super::Proxy { threads: default.proxy.threads, ..file.proxy };
     assert_eq!(proxy, default.proxy);
-    assert_eq!(file.dashboard, default.dashboard);
+    assert!(file.dashboard.key_file.is_some());
+    let dashboard = super::Dashboard { key_file: None, ..file.dashboard };
+    assert_eq!(dashboard, default.dashboard);
     assert!(file.upstream.is_some());
-    let tables = ["proxy", "dashboard", "monitor"];
+    assert_eq!(file.client_tls, default.client_tls);
+    assert_eq!(file.upstream_tls, default.upstream_tls);
+    assert_eq!(file.scram, default.scram);
+    let tables = ["proxy", "client_tls", "upstream_tls", "scram", "dashboard", "monitor"];
     for table in tables {
         let section = all_keys.split(&format!("\n[{table}]\n")).nth(1).expect(table);
         let section = section.split("\n[").next().unwrap();
         for key in keys(&format!("[{table}]\n")) {
-            assert!(format!("\n{section}").contains(&format!("\n{key} = ")), "[{table}] {key}");
+            // A key without a default shows an example.
+            let shown = ["\n", "\n#"].map(|start| format!("{start}{key} = "));
+            let section = format!("\n{section}");
+            assert!(shown.iter().any(|line| section.contains(line)), "[{table}] {key}");
         }
     }
     for key in keys("") {

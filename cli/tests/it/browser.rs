@@ -1,129 +1,27 @@
-//! The dashboard in a real browser, with JavaScript: a change appears without reloading, and is undone.
+//! The dashboard in a real browser, with JavaScript: the ways people go, what the pages look like in both themes and
+//! sizes, and that nobody is kept out.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+#[path = "browser/driver.rs"]
+mod driver;
 
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Value, json};
+use fantoccini::Locator;
+use serde_json::Value;
 
+use self::driver::Browser;
 use crate::program::Demo;
 
-/// A headless Chromium, driven by chromedriver; both end when it is dropped.
-struct Browser {
-    driver: Child,
-    client: Client,
-    profile: std::path::PathBuf,
-}
-
-impl Browser {
-    async fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let profile = std::env::temp_dir().join(format!("pgtrack-browser-{}", std::process::id()));
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is installed");
-        let arguments = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1440,900",
-            &format!("--user-data-dir={}", profile.display()),
-        ];
-        let options = json!({ "goog:chromeOptions": { "args": arguments } });
-        let Value::Object(capabilities) = options else { unreachable!() };
-        let mut attempts = 0;
-        let client = loop {
-            let mut builder = ClientBuilder::new(HttpConnector::new());
-            builder.capabilities(capabilities.clone());
-            match builder.connect(&format!("http://127.0.0.1:{port}")).await {
-                Ok(client) => break client,
-                Err(error) if attempts > 100 => panic!("{error}"),
-                Err(_) => attempts += 1,
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        };
-        Self { driver, client, profile }
-    }
-
-    async fn click(&self, css: &str) {
-        self.client.wait().for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
-    }
-
-    async fn follow(&self, text: &str) {
-        self.client
-            .wait()
-            .for_element(Locator::LinkText(text))
-            .await
-            .unwrap()
-            .click()
-            .await
-            .unwrap();
-    }
-
-    async fn text(&self, css: &str) -> String {
-        self.client.wait().for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
-    }
-
-    async fn script(&self, script: &str) -> Value {
-        self.client.execute(script, vec![]).await.unwrap()
-    }
-
-    /// Saves what is on screen, in both themes, for people to look at.
-    async fn picture(&self, name: &str) {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-        fs::create_dir_all(&directory).unwrap();
-        for theme in ["light", "dark"] {
-            self.script(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
-            fs::write(
-                directory.join(format!("{name}-{theme}.png")),
-                self.client.screenshot().await.unwrap(),
-            )
-            .unwrap();
-        }
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // An error means that it has ended.
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-        let _ = fs::remove_dir_all(&self.profile);
-    }
-}
-
+/// Something went wrong, is found, and is put back: three clicks from the overview.
 #[test]
-fn a_change_appears_without_reloading_and_is_undone() {
+fn a_mistake_is_found_and_undone_in_three_clicks() {
     let demo = Demo::start(&["--no-traffic"]);
     pgtrack_testkit::block_on(async {
         let browser = Browser::start().await;
-        let client = &browser.client;
-        client.goto(&demo.dashboard).await.unwrap();
-        client.find(Locator::Css("[name=name]")).await.unwrap().send_keys("admin").await.unwrap();
-        client
-            .find(Locator::Css("[name=password]"))
-            .await
-            .unwrap()
-            .send_keys(&demo.password)
-            .await
-            .unwrap();
-        browser.click("button.primary").await;
+        browser.log_in(&demo).await;
         assert_eq!(browser.text("h1").await, "Overview");
 
         // This mark is gone if the page is loaded again.
         browser.script("window.notReloaded = true").await;
-        let before = client.find_all(Locator::Css("li.entry")).await.unwrap().len();
+        let before = browser.count("li.entry").await;
         demo.psql("UPDATE products SET price = 0 WHERE product_id < 104");
         let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
         let item = browser.text(&format!("li.entry[data-xid='{xid}']")).await;
@@ -131,33 +29,196 @@ fn a_change_appears_without_reloading_and_is_undone() {
             item.contains('4') && item.contains("demo.products") && item.contains("psql"),
             "{item}"
         );
-        assert_eq!(client.find_all(Locator::Css("li.entry")).await.unwrap().len(), before + 1);
+        assert_eq!(browser.count("li.entry").await, before + 1);
         assert_eq!(browser.script("return window.notReloaded").await, Value::Bool(true));
-        browser.picture("overview").await;
+        browser.pictures("overview").await;
 
+        // One.
         browser.click(&format!("li.entry[data-xid='{xid}'] a.open")).await;
         browser.text("table").await;
-        browser.picture("transaction").await;
+        browser.pictures("transaction").await;
+        // Two.
         browser.follow("Undo transaction…").await;
         browser.text("[name=reason]").await;
-        browser.picture("preview").await;
+        browser.pictures("preview").await;
         assert_eq!(demo.psql("SELECT count(*) FROM products WHERE price = 0"), "4");
-        client
-            .find(Locator::Css("[name=reason]"))
-            .await
-            .unwrap()
-            .send_keys("a wrong price list")
-            .await
-            .unwrap();
-        browser.click("button.primary").await;
+        browser.type_into("[name=reason]", "a wrong price list").await;
+        // Three.
+        browser.click(".confirm button.primary").await;
         browser.text(&format!("a[href$='/tx/{xid}']")).await;
-        browser.picture("result").await;
+        browser.pictures("result").await;
+        assert!(browser.text(".title").await.contains("Undo transaction…"), "it can be undone");
 
         assert_eq!(demo.psql("SELECT count(*) FROM products WHERE price = 0"), "0");
         assert_eq!(
             demo.psql("SELECT who, application, message, reverts FROM pgtrack.activity ORDER BY xid DESC LIMIT 1"),
             format!("admin|pgtrack-dashboard|a wrong price list|xid:{xid}")
         );
-        client.clone().close().await.unwrap();
+        browser.close().await;
+    });
+}
+
+#[test]
+fn a_conflict_is_resolved_column_by_column() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        let before = demo.psql("SELECT price FROM products WHERE product_id = 101");
+        demo.psql("UPDATE products SET price = price * 2 WHERE product_id < 103");
+        let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
+        demo.psql("UPDATE products SET stock = 7 WHERE product_id = 101");
+        browser.goto(&format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}")).await;
+        assert!(browser.text(".conflict").await.contains("changed since"));
+        browser.pictures("conflict").await;
+        browser.click("input[value=merge]").await;
+        browser.type_into("[name=reason]", "prices were doubled").await;
+        browser.click(".confirm button.primary").await;
+        browser.text(&format!("a[href$='/tx/{xid}']")).await;
+        assert_eq!(
+            demo.psql("SELECT price, stock FROM products WHERE product_id = 101"),
+            format!("{before}|7"),
+            "the price is back, the newer stock stays"
+        );
+        browser.close().await;
+    });
+}
+
+#[test]
+fn deleted_rows_come_back_and_a_table_goes_back_in_time() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        demo.psql("SELECT pgtrack.tag('before')");
+        let payment = demo.psql("SELECT payment_id FROM payments ORDER BY paid_at LIMIT 1");
+        demo.psql(&format!("DELETE FROM payments WHERE payment_id = '{payment}'"));
+        browser.goto("/c/shop/tables").await;
+        browser.follow("demo.payments").await;
+        browser.follow("Deleted rows").await;
+        browser.pictures("deleted").await;
+        browser.click(".version a.button").await;
+        browser.click(".confirm button.primary").await;
+        browser.text(".badge.undo").await;
+        let back = format!("SELECT count(*) FROM payments WHERE payment_id = '{payment}'");
+        assert_eq!(demo.psql(&back), "1");
+
+        demo.psql("UPDATE payments SET amount = 1");
+        browser.goto("/c/shop/tables/demo.payments/as-of").await;
+        browser.type_into("[name=point]", "before").await;
+        browser.click("form.row-form button.primary").await;
+        browser.pictures("time-travel").await;
+        browser.follow("Revert table to this point…").await;
+        browser.type_into("[name=reason]", "all amounts were overwritten").await;
+        browser.click(".confirm button.primary").await;
+        browser.text(".badge.undo").await;
+        assert_eq!(demo.psql("SELECT count(*) FROM payments WHERE amount = 1"), "0");
+        browser.close().await;
+    });
+}
+
+/// Another database of the demo's own server.
+#[test]
+fn a_connection_is_tested_added_and_prepared() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        let server = demo.psql("SELECT inet_server_port()");
+        browser.goto("/connections/new").await;
+        for (name, text) in [
+            ("label", "The other one"),
+            ("slug", "other"),
+            ("host", "127.0.0.1"),
+            ("database", "postgres"),
+            ("role", "postgres"),
+            ("password", "not asked for"),
+        ] {
+            browser.type_into(&format!("[name={name}]"), text).await;
+        }
+        browser.script(&format!("document.querySelector('[name=port]').value = '{server}'")).await;
+        browser.click("[name=environment][value=staging]").await;
+        browser.click("#tls option[value=disable]").await;
+        browser.click("button[value=test]").await;
+        assert!(browser.text(".stages").await.contains("not installed yet"));
+        browser.pictures("connection").await;
+        browser.type_into("[name=password]", "not asked for").await;
+        browser.click("button[value=save]").await;
+        browser.type_into("[name=password]", "not asked for").await;
+        browser.click("main form button.primary").await;
+        browser.text("details.sql").await;
+        browser.pictures("install").await;
+        browser.click("main form button.primary").await;
+        assert!(browser.text(".blank").await.contains("No table is tracked yet"));
+        browser.pictures("empty").await;
+        browser.close().await;
+    });
+}
+
+#[test]
+fn every_page_is_open_to_everybody_in_both_themes_and_sizes() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.goto_url(&demo.dashboard).await;
+        browser.pictures("login").await;
+        browser.log_in(&demo).await;
+        demo.psql("UPDATE customers SET address = address || '{\"city\": \"Oslo\"}' WHERE customer_id = 1");
+        demo.psql(
+            "UPDATE customers SET name = 'A much longer name than before' WHERE customer_id = 1",
+        );
+        let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
+        let change = demo.psql("SELECT max(statement_id) FROM pgtrack.activity");
+        let row = "/c/shop/tables/demo.customers/rows/%7B%22customer_id%22:1%7D";
+        for (name, url) in [
+            ("activity", "/c/shop/changes".to_owned()),
+            ("filtered", "/c/shop/changes?table=demo.customers&op=update&who=postgres".to_owned()),
+            ("nothing-found", "/c/shop/changes?q=nothing+like+this".to_owned()),
+            ("bad-filter", "/c/shop/changes?since=soon".to_owned()),
+            ("transactions", "/c/shop/changes?view=transactions".to_owned()),
+            ("change", format!("/c/shop/changes/{change}")),
+            ("tx", format!("/c/shop/tx/{xid}")),
+            ("tables", "/c/shop/tables".to_owned()),
+            ("table", "/c/shop/tables/demo.customers".to_owned()),
+            ("row", row.to_owned()),
+            ("compare", format!("{row}?from=v0&to=current")),
+            ("cell", format!("{row}?column=name")),
+            ("rows-then", "/c/shop/tables/demo.customers/as-of?point=now&show=rows".to_owned()),
+            ("storage", "/c/shop/storage".to_owned()),
+            ("purge", "/c/shop/storage?keep=1".to_owned()),
+            ("health", "/c/shop/health".to_owned()),
+            ("connections", "/connections".to_owned()),
+            ("users", "/users".to_owned()),
+            ("audit", "/audit".to_owned()),
+            ("account", "/account".to_owned()),
+            ("settings", "/settings".to_owned()),
+            ("not-found", "/c/shop/tx/1".to_owned()),
+        ] {
+            browser.goto(&url).await;
+            browser.pictures(name).await;
+        }
+        browser.close().await;
+    });
+}
+
+#[test]
+fn the_keyboard_is_enough() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        browser.press("ga").await;
+        browser.wait_for_title("Activity").await;
+        browser.press("j").await;
+        let focused = "return document.activeElement.closest('.entry') !== null";
+        assert_eq!(browser.script(focused).await, Value::Bool(true));
+        browser.press("/").await;
+        assert_eq!(browser.script("return document.activeElement.id").await, Value::from("search"));
+        // Typing is typing.
+        browser.press("gt").await;
+        assert_eq!(browser.script("return document.activeElement.value").await, Value::from("gt"));
+        let client = browser.client();
+        assert!(client.find(Locator::Css("h1")).await.unwrap().text().await.unwrap() == "Activity");
+        browser.close().await;
     });
 }

@@ -32,10 +32,29 @@ pub(super) fn problem(error: &Error) -> Problem {
     }
 }
 
+/// An installation that failed. Whoever installs is told what the server says.
+pub(super) fn installing(error: &Error) -> Problem {
+    let title = "pg_track could not be installed";
+    match error.db_error() {
+        Some(report) => Problem {
+            detail: report.detail().map(str::to_owned),
+            hint: report.hint().map(str::to_owned),
+            ..Problem::new(StatusCode::CONFLICT, title, sentence(report.message()))
+                .cause(error.chain())
+        },
+        None => Problem::new(StatusCode::CONFLICT, title, sentence(&error.to_string()))
+            .cause(error.chain()),
+    }
+}
+
 /// The status and title for a report that is meant for people.
 fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
     let class = match *report.code() {
-        SqlState::UNDEFINED_TABLE | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
+        SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_OBJECT
+        | SqlState::INVALID_SCHEMA_NAME
+        | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
+        SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, "There is one already"),
         SqlState::INSUFFICIENT_PRIVILEGE => {
             (StatusCode::FORBIDDEN, "The database does not allow this")
         }

@@ -15,6 +15,10 @@ impl SessionId {
         Self(Sha256::digest(token).into())
     }
 
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

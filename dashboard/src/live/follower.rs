@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use pgtrack_tracker::Transaction;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::hub::{Batch, Hub, Item, Receiver};
+use super::hub::{Batch, Hub, Receiver};
 use super::position::Position;
 use crate::app_error::AppError;
 
@@ -14,8 +15,8 @@ use crate::app_error::AppError;
 pub(crate) enum Delivery {
     /// A transaction, and the id from which a later stream goes on after it.
     Transaction {
-        /// Rendered for the feed.
-        html: Arc<str>,
+        /// The transaction.
+        transaction: Arc<Transaction>,
         /// Where the listener is now.
         position: Position,
     },
@@ -30,7 +31,7 @@ pub(crate) struct Follower {
     receiver: Receiver,
     /// Where the listener is once the queue has been delivered.
     position: Position,
-    queue: VecDeque<Item>,
+    queue: VecDeque<Arc<Transaction>>,
     needs_resync: bool,
 }
 
@@ -56,10 +57,10 @@ impl Follower {
             if self.needs_resync {
                 return Some(Delivery::Resync);
             }
-            if let Some(item) = self.queue.pop_front() {
-                let pending = self.queue.iter().map(|item| item.xid);
+            if let Some(transaction) = self.queue.pop_front() {
+                let pending = self.queue.iter().map(|later| later.xid);
                 let position = self.position.without(pending);
-                return Some(Delivery::Transaction { html: item.html, position });
+                return Some(Delivery::Transaction { transaction, position });
             }
             match self.receiver.recv().await {
                 Ok(batch) => self.take(&batch),

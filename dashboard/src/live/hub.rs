@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use pgtrack_tracker::{Transaction, feed};
 use tokio::sync::{Mutex, broadcast};
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,8 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::Position;
 use crate::app_error::AppError;
 use crate::database::Database;
-use crate::links::Links;
-use crate::view;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How many batches a listener may be behind before it has to read for itself again.
@@ -24,20 +21,13 @@ const BACKLOG: usize = 64;
 /// More new transactions than this at once are not worth showing one by one.
 const MANY: i64 = 500;
 
-/// A transaction ready to be sent.
-#[derive(Debug, Clone)]
-pub(super) struct Item {
-    pub(super) xid: i64,
-    pub(super) html: Arc<str>,
-}
-
 /// What was committed between two looks.
 #[derive(Debug, Clone)]
 pub(super) struct Batch {
     /// Where whoever has all the items is.
     pub(super) position: Position,
     /// Oldest first; `None`: too many.
-    pub(super) items: Option<Vec<Item>>,
+    pub(super) items: Option<Vec<Arc<Transaction>>>,
 }
 
 pub(super) type Receiver = broadcast::Receiver<Arc<Batch>>;
@@ -47,15 +37,14 @@ type Sender = broadcast::Sender<Arc<Batch>>;
 #[derive(Debug)]
 pub(crate) struct Hub {
     database: Arc<Database>,
-    slug: String,
     shutdown: CancellationToken,
     /// The poller's channel. Only the poller keeps it open: should it die, its listeners learn it and come back.
     running: Mutex<Option<broadcast::WeakSender<Arc<Batch>>>>,
 }
 
 impl Hub {
-    pub(crate) fn new(database: Arc<Database>, slug: String, shutdown: CancellationToken) -> Self {
-        Self { database, slug, shutdown, running: Mutex::new(None) }
+    pub(crate) fn new(database: Arc<Database>, shutdown: CancellationToken) -> Self {
+        Self { database, shutdown, running: Mutex::new(None) }
     }
 
     /// Every batch from now on. What was committed before this returned, a listener has to read for itself, with
@@ -65,7 +54,7 @@ impl Hub {
         if let Some(sender) = running.as_ref().and_then(broadcast::WeakSender::upgrade) {
             return Ok(sender.subscribe());
         }
-        let (_, cursor) = feed::newest(&*self.database.read().await?, 0, None).await?;
+        let cursor = feed::now(&*self.database.read().await?).await?;
         let position = position(&cursor)?;
         let (sender, receiver) = broadcast::channel(BACKLOG);
         *running = Some(sender.downgrade());
@@ -78,14 +67,8 @@ impl Hub {
         let cursor = position.cursor().ok_or_else(|| not_a_position(position))?;
         let client = self.database.read().await?;
         let (transactions, cursor) = feed::since(&client, &cursor, MANY).await?;
-        let items = transactions.map(|list| list.iter().map(|one| self.item(one)).collect());
+        let items = transactions.map(|list| list.into_iter().map(Arc::new).collect());
         Ok(Batch { position: self::position(&cursor)?, items })
-    }
-
-    fn item(&self, transaction: &Transaction) -> Item {
-        let links = Links::new(&self.slug);
-        let html = view::feed::item(transaction, links, Timestamp::now()).into_string();
-        Item { xid: transaction.xid, html: html.into() }
     }
 
     async fn poll(self: Arc<Self>, sender: Sender, mut position: Position) {

@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::app_error::AppError;
+use crate::app_error::{AppError, NotInstalled};
 use crate::auth::Role;
+use crate::connections::Found;
 use crate::links;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
@@ -28,17 +29,43 @@ pub(crate) async fn require(
         Ok(None) => return sign_in_first(&visit, &request),
         Err(error) => return error.into_response(),
     };
-    let is_known = parameters
-        .iter()
-        .all(|(name, value)| name != "connection" || value == state.connection.slug);
-    let mut response = if !is_known {
-        AppError::NotFound("There is no connection of this name.".to_owned()).into_response()
-    } else if signed_in.account.role >= role {
-        let signed_in = Some(signed_in.clone());
-        request.extensions_mut().insert(Visit { signed_in, ..visit });
-        next.run(request).await
+    let mut visit = Visit { signed_in: Some(signed_in.clone()), ..visit };
+    let slug = parameters.iter().find(|(name, _)| *name == "connection").map(|(_, slug)| slug);
+    let mut response = if signed_in.account.role < role {
+        refuse(&state, &visit, &signed_in, request.uri(), role).await
     } else {
-        refuse(&state, &visit, &signed_in, request.uri()).await
+        let found = match slug {
+            Some(slug) => state.connections.find(slug, &signed_in.session).await.map(Some),
+            None => Ok(None),
+        };
+        match found {
+            Err(error) => error.into_response(),
+            Ok(Some(Found::Nothing)) => {
+                AppError::NotFound("There is no connection of this name.".to_owned())
+                    .into_response()
+            }
+            Ok(Some(Found::Locked(saved))) => {
+                Redirect::to(&links::unlock(&saved.details.slug)).into_response()
+            }
+            Ok(Some(Found::Opened(opened))) => {
+                visit.connection = opened.info.clone();
+                let is_install = request.uri().path().ends_with("/install");
+                let may_install = visit.is(Role::Admin) && request.method() == Method::GET;
+                request.extensions_mut().insert(visit);
+                request.extensions_mut().insert(opened.clone());
+                let response = next.run(request).await;
+                let is_missing = response.extensions().get::<NotInstalled>().is_some();
+                if is_missing && may_install && !is_install {
+                    Redirect::to(&links::install(&opened.info.slug)).into_response()
+                } else {
+                    response
+                }
+            }
+            Ok(None) => {
+                request.extensions_mut().insert(visit);
+                next.run(request).await
+            }
+        }
     };
     response.extensions_mut().insert(signed_in);
     response
@@ -69,9 +96,25 @@ fn sign_in_first(visit: &Visit, request: &Request) -> Response {
     Redirect::to(&links::login(next)).into_response()
 }
 
-async fn refuse(state: &AppState, visit: &Visit, signed_in: &SignedIn, uri: &Uri) -> Response {
+fn refusal(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "Your account may not see this.",
+        Role::Operator => {
+            "Your role may read, but not revert or export. Ask an operator or an admin."
+        }
+        Role::Admin => "This is for admins only.",
+    }
+}
+
+async fn refuse(
+    state: &AppState,
+    visit: &Visit,
+    signed_in: &SignedIn,
+    uri: &Uri,
+    role: Role,
+) -> Response {
     let entry = Entry {
-        subject: uri.query(),
+        subject: Some(uri.query().unwrap_or(uri.path())),
         outcome: Some("the role does not allow it"),
         ..Entry::new(Action::AccessRefused, &signed_in.account.name, &visit.client_addr)
     };
@@ -80,10 +123,7 @@ async fn refuse(state: &AppState, visit: &Visit, signed_in: &SignedIn, uri: &Uri
         Ok::<_, AppError>(audit::add(&client, entry).await?)
     };
     match noted.await {
-        Ok(()) => {
-            AppError::Forbidden("Your role may read but not revert. Ask an operator or an admin.")
-                .into_response()
-        }
+        Ok(()) => AppError::Forbidden(refusal(role)).into_response(),
         Err(error) => error.into_response(),
     }
 }

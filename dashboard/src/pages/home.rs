@@ -2,8 +2,8 @@
 
 use axum::response::Redirect;
 
-use super::State;
+use crate::visit::Visit;
 
-pub(crate) async fn get(state: State) -> Redirect {
-    Redirect::to(&state.links().overview())
+pub(crate) async fn get(visit: Visit) -> Redirect {
+    Redirect::to(&visit.links().overview())
 }

@@ -10,17 +10,24 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
-use serde::Deserialize;
+use jiff::Timestamp;
+use pgtrack_tracker::Transaction;
+use pgtrack_tracker::activity::{Filter, among};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::State;
+use super::activity::Pairs;
 use crate::app_error::AppError;
 use crate::auth::SessionId;
+use crate::clock::Clock;
+use crate::connections::Shown;
 use crate::extract::Query;
 use crate::live::{Delivery, Follower, Position, Ticket};
+use crate::search::{Grouping, Search};
 use crate::state::AppState;
 use crate::store::sessions;
-use crate::visit::SignedIn;
+use crate::view::{feed, statement};
+use crate::visit::{SignedIn, Visit};
 
 const RETRY: Duration = Duration::from_secs(3);
 /// How often a comment is sent, so that nothing between us and the browser thinks the stream is dead.
@@ -28,25 +35,37 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often it is checked that the session is still alive.
 const SESSION_CHECK: Duration = Duration::from_secs(15);
 
-#[derive(Deserialize)]
-pub(crate) struct Place {
-    after: Option<String>,
+/// What is shown of the new transactions, and how.
+struct Showing {
+    shown: Shown,
+    visit: Visit,
+    search: Search,
+    filter: Filter,
+    may_select: bool,
 }
 
 pub(crate) async fn get(
     state: State,
+    shown: Shown,
+    visit: Visit,
     person: SignedIn,
     headers: HeaderMap,
-    Query(place): Query<Place>,
+    Query(pairs): Pairs,
 ) -> Result<impl IntoResponse, AppError> {
     let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let position = last_event_id
-        .or(place.after.as_deref())
+        .or_else(|| given(&pairs, "after"))
         .and_then(Position::parse)
         .ok_or_else(|| AppError::BadRequest("It does not say where to go on.".to_owned()))?;
+    let search = Search::read(&pairs);
+    let filter = search
+        .filter(&visit.clock)
+        .map_err(|why| AppError::BadRequest(format!("This cannot be looked for: {why}.")))?;
+    let may_select = visit.may_revert() && given(&pairs, "select").is_some();
     let ticket = state.streams.open(&person)?;
-    let follower = Follower::start(state.hub.clone(), position).await?;
-    let events = events(follower).take_until(end(state, ticket, person.session));
+    let follower = Follower::start(shown.hub.clone(), position).await?;
+    let showing = Showing { shown, visit, search, filter, may_select };
+    let events = events(follower, showing).take_until(end(state, ticket, person.session));
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         // A reverse proxy must not collect events before it passes them on.
@@ -56,18 +75,58 @@ pub(crate) async fn get(
 }
 
 /// The events of one stream; the first one only tells the browser how soon to reconnect.
-fn events(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(follower: Follower, showing: Showing) -> impl Stream<Item = Result<Event, Infallible>> {
     let first = stream::iter([Ok(Event::default().retry(RETRY).comment("the feed is open"))]);
-    first.chain(stream::unfold(Some(follower), |follower| async {
-        let mut follower = follower?;
-        match follower.next().await? {
-            Delivery::Transaction { html, position } => {
-                let event = Event::default().event("transaction").id(position.to_string());
-                Some((Ok(event.data(html)), Some(follower)))
+    first.chain(stream::unfold(Some((follower, showing)), |next| async {
+        let (mut follower, showing) = next?;
+        loop {
+            match follower.next().await? {
+                Delivery::Transaction { transaction, position } => {
+                    let html = match showing.render(&transaction).await {
+                        Ok(Some(html)) => html,
+                        Ok(None) => continue,
+                        // The browser comes back and asks for it again.
+                        Err(_) => return None,
+                    };
+                    let event = Event::default().event("transaction").id(position.to_string());
+                    return Some((Ok(event.data(html)), Some((follower, showing))));
+                }
+                Delivery::Resync => {
+                    return Some((Ok(Event::default().event("resync").data("")), None));
+                }
             }
-            Delivery::Resync => Some((Ok(Event::default().event("resync").data("")), None)),
         }
     }))
+}
+
+impl Showing {
+    /// The entries of a transaction; `None` if nothing of it passes the filter.
+    async fn render(&self, transaction: &Transaction) -> Result<Option<String>, AppError> {
+        let links = self.visit.links();
+        let clock = Clock { now: Timestamp::now(), ..self.visit.clock.clone() };
+        let whole = || feed::item(transaction, links, &clock, self.may_select).into_string();
+        if self.filter.is_open() && self.search.grouping == Grouping::Transactions {
+            return Ok(Some(whole()));
+        }
+        let client = self.shown.database.read().await?;
+        let statements = among(&client, &self.filter, &[transaction.xid]).await?;
+        if statements.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(match self.search.grouping {
+            Grouping::Transactions => whole(),
+            Grouping::Changes => {
+                let entries = statements
+                    .iter()
+                    .map(|one| statement::item(one, links, &clock, self.may_select).into_string());
+                entries.collect()
+            }
+        }))
+    }
+}
+
+fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|pair| pair.0 == name).map(|pair| &*pair.1)
 }
 
 /// Returns when the stream has to end: the server stops, or the session has ended. Holds the ticket until then.

@@ -17,6 +17,7 @@ pub(crate) async fn post(
     let client = state.database.write().await?;
     sessions::end(&client, &person.session).await?;
     state.streams.end_session(&person.session);
+    state.connections.forget(&person.session);
     let entry = Entry::new(Action::Logout, &person.account.name, &visit.client_addr);
     audit::add(&client, entry).await?;
     let cookie = state.cookie.clear();

@@ -1,34 +1,33 @@
-//! `/c/{connection}`: what is tracked, and the latest transactions. `?before=` pages back.
+//! `/c/{connection}`: what is tracked, what was changed lately, and the latest transactions.
 
+use pgtrack_tracker::activity::Filter;
 use pgtrack_tracker::{feed, tracked_tables};
-use serde::Deserialize;
 
 use super::{Page, State};
-use crate::extract::Query;
+use crate::connections::Shown;
+use crate::search::Span;
 use crate::view::overview::{Overview, page};
 use crate::visit::Visit;
 
-const PAGE: usize = 50;
+const MOST: usize = 20;
 
-#[derive(Deserialize)]
-pub(crate) struct Place {
-    before: Option<i64>,
-}
-
-pub(crate) async fn get(state: State, visit: Visit, Query(place): Query<Place>) -> Page {
-    let client = state.database.read().await?;
+pub(crate) async fn get(state: State, shown: Shown, visit: Visit) -> Page {
+    let client = shown.database.read().await?;
+    let span = Span::around(None, None, visit.clock.now);
     // One more than is shown tells whether there are older ones.
-    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let (tables, (mut transactions, cursor)) =
-        tokio::try_join!(tracked_tables(&client), feed::newest(&client, limit, place.before))?;
-    let has_older = transactions.len() > PAGE;
-    transactions.truncate(PAGE);
+    let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
+    let counts = state.tally.of(&shown.0, String::new(), Filter::default(), span);
+    let (tables, newest, tallied) =
+        tokio::join!(tracked_tables(&client), feed::newest(&client, limit, None), counts);
+    let (tables, (mut transactions, cursor)) = (tables?, newest?);
+    let has_older = transactions.len() > MOST;
+    transactions.truncate(MOST);
     let overview = Overview {
         tables: &tables,
         transactions: &transactions,
         cursor: &cursor,
-        is_newest: place.before.is_none(),
         has_older,
+        chart: (span, tallied),
     };
     Ok(page(&visit, &overview))
 }

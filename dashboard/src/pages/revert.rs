@@ -6,36 +6,45 @@ use pgtrack_tracker::revert::{OnConflict, Plan, plan};
 use tokio_postgres::Client;
 
 use super::State;
-use super::plan::{Question, preview, target};
+use super::plan::{Pairs, Question, preview, subject};
 use crate::app_error::AppError;
+use crate::connections::{Environment, Opened, Shown};
 use crate::extract::{Form, Query};
-use crate::revert::{
-    Application, Choice, Confirmation, Outcome, Subject, apply_once, needs_reason,
-};
+use crate::revert::{Application, Choice, Confirmation, Outcome, apply_once, needs_reason};
 use crate::view::plan::Refusal;
 use crate::visit::{SignedIn, Visit};
 
 pub(crate) async fn post(
     state: State,
+    shown: Shown,
     visit: Visit,
     person: SignedIn,
-    Query(subject): Query<Subject>,
+    Query(pairs): Pairs,
     Form(confirmation): Form<Confirmation>,
 ) -> Result<Response, AppError> {
-    let target = target(&subject)?;
+    shown.require_writable()?;
+    let subject = subject(&pairs)?;
+    let target = subject.target();
+    let is_production = shown.info.environment == Environment::Production;
+    if is_production && confirmation.label.trim() != shown.info.label {
+        let client = shown.database.read().await?;
+        let plan = plan(&**client, target).await?;
+        let question = Question { subject: &subject, plan: &plan };
+        return again(&shown, &client, &visit, question, Refusal::NotNamed, confirmation).await;
+    }
     let reason = confirmation.reason.trim();
     if reason.is_empty() {
         // What a person saw and confirms without a reason: only its size matters here, `apply` checks the rest.
-        let client = state.database.read().await?;
-        let plan = plan(&**client, &target).await?;
+        let client = shown.database.read().await?;
+        let plan = plan(&**client, target).await?;
         if plan.token == confirmation.token && needs_reason(plan.steps.len()) {
-            let question = Question { subject: &subject, target: &target, plan: &plan };
-            return again(&client, &visit, question, Refusal::NoReason, confirmation).await;
+            let question = Question { subject: &subject, plan: &plan };
+            return again(&shown, &client, &visit, question, Refusal::NoReason, confirmation).await;
         }
     }
     let application = Application {
+        opened: shown.0.clone(),
         subject: subject.clone(),
-        target: target.clone(),
         token: confirmation.token.clone(),
         submission: confirmation.submission.clone(),
         on_conflict: confirmation.on_conflict.map_or(OnConflict::Error, Choice::on_conflict),
@@ -45,20 +54,21 @@ pub(crate) async fn post(
     };
     let refusal = match apply_once(state.0.clone(), application).await? {
         Outcome::Applied(xid) => {
-            return Ok(Redirect::to(&state.links().transaction(xid)).into_response());
+            return Ok(Redirect::to(&visit.links().transaction(xid)).into_response());
         }
         Outcome::Stale => Refusal::Stale,
         Outcome::Conflict => Refusal::Conflict,
         Outcome::NothingChanged => Refusal::NothingChanged,
     };
-    let client = state.database.read().await?;
-    let plan: Plan = plan(&**client, &target).await?;
-    let question = Question { subject: &subject, target: &target, plan: &plan };
-    again(&client, &visit, question, refusal, confirmation).await
+    let client = shown.database.read().await?;
+    let plan: Plan = plan(&**client, target).await?;
+    let question = Question { subject: &subject, plan: &plan };
+    again(&shown, &client, &visit, question, refusal, confirmation).await
 }
 
 /// The preview again, with the plan as of now and what was filled in.
 async fn again(
+    opened: &Opened,
     client: &Client,
     visit: &Visit,
     question: Question<'_>,
@@ -66,10 +76,10 @@ async fn again(
     confirmation: Confirmation,
 ) -> Result<Response, AppError> {
     let status = match refusal {
-        Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NoReason | Refusal::NotNamed => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::NothingChanged => StatusCode::OK,
         Refusal::Stale | Refusal::Conflict => StatusCode::CONFLICT,
     };
-    let page = preview(client, visit, question, Some(refusal), confirmation).await?;
+    let page = preview(opened, client, visit, question, Some(refusal), confirmation).await?;
     Ok((status, page).into_response())
 }

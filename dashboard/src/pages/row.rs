@@ -1,15 +1,16 @@
 //! `/c/{connection}/tables/{table}/rows/{key}`: the history of one row. The key is a JSON object.
+//! `?from=v1&to=current` compares two versions, `?column=` shows the history of one column, `?at=` the row at a moment.
 
-use pgtrack_tracker::{RowKey, column_order, history};
+use pgtrack_tracker::{RowKey, Version, columns, history};
 use serde::Deserialize;
 
-use super::{Page, State, known_table};
+use super::{Page, known_table};
 use crate::app_error::AppError;
-use crate::extract::Path;
-use crate::view::row::{RowHistory, page};
+use crate::comparison::Image;
+use crate::connections::Shown;
+use crate::extract::{Path, Query};
+use crate::view::row::{Compared, RowHistory, page};
 use crate::visit::Visit;
-
-const MOST_VERSIONS: usize = 200;
 
 #[derive(Deserialize)]
 pub(crate) struct Named {
@@ -17,30 +18,66 @@ pub(crate) struct Named {
     key: String,
 }
 
-pub(crate) async fn get(state: State, visit: Visit, Path(named): Path<Named>) -> Page {
-    let client = state.database.read().await?;
+#[derive(Deserialize)]
+pub(crate) struct Look {
+    from: Option<String>,
+    to: Option<String>,
+    column: Option<String>,
+    at: Option<String>,
+}
+
+pub(crate) async fn get(
+    shown: Shown,
+    visit: Visit,
+    Path(named): Path<Named>,
+    Query(look): Query<Look>,
+) -> Page {
+    let client = shown.database.read().await?;
     let table = known_table(&client, &named.table).await?;
     let key = RowKey::from_json(&named.key).ok_or_else(|| {
         let example = r#"{"id": 1}"#;
         AppError::BadRequest(format!("{} is no key; a key looks like {example}.", named.key))
     })?;
-    let (mut versions, order) = tokio::try_join!(
-        history::row(&client, &table.name, &key),
-        column_order(&client, &table.name)
-    )?;
+    let (mut versions, order) =
+        tokio::try_join!(history::row(&client, &table.name, &key), columns(&client, &table.name))?;
     if versions.is_empty() {
         let what = format!("No change of {} ({key}) is recorded.", table.display_name);
         return Err(AppError::NotFound(what));
     }
-    let total = versions.len();
     versions.reverse();
-    versions.truncate(MOST_VERSIONS);
+    let compared = match (look.from, look.to) {
+        (None, None) => None,
+        (from, to) => {
+            let (from, to) =
+                (from.unwrap_or_else(|| "v1".into()), to.unwrap_or_else(|| "current".into()));
+            let (before, after) = (state(&versions, &from)?, state(&versions, &to)?);
+            Some(Compared { from: (from, before), to: (to, after) })
+        }
+    };
+    let at = look.at.as_deref().filter(|text| !text.is_empty());
     let history = RowHistory {
-        table: &table.display_name,
+        table: &table,
         key: &key,
         order: &order,
         versions: &versions,
-        total,
+        compared,
+        column: look.column.as_deref(),
+        at: at.map(|text| (text, visit.clock.read(text))),
     };
     Ok(page(&visit, &history))
+}
+
+/// The row right after a version, before the first one, or now.
+fn state<'a>(versions: &'a [Version], name: &str) -> Result<Option<&'a Image>, AppError> {
+    let unknown = || AppError::NotFound(format!("The row has no version {name}."));
+    if name == "current" {
+        return Ok(versions.first().and_then(|latest| latest.after.as_ref()));
+    }
+    let number: i32 =
+        name.strip_prefix('v').and_then(|text| text.parse().ok()).ok_or_else(unknown)?;
+    if number == 0 {
+        return Ok(versions.last().and_then(|first| first.before.as_ref()));
+    }
+    let version = versions.iter().find(|one| one.number == Some(number)).ok_or_else(unknown)?;
+    Ok(version.after.as_ref())
 }

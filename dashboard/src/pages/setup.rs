@@ -41,7 +41,7 @@ pub(crate) async fn post(
 ) -> Result<Response, AppError> {
     admit(&state, &fields.token).await?;
     let checked = check_name(&fields.name)
-        .and_then(|name| check_password(&fields.password).map(|()| name))
+        .and_then(|name| check_password(&fields.password, name).map(|()| name))
         .map_err(|error| error.to_string())
         .and_then(|name| {
             let is_same = fields.password == fields.again;

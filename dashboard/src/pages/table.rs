@@ -1,9 +1,10 @@
 //! `/c/{connection}/tables/{table}`: the latest changes of one table.
 
-use pgtrack_tracker::{column_order, history};
+use pgtrack_tracker::{columns, history};
 use serde::Deserialize;
 
-use super::{Page, State, known_table};
+use super::{Page, known_table};
+use crate::connections::Shown;
 use crate::extract::{Path, Query};
 use crate::view::table::{Latest, page};
 use crate::visit::Visit;
@@ -22,18 +23,16 @@ pub(crate) struct Size {
 }
 
 pub(crate) async fn get(
-    state: State,
+    shown: Shown,
     visit: Visit,
     Path(named): Path<Named>,
     Query(size): Query<Size>,
 ) -> Page {
-    let client = state.database.read().await?;
+    let client = shown.database.read().await?;
     let table = known_table(&client, &named.table).await?;
     let max = size.max.filter(|max| STEPS.contains(max)).unwrap_or(STEPS[0]);
-    let (versions, order) = tokio::try_join!(
-        history::table(&client, &table.name, max),
-        column_order(&client, &table.name)
-    )?;
+    let (versions, order) =
+        tokio::try_join!(history::table(&client, &table.name, max), columns(&client, &table.name))?;
     let is_full = i32::try_from(versions.len()).is_ok_and(|shown| shown >= max);
     let more = STEPS.into_iter().find(|step| is_full && *step > max);
     Ok(page(&visit, &Latest { table: &table, order: &order, versions: &versions, more }))

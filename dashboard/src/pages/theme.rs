@@ -9,7 +9,7 @@ use crate::app_error::AppError;
 use crate::auth::set_cookie;
 use crate::extract::Form;
 use crate::links::local_or_home;
-use crate::visit::{THEME_COOKIE, Theme};
+use crate::preferences::{THEME, Theme};
 
 const ONE_YEAR: u32 = 365 * 24 * 60 * 60;
 
@@ -26,6 +26,6 @@ pub(crate) async fn post(
 ) -> Result<impl IntoResponse, AppError> {
     let theme = Theme::from_word(&choice.theme)
         .ok_or_else(|| AppError::BadRequest("There is no such theme.".to_owned()))?;
-    let cookie = set_cookie(THEME_COOKIE, theme.word(), Some(ONE_YEAR), state.https);
+    let cookie = set_cookie(THEME, theme.word(), Some(ONE_YEAR), state.https);
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(local_or_home(&choice.next))))
 }

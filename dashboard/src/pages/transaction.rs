@@ -1,11 +1,12 @@
 //! `/c/{connection}/tx/{xid}`: one transaction with all its row changes.
 
-use pgtrack_tracker::{Version, column_order, feed, history};
+use pgtrack_tracker::{Version, columns, feed, history};
 use serde::Deserialize;
 use tokio_postgres::Client;
 
-use super::{Page, State};
+use super::Page;
 use crate::app_error::AppError;
+use crate::connections::Shown;
 use crate::extract::Path;
 use crate::table_name;
 use crate::view::transaction::{Changes, TableChanges, page};
@@ -18,8 +19,8 @@ pub(crate) struct Named {
     xid: i64,
 }
 
-pub(crate) async fn get(state: State, visit: Visit, Path(named): Path<Named>) -> Page {
-    let client = state.database.read().await?;
+pub(crate) async fn get(shown: Shown, visit: Visit, Path(named): Path<Named>) -> Page {
+    let client = shown.database.read().await?;
     let transaction = feed::transaction(&client, named.xid)
         .await?
         .ok_or_else(|| AppError::NotFound(unknown(named.xid)))?;
@@ -43,7 +44,7 @@ async fn by_table<'a>(
             continue;
         }
         let order = match table_name::parse(&version.table) {
-            Some(name) => column_order(client, &name).await?,
+            Some(name) => columns(client, &name).await?,
             None => Vec::new(),
         };
         tables.push(TableChanges { table: &version.table, order, versions: vec![version] });

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use pgtrack_tracker::Error;
-use pgtrack_tracker::revert::{Attribution, OnConflict, Target, apply};
+use pgtrack_tracker::revert::{Attribution, OnConflict, apply};
 use tokio_postgres::Client;
 
 use super::Subject;
 use crate::app_error::AppError;
+use crate::connections::Opened;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
 use crate::store::failed;
@@ -15,8 +16,9 @@ use crate::store::failed;
 /// A confirmed plan.
 #[derive(Debug)]
 pub(crate) struct Application {
+    /// Where.
+    pub(crate) opened: Arc<Opened>,
     pub(crate) subject: Subject,
-    pub(crate) target: Target,
     /// Stands for the plan that the person saw.
     pub(crate) token: String,
     /// Stands for the form that they sent.
@@ -49,10 +51,10 @@ pub(crate) async fn apply_once(
     application: Application,
 ) -> Result<Outcome, AppError> {
     let task = tokio::spawn(async move {
-        let mut client = state.database.write().await?;
+        let client = state.database.write().await?;
         // Held until the audit entry is there, so that the second of two submissions finds it.
         lock(&client, &application.submission).await?;
-        let result = apply_locked(&mut client, &application).await;
+        let result = apply_locked(&client, &application).await;
         // A session that cannot be told to let go has ended, and has let go.
         let _ = unlock(&client, &application.submission).await;
         result
@@ -60,13 +62,16 @@ pub(crate) async fn apply_once(
     task.await.map_err(|error| AppError::Internal(error.to_string()))?
 }
 
-async fn apply_locked(client: &mut Client, application: &Application) -> Result<Outcome, AppError> {
-    let Application { target, token, submission, actor, .. } = application;
+async fn apply_locked(client: &Client, application: &Application) -> Result<Outcome, AppError> {
+    let Application { subject, token, submission, actor, .. } = application;
     if let Some(xid) = audit::applied(client, actor, submission).await? {
         return Ok(Outcome::Applied(xid));
     }
     let attribution = Attribution { actor, message: application.reason.as_deref() };
-    match apply(client, target, token, application.on_conflict, attribution).await {
+    let mut target_client = application.opened.database.write().await?;
+    match apply(&mut target_client, subject.target(), token, application.on_conflict, attribution)
+        .await
+    {
         Ok(Some(xid)) => {
             note(client, application, Action::RevertApplied, None, Some(xid)).await?;
             Ok(Outcome::Applied(xid))
@@ -117,6 +122,7 @@ async fn note(
     xid: Option<i64>,
 ) -> Result<(), AppError> {
     let entry = Entry {
+        connection: Some(&application.opened.info.slug),
         subject: Some(&application.subject.query()),
         outcome,
         submission: Some(&application.submission),

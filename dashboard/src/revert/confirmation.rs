@@ -12,6 +12,9 @@ pub(crate) struct Confirmation {
     pub(crate) submission: String,
     /// What to do with rows that changed since; only asked where there are any.
     pub(crate) on_conflict: Option<Choice>,
+    /// The connection's name, typed where a mistake would be dear.
+    #[serde(default)]
+    pub(crate) label: String,
     /// Why.
     #[serde(default)]
     pub(crate) reason: String,

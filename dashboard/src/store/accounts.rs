@@ -1,5 +1,6 @@
 //! The people who may sign in.
 
+use jiff::Timestamp;
 use pgtrack_tracker::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
@@ -13,6 +14,60 @@ pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<(Account,
                  WHERE lower(name) = lower($1)";
     let row = client.query_opt(query, &[&name]).await.map_err(failed("look up an account"))?;
     Ok(row.map(|row| (read(&row), row.get("password_hash"))))
+}
+
+/// An account as the list of users shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) account: Account,
+    pub(crate) created_at: Timestamp,
+    /// The latest request of a session that has not ended.
+    pub(crate) seen_at: Option<Timestamp>,
+}
+
+/// Everybody, by name.
+pub(crate) async fn list(client: &Client) -> Result<Vec<Listed>, Error> {
+    let query = "SELECT a.account_id, a.name, a.role, a.created_at,
+                        (SELECT max(s.seen_at) FROM pgtrack_dashboard.session s WHERE s.account_id = a.account_id) AS seen_at
+                 FROM pgtrack_dashboard.account a ORDER BY lower(a.name)";
+    let rows = client.query(query, &[]).await.map_err(failed("list the accounts"))?;
+    let listed = |row: &Row| Listed {
+        account: read(row),
+        created_at: row.get("created_at"),
+        seen_at: row.get("seen_at"),
+    };
+    Ok(rows.iter().map(listed).collect())
+}
+
+/// The account with this number.
+pub(crate) async fn by_id(client: &Client, id: i64) -> Result<Option<Account>, Error> {
+    let query =
+        "SELECT account_id, name, role FROM pgtrack_dashboard.account WHERE account_id = $1";
+    let row = client.query_opt(query, &[&id]).await.map_err(failed("look up an account"))?;
+    Ok(row.as_ref().map(read))
+}
+
+/// Gives an account a role, and a password if there is a new one.
+pub(crate) async fn change(
+    client: &Client,
+    id: i64,
+    role: Role,
+    password_hash: Option<&str>,
+) -> Result<(), Error> {
+    let query = "UPDATE pgtrack_dashboard.account SET role = $2, password_hash = coalesce($3, password_hash)
+                 WHERE account_id = $1";
+    client
+        .execute(query, &[&id, &role.word(), &password_hash])
+        .await
+        .map_err(failed("change an account"))?;
+    Ok(())
+}
+
+/// Removes an account, its sessions and its views.
+pub(crate) async fn remove(client: &Client, id: i64) -> Result<(), Error> {
+    let query = "DELETE FROM pgtrack_dashboard.account WHERE account_id = $1";
+    client.execute(query, &[&id]).await.map_err(failed("remove an account"))?;
+    Ok(())
 }
 
 /// Whether anybody can sign in at all.

@@ -1,8 +1,10 @@
 //! What was done through the dashboard, and what was refused. The reverts themselves are in pg_track's history;
 //! this log also keeps the attempts that changed nothing.
 
+use jiff::Timestamp;
 use pgtrack_tracker::Error;
-use tokio_postgres::Client;
+use serde::{Serialize, Serializer};
+use tokio_postgres::{Client, Row};
 
 use super::failed;
 
@@ -13,7 +15,9 @@ pub(crate) struct Entry<'a> {
     /// The account's name, or the name that was tried.
     pub(crate) name: &'a str,
     pub(crate) client_addr: &'a str,
-    /// What was to be reverted.
+    /// The connection, as URLs name it.
+    pub(crate) connection: Option<&'a str>,
+    /// What was to be reverted, or what else it was about.
     pub(crate) subject: Option<&'a str>,
     /// Why it was refused.
     pub(crate) outcome: Option<&'a str>,
@@ -30,6 +34,7 @@ impl<'a> Entry<'a> {
             action,
             name,
             client_addr,
+            connection: None,
             subject: None,
             outcome: None,
             submission: None,
@@ -48,9 +53,39 @@ pub(crate) enum Action {
     AccessRefused,
     RevertApplied,
     RevertRefused,
+    Exported,
+    AccountChanged,
+    AccountRemoved,
+    ConnectionAdded,
+    ConnectionChanged,
+    ConnectionRemoved,
+    ConnectionTested,
+    Installed,
+    Tracked,
+    Purged,
 }
 
 impl Action {
+    const ALL: [Self; 17] = [
+        Self::AccountCreated,
+        Self::AccountChanged,
+        Self::AccountRemoved,
+        Self::LoginOk,
+        Self::LoginFailed,
+        Self::Logout,
+        Self::AccessRefused,
+        Self::RevertApplied,
+        Self::RevertRefused,
+        Self::Exported,
+        Self::ConnectionAdded,
+        Self::ConnectionChanged,
+        Self::ConnectionRemoved,
+        Self::ConnectionTested,
+        Self::Installed,
+        Self::Tracked,
+        Self::Purged,
+    ];
+
     fn words(self) -> &'static str {
         match self {
             Self::AccountCreated => "account created",
@@ -60,19 +95,38 @@ impl Action {
             Self::AccessRefused => "access refused",
             Self::RevertApplied => "revert applied",
             Self::RevertRefused => "revert refused",
+            Self::Exported => "exported",
+            Self::AccountChanged => "account changed",
+            Self::AccountRemoved => "account removed",
+            Self::ConnectionAdded => "connection added",
+            Self::ConnectionChanged => "connection changed",
+            Self::ConnectionRemoved => "connection removed",
+            Self::ConnectionTested => "connection tested",
+            Self::Installed => "pg_track installed",
+            Self::Tracked => "tracking changed",
+            Self::Purged => "history purged",
         }
     }
 }
 
 /// Adds a line.
 pub(crate) async fn add(client: &Client, entry: Entry<'_>) -> Result<(), Error> {
-    let query = "INSERT INTO pgtrack_dashboard.audit (action, name, client_addr, subject, outcome, submission, xid)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let Entry { action, name, client_addr, subject, outcome, submission, xid } = entry;
+    let query = "INSERT INTO pgtrack_dashboard.audit (action, name, client_addr, connection, subject, outcome, submission, xid)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let Entry { action, name, client_addr, connection, subject, outcome, submission, xid } = entry;
     client
         .execute(
             query,
-            &[&action.words(), &name, &client_addr, &subject, &outcome, &submission, &xid],
+            &[
+                &action.words(),
+                &name,
+                &client_addr,
+                &connection,
+                &subject,
+                &outcome,
+                &submission,
+                &xid,
+            ],
         )
         .await
         .map_err(failed("write the audit log"))?;
@@ -92,4 +146,66 @@ pub(crate) async fn applied(
         .await
         .map_err(failed("look for an earlier submission"))?;
     Ok(row.and_then(|row| row.get(0)))
+}
+
+/// A line of the log as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Line {
+    pub(crate) id: i64,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) at: Timestamp,
+    pub(crate) action: String,
+    pub(crate) name: String,
+    pub(crate) client_addr: Option<String>,
+    pub(crate) connection: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) outcome: Option<String>,
+    pub(crate) xid: Option<i64>,
+}
+
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// Which lines are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) action: Option<&'a str>,
+    /// Older than this one.
+    pub(crate) before: Option<i64>,
+}
+
+/// Lines of the log, newest first.
+pub(crate) async fn list(
+    client: &Client,
+    wanted: Wanted<'_>,
+    max: i64,
+) -> Result<Vec<Line>, Error> {
+    let query = "SELECT audit_id, at, action, name, client_addr, connection, subject, outcome, xid
+                 FROM pgtrack_dashboard.audit
+                 WHERE ($1::text IS NULL OR lower(name) = lower($1)) AND ($2::text IS NULL OR action = $2)
+                   AND ($3::bigint IS NULL OR audit_id < $3)
+                 ORDER BY audit_id DESC LIMIT $4";
+    let rows = client
+        .query(query, &[&wanted.name, &wanted.action, &wanted.before, &max])
+        .await
+        .map_err(failed("read the audit log"))?;
+    let line = |row: &Row| Line {
+        id: row.get("audit_id"),
+        at: row.get("at"),
+        action: row.get("action"),
+        name: row.get("name"),
+        client_addr: row.get("client_addr"),
+        connection: row.get("connection"),
+        subject: row.get("subject"),
+        outcome: row.get("outcome"),
+        xid: row.get("xid"),
+    };
+    Ok(rows.iter().map(line).collect())
+}
+
+/// What a line can tell of, in words.
+pub(crate) fn actions() -> Vec<&'static str> {
+    Action::ALL.into_iter().map(Action::words).collect()
 }

@@ -55,14 +55,59 @@ CREATE TABLE IF NOT EXISTS pgtrack_dashboard.audit (
   submission   text,
   xid          bigint
 );
+ALTER TABLE pgtrack_dashboard.audit ADD COLUMN IF NOT EXISTS connection text;
 CREATE INDEX IF NOT EXISTS audit_submission_idx ON pgtrack_dashboard.audit (submission) WHERE submission IS NOT NULL;
 COMMENT ON TABLE pgtrack_dashboard.audit IS 'What was done through the dashboard, and what was refused. Only ever added to.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.audit_id IS 'Number.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.at IS 'When.';
-COMMENT ON COLUMN pgtrack_dashboard.audit.action IS 'account created, login ok, login failed, logout, access refused, revert applied or revert refused.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.action IS 'What was done, in words: login ok, login failed, revert applied, connection added and so on.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.name IS 'The account''s name; for a failed login the name that was tried.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.client_addr IS 'The browser''s address.';
+COMMENT ON COLUMN pgtrack_dashboard.audit.connection IS 'The connection, as URLs name it.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.subject IS 'What was to be reverted, as the dashboard''s URLs name it.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.outcome IS 'Why it was refused.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.submission IS 'The form that was sent: a form that is sent twice is applied once.';
 COMMENT ON COLUMN pgtrack_dashboard.audit.xid IS 'The transaction that reverted.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.saved_view (
+  account_id  bigint  NOT NULL REFERENCES pgtrack_dashboard.account ON DELETE CASCADE,
+  connection  text    NOT NULL,
+  name        text    NOT NULL,
+  query       text    NOT NULL,
+  PRIMARY KEY (account_id, connection, name)
+);
+COMMENT ON TABLE pgtrack_dashboard.saved_view IS 'Searches that people have saved under a name.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.account_id IS 'Whose it is.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.connection IS 'The connection, as URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack_dashboard.saved_view.query IS 'The query string.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.connection (
+  connection_id    bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  version          integer      NOT NULL DEFAULT 1,
+  slug             text         NOT NULL UNIQUE,
+  label            text         NOT NULL,
+  environment      text         NOT NULL,
+  is_read_only     boolean      NOT NULL,
+  host             text         NOT NULL,
+  port             integer      NOT NULL CHECK (port BETWEEN 1 AND 65535),
+  database_name    text         NOT NULL,
+  role_name        text         NOT NULL,
+  tls              text         NOT NULL,
+  sealed_password  text,
+  created_at       timestamptz  NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgtrack_dashboard.connection IS 'The databases that admins have added to the dashboard.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.connection_id IS 'Number; sealed passwords are bound to it.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.version IS 'Counts its changes.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.slug IS 'Its name in URLs.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.label IS 'Its name for people.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.environment IS 'none, development, staging or production.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.is_read_only IS 'Nothing is changed there through the dashboard.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.host IS 'The server''s name or address.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.port IS 'The server''s port.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.database_name IS 'The database.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.role_name IS 'The role to log in as.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.tls IS 'verify-full, require or disable.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.sealed_password IS 'The password under AES-256-GCM; null if it is asked every time.';
+COMMENT ON COLUMN pgtrack_dashboard.connection.created_at IS 'When it was added.';

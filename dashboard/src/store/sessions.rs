@@ -60,3 +60,28 @@ pub(crate) async fn end(client: &Client, id: &SessionId) -> Result<(), Error> {
     client.execute(query, &[&id.as_bytes()]).await.map_err(failed("end a session"))?;
     Ok(())
 }
+
+/// Ends the sessions of an account, except one if given; returns those that it ended.
+pub(crate) async fn end_all(
+    client: &Client,
+    account: i64,
+    except: Option<&SessionId>,
+) -> Result<Vec<SessionId>, Error> {
+    let query = "DELETE FROM pgtrack_dashboard.session
+                 WHERE account_id = $1 AND ($2::bytea IS NULL OR token_hash <> $2) RETURNING token_hash";
+    let except = except.map(SessionId::as_bytes);
+    let rows = client
+        .query(query, &[&account, &except])
+        .await
+        .map_err(failed("end the sessions of an account"))?;
+    Ok(rows.iter().filter_map(|row| SessionId::from_bytes(row.get(0))).collect())
+}
+
+/// How many sessions of an account there are.
+pub(crate) async fn count(client: &Client, account: i64) -> Result<i64, Error> {
+    let query = format!(
+        "SELECT count(*) FROM pgtrack_dashboard.session s WHERE s.account_id = $1 AND {IS_ALIVE}"
+    );
+    let row = client.query_one(&query, &[&account]).await.map_err(failed("count sessions"))?;
+    Ok(row.get(0))
+}

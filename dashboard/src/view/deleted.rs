@@ -2,8 +2,8 @@
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::TrackedTable;
 use pgtrack_tracker::history::DeletedRow;
+use pgtrack_tracker::{Column, TrackedTable};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, length};
@@ -17,7 +17,7 @@ use crate::visit::Visit;
 pub(crate) struct Deleted<'a> {
     pub(crate) table: &'a TrackedTable,
     /// The table's columns in their order.
-    pub(crate) order: &'a [String],
+    pub(crate) order: &'a [Column],
     /// Newest first.
     pub(crate) rows: &'a [DeletedRow],
     /// Whether there may be more.
@@ -48,20 +48,20 @@ fn item(visit: &Visit, deleted: &Deleted<'_>, row: &DeletedRow) -> Markup {
     let links = visit.links();
     let name = &deleted.table.display_name;
     let columns = compare(Some(&row.data), Some(&row.data), deleted.order).unchanged;
-    let restore = links.plan(&Subject::deleted_row(name, &row.key));
+    let restore = links.plan(&Subject::deleted_row(&deleted.table.name, &row.key));
     html! {
         li.version {
             header {
                 h2 { a.key href=(links.row(name, &row.key)) { (row.key) } }
                 p.meta {
-                    "Deleted " (time::moment(row.deleted_at, visit.now)) " by " strong { (row.who) } ", "
+                    "Deleted " (time::moment(row.deleted_at, &visit.clock)) " by " strong { (row.who) } ", "
                     a href=(links.transaction(row.xid)) { "transaction " (row.xid) }
                 }
                 @if visit.may_revert() {
                     div.actions { a.button href=(restore) { "Restore row…" span.hidden { " " (row.key) } } }
                 }
             }
-            (diff::image(columns.into_iter()))
+            (diff::image(columns.into_iter(), deleted.order))
         }
     }
 }

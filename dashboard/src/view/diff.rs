@@ -1,23 +1,27 @@
 //! Rows before and after, column by column: only what differs, the rest on demand.
 
+mod inside;
+
 use maud::{Markup, html};
+use pgtrack_tracker::Column as TableColumn;
 use serde_json::Value;
 
 use super::number::{count, length};
 use super::value::{is_number, value};
 use crate::comparison::{Column, Image, compare};
+use crate::visit::Visit;
 
 /// The heads of the two columns of values.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Heads {
-    pub(crate) before: &'static str,
-    pub(crate) after: &'static str,
+pub(crate) struct Heads<'a> {
+    pub(crate) before: &'a str,
+    pub(crate) after: &'a str,
 }
 
 /// Of a recorded change.
-pub(crate) const RECORDED: Heads = Heads { before: "Before", after: "After" };
+pub(crate) const RECORDED: Heads<'_> = Heads { before: "Before", after: "After" };
 /// Of a plan.
-pub(crate) const PLANNED: Heads = Heads { before: "Now", after: "After this" };
+pub(crate) const PLANNED: Heads<'_> = Heads { before: "Now", after: "After this" };
 
 /// One row that changed or would change.
 pub(crate) struct Row<'a> {
@@ -27,10 +31,17 @@ pub(crate) struct Row<'a> {
     pub(crate) after: Option<&'a Image>,
 }
 
-/// A table of rows of one tracked table, whose columns come in `order`.
-pub(crate) fn table(caption: &str, heads: Heads, rows: &[Row<'_>], order: &[String]) -> Markup {
+/// A table of rows of one tracked table, whose columns come in `order`. Before and after stand side by side, or one
+/// below the other, as the person prefers.
+pub(crate) fn table(
+    visit: &Visit,
+    caption: &str,
+    heads: Heads<'_>,
+    rows: &[Row<'_>],
+    order: &[TableColumn],
+) -> Markup {
     html! {
-        table.diff {
+        table.diff.inline[visit.preferences.is_inline] {
             caption.hidden { (caption) }
             thead {
                 tr {
@@ -44,45 +55,51 @@ pub(crate) fn table(caption: &str, heads: Heads, rows: &[Row<'_>], order: &[Stri
     }
 }
 
-fn body(row: &Row<'_>, heads: Heads, order: &[String]) -> Markup {
+fn body(row: &Row<'_>, heads: Heads<'_>, order: &[TableColumn]) -> Markup {
     let comparison = compare(row.before, row.after, order);
     html! {
         tbody {
             @if let Some(head) = &row.head { tr.row-head { th colspan="3" scope="rowgroup" { (head) } } }
-            @for column in &comparison.changed { (changed(column, heads)) }
-            @if !comparison.unchanged.is_empty() { (unchanged(&comparison.unchanged)) }
+            @for column in &comparison.changed { (changed(column, heads, order)) }
+            @if !comparison.unchanged.is_empty() { (unchanged(&comparison.unchanged, order)) }
         }
     }
 }
 
-fn changed(column: &Column<'_>, heads: Heads) -> Markup {
+fn changed(column: &Column<'_>, heads: Heads<'_>, order: &[TableColumn]) -> Markup {
+    let type_name = type_name(column.name, order);
+    let parts = match (column.before, column.after) {
+        (Some(before), Some(after)) => inside::parts(before, after, type_name.unwrap_or_default()),
+        _ => None,
+    };
+    let (old, new) = parts.unwrap_or_else(|| (value(column.before), value(column.after)));
     html! {
         tr {
-            th scope="row" { (column.name) }
-            (cell(column.before, heads.before, "old", "−"))
-            (cell(column.after, heads.after, "new", "+"))
+            th scope="row" title=[type_name] { (column.name) }
+            (cell(column.before, &old, heads.before, "old", "−"))
+            (cell(column.after, &new, heads.after, "new", "+"))
         }
     }
 }
 
 /// A value; what is not there has neither sign nor colour.
-fn cell(content: Option<&Value>, head: &str, class: &str, sign: &str) -> Markup {
+fn cell(content: Option<&Value>, shown: &Markup, head: &str, class: &str, sign: &str) -> Markup {
     let class = if content.is_some() { class } else { "none" };
     html! {
         td.(class).number[is_number(content)] data-head=(head) {
             @if content.is_some() { span.sign aria-hidden="true" { (sign) } " " }
-            (value(content))
+            (shown)
         }
     }
 }
 
-fn unchanged(columns: &[(&str, &Value)]) -> Markup {
+fn unchanged(columns: &[(&str, &Value)], order: &[TableColumn]) -> Markup {
     html! {
         tr.unchanged {
             td colspan="3" {
                 details {
                     summary { "Show " (count(length(columns.len()), "unchanged column")) }
-                    (image(columns.iter().copied()))
+                    (image(columns.iter().copied(), order))
                 }
             }
         }
@@ -90,19 +107,33 @@ fn unchanged(columns: &[(&str, &Value)]) -> Markup {
 }
 
 /// The columns and values of one row image.
-pub(crate) fn image<'a>(columns: impl Iterator<Item = (&'a str, &'a Value)>) -> Markup {
+pub(crate) fn image<'a>(
+    columns: impl Iterator<Item = (&'a str, &'a Value)>,
+    order: &[TableColumn],
+) -> Markup {
     html! {
-        dl.image { @for (name, content) in columns { div { dt { (name) } dd { (value(Some(content))) } } } }
+        dl.image {
+            @for (name, content) in columns {
+                div { dt title=[type_name(name, order)] { (name) } dd { (value(Some(content))) } }
+            }
+        }
     }
+}
+
+/// The type of a column that the table still has.
+pub(crate) fn type_name<'a>(name: &str, order: &'a [TableColumn]) -> Option<&'a str> {
+    order.iter().find(|column| column.name == name).map(|column| &*column.type_name)
 }
 
 #[cfg(test)]
 mod tests {
+    use pgtrack_tracker::Column;
     use scraper::{Html, Selector};
     use serde_json::{Value, json};
 
     use super::{RECORDED, Row, table};
     use crate::comparison::Image;
+    use crate::visit::Visit;
 
     fn image(value: Value) -> Image {
         serde_json::from_value(value).unwrap()
@@ -117,7 +148,8 @@ mod tests {
     fn render(before: Option<Value>, after: Option<Value>) -> String {
         let (before, after) = (before.map(image), after.map(image));
         let row = Row { head: None, before: before.as_ref(), after: after.as_ref() };
-        table("rows", RECORDED, &[row], &[]).into_string()
+        let order = [Column { name: "name".to_owned(), type_name: "text".to_owned() }];
+        table(&Visit::example(), "rows", RECORDED, &[row], &order).into_string()
     }
 
     #[test]
@@ -125,6 +157,7 @@ mod tests {
         let html =
             render(Some(json!({"id": 1, "name": "a<b"})), Some(json!({"id": 1, "name": null})));
         assert_eq!(texts(&html, "tbody tr > th"), ["name"]);
+        assert_eq!(texts(&html, "th[title=text]"), ["name"]);
         assert_eq!(texts(&html, "td.old"), ["− a<b"]);
         assert_eq!(texts(&html, "td.new"), ["+ NULL"]);
         assert_eq!(texts(&html, "summary"), ["Show 1 unchanged column"]);

@@ -74,6 +74,9 @@ pub(crate) fn undo_badge(reverts: &Reverts, links: Links<'_>) -> Markup {
             Reverts::ChangeOf(xid) => {
                 a.badge.undo href=(links.transaction(*xid)) { (sign) " Undo of a change in transaction " (xid) }
             }
+            Reverts::Other(what) if ["changes ", "transactions ", "where "].iter().any(|one| what.starts_with(one)) => {
+                span.badge.undo { (sign) " Undo of " (what) }
+            }
             Reverts::Other(what) => { span.badge.undo { (sign) " Revert to " (what) } }
         }
     }

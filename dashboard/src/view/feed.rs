@@ -1,18 +1,26 @@
 //! The list of transactions, newest first. The live feed sends the same items.
 
-use jiff::Timestamp;
 use maud::{Markup, html};
 use pgtrack_tracker::Transaction;
 
 use super::effect::{effects, undo_badge};
-use super::{query, time};
+use super::{query, select, time};
+use crate::clock::Clock;
 use crate::links::Links;
 
 /// One transaction.
-pub(crate) fn item(transaction: &Transaction, links: Links<'_>, now: Timestamp) -> Markup {
+pub(crate) fn item(
+    transaction: &Transaction,
+    links: Links<'_>,
+    clock: &Clock,
+    may_select: bool,
+) -> Markup {
     html! {
         li.entry data-xid=(transaction.xid) {
-            div.when { (time::moment(transaction.at, now)) }
+            div.when {
+                @if may_select { (select::tick("xid", transaction.xid, &format!("transaction {}", transaction.xid))) }
+                (time::moment(transaction.at, clock))
+            }
             div.who {
                 span {
                     strong { (transaction.who) }
@@ -37,9 +45,22 @@ pub(crate) fn item(transaction: &Transaction, links: Links<'_>, now: Timestamp) 
 
 /// From where: the client's address, and whether it came through the proxy.
 pub(crate) fn origin(transaction: &Transaction) -> Markup {
+    origin_of(
+        transaction.client_addr.as_deref(),
+        transaction.through_proxy,
+        (transaction.who != transaction.user_name).then_some(&*transaction.user_name),
+    )
+}
+
+/// The same of anything; `user_name` is the session user where somebody else is named as the actor.
+pub(crate) fn origin_of(
+    client_addr: Option<&str>,
+    through_proxy: bool,
+    user_name: Option<&str>,
+) -> Markup {
     html! {
-        (transaction.client_addr.as_deref().unwrap_or("local socket"))
-        @if transaction.through_proxy { " via proxy" } @else { ", direct" }
-        @if transaction.who != transaction.user_name { ", as " (transaction.user_name) }
+        (client_addr.unwrap_or("local socket"))
+        @if through_proxy { " via proxy" } @else { ", direct" }
+        @if let Some(user_name) = user_name { ", as " (user_name) }
     }
 }

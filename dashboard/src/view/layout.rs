@@ -5,13 +5,20 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::icon;
 use crate::assets::{APP_CSS, APP_JS, FAVICON};
-use crate::visit::{SignedIn, Theme, Visit};
+use crate::auth::Role;
+use crate::connections::Environment;
+use crate::preferences::Theme;
+use crate::search::Search;
+use crate::visit::{SignedIn, Visit};
 
 /// The entries of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Overview,
+    Activity,
     Tables,
+    Storage,
+    Health,
     /// None of them.
     Other,
 }
@@ -30,17 +37,17 @@ pub(crate) struct Page<'a> {
 pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
     let markup = html! {
         (DOCTYPE)
-        html lang="en" data-theme=(visit.theme.word()) data-now=(visit.now.as_millisecond()) {
+        html lang="en" data-theme=(visit.preferences.theme.word()) data-now=(visit.clock.now.as_millisecond()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content=(color_scheme(visit.theme));
+                meta name="color-scheme" content=(color_scheme(visit.preferences.theme));
                 title { (page.title) " · " (visit.connection.label) " · pg_track" }
                 link rel="icon" type="image/svg+xml" href=(FAVICON.path());
                 link rel="stylesheet" href=(APP_CSS.path());
                 script src=(APP_JS.path()) defer {}
             }
-            body {
+            body.compact[visit.preferences.is_compact] data-shortcuts=[visit.preferences.has_shortcuts.then(|| visit.links().overview())] {
                 a.skip href="#main" { "Skip to content" }
                 (top_bar(visit, page.section))
                 main #main tabindex="-1" {
@@ -65,18 +72,30 @@ fn color_scheme(theme: Theme) -> &'static str {
 fn top_bar(visit: &Visit, section: Section) -> Markup {
     let links = visit.links();
     html! {
-        header.bar {
+        header.bar data-environment=[(visit.connection.environment != Environment::None).then(|| visit.connection.environment.word())] {
             a.brand href="/" { (icon::brand()) " pg_track" }
             @if let Some(person) = &visit.signed_in {
                 nav.main aria-label="Main" {
-                    span.connection title="The database that is shown" { (visit.connection.label) }
+                    a.connection href="/connections" title="The database that is shown; choose another" { (visit.connection.label) " " (environment(visit.connection.environment)) @if visit.connection.is_read_only { " " span.badge.plain { "viewing only" } } }
                     (entry("Overview", &links.overview(), section == Section::Overview))
+                    (entry("Activity", &links.changes(&Search::default()), section == Section::Activity))
                     (entry("Tables", &links.tables(), section == Section::Tables))
+                    (entry("Storage", &links.storage(), section == Section::Storage))
+                    (entry("Health", &links.health(), section == Section::Health))
                 }
                 (menu(visit, person))
             } @else {
                 (theme_switch(visit))
             }
+        }
+    }
+}
+
+/// What a database is for, as a sign that nobody overlooks.
+pub(crate) fn environment(environment: Environment) -> Markup {
+    html! {
+        @if environment != Environment::None {
+            span.badge.environment data-environment=(environment.word()) { (environment.word()) }
         }
     }
 }
@@ -92,6 +111,15 @@ fn menu(visit: &Visit, person: &SignedIn) -> Markup {
             div.panel {
                 p { strong { (person.account.name) } br; span.note { "Role: " (person.account.role.word()) } }
                 (theme_switch(visit))
+                ul.links {
+                    li { a href="/account" { "Account" } }
+                    li { a href="/settings" { "Settings" } }
+                    li { a href="/connections" { "Connections" } }
+                    @if visit.is(Role::Admin) {
+                        li { a href="/users" { "Users" } }
+                        li { a href="/audit" { "Audit log" } }
+                    }
+                }
                 form method="post" action="/logout" { button.quiet { "Sign out" } }
             }
         }
@@ -103,7 +131,7 @@ fn theme_switch(visit: &Visit) -> Markup {
         form.theme method="post" action="/settings/theme" role="group" aria-label="Theme" {
             input type="hidden" name="next" value=(visit.here);
             @for theme in Theme::ALL {
-                button name="theme" value=(theme.word()) aria-pressed=((theme == visit.theme).to_string()) {
+                button name="theme" value=(theme.word()) aria-pressed=((theme == visit.preferences.theme).to_string()) {
                     (match theme { Theme::Auto => "Auto", Theme::Light => "Light", Theme::Dark => "Dark" })
                 }
             }

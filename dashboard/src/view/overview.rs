@@ -1,4 +1,6 @@
-//! The first page: how much is tracked, and what happens.
+//! The first page: how much is tracked, what was changed in the last day, and what happens now.
+
+mod rankings;
 
 use axum::response::Html;
 use maud::{Markup, html};
@@ -7,102 +9,102 @@ use pgtrack_tracker::{TrackedTable, Transaction};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{grouped, length, size};
-use super::{feed, time};
+use super::{chart, feed, live, tables, time};
+use crate::search::{Grouping, Search, Span};
+use crate::tally::Tallied;
 use crate::visit::Visit;
 
 /// What the page shows.
 pub(crate) struct Overview<'a> {
     pub(crate) tables: &'a [TrackedTable],
+    /// The newest ones.
     pub(crate) transactions: &'a [Transaction],
     /// Where the list ends and the live feed begins.
     pub(crate) cursor: &'a Cursor,
-    /// Whether these are the newest transactions.
-    pub(crate) is_newest: bool,
     /// Whether there are older ones.
     pub(crate) has_older: bool,
+    /// The last day.
+    pub(crate) chart: (Span, Tallied),
 }
 
 pub(crate) fn page(visit: &Visit, overview: &Overview<'_>) -> Html<String> {
+    let transactions = Search::default().grouped(Grouping::Transactions);
+    let links = visit.links();
+    let (span, tallied) = &overview.chart;
     let body = html! {
         header.head {
             h1 { "Overview" }
             (facts(visit, overview))
+            (warnings(visit, overview))
         }
+        @if !overview.transactions.is_empty() { (chart::section(visit, &Search::default(), *span, tallied)) }
         section aria-labelledby="feed-heading" {
             div.toolbar {
-                h2 #feed-heading { @if overview.is_newest { "Latest transactions" } @else { "Earlier transactions" } }
-                @if overview.is_newest { (live_controls(visit)) } @else { (newest_link(visit)) }
+                h2 #feed-heading { "Latest transactions" }
+                (live::controls(visit))
             }
-            @if overview.is_newest { (live_banner()) }
-            @if overview.transactions.is_empty() { (nothing_yet(overview)) }
-            ol.feed #feed data-live=[overview.is_newest.then(|| visit.links().live())]
-                data-cursor=[overview.is_newest.then(|| overview.cursor.as_str())] {
-                @for transaction in overview.transactions { (feed::item(transaction, visit.links(), visit.now)) }
+            (live::banner())
+            @if overview.transactions.is_empty() { (nothing_yet(visit, overview)) }
+            ol.feed #feed data-live=(links.live(&transactions, false)) data-cursor=(overview.cursor.as_str()) {
+                @for transaction in overview.transactions { (feed::item(transaction, links, &visit.clock, false)) }
             }
-            @if let (true, Some(last)) = (overview.has_older, overview.transactions.last()) {
+            @if overview.has_older {
                 nav.pager aria-label="Pages" {
-                    a.button rel="next" href=(visit.links().older_than(last.xid)) { "Older transactions" }
+                    a.button href=(links.changes(&transactions)) { "All activity" }
                 }
             }
         }
+        @if let Tallied::Known(counts) = tallied { (rankings::sections(visit, *span, counts)) }
     };
     frame(visit, &Page { title: "Overview", section: Section::Overview, above: &[], body })
 }
 
 fn facts(visit: &Visit, overview: &Overview<'_>) -> Markup {
     let bytes = overview.tables.iter().map(|table| table.history_bytes).sum();
+    let links = visit.links();
     html! {
         dl.facts.strip {
             div {
                 dt { "Tracked tables" }
-                dd { a href=(visit.links().tables()) { (grouped(length(overview.tables.len()))) } }
+                dd { a href=(links.tables()) { (grouped(length(overview.tables.len()))) } }
             }
-            div { dt { "History" } dd { (size(bytes)) } }
-            @if let (true, Some(last)) = (overview.is_newest, overview.transactions.first()) {
-                div { dt { "Last change" } dd { (time::moment(last.at, visit.now)) } }
+            div { dt { "History" } dd { a href=(links.storage()) { (size(bytes)) } } }
+            @if let Tallied::Known(counts) = &overview.chart.1 {
+                div { dt { "Rows changed, last 24 hours" } dd { (grouped(counts.iter().map(|one| one.rows).sum())) } }
+            }
+            @if let Some(last) = overview.transactions.first() {
+                div { dt { "Last change" } dd { (time::moment(last.at, &visit.clock)) } }
+            }
+            @if let Some(since) = overview.tables.iter().map(|table| table.since).min() {
+                div { dt { "Tracked since" } dd { (time::exact(since, &visit.clock)) } }
             }
         }
     }
 }
 
-/// Without the script there is a link to load the page again; with it, the feed moves and can be paused.
-fn live_controls(visit: &Visit) -> Markup {
+fn warnings(visit: &Visit, overview: &Overview<'_>) -> Markup {
+    let keyless = overview.tables.iter().filter(|table| table.key_columns.is_empty()).count();
     html! {
-        div.live #live {
-            span.state #live-state role="status" {}
-            span.hidden #live-news role="status" {}
-            button.quiet #live-pause type="button" hidden { "Pause" }
-            a.button.quiet #live-refresh href=(visit.here) { "Refresh" }
+        @if keyless > 0 {
+            div.notice {
+                p {
+                    strong { (keyless) " tracked " @if keyless == 1 { "table has" } @else { "tables have" } " no primary key. " }
+                    "Their rows cannot be followed or put back one by one. "
+                    a href=(visit.links().health()) { "See the health page" }
+                }
+            }
         }
     }
 }
 
-/// Shown by the script.
-fn live_banner() -> Markup {
-    html! {
-        div.banner #live-banner hidden {
-            button.primary #live-show type="button" { "Show new changes" }
-            a.button.primary #live-reload href="" hidden { "Newer changes: reload" }
-        }
-    }
-}
-
-fn newest_link(visit: &Visit) -> Markup {
-    html! { div.live { a.button.quiet href=(visit.links().overview()) { "Newest transactions" } } }
-}
-
-fn nothing_yet(overview: &Overview<'_>) -> Markup {
+fn nothing_yet(visit: &Visit, overview: &Overview<'_>) -> Markup {
     html! {
         div.card.blank #nothing-yet {
-            @if !overview.is_newest {
-                p { "There are no earlier transactions." }
-            } @else if let Some(table) = overview.tables.first() {
+            @if let Some(table) = overview.tables.first() {
                 p { strong { "No change has been recorded yet." } }
                 p { "Change a row of a tracked table, for example in " code { (table.display_name) } ", and it appears here." }
             } @else {
-                p { strong { "No table is tracked yet." } }
-                p { "Track a schema or a table, as its owner:" }
-                pre { code { "SELECT * FROM pgtrack.track('public');" } }
+                (tables::nothing_tracked(visit))
             }
         }
     }

@@ -5,12 +5,13 @@ mod words;
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::Version;
-use pgtrack_tracker::revert::{Plan, Step, Target};
+use pgtrack_tracker::revert::{Plan, Step};
+use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, length};
-use super::{diff, effect, time};
+use super::{diff, effect, sql, time};
+use crate::app_error::Problem;
 use crate::revert::{Confirmation, Subject};
 use crate::visit::Visit;
 
@@ -20,12 +21,13 @@ pub(crate) const MOST_STEPS: usize = 200;
 /// What the page shows.
 pub(crate) struct Preview<'a> {
     pub(crate) subject: &'a Subject,
-    pub(crate) target: &'a Target,
     pub(crate) plan: &'a Plan,
     /// For each table of the plan its columns in their order.
-    pub(crate) orders: &'a [(String, Vec<String>)],
+    pub(crate) orders: &'a [(String, Vec<Column>)],
     /// For a revert of one row: the row's latest change.
     pub(crate) latest: Option<&'a Version>,
+    /// What would stand against it besides conflicts.
+    pub(crate) obstacle: Option<Problem>,
     /// Why the page is shown again.
     pub(crate) refusal: Option<Refusal>,
     /// What the form holds.
@@ -41,22 +43,25 @@ pub(crate) enum Refusal {
     Conflict,
     /// A reason is needed.
     NoReason,
+    /// The connection's name is needed.
+    NotNamed,
     /// Every row was left as it is.
     NothingChanged,
 }
 
 pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
-    let title = words::title(preview.target);
+    let title = words::title(preview.subject.target());
     let links = visit.links();
     let steps = &preview.plan.steps;
     let body = html! {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            p.lead { (words::sentence(preview.target, steps)) }
+            p.lead { (words::sentence(preview.subject.target(), steps)) }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
         @if preview.plan.conflicts() > 0 { (conflicts(preview.plan)) }
+        @if let Some(problem) = &preview.obstacle { (obstacle(problem)) }
         @if steps.len() > MOST_STEPS {
             div.notice {
                 p { "Only the first " (MOST_STEPS) " of " (count(length(steps.len()), "row")) " are shown. All of them are included." }
@@ -64,13 +69,24 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
         }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
         @if words::is_idle(steps) {
-            p.actions { a.button href=(words::back(links, preview.subject, preview.target)) { "Go back" } }
+            p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
         } @else {
+            (exact_sql(preview))
             (confirm::form(visit, preview))
         }
     };
     let above = [("Overview", links.overview())];
     frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
+}
+
+/// What does the same in psql.
+fn exact_sql(preview: &Preview<'_>) -> Markup {
+    html! {
+        details.card.sql {
+            summary { "The same in SQL" }
+            pre data-copyable { code { (sql::highlighted(&words::sql(preview.subject.target(), preview.confirmation))) } }
+        }
+    }
 }
 
 fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
@@ -92,6 +108,10 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
                     p { strong { "Nothing was done yet: say why." } }
                     p { "A reason is needed when more than one row is reverted. It is recorded with the change." }
                 }
+                Refusal::NotNamed => {
+                    p { strong { "Nothing was done yet: this is production." } }
+                    p { "Type the name of the connection, " strong { (visit.connection.label) } ", to confirm." }
+                }
                 Refusal::NothingChanged => {
                     p { strong { "Nothing was changed." } }
                     p { "Every row was left as it is." }
@@ -105,7 +125,7 @@ fn latest_change(visit: &Visit, latest: &Version) -> Markup {
     html! {
         p.meta {
             "The row's latest change: " (effect::mark(effect::done(latest.operation)))
-            " by " strong { (latest.who) } ", " (time::moment(latest.at, visit.now)) ", "
+            " by " strong { (latest.who) } ", " (time::moment(latest.at, &visit.clock)) ", "
             a href=(visit.links().transaction(latest.xid)) { "transaction " (latest.xid) }
             @if let Some(message) = &latest.message { ", " q { (message) } }
         }
@@ -123,7 +143,18 @@ fn conflicts(plan: &Plan) -> Markup {
     }
 }
 
-fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[String]) -> Markup {
+fn obstacle(problem: &Problem) -> Markup {
+    html! {
+        div.notice.bad role="status" {
+            p { strong { "As things are, this cannot be done." } " It was tried and taken back." }
+            p { (problem.text) }
+            @if let Some(detail) = &problem.detail { p { (detail) } }
+            @if let Some(hint) = &problem.hint { p.hint { strong { "What to do: " } (hint) } }
+        }
+    }
+}
+
+fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Column]) -> Markup {
     let steps = preview.plan.steps.iter().take(MOST_STEPS).filter(|step| step.table == table);
     let rows: Vec<_> = steps
         .map(|step| diff::Row {
@@ -135,7 +166,7 @@ fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Strin
     html! {
         section {
             h2 { (table) }
-            (diff::table(&format!("What would happen to {table}"), diff::PLANNED, &rows, order))
+            (diff::table(visit, &format!("What would happen to {table}"), diff::PLANNED, &rows, order))
         }
     }
 }

@@ -2,18 +2,19 @@
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::{TrackedTable, Version};
+use pgtrack_tracker::{Column, TrackedTable, Version};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, size};
 use super::{tables, time, version};
+use crate::search::Search;
 use crate::visit::Visit;
 
 /// What the page shows.
 pub(crate) struct Latest<'a> {
     pub(crate) table: &'a TrackedTable,
     /// The table's columns in their order.
-    pub(crate) order: &'a [String],
+    pub(crate) order: &'a [Column],
     /// Newest first.
     pub(crate) versions: &'a [Version],
     /// How many to show next, if there may be more.
@@ -22,20 +23,14 @@ pub(crate) struct Latest<'a> {
 
 pub(crate) fn page(visit: &Visit, latest: &Latest<'_>) -> Html<String> {
     let name = &latest.table.display_name;
-    let context = version::Context {
-        links: visit.links(),
-        now: visit.now,
-        order: latest.order,
-        names_row: true,
-        action: None,
-    };
+    let context = version::Context { order: latest.order, names_row: true, action: None };
     let body = html! {
         (head(visit, latest.table, Tab::Changes))
         @if latest.versions.is_empty() {
             div.card.blank { p { strong { "No change of this table has been recorded yet." } } }
         }
         h2.hidden { "Latest changes" }
-        ol.versions { @for one in latest.versions { (version::item(one, &context)) } }
+        ol.versions { @for one in latest.versions { (version::item(visit, one, &context)) } }
         @if let Some(more) = latest.more {
             nav.pager aria-label="Pages" {
                 a.button href={ (visit.links().table(name)) "?max=" (more) } { "Show " (count(more.into(), "change")) }
@@ -51,6 +46,7 @@ pub(crate) fn page(visit: &Visit, latest: &Latest<'_>) -> Html<String> {
 pub(crate) enum Tab {
     Changes,
     Deleted,
+    AsOf,
 }
 
 /// The table's name and facts, and the way between its pages.
@@ -63,7 +59,7 @@ pub(crate) fn head(visit: &Visit, table: &TrackedTable, tab: Tab) -> Markup {
             h1.name { (name) }
             dl.facts.strip {
                 div { dt { "Primary key" } dd { (tables::key(table)) } }
-                div { dt { "Tracked since" } dd { (time::moment(table.since, visit.now)) } }
+                div { dt { "Tracked since" } dd { (time::moment(table.since, &visit.clock)) } }
                 div { dt { "Changes" } dd { (tables::changes(table)) } }
                 div { dt { "History" } dd { (size(table.history_bytes)) } }
             }
@@ -79,6 +75,8 @@ pub(crate) fn head(visit: &Visit, table: &TrackedTable, tab: Tab) -> Markup {
             nav.tabs aria-label="Of this table" {
                 a href=(links.table(name)) aria-current=[current(Tab::Changes)] { "Changes" }
                 a href=(links.deleted(name)) aria-current=[current(Tab::Deleted)] { "Deleted rows" }
+                a href=(links.as_of(name)) aria-current=[current(Tab::AsOf)] { "Time travel" }
+                a href=(links.changes(&Search::with("table", name))) { "Search its changes" }
             }
         }
     }

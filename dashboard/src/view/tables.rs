@@ -7,17 +7,14 @@ use pgtrack_tracker::TrackedTable;
 use super::layout::{Page, Section, page as frame};
 use super::number::{grouped, size};
 use super::time;
+use crate::auth::Role;
 use crate::visit::Visit;
 
 pub(crate) fn page(visit: &Visit, tables: &[TrackedTable]) -> Html<String> {
     let body = html! {
         header.head { h1 { "Tracked tables" } }
         @if tables.is_empty() {
-            div.card.blank {
-                p { strong { "No table is tracked yet." } }
-                p { "Track a schema or a table, as its owner:" }
-                pre { code { "SELECT * FROM pgtrack.track('public');" } }
-            }
+            div.card.blank { (nothing_tracked(visit)) }
         } @else {
             table.list {
                 caption.hidden { "Tracked tables" }
@@ -37,6 +34,16 @@ pub(crate) fn page(visit: &Visit, tables: &[TrackedTable]) -> Html<String> {
     frame(visit, &Page { title: "Tracked tables", section: Section::Tables, above: &[], body })
 }
 
+/// What to do where no table is tracked yet.
+pub(crate) fn nothing_tracked(visit: &Visit) -> Markup {
+    html! {
+        p { strong { "No table is tracked yet." } }
+        p { "Track a schema or a table, as its owner:" }
+        pre data-copyable { code { "SELECT * FROM pgtrack.track('public');" } }
+        @if visit.is(Role::Admin) { p { "Or choose tables on the " a href=(visit.links().health()) { "health page" } "." } }
+    }
+}
+
 fn row(visit: &Visit, table: &TrackedTable) -> Markup {
     html! {
         tr {
@@ -44,7 +51,7 @@ fn row(visit: &Visit, table: &TrackedTable) -> Markup {
                 a.table href=(visit.links().table(&table.display_name)) { (table.display_name) }
             }
             td data-head="Primary key" { (key(table)) }
-            td data-head="Tracked since" { (time::moment(table.since, visit.now)) }
+            td data-head="Tracked since" { (time::moment(table.since, &visit.clock)) }
             td.number data-head="Changes" { (changes(table)) }
             td.number data-head="History" { (size(table.history_bytes)) }
         }

@@ -3,16 +3,28 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::clock::Clock;
+
 /// A moment in full, and how long ago it was.
-pub(crate) fn moment(at: Timestamp, now: Timestamp) -> Markup {
+pub(crate) fn moment(at: Timestamp, clock: &Clock) -> Markup {
+    html! { (exact(at, clock)) " " span.ago data-at=(at.as_millisecond()) { (ago(at, clock.now)) } }
+}
+
+/// A moment in full, in the person's zone; UTC and the microseconds are at hand.
+pub(crate) fn exact(at: Timestamp, clock: &Clock) -> Markup {
+    let local = at.to_zoned(clock.zone.clone());
     html! {
         time.moment datetime=(at) title=(at.strftime("%Y-%m-%d %H:%M:%S%.6f UTC")) {
-            span.date { (at.strftime("%Y-%m-%d")) } " "
-            span.clock { (at.strftime("%H:%M:%S")) } " "
-            span.zone { "UTC" }
+            span.date { (local.strftime("%Y-%m-%d")) } " "
+            span.clock { (local.strftime("%H:%M:%S")) } " "
+            span.zone { (local.strftime("%Z")) }
         }
-        " " span.ago data-at=(at.as_millisecond()) { (ago(at, now)) }
     }
+}
+
+/// The same as plain text.
+pub(crate) fn text(at: Timestamp, clock: &Clock) -> String {
+    at.to_zoned(clock.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// How long ago, in the largest unit. The script keeps this up to date with the same words.
@@ -33,6 +45,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{ago, moment};
+    use crate::clock::Clock;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -55,9 +68,13 @@ mod tests {
 
     #[test]
     fn the_zone_is_always_there() {
-        let html = moment(at(0), at(60)).into_string();
+        let html = moment(at(0), &Clock::utc(at(60))).into_string();
         assert!(html.contains(r#"datetime="2023-11-14T22:13:20Z""#), "{html}");
         assert!(html.contains("22:13:20.000000 UTC"), "{html}");
         assert!(html.contains(">UTC<"), "{html}");
+        let tokyo = Clock { now: at(60), zone: jiff::tz::TimeZone::get("Asia/Tokyo").unwrap() };
+        let html = moment(at(0), &tokyo).into_string();
+        assert!(html.contains(">07:13:20<") && html.contains(">JST<"), "{html}");
+        assert!(html.contains("22:13:20.000000 UTC"), "{html}");
     }
 }

@@ -2,14 +2,13 @@
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::{Transaction, Version};
+use pgtrack_tracker::{Column, Transaction, Version};
 
-use super::effect::{done, effects, mark, undo_badge};
+use super::effect::{effects, undo_badge};
 use super::feed::origin;
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, grouped, length};
-use super::version::{half_known, is_half_known, row_name};
-use super::{diff, time};
+use super::{diff, sql, time, version};
 use crate::revert::Subject;
 use crate::visit::Visit;
 
@@ -17,7 +16,7 @@ use crate::visit::Visit;
 pub(crate) struct TableChanges<'a> {
     pub(crate) table: &'a str,
     /// The table's columns in their order.
-    pub(crate) order: Vec<String>,
+    pub(crate) order: Vec<Column>,
     pub(crate) versions: Vec<&'a Version>,
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn page(visit: &Visit, changes: &Changes<'_>) -> Html<String> {
         }
         (facts(visit, transaction))
         @if let Some(query) = &transaction.query {
-            section { h2 { "Statement" } pre.query { code { (query) } } }
+            section { h2 { "First statement" } pre.query data-copyable { code { (sql::highlighted(query)) } } }
         }
         @if let Some(shown) = changes.shown {
             div.notice {
@@ -65,7 +64,7 @@ fn facts(visit: &Visit, transaction: &Transaction) -> Markup {
     let rows = transaction.effects.iter().map(|effect| effect.rows).sum();
     html! {
         dl.facts.card {
-            div { dt { "When" } dd { (time::moment(transaction.at, visit.now)) } }
+            div { dt { "When" } dd { (time::moment(transaction.at, &visit.clock)) } }
             div { dt { "Who" } dd { strong { (transaction.who) } } }
             div { dt { "Application" } dd { (transaction.application.as_deref().unwrap_or("not named")) } }
             div { dt { "Client" } dd { (origin(transaction)) } }
@@ -76,24 +75,13 @@ fn facts(visit: &Visit, transaction: &Transaction) -> Markup {
 
 fn table_changes(visit: &Visit, changes: &TableChanges<'_>) -> Markup {
     let links = visit.links();
-    let rows: Vec<_> = changes
-        .versions
-        .iter()
-        .map(|version| diff::Row {
-            head: Some(html! {
-                (mark(done(version.operation))) " " (row_name(version, links))
-                @if let Some(number) = version.number { " " span.number { "version " (number) } }
-                @if is_half_known(version) { (half_known()) }
-            }),
-            before: version.before.as_ref(),
-            after: version.after.as_ref(),
-        })
-        .collect();
+    let rows: Vec<_> =
+        changes.versions.iter().map(|version| version::diff_row(version, links)).collect();
     let caption = format!("Changes of {}", changes.table);
     html! {
         section {
             h2 { a href=(links.table(changes.table)) { (changes.table) } }
-            (diff::table(&caption, diff::RECORDED, &rows, &changes.order))
+            (diff::table(visit, &caption, diff::RECORDED, &rows, &changes.order))
         }
     }
 }

@@ -1,18 +1,16 @@
 //! One change of one row: what was done, by whom, and the columns that differ.
 
-use jiff::Timestamp;
 use maud::{Markup, html};
-use pgtrack_tracker::{Operation, Version};
+use pgtrack_tracker::{Column, Operation, Version};
 
 use super::{diff, effect, query, time};
 use crate::links::Links;
+use crate::visit::Visit;
 
 /// Around a version: what differs from page to page.
 pub(crate) struct Context<'a> {
-    pub(crate) links: Links<'a>,
-    pub(crate) now: Timestamp,
     /// The table's columns in their order.
-    pub(crate) order: &'a [String],
+    pub(crate) order: &'a [Column],
     /// Whether to name the row.
     pub(crate) names_row: bool,
     /// What can be done about it.
@@ -20,27 +18,40 @@ pub(crate) struct Context<'a> {
 }
 
 /// A version in a list.
-pub(crate) fn item(version: &Version, context: &Context<'_>) -> Markup {
+pub(crate) fn item(visit: &Visit, version: &Version, context: &Context<'_>) -> Markup {
     let mark = effect::mark(effect::done(version.operation));
     html! {
         li.version id=[version.number.filter(|_| !context.names_row).map(|number| format!("v{number}"))] {
             header {
                 h3 {
                     (mark)
-                    @if context.names_row { " " (row_name(version, context.links)) }
+                    @if context.names_row { " " (row_name(version, visit.links())) }
                     @if let Some(number) = version.number { " " span.number { "version " (number) } }
                 }
                 p.meta {
-                    (time::moment(version.at, context.now)) " by " strong { (version.who) }
+                    (time::moment(version.at, &visit.clock)) " by " strong { (version.who) }
                     @if let Some(application) = &version.application { " with " (application) }
-                    ", " a href=(context.links.transaction(version.xid)) { "transaction " (version.xid) }
+                    ", " a href=(visit.links().transaction(version.xid)) { "transaction " (version.xid) }
                 }
                 @if let Some(action) = &context.action { (action) }
             }
             @if let Some(message) = &version.message { p.message { (message) } }
             @if let Some(text) = &version.query { (query::line(text)) }
-            (difference(version, context.order))
+            (difference(visit, version, context.order))
         }
+    }
+}
+
+/// The version as rows of a diff, headed by what was done to which row.
+pub(crate) fn diff_row<'a>(version: &'a Version, links: Links<'_>) -> diff::Row<'a> {
+    diff::Row {
+        head: Some(html! {
+            (effect::mark(effect::done(version.operation))) " " (row_name(version, links))
+            @if let Some(number) = version.number { " " span.number { "version " (number) } }
+            @if is_half_known(version) { (half_known()) }
+        }),
+        before: version.before.as_ref(),
+        after: version.after.as_ref(),
     }
 }
 
@@ -55,12 +66,12 @@ pub(crate) fn row_name(version: &Version, links: Links<'_>) -> Markup {
     }
 }
 
-fn difference(version: &Version, order: &[String]) -> Markup {
+fn difference(visit: &Visit, version: &Version, order: &[Column]) -> Markup {
     let row =
         diff::Row { head: None, before: version.before.as_ref(), after: version.after.as_ref() };
     html! {
         @if is_half_known(version) { (half_known()) }
-        (diff::table("What changed", diff::RECORDED, &[row], order))
+        (diff::table(visit, "What changed", diff::RECORDED, &[row], order))
     }
 }
 

@@ -13,7 +13,10 @@ fn only_these_routes_are_open_to_anybody() {
         .filter(|(_, access)| *access == Access::Anybody)
         .map(|(pattern, _)| pattern)
         .collect();
-    assert_eq!(open, ["/healthz", "/assets/{file}", "/setup", "/login", "/settings/theme"]);
+    assert_eq!(
+        open,
+        ["/healthz", "/readyz", "/assets/{file}", "/setup", "/login", "/settings/theme"]
+    );
 }
 
 #[test]
@@ -97,7 +100,7 @@ fn a_viewer_reads_but_does_not_revert() {
         let url = format!("/c/shop/revert?act=undo-transaction&xid={xid}");
         let refused = browser.post(&url, &fields).await;
         assert_eq!(refused.status, 403);
-        assert!(refused.text("main").contains("Your role may read but not revert"));
+        assert!(refused.text("main").contains("Your role may read, but not revert"));
         assert_eq!(site.value("SELECT points::text FROM shop.users WHERE id = 1").await, "0");
         let audit = "SELECT action || ': ' || name || ': ' || subject FROM pgtrack_dashboard.audit
                      ORDER BY audit_id DESC LIMIT 1";

@@ -11,6 +11,8 @@ pub(crate) fn example(pattern: &str) -> String {
         .replace("{connection}", "shop")
         .replace("{file}", "app.css")
         .replace("{xid}", "1")
+        .replace("{slug}", "bank")
+        .replace("{id}", "1")
         .replace("{table}", "shop.users")
         .replace("{key}", "%7B%22id%22:1%7D")
 }

@@ -90,9 +90,17 @@ fn restore_an_older_version_of_a_row() {
             row.texts(".version h3"),
             ["~ updated version 2", "~ updated version 1", "Before version 1"]
         );
-        assert_eq!(row.texts(".card .image dd"), ["1", "A. Lovelace", "11", "NULL"]);
+        assert_eq!(
+            row.texts(".card .image dd"),
+            [
+                "1 since before tracking",
+                "A. Lovelace v2 postgres",
+                "11 v2 postgres",
+                "NULL since before tracking"
+            ]
+        );
 
-        let plan = browser.follow(&row, "#v1 .actions a").await;
+        let plan = browser.follow(&row, "#v1 .actions a:last-child").await;
         assert_eq!(plan.text("h1"), "Restore version 1 of id=1");
         assert_eq!(plan.texts(".diff td.new .text"), ["Ada L.", "10"]);
         let applied = browser.submit(&plan, "form.confirm", &[("reason", "")]).await;

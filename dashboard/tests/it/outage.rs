@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pgtrack_dashboard::{Error, Role};
+use pgtrack_dashboard::{AllowedHosts, Error, KeyRing, Role};
 use pgtrack_testkit::{block_on, newest, own_server};
 
 use crate::support::{Browser, PASSWORD, on_site, start};
@@ -88,6 +88,9 @@ fn a_database_that_refuses_is_a_clear_error() {
                 slug: "x".to_owned(),
                 label: "x".to_owned(),
                 https: false,
+                allowed_hosts: AllowedHosts::default(),
+                keys: KeyRing::default(),
+                trusted_proxies: Vec::new(),
             };
             pgtrack_dashboard::Dashboard::start(config).await.unwrap_err()
         };
@@ -120,6 +123,9 @@ fn an_address_that_is_taken_is_a_clear_error() {
             slug: "x".to_owned(),
             label: "x".to_owned(),
             https: false,
+            allowed_hosts: AllowedHosts::default(),
+            keys: KeyRing::default(),
+            trusted_proxies: Vec::new(),
         };
         let error = pgtrack_dashboard::Dashboard::start(config).await.unwrap_err();
         assert!(matches!(error, Error::Listen { .. }), "{error}");

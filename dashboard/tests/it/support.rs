@@ -6,7 +6,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use pgtrack_dashboard::{AppState, Config, Dashboard, Role};
+use pgtrack_dashboard::{AllowedHosts, AppState, Config, Dashboard, KeyRing, Role};
 use pgtrack_testkit::{Database, Server, block_on, newest};
 use tokio_postgres::Client;
 
@@ -47,8 +47,17 @@ pub(crate) async fn start(url: &str, https: bool) -> Dashboard {
         slug: "shop".to_owned(),
         label: "The shop".to_owned(),
         https,
+        allowed_hosts: allowed_hosts(),
+        keys: KeyRing::new([[7; 32]]),
+        trusted_proxies: Vec::new(),
     };
     Dashboard::start(config).await.unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// The server that the tests use, and the usual ports beside it.
+fn allowed_hosts() -> AllowedHosts {
+    let server = format!("127.0.0.1:{}", Server::shared(&newest()).port());
+    ["127.0.0.1", &server].map(|host| host.parse().expect("it is an address")).into_iter().collect()
 }
 
 async fn prepare(database: Database) {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -48,12 +48,12 @@ impl Endpoint {
         Self::started("pg_track", port, command)
     }
 
-    /// `PgBouncer` in session mode, if it is installed.
+    /// `PgBouncer` in session mode: the program that `PGBOUNCER` names, or what is installed.
     pub(crate) fn pgbouncer(server: &Cluster) -> Result<Option<Self>, Box<dyn Error>> {
-        let programs = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].map(Path::new);
-        let Some(program) = programs.into_iter().find(|program| program.exists()) else {
-            return Ok(None);
-        };
+        let installed = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].map(PathBuf::from);
+        let given = std::env::var_os("PGBOUNCER").map(PathBuf::from);
+        let program = given.or_else(|| installed.into_iter().find(|program| program.exists()));
+        let Some(program) = program else { return Ok(None) };
         let port = free_port()?;
         let file = write_pgbouncer_config(server.port(), port)?;
         let mut command = Command::new(program);

@@ -20,10 +20,14 @@ const CANCEL_REQUEST: u32 = 80_877_102;
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// How far a client has come in asking for its session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Opening {
-    tls_requested: bool,
-    gssapi_requested: bool,
+    /// TLS is available and not in use yet.
+    offers_tls: bool,
+    /// Nothing was asked for yet: only then does a TLS handshake mean what it is.
+    is_fresh: bool,
+    /// What may not be asked for again.
+    asked_for: Vec<Encryption>,
     /// A request that was declined just now: nothing may have arrived behind it yet.
     declined: Option<Encryption>,
 }
@@ -38,6 +42,14 @@ pub(crate) enum Step {
         /// The size of the request.
         length: usize,
     },
+    /// The first `length` bytes ask for TLS: drop them, answer `S` and do the handshake. What is received from
+    /// there on is encrypted.
+    StartTls {
+        /// The size of the request.
+        length: usize,
+    },
+    /// The bytes begin a TLS handshake, which must agree on the protocol `postgresql`.
+    StartDirectTls,
     /// The first `length` bytes are a cancel request.
     Cancel {
         /// The size of the request.
@@ -66,6 +78,9 @@ pub enum Violation {
     /// A TLS handshake without a request for it.
     #[error("a direct TLS handshake, but TLS is off")]
     DirectTls,
+    /// A TLS handshake without a request for it that does not agree on a protocol: perhaps meant for another.
+    #[error("a direct TLS handshake without ALPN")]
+    NoAlpn,
     /// A length that no startup packet has; also what HTTP looks like.
     #[error("a startup packet of {0} bytes")]
     PacketLength(u32),
@@ -81,15 +96,24 @@ pub enum Violation {
 }
 
 impl Opening {
-    /// Looks at the bytes received and not yet dropped. Call it again after each [`Step::Decline`], before reading more.
+    /// Begins with a new connection.
+    pub(crate) fn new(offers_tls: bool) -> Self {
+        Self { offers_tls, is_fresh: true, asked_for: Vec::new(), declined: None }
+    }
+
+    /// Looks at the bytes received and not yet dropped, those within TLS once that has started.
+    /// Call it again after each [`Step::Decline`], before reading more.
     pub(crate) fn step(&mut self, received: &[u8]) -> Result<Step, Violation> {
         if let Some(encryption) = self.declined.take()
             && !received.is_empty()
         {
             return Err(Violation::UnencryptedData(encryption));
         }
-        if received.first() == Some(&TLS_HANDSHAKE) {
-            return Err(Violation::DirectTls);
+        if self.is_fresh && received.first() == Some(&TLS_HANDSHAKE) {
+            self.is_fresh = false;
+            // Within direct TLS a client may still ask for it, and is told that it is not to be had.
+            let offered = std::mem::replace(&mut self.offers_tls, false);
+            return if offered { Ok(Step::StartDirectTls) } else { Err(Violation::DirectTls) };
         }
         let Some((length, rest)) = split_u32(received) else { return Ok(Step::Incomplete) };
         if !(MIN_PACKET_BYTES..=MAX_PACKET_BYTES).contains(&length) {
@@ -103,7 +127,9 @@ impl Opening {
         if received.len() < length {
             return Ok(Step::Incomplete);
         }
+        self.is_fresh = false;
         match code {
+            SSL_REQUEST if self.offers_tls => self.start_tls(length, received),
             SSL_REQUEST => self.decline(Encryption::Tls, length),
             GSSENC_REQUEST => self.decline(Encryption::GssApi, length),
             CANCEL_REQUEST => Ok(Step::Cancel { length }),
@@ -111,18 +137,28 @@ impl Opening {
         }
     }
 
+    /// Within the TLS that was asked for, neither encryption may be asked for again.
+    fn start_tls(&mut self, length: usize, received: &[u8]) -> Result<Step, Violation> {
+        if received.len() > length {
+            return Err(Violation::UnencryptedData(Encryption::Tls));
+        }
+        self.offers_tls = false;
+        self.asked_for = vec![Encryption::Tls, Encryption::GssApi];
+        Ok(Step::StartTls { length })
+    }
+
     fn decline(&mut self, encryption: Encryption, length: usize) -> Result<Step, Violation> {
-        let requested = match encryption {
-            Encryption::Tls => &mut self.tls_requested,
-            Encryption::GssApi => &mut self.gssapi_requested,
-        };
-        if std::mem::replace(requested, true) {
+        if self.asked_for.contains(&encryption) {
             return Err(Violation::Repeated(encryption));
         }
+        self.asked_for.push(encryption);
         self.declined = Some(encryption);
         Ok(Step::Decline { length })
     }
 }
+
+/// The request for TLS that the proxy itself sends upstream; manual, "`SSLRequest`".
+pub(crate) const SSL_REQUEST_PACKET: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Takes a big-endian integer off the front.
 fn split_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {

@@ -1,8 +1,9 @@
-//! Tells from the first message of a server whether it refuses our context.
+//! Tells from the first message of a server whether it refuses our context, or us.
 //!
 //! A pooler such as `PgBouncer` ends a session with "unsupported startup parameter: pgtrack.ctx".
 //! PostgreSQL never does, and both say so before anything else.
 
+use super::LENGTH_FIELD_BYTES;
 use super::backend::ERROR_RESPONSE;
 use super::startup::CONTEXT_SETTING;
 
@@ -15,6 +16,8 @@ pub(crate) enum Verdict {
     Silent,
     /// An error names the context.
     ContextRefused,
+    /// No rule of `pg_hba.conf` admits such a connection, or one rejects it: SQLSTATE 28000.
+    NotAdmitted,
 }
 
 /// Judges the first bytes from a server. An error longer than `limit` is none of ours.
@@ -34,9 +37,12 @@ pub(crate) fn judge(received: &[u8], limit: usize) -> Verdict {
     if received.len() <= length {
         return Verdict::Incomplete;
     }
+    let fields = fields.get(..length.saturating_sub(LENGTH_FIELD_BYTES as usize)).unwrap_or(fields);
     let setting = CONTEXT_SETTING.as_bytes();
     if fields.windows(setting.len()).any(|window| window == setting) {
         Verdict::ContextRefused
+    } else if fields.split(|byte| *byte == 0).any(|field| field == b"C28000") {
+        Verdict::NotAdmitted
     } else {
         Verdict::Silent
     }
@@ -49,7 +55,11 @@ mod tests {
     const LIMIT: usize = 1000;
 
     fn error(message: &str) -> Vec<u8> {
-        let body = format!("SFATAL\0C08P01\0M{message}\0\0");
+        error_with("08P01", message)
+    }
+
+    fn error_with(sqlstate: &str, message: &str) -> Vec<u8> {
+        let body = format!("SFATAL\0C{sqlstate}\0M{message}\0\0");
         let length = u32::try_from(body.len() + 4).unwrap();
         [b"E", length.to_be_bytes().as_slice(), body.as_bytes()].concat()
     }
@@ -64,10 +74,17 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_no_rule_admits_is_told_from_other_failures() {
+        let refused = error_with("28000", "no pg_hba.conf entry for host \"127.0.0.1\"");
+        assert_eq!(judge(&refused, LIMIT), Verdict::NotAdmitted);
+    }
+
+    #[test]
     fn everything_else_is_for_the_client() {
         for answer in [
             b"R\0\0\0\x08\0\0\0\0".to_vec(),
             error("role \"ada\" does not exist"),
+            [error("too many clients"), error("pgtrack.ctx")].concat(),
             // The postmaster's last resort has no length; `report_fork_failure_to_client`.
             b"Ecould not fork new process for connection: pgtrack.ctx\n\0".to_vec(),
         ] {

@@ -20,7 +20,7 @@ fn scripted() -> (Arc<Provisioner>, mpsc::UnboundedSender<Result<(), &'static st
         let receiver = Arc::clone(&receiver);
         async move {
             let outcome = receiver.lock().await.recv().await.expect("the test sends an outcome");
-            outcome.map_err(ProvisionError::from)
+            outcome.map(|()| None).map_err(ProvisionError::from)
         }
     };
     (Arc::new(Provisioner::new(Arc::new(provision))), outcomes, attempts)

@@ -8,13 +8,13 @@ use crate::protocol::{backend, frontend};
 use crate::provision::Provisioner;
 
 /// The database of a session that has not been admitted to it yet.
-pub(super) struct FirstUse {
+pub(crate) struct FirstUse {
     pub(super) database: Box<str>,
     pub(super) provisioner: Arc<Provisioner>,
 }
 
 /// The state of one session.
-pub(super) struct Activity {
+pub(crate) struct Activity {
     /// How many `ReadyForQuery` are to come. The startup packet is the first request.
     ///
     /// A `Sync` within `COPY FROM STDIN` is ignored by the server and leaves this too high:
@@ -34,12 +34,12 @@ pub(super) struct Activity {
     cancel_key: Option<CancelKey>,
     /// The tag of the message from the upstream whose body is shown.
     shown: u8,
-    pub(super) client_messages: u64,
-    pub(super) upstream_messages: u64,
+    pub(crate) client_messages: u64,
+    pub(crate) upstream_messages: u64,
 }
 
 impl Activity {
-    pub(super) fn new(first_use: Option<FirstUse>, cancel_key: Option<CancelKey>) -> Self {
+    pub(crate) fn new(first_use: Option<FirstUse>, cancel_key: Option<CancelKey>) -> Self {
         Self {
             awaited: 1,
             is_unsynced: false,
@@ -55,7 +55,7 @@ impl Activity {
     }
 
     /// Whether the client has its last answer and is not in a transaction.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.awaited == 0 && !self.is_unsynced && !self.is_opaque && self.status == backend::IDLE
     }
 
@@ -79,7 +79,7 @@ impl Activity {
 }
 
 /// Observes what the client sends.
-pub(super) struct FromClient<'a>(pub(super) &'a mut Activity);
+pub(crate) struct FromClient<'a>(pub(crate) &'a mut Activity);
 
 impl Observer for FromClient<'_> {
     fn message(&mut self, tag: u8, _body_bytes: u32) -> Body {
@@ -109,7 +109,7 @@ impl Observer for FromClient<'_> {
 }
 
 /// Observes what the upstream sends.
-pub(super) struct FromUpstream<'a>(pub(super) &'a mut Activity);
+pub(crate) struct FromUpstream<'a>(pub(crate) &'a mut Activity);
 
 impl Observer for FromUpstream<'_> {
     fn message(&mut self, tag: u8, _body_bytes: u32) -> Body {
@@ -127,7 +127,11 @@ impl Observer for FromUpstream<'_> {
             if let Some(key) = &mut self.0.cancel_key {
                 key.append(part);
             }
-        } else if let [status, ..] = part {
+        } else if self.0.shown == backend::READY_FOR_QUERY
+            && let [status, ..] = part
+        {
+            // One message is ready once, in however many parts it comes.
+            self.0.shown = 0;
             self.0.ready(*status);
         }
     }

@@ -45,6 +45,7 @@ async fn deliver(packet: &[u8], server: &Upstream, shared: &Shared) -> Result<()
     let mut stream = uplink::connect_to(server, shared).await?;
     let failed = |source| Error::ConnectUpstream { upstream: server.clone(), source };
     stream.write_all(packet).await.map_err(failed)?;
+    stream.flush().await.map_err(failed)?;
     // There is no reply: whatever comes, or does not, it is over.
     let _ = timeout(DELIVERY_TIMEOUT, stream.read(&mut [0])).await;
     Ok(())

@@ -13,7 +13,7 @@ use crate::protocol::refusal::{self, Verdict};
 use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
 use crate::stream::Stream;
-use crate::{Error, SessionContext, Target, Upstream, uplink};
+use crate::{Error, SessionContext, SigningKey, Target, Upstream, uplink};
 
 /// A connection to a server that was sent a startup packet.
 pub(super) struct Opened {
@@ -33,39 +33,78 @@ pub(super) async fn open(
 ) -> Result<Opened, Error> {
     let Some(startup) = Startup::parse(packet) else {
         // Not understood: the server says what is wrong with it.
-        return send(packet, target, shared).await;
+        let (upstream, server) = uplink::connect(target, shared).await?;
+        return begin(upstream, server, packet).await;
     };
-    if let Some(packet) = with_context(startup, context, shared) {
-        let mut opened = send(&packet, target, shared).await?;
-        let answered = timeout_at(deadline, first_answer(&mut opened.upstream)).await;
-        let (verdict, answer) =
-            answered.map_err(|elapsed| unreachable(&opened.server, elapsed.into()))?;
+    if !shared.context_refused.load(Ordering::Relaxed) {
+        let database = startup.database().and_then(|name| std::str::from_utf8(name).ok());
+        let key = database.and_then(|name| shared.provisioner.signing_key(name));
+        let introduction = Introduction { startup, client: Some((context, key)) };
+        let (opened, verdict) = introduction.send(target, deadline, shared).await?;
         if verdict != Verdict::ContextRefused || startup.mentions_context() {
-            return Ok(Opened { answer, ..opened });
+            return Ok(opened);
         }
         note_refusal(&opened.server, shared);
     }
-    send(&startup.stripped(), target, shared).await
+    let plain = Introduction { startup, client: None };
+    Ok(plain.send(target, deadline, shared).await?.0)
 }
 
-/// The packet that names the client, if the upstream takes it.
-fn with_context(startup: Startup, context: &SessionContext, shared: &Shared) -> Option<Vec<u8>> {
-    if shared.context_refused.load(Ordering::Relaxed) {
-        return None;
-    }
-    let packet = startup.with_context(&context.to_string());
-    if packet.is_none() {
-        warn!(
-            session = %context.session,
-            "the startup packet has no room for the client's address: changes are recorded without it"
-        );
-    }
-    packet
+/// A startup packet, which tells the server who the client is.
+struct Introduction<'a> {
+    startup: Startup<'a>,
+    client: Option<(&'a SessionContext, Option<SigningKey>)>,
 }
 
-async fn send(packet: &[u8], target: &Target, shared: &Shared) -> Result<Opened, Error> {
-    let (mut upstream, server) = uplink::connect(target, shared).await?;
+impl Introduction<'_> {
+    /// Sends it and waits for the answer: without TLS if the server admits nobody with it, and without is as good.
+    async fn send(
+        &self,
+        target: &Target,
+        deadline: Instant,
+        shared: &Shared,
+    ) -> Result<(Opened, Verdict), Error> {
+        let (upstream, server) = uplink::connect(target, shared).await?;
+        let packet = self.packet(&upstream);
+        let first = begin(upstream, server, &packet).await?;
+        let is_tls = first.upstream.is_tls();
+        let (first, verdict) = answered(first, deadline).await?;
+        if verdict == Verdict::NotAdmitted && is_tls && shared.security.connector.prefers_tls() {
+            let plain = uplink::connect_plain(&first.server, shared).await?;
+            let packet = self.packet(&plain);
+            let plain = begin(plain, first.server.clone(), &packet).await?;
+            let (second, verdict) = answered(plain, deadline).await?;
+            if verdict != Verdict::NotAdmitted {
+                return Ok((second, verdict));
+            }
+        }
+        Ok((first, verdict))
+    }
+
+    /// The packet for one connection. The server sees that come from our end of it, so the signature is for that.
+    fn packet(&self, upstream: &Stream) -> Vec<u8> {
+        let Some((context, key)) = &self.client else { return self.startup.stripped() };
+        let signed = context.signed(key.as_ref(), upstream.local_address());
+        self.startup.with_context(&signed).unwrap_or_else(|| {
+            warn!(
+                session = %context.session,
+                "the startup packet has no room for the client's address: changes are recorded without it"
+            );
+            self.startup.stripped()
+        })
+    }
+}
+
+async fn answered(mut opened: Opened, deadline: Instant) -> Result<(Opened, Verdict), Error> {
+    let answer = timeout_at(deadline, first_answer(&mut opened.upstream)).await;
+    let (verdict, answer) =
+        answer.map_err(|elapsed| unreachable(&opened.server, elapsed.into()))?;
+    Ok((Opened { answer, ..opened }, verdict))
+}
+
+async fn begin(mut upstream: Stream, server: Upstream, packet: &[u8]) -> Result<Opened, Error> {
     upstream.write_all(packet).await.map_err(|source| unreachable(&server, source))?;
+    upstream.flush().await.map_err(|source| unreachable(&server, source))?;
     Ok(Opened { upstream, server, answer: Buffer::default() })
 }
 

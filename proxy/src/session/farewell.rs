@@ -27,6 +27,11 @@ pub(super) enum Farewell {
 impl Farewell {
     pub(super) async fn say(self, mut client: Stream) {
         let last_words = match self {
+            Self::Silent if client.is_tls() => {
+                // TLS has a goodbye of its own, without which libpq takes a cancel request to have failed.
+                let _ = timeout(LINGER, client.shutdown()).await;
+                return;
+            }
             Self::Silent => return,
             Self::EndOfStream => bytes::BytesMut::new(),
             Self::Fatal(fatal) => fatal.encode(),

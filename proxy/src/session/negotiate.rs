@@ -4,14 +4,17 @@ use std::future::poll_fn;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::Error;
 use crate::buffer::Buffer;
 use crate::protocol::opening::{Opening, Step};
 use crate::stream::Stream;
+use crate::tls::Acceptor;
+use crate::{Error, Violation};
 
 /// The answer to a request for encryption that is not available; manual, "SSL Session Encryption".
 /// Never an `ErrorResponse`: a client cannot trust one before TLS (CVE-2024-10977).
 const NO_ENCRYPTION: &[u8] = b"N";
+/// The answer to a request for TLS.
+const TLS: &[u8] = b"S";
 
 /// What a client wants.
 #[derive(Debug)]
@@ -25,8 +28,13 @@ pub(super) enum Request {
 }
 
 /// Reads what a client wants. How long that may take is up to the caller.
-pub(super) async fn negotiate(client: &mut Stream) -> Result<Request, Error> {
-    let mut opening = Opening::default();
+pub(super) async fn negotiate(
+    client: &mut Stream,
+    acceptor: Option<&Acceptor>,
+) -> Result<Request, Error> {
+    // As the server: those on a unix socket have no use for TLS.
+    let acceptor = acceptor.filter(|_| !matches!(client, Stream::Unix(_)));
+    let mut opening = Opening::new(acceptor.is_some());
     let mut received = Buffer::default();
     loop {
         match opening.step(received.bytes())? {
@@ -38,7 +46,18 @@ pub(super) async fn negotiate(client: &mut Stream) -> Result<Request, Error> {
             }
             Step::Decline { length } => {
                 received.consume(length);
-                client.write_all(NO_ENCRYPTION).await.map_err(Error::LostClient)?;
+                answer(client, NO_ENCRYPTION).await?;
+            }
+            Step::StartTls { length } => {
+                received.consume(length);
+                answer(client, TLS).await?;
+                start_tls(client, acceptor, &mut received).await?;
+            }
+            Step::StartDirectTls => {
+                start_tls(client, acceptor, &mut received).await?;
+                if client.alpn_protocol().is_none() {
+                    return Err(Violation::NoAlpn.into());
+                }
             }
             Step::Cancel { length } => {
                 return Ok(Request::Cancel { packet: take(&mut received, length) });
@@ -49,6 +68,25 @@ pub(super) async fn negotiate(client: &mut Stream) -> Result<Request, Error> {
             }
         }
     }
+}
+
+async fn answer(client: &mut Stream, answer: &[u8]) -> Result<(), Error> {
+    client.write_all(answer).await.map_err(Error::LostClient)?;
+    client.flush().await.map_err(Error::LostClient)
+}
+
+/// From here on, only what is received within TLS counts.
+async fn start_tls(
+    client: &mut Stream,
+    acceptor: Option<&Acceptor>,
+    received: &mut Buffer,
+) -> Result<(), Error> {
+    if let Some(acceptor) = acceptor {
+        let started = client.accept_tls(acceptor.library(), received.bytes()).await;
+        started.map_err(Error::TlsHandshake)?;
+    }
+    *received = Buffer::default();
+    Ok(())
 }
 
 fn take(received: &mut Buffer, length: usize) -> Vec<u8> {

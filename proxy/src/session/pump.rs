@@ -73,3 +73,6 @@ impl Pump {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

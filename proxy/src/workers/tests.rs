@@ -4,6 +4,8 @@ use std::thread;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Job, Workers};
 use crate::Counters;
 
@@ -22,7 +24,7 @@ fn echo(mut stream: DuplexStream) -> Job {
 #[tokio::test]
 async fn case_84_a_panic_ends_only_its_own_connection() {
     let counters = Arc::<Counters>::default();
-    let workers = Workers::start(1, &counters).unwrap();
+    let workers = Workers::start(1, &counters, &CancellationToken::new()).unwrap();
     let (mut healthy, ours) = duplex(1);
     workers.serve(echo(ours));
     let (mut doomed, ours) = duplex(1);
@@ -40,7 +42,7 @@ async fn case_84_a_panic_ends_only_its_own_connection() {
 
 #[tokio::test]
 async fn connections_go_to_the_thread_with_the_fewest() {
-    let workers = Workers::start(3, &Arc::default()).unwrap();
+    let workers = Workers::start(3, &Arc::default(), &CancellationToken::new()).unwrap();
     let (names, seen) = channel();
     let mut open = Vec::new();
     for _ in 0..3 {
@@ -58,12 +60,13 @@ async fn connections_go_to_the_thread_with_the_fewest() {
 }
 
 #[tokio::test]
-async fn without_the_workers_connections_end_at_once() {
-    let workers = Workers::start(1, &Arc::default()).unwrap();
+async fn connections_can_be_ended_at_once() {
+    let abort = CancellationToken::new();
+    let workers = Workers::start(1, &Arc::default(), &abort).unwrap();
     let (mut client, ours) = duplex(1);
     workers.serve(echo(ours));
     client.write_u8(b'x').await.unwrap();
     assert_eq!(client.read_u8().await.unwrap(), b'x');
-    drop(workers);
+    abort.cancel();
     assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
 }

@@ -44,7 +44,7 @@ fn clients_reach_it_over_a_unix_socket_that_leaves_with_it() {
         let context = context_over(&directory, 6432, database.name()).await;
         assert!(context.starts_with("1 - - "), "{context}");
 
-        let provision = std::sync::Arc::new(|_database: String| async { Ok(()) });
+        let provision = std::sync::Arc::new(|_database: String| async { Ok(None) });
         let second = Proxy::bind(settings, provision).await.err().expect("it is taken");
         assert!(second.to_string().contains(".s.PGSQL.6432"), "{second}");
         proxy.shut_down();

@@ -29,7 +29,7 @@ async fn check_first_dial_is_for_a_session(proxy: &TestProxy, upstream: &Scripte
 }
 
 #[test]
-fn case_1_a_health_check_does_not_dial_the_upstream() {
+fn case_01_a_health_check_does_not_dial_the_upstream() {
     block_on(async {
         let upstream = Scripted::listen().await;
         let proxy = TestProxy::to(upstream.address).await;
@@ -39,7 +39,7 @@ fn case_1_a_health_check_does_not_dial_the_upstream() {
 }
 
 #[test]
-fn case_2_silence_ends_at_the_deadline() {
+fn case_02_silence_ends_at_the_deadline() {
     block_on(async {
         let upstream = Scripted::listen().await;
         let limits =
@@ -52,7 +52,7 @@ fn case_2_silence_ends_at_the_deadline() {
 }
 
 #[test]
-fn case_3_the_deadline_is_absolute() {
+fn case_03_the_deadline_is_absolute() {
     block_on(async {
         let upstream = Scripted::listen().await;
         let limits =
@@ -72,12 +72,12 @@ fn case_3_the_deadline_is_absolute() {
 }
 
 #[test]
-fn case_4_without_tls_an_ssl_request_is_answered_n_and_the_session_goes_on() {
+fn case_04_without_tls_an_ssl_request_is_answered_n_and_the_session_goes_on() {
     check_requests_are_declined(&[SSL_REQUEST]);
 }
 
 #[test]
-fn case_8_both_encryption_requests_are_declined_in_either_order() {
+fn case_08_both_encryption_requests_are_declined_in_either_order() {
     check_requests_are_declined(&[GSSENC_REQUEST, SSL_REQUEST]);
     check_requests_are_declined(&[SSL_REQUEST, GSSENC_REQUEST]);
 }
@@ -96,7 +96,7 @@ fn check_requests_are_declined(requests: &[[u8; 8]]) {
 }
 
 #[test]
-fn case_7_bytes_stuffed_behind_an_encryption_request_are_refused() {
+fn case_07_bytes_stuffed_behind_a_declined_encryption_request_are_refused() {
     block_on(async {
         for (request, name) in
             [(SSL_REQUEST, "SSL request"), (GSSENC_REQUEST, "GSSAPI encryption request")]
@@ -119,7 +119,7 @@ fn declined_then_error(answer: &[u8]) -> Message {
 }
 
 #[test]
-fn case_9_a_second_encryption_request_is_an_unsupported_protocol() {
+fn case_09_a_second_encryption_request_is_an_unsupported_protocol() {
     block_on(async {
         for (request, version) in [(SSL_REQUEST, "1234.5679"), (GSSENC_REQUEST, "1234.5680")] {
             let upstream = Scripted::listen().await;

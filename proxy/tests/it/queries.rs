@@ -286,3 +286,40 @@ fn case_53_and_55_text_that_is_not_utf_8_is_relayed_byte_for_byte() {
         assert!(answers.iter().any(|message| message.body.ends_with(b"\xe9")), "{answers:?}");
     });
 }
+
+#[test]
+fn case_53_a_backslash_within_a_shift_jis_character() {
+    on_each_server(async |server| {
+        // The second byte of U+8868 is 0x5C, the backslash of ASCII.
+        let sjis =
+            [b"SELECT E'".as_slice(), b"\x95\x5c", b"' AS \"", b"\x95\x5c", b"\"\0"].concat();
+        let script = [query("SET client_encoding = 'SJIS'"), message(b'Q', &sjis)];
+        let answers = check_same(server, &script).await;
+        let row = answers.iter().find(|message| message.tag == b'D').unwrap();
+        assert!(row.body.ends_with(b"\x95\x5c"), "{answers:?}");
+    });
+}
+
+#[test]
+fn case_54_strings_that_do_not_conform_to_the_standard() {
+    on_each_server(async |server| {
+        let script = [
+            query("SET standard_conforming_strings = off; SET escape_string_warning = off"),
+            query(r"SELECT 'it\'s'"),
+        ];
+        let answers = check_same(server, &script).await;
+        let status = b"standard_conforming_strings\0off\0";
+        assert!(answers.iter().any(|message| message.body == status), "{answers:?}");
+        assert!(answers.iter().any(|message| message.body.ends_with(b"it's")), "{answers:?}");
+    });
+}
+
+#[test]
+fn case_56_a_list_of_ten_megabytes() {
+    on_each_server(async |server| {
+        let list = vec!["1234567"; 1_250_000].join(",");
+        let answers =
+            check_same(server, &[query(&format!("SELECT 7 = ANY ('{{{list}}}'::int[])"))]).await;
+        assert_eq!(tags(&answers), "TDCZ");
+    });
+}

@@ -16,7 +16,7 @@ fn a_reload_is_for_new_sessions_and_leaves_the_others_alone() {
         before.until(b'Z').await;
 
         let limits = SessionLimits { max_sessions: 2, ..SessionLimits::default() };
-        proxy.control.reload(Config { limits, ..config(new.address) });
+        proxy.control.reload(Config { limits, ..config(new.address) }).unwrap();
         let mut after = Wire::connect(proxy.address).await;
         after.send(&startup(&[("user", "ada")])).await;
         let _open = new.admit().await;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use pgtrack_testkit::{Server, block_on, newest};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::support::program;
 use crate::support::{TestProxy, server_address};
-use crate::tools::program;
 
 /// Set in the process that the test starts for itself: that one is the proxy.
 const UPSTREAM_PORT: &str = "PGTRACK_TEST_UPSTREAM_PORT";

@@ -1,24 +1,35 @@
 //! What the tests share: a running proxy, raw protocol peers, and measurements.
 
+mod bench;
+mod certificates;
 mod memory;
 mod messages;
+mod program;
 mod recorder;
 mod scripted;
+mod tls;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, Control, Counters, Provision, ProvisionError, Proxy, Role, Upstream};
+use pgtrack_proxy::{
+    Config, Control, Counters, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
+    UpstreamTls,
+};
 use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use bench::Bench;
+pub(crate) use certificates::Certificates;
 pub(crate) use memory::peak_growth;
 pub(crate) use messages::*;
-pub(crate) use recorder::Recorder;
+pub(crate) use program::{check_success, for_tools, program, psql, run};
+pub(crate) use recorder::{Recorder, Recording};
 pub(crate) use scripted::{READY, Scripted};
+pub(crate) use tls::{TlsServer, tls_connector};
 pub(crate) use wire::{Message, Wire, field};
 
 /// A proxy that runs until it is dropped.
@@ -42,7 +53,7 @@ impl TestProxy {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        Self::providing(config, |_database: String| async { Ok(()) }).await
+        Self::providing(config, |_database: String| async { Ok(None) }).await
     }
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
@@ -97,6 +108,8 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
         listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()],
         upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() }.into(),
+        // What stands in for a server in some tests knows no TLS.
+        upstream_tls: UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() },
         ..Config::default()
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn every_row_of_a_statement_is_recorded_under_one_statement() {
+fn case_01_every_row_of_a_statement_is_recorded_under_one_statement() {
     on_each_version(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');")
@@ -35,7 +35,7 @@ fn a_statement_that_changes_nothing_records_nothing() {
 }
 
 #[test]
-fn a_rolled_back_change_leaves_no_trace() {
+fn case_18_19_a_rolled_back_change_leaves_no_trace() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY); SELECT pgtrack.track('t')").await;
         session.run("BEGIN; INSERT INTO t VALUES (1); ROLLBACK").await;
@@ -46,7 +46,7 @@ fn a_rolled_back_change_leaves_no_trace() {
 }
 
 #[test]
-fn on_conflict_merge_cte_and_copy_record_each_row_once_with_its_real_operation() {
+fn case_02_03_04_on_conflict_merge_and_cte_record_each_row_once_with_its_real_operation() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         session.run("INSERT INTO t VALUES (1, 'b'), (2, 'b') ON CONFLICT (id) DO UPDATE SET v = excluded.v").await;
@@ -70,7 +70,7 @@ fn on_conflict_merge_cte_and_copy_record_each_row_once_with_its_real_operation()
 }
 
 #[test]
-fn truncate_keeps_every_row() {
+fn case_06_truncate_keeps_every_row() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p);
                      SELECT pgtrack.track('p'); SELECT pgtrack.track('c');
@@ -94,7 +94,7 @@ fn truncate_keeps_every_row() {
 }
 
 #[test]
-fn foreign_key_cascades_are_recorded_with_the_statement_that_caused_them() {
+fn case_12_foreign_key_cascades_are_recorded_with_the_statement_that_caused_them() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY);
                      CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE);
@@ -113,7 +113,7 @@ fn foreign_key_cascades_are_recorded_with_the_statement_that_caused_them() {
 }
 
 #[test]
-fn the_stored_values_are_recorded_not_the_requested_ones() {
+fn case_08_09_the_stored_values_are_recorded_not_the_requested_ones() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text);
                      CREATE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.v = 'no' THEN RETURN NULL; END IF; NEW.v := upper(NEW.v); RETURN NEW; END $$;
@@ -163,7 +163,7 @@ fn the_query_text_can_be_left_out() {
 }
 
 #[test]
-fn a_hostile_session_records_the_same() {
+fn case_28_39_a_hostile_session_records_the_same() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, f float8, at timestamptz, i interval, b bytea); SELECT pgtrack.track('t')").await;
         session.run("CREATE FUNCTION public.nextval(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint / 0';
@@ -188,7 +188,7 @@ fn a_hostile_session_records_the_same() {
 }
 
 #[test]
-fn names_that_clash_with_ours_or_need_quotes_are_fine() {
+fn case_25_names_that_clash_with_ours_or_need_quotes_are_fine() {
     on_each_version(async |session| {
         let name = "Weird \"table\". with a very long name, longer than fits any identifier";
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
@@ -223,7 +223,7 @@ fn names_that_clash_with_ours_or_need_quotes_are_fine() {
 }
 
 #[test]
-fn two_writers_of_one_row_are_recorded_in_the_order_in_which_they_changed_it() {
+fn case_20_two_writers_of_one_row_are_recorded_in_the_order_in_which_they_changed_it() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'start')").await;
         let other = session.another().await;
@@ -241,5 +241,108 @@ fn two_writers_of_one_row_are_recorded_in_the_order_in_which_they_changed_it() {
             first|second",
             )
             .await;
+    });
+}
+
+#[test]
+fn case_05_copied_rows_are_recorded() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); CREATE TABLE source AS SELECT g AS id, 'v' || g AS v FROM generate_series(1, 3) g").await;
+        for (number, format) in ["text", "csv", "binary"].into_iter().enumerate() {
+            session
+                .run(&format!(
+                    "DO $$ DECLARE v_file text := current_setting('data_directory') || '/copied.' || current_database(); BEGIN
+                       EXECUTE format('COPY (SELECT id + {number}0, v FROM source) TO %L (FORMAT {format})', v_file);
+                       EXECUTE format('COPY t FROM %L (FORMAT {format})', v_file); END $$"
+                ))
+                .await;
+        }
+        session
+            .check(
+                "SELECT operation, row_count FROM pgtrack.activity",
+                "INSERT|3\nINSERT|3\nINSERT|3",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.history('t', 23)", "1").await;
+    });
+}
+
+#[test]
+fn case_27_very_wide_rows_and_very_large_values_are_recorded_whole() {
+    on_each_version(async |session| {
+        for columns in [1599, 1598] {
+            let list: Vec<_> = (1..=columns).map(|number| format!("c{number} int")).collect();
+            session
+                .run(&format!(
+                    "DROP TABLE IF EXISTS wide; CREATE TABLE wide (id int PRIMARY KEY, {})",
+                    list.join(", ")
+                ))
+                .await;
+            if columns == 1599 {
+                let error = session.error("SELECT pgtrack.track('wide')").await;
+                assert!(error.starts_with("42809: cannot track public.wide: it has 1600 columns, and its history table needs one more"), "{error}");
+            }
+        }
+        session.run("SELECT pgtrack.track('wide'); INSERT INTO wide (id, c1, c1598) VALUES (1, 1, 2); UPDATE wide SET c1 = 2; SELECT pgtrack.undo('wide', 1)").await;
+        session.check("SELECT c1, c1598 FROM wide", "1|2").await;
+
+        session.run("CREATE TABLE large (id int PRIMARY KEY, t text, b bytea, n int); ALTER TABLE large ALTER t SET STORAGE EXTERNAL; SELECT pgtrack.track('large')").await;
+        session.run("INSERT INTO large VALUES (1, repeat('0123456789', 10 * 1024 * 1024), decode(repeat('00ff', 1024 * 1024), 'hex'), 1)").await;
+        // The first change does not touch the large values, the second overwrites them.
+        session.run("UPDATE large SET n = 2; UPDATE large SET t = '', b = NULL; SELECT pgtrack.undo('large', 1)").await;
+        session.check("SELECT length(t), md5(t) = md5(repeat('0123456789', 10 * 1024 * 1024)), length(b), n FROM large", "104857600|t|2097152|2").await;
+        session.run("DELETE FROM large; SELECT pgtrack.restore('large', 1)").await;
+        session.check("SELECT length(t), length(b), n FROM large", "104857600|2097152|2").await;
+    });
+}
+
+#[test]
+fn case_40_the_login_is_recorded_whatever_role_it_takes_on() {
+    on_each_version(async |session| {
+        let role = "Quo\"ted rôle of sixty-three bytes xxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+        assert_eq!(role.len(), 63);
+        let quoted = format!("\"{}\"", role.replace('"', "\"\""));
+        session
+            .run(&format!(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); CREATE ROLE {quoted}; CREATE ROLE case_40;
+                 GRANT case_40 TO {quoted}; GRANT ALL ON t TO case_40;
+                 CREATE FUNCTION change() RETURNS void SECURITY DEFINER LANGUAGE sql AS $$ UPDATE t SET v = 'definer' $$"
+            ))
+            .await;
+        session
+            .run(&format!(
+                "SET SESSION AUTHORIZATION {quoted}; INSERT INTO t VALUES (1, 'a'); SET ROLE case_40; UPDATE t SET v = 'b'; RESET ROLE;
+                 SELECT change(); RESET SESSION AUTHORIZATION; DROP OWNED BY {quoted}, case_40; DROP ROLE {quoted}, case_40"
+            ))
+            .await;
+        session
+            .check(
+                "SELECT ver, who, role_name FROM pgtrack.history('t', 1) JOIN pgtrack.activity USING (statement_id, who)",
+                &format!("1|{role}|~\n2|{role}|case_40\n3|{role}|~"),
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_79_what_cannot_be_recorded_is_not_done() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        session
+            .run("ALTER TABLE pgtrack_history.t_1 ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+            .await;
+        for change in
+            ["UPDATE t SET v = 'b'", "DELETE FROM t", "TRUNCATE t", "INSERT INTO t VALUES (2, 'b')"]
+        {
+            let error = session.error(change).await;
+            assert!(
+                error.starts_with(
+                    "23514: new row for relation \"t_1\" violates check constraint \"full_disk\""
+                ),
+                "{error}"
+            );
+        }
+        session.check("SELECT * FROM t", "1|a").await;
+        session.check("SELECT count(*) FROM pgtrack.statement", "1").await;
     });
 }

@@ -25,7 +25,7 @@ fn case_75_a_changed_shape_is_noticed_at_the_next_write() {
                 "SELECT ver, op, before FROM pgtrack.history('t', 1)",
                 r#"
             1|INSERT|~
-            2|UPDATE|{"id": 1}
+            2|UPDATE|{"v": "a", "id": 1}
             3|UPDATE|{"x": 5, "id": 1}
             4|UPDATE|{"x": 5, "id": 1}
             5|UPDATE|{"x": 6, "id": 1}

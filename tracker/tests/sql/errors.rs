@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn every_mistake_is_answered_with_a_way_on() {
+fn case_70_every_mistake_is_answered_with_a_way_on() {
     on_each_version(async |session| {
         session.run(r#"CREATE SCHEMA shop; CREATE TABLE shop.users (id int PRIMARY KEY, v text); CREATE TABLE shop."Orders" (a int, b int, PRIMARY KEY (a, b));
                        CREATE TABLE shop.plain (v text); CREATE TABLE shop.untracked (id int PRIMARY KEY); CREATE VIEW shop.seen AS SELECT 1;
@@ -45,6 +45,8 @@ HINT: SELECT * FROM pgtrack.deleted('shop.users') shows the rows that can be res
 DETAIL: error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. merge: revert only the columns that nobody changed since."),
             ("SELECT pgtrack.rollback_to('shop.users', 1, NULL)", "22004: the point in time must not be null"),
             ("SELECT pgtrack.track('shop.seen')", "42809: cannot track shop.seen: it is a view; track the tables under it"),
+            ("SELECT pgtrack.track('pg_catalog')", "42809: cannot track schema pg_catalog: it belongs to the system"),
+            ("SELECT pgtrack.track('pgtrack')", "42809: cannot track schema pgtrack: it belongs to pg_track"),
             ("SELECT pgtrack.track('nowhere')", "42P01: table \"nowhere\" does not exist
 DETAIL: Names are looked up as in a query: through search_path, in lower case unless quoted.
 HINT: Write it as 'schema.table', or pass the schema as the argument \"schema\"."),

@@ -1,10 +1,10 @@
-//! Purging old history, and erasing the past of one row.
+//! Purging old history, and erasing the past of one row. A purge spares what any transaction of the server may still see.
 
-use crate::support::on_each_version;
+use crate::support::{on_each_own_server, on_each_version};
 
 #[test]
 fn case_71_versions_keep_their_numbers_when_older_ones_are_purged() {
-    on_each_version(async |session| {
+    on_each_own_server(&[], async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
@@ -40,7 +40,7 @@ fn case_71_versions_keep_their_numbers_when_older_ones_are_purged() {
 
 #[test]
 fn case_65_points_before_the_purge_are_refused() {
-    on_each_version(async |session| {
+    on_each_own_server(&[], async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); SELECT pgtrack.tag('old');
@@ -65,7 +65,7 @@ fn case_65_points_before_the_purge_are_refused() {
 
 #[test]
 fn case_77_a_purge_spares_what_a_later_point_may_not_have_seen() {
-    on_each_version(async |session| {
+    on_each_own_server(&[], async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         let slow = session.another().await;
         slow.run("BEGIN; UPDATE t SET v = 'slow'").await;

@@ -109,3 +109,18 @@ fn version_and_info_answer() {
             followed").await;
     });
 }
+
+#[test]
+fn a_superuser_does_not_install_into_somebody_else_s_schema() {
+    on_each_version(async |session| {
+        let uninstall = without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql"));
+        session.run(&uninstall).await;
+        session
+            .run("CREATE ROLE mallory; CREATE SCHEMA pgtrack_history AUTHORIZATION mallory")
+            .await;
+        let script = without_psql_lines(include_str!("../../../sql/pg_track--1.0.sql"));
+        let error = session.error(&format!("BEGIN; {script}; COMMIT")).await;
+        assert!(error.starts_with("42501: the schemas \"pgtrack\" and \"pgtrack_history\" belong to a role that is not a superuser"), "{error}");
+        session.run("ROLLBACK; DROP SCHEMA pgtrack_history; DROP ROLE mallory").await;
+    });
+}

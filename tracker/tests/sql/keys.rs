@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn keys_of_any_type_find_their_row() {
+fn case_16_keys_of_any_type_find_their_row() {
     on_each_version(async |session| {
         session.run("CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN code AS text CHECK (value <> '')").await;
         for (key_type, value, key) in [
@@ -57,7 +57,7 @@ fn keys_of_any_type_find_their_row() {
 }
 
 #[test]
-fn composite_keys_are_written_as_json_in_any_order() {
+fn case_15_composite_keys_are_written_as_json_in_any_order() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (b int, v text, a uuid, PRIMARY KEY (a, b)); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'x', 'c0ffee00-0000-4000-8000-000000000000'); UPDATE t SET v = 'y'").await;
@@ -83,7 +83,7 @@ fn composite_keys_are_written_as_json_in_any_order() {
 }
 
 #[test]
-fn the_same_row_has_the_same_key_whatever_the_session_prefers() {
+fn case_16_the_same_row_has_the_same_key_whatever_the_session_prefers() {
     on_each_version(async |session| {
         session
             .run(
@@ -114,7 +114,7 @@ fn the_same_row_has_the_same_key_whatever_the_session_prefers() {
 }
 
 #[test]
-fn history_follows_a_row_to_its_new_key_and_back() {
+fn case_13_history_follows_a_row_to_its_new_key_and_back() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; UPDATE t SET id = 2, v = 'c'; UPDATE t SET v = 'd'").await;
@@ -178,7 +178,7 @@ fn a_new_row_under_an_old_key_has_its_own_history() {
 }
 
 #[test]
-fn rows_that_swap_their_keys_keep_their_own_histories() {
+fn case_14_rows_that_swap_their_keys_keep_their_own_histories() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY DEFERRABLE, v text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'a'), (2, 'b'); UPDATE t SET id = 3 - id; UPDATE t SET v = v || '!'").await;

@@ -93,7 +93,7 @@ fn options_that_cannot_be_are_refused() {
                 r#"{"on_drop": "explode"}"#,
                 "22023: option \"on_drop\" must be \"allow\" or \"refuse\", not \"explode\"",
             ),
-            (r#"[1]"#, "22023: the options must be a JSON object, not [1]"),
+            ("[1]", "22023: the options must be a JSON object, not [1]"),
         ] {
             assert_eq!(
                 session.error(&format!("SELECT pgtrack.track('t', '{options}')")).await,

@@ -62,7 +62,7 @@ fn changes_and_deleted_return_at_most_what_is_asked_newest_first() {
 }
 
 #[test]
-fn deleted_shows_only_the_latest_deletion_of_a_key() {
+fn case_69_deleted_shows_only_the_latest_deletion_of_a_key() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'old'); DELETE FROM t; INSERT INTO t VALUES (1, 'new'); DELETE FROM t").await;
@@ -74,7 +74,7 @@ fn deleted_shows_only_the_latest_deletion_of_a_key() {
 }
 
 #[test]
-fn a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
+fn case_17_a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (v text)").await;
         session
@@ -97,7 +97,7 @@ fn a_table_without_a_key_is_recorded_and_its_changes_can_be_read() {
 }
 
 #[test]
-fn json_null_sql_null_and_number_formats_are_told_apart() {
+fn case_07_json_null_sql_null_and_number_formats_are_told_apart() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, j jsonb, n numeric); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'null', 1.0); UPDATE t SET j = NULL; UPDATE t SET n = 1.00; UPDATE t SET n = n").await;
@@ -107,6 +107,46 @@ fn json_null_sql_null_and_number_formats_are_told_apart() {
                 "
             3|{n}
             4|~",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_64_order_is_that_of_the_statements_not_of_the_clock() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 0)").await;
+        session.run("UPDATE t SET v = 1").await;
+        session.run("SELECT pgtrack.tag('one')").await;
+        session.run("UPDATE t SET v = 2; UPDATE t SET v = 3").await;
+        for clock in ["now()", "now() - statement_id * interval '1 hour'"] {
+            session.run(&format!("UPDATE pgtrack.statement SET at = {clock}")).await;
+            session
+                .check(
+                    "SELECT ver, after ->> 'v' FROM pgtrack.history('t', 1)",
+                    "1|0\n2|1\n3|2\n4|3",
+                )
+                .await;
+            session.check("SELECT v FROM pgtrack.as_of(NULL::t, 'one')", "1").await;
+            session.run("BEGIN; SELECT pgtrack.undo('t', 1)").await;
+            session.check("SELECT v FROM t", "2").await;
+            session.run("ROLLBACK").await;
+        }
+    });
+}
+
+#[test]
+fn case_78_what_is_recorded_is_never_updated() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g").await;
+        session.run("UPDATE t SET v = 1; UPDATE t SET id = -id; DELETE FROM t; SELECT pgtrack.undo_transaction((SELECT max(xid) FROM pgtrack.log()))").await;
+        session.run("SELECT pg_stat_force_next_flush()").await;
+        session
+            .check(
+                "SELECT count(*) > 3, sum(n_tup_upd + n_tup_del), sum(n_tup_ins) > 200
+                 FROM pg_stat_user_tables WHERE schemaname = 'pgtrack_history' OR relid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass,
+                   'pgtrack.tag'::regclass, 'pgtrack.audit_entry'::regclass)",
+                "t|0|t",
             )
             .await;
     });

@@ -17,7 +17,7 @@ fn the_first_update_after_track_can_be_undone() {
 }
 
 #[test]
-fn undo_takes_back_each_operation_and_toggles_for_ever() {
+fn case_54_undo_takes_back_each_operation_and_toggles_for_ever() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         for (sql, undone, done) in [
@@ -37,7 +37,7 @@ fn undo_takes_back_each_operation_and_toggles_for_ever() {
 }
 
 #[test]
-fn revert_makes_a_row_what_it_was_right_after_a_version() {
+fn case_52_revert_makes_a_row_what_it_was_right_after_a_version() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; DELETE FROM t; INSERT INTO t VALUES (1, 'c'); UPDATE t SET v = 'd'").await;
@@ -69,7 +69,7 @@ fn a_revert_is_recorded_with_what_it_reverts_and_why() {
 }
 
 #[test]
-fn rollback_to_a_moment_counts_whole_transactions() {
+fn case_62_rollback_to_a_moment_counts_whole_transactions() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE moment (at timestamptz); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'a'), (2, 'a')").await;
@@ -90,7 +90,7 @@ fn rollback_to_a_moment_counts_whole_transactions() {
 }
 
 #[test]
-fn restore_inserts_a_deleted_row_with_its_generated_and_identity_columns() {
+fn case_30_31_restore_inserts_a_deleted_row_with_its_generated_and_identity_columns() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int, twice int GENERATED ALWAYS AS (n * 2) STORED);
                      SELECT pgtrack.track('t'); INSERT INTO t (n) VALUES (5), (6); DELETE FROM t WHERE id = 1").await;
@@ -126,7 +126,7 @@ fn restore_inserts_a_deleted_row_with_its_generated_and_identity_columns() {
 }
 
 #[test]
-fn plans_show_what_would_happen_and_change_nothing() {
+fn case_67_plans_show_what_would_happen_and_change_nothing() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text, w text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'a', 'x'); UPDATE t SET v = 'b'; UPDATE t SET w = 'y'").await;
@@ -184,7 +184,7 @@ fn an_undo_waits_for_a_writer_and_then_undoes_what_is_last() {
 }
 
 #[test]
-fn deleting_must_not_cascade_to_rows_the_revert_does_not_know_of() {
+fn case_60_deleting_must_not_cascade_to_rows_the_revert_does_not_know_of() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE);
                      CREATE TABLE r (id int PRIMARY KEY, p int REFERENCES p);

@@ -3,7 +3,7 @@
 use crate::support::on_each_version;
 
 #[test]
-fn a_role_without_any_right_on_pg_track_writes_its_own_tables_and_they_are_recorded() {
+fn case_38_a_role_without_any_right_on_pg_track_writes_its_own_tables_and_they_are_recorded() {
     on_each_version(async |session| {
         session.run("CREATE ROLE app_rights LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text); GRANT SELECT, INSERT, UPDATE, DELETE ON t TO app_rights;
                      SELECT pgtrack.track('t'); REVOKE ALL ON SCHEMA pgtrack, pgtrack_history FROM PUBLIC").await;
@@ -23,7 +23,7 @@ fn a_role_without_any_right_on_pg_track_writes_its_own_tables_and_they_are_recor
 }
 
 #[test]
-fn reading_history_needs_select_on_the_table_and_reverting_needs_the_rights_to_change_it() {
+fn case_38_reading_history_needs_select_on_the_table_and_reverting_needs_the_rights_to_change_it() {
     on_each_version(async |session| {
         session.run("CREATE ROLE reader_rights LOGIN; CREATE ROLE nobody_rights LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text); GRANT SELECT ON t TO reader_rights;
                      SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'secret'); UPDATE t SET v = 'x'").await;
@@ -70,7 +70,7 @@ fn reading_history_needs_select_on_the_table_and_reverting_needs_the_rights_to_c
 }
 
 #[test]
-fn under_row_security_only_the_history_of_visible_rows_is_seen() {
+fn case_41_under_row_security_only_the_history_of_visible_rows_is_seen() {
     on_each_version(async |session| {
         session.run("CREATE ROLE tenant_rights LOGIN; CREATE TABLE t (id int PRIMARY KEY, tenant text, v text); GRANT ALL ON t TO tenant_rights;
                      ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON t USING (tenant = current_user); SELECT pgtrack.track('t');

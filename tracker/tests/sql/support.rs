@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 
-use pgtrack_testkit::{Database, on_each_version_like};
+use pgtrack_testkit::{Database, Server, block_on, on_each_version_like, own_server, versions};
 use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
 /// The SQL under test, as psql and CREATE EXTENSION run it.
@@ -19,9 +19,21 @@ pub(crate) struct Session {
 /// Runs a test body on a server of every version under test.
 pub(crate) fn on_each_version(body: impl AsyncFn(Session)) {
     on_each_version_like("pgtrack_template", install, async |database| {
-        let client = database.connect().await;
-        body(Session { database, client }).await;
+        body(Session::open(database).await).await;
     });
+}
+
+/// Runs a test body on a server of its own of every version under test: with settings of its own, and without the
+/// transactions of other tests.
+pub(crate) fn on_each_own_server(settings: &[(&str, &str)], body: impl AsyncFn(Session)) {
+    for binaries in versions() {
+        block_on(async {
+            let cluster = own_server(&binaries, settings);
+            let database = Server::of(&cluster).database().await;
+            install(database.clone()).await;
+            body(Session::open(database).await).await;
+        });
+    }
 }
 
 /// Installs pg_track as psql does it.
@@ -40,6 +52,12 @@ pub(crate) fn without_psql_lines(script: &str) -> String {
 }
 
 impl Session {
+    /// A session with a database.
+    pub(crate) async fn open(database: Database) -> Self {
+        let client = database.connect().await;
+        Self { database, client }
+    }
+
     /// Another session with the same database.
     pub(crate) async fn another(&self) -> Self {
         Self { database: self.database.clone(), client: self.database.connect().await }
@@ -117,15 +135,20 @@ impl Session {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
                 if let AsyncMessage::Notice(notice) = message {
-                    heard.lock().unwrap().push(notice.message().to_owned());
+                    heard.lock().expect("nobody panicked").push(notice.message().to_owned());
                 }
             }
         });
         client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{}", describe(&error)));
         drop(client);
-        listener.await.unwrap();
-        let heard = notices.lock().unwrap();
+        listener.await.expect("the listener ends");
+        let heard = notices.lock().expect("nobody panicked");
         heard.clone()
+    }
+
+    /// Runs statements that may fail; an error is described as [`error`](Self::error) does it.
+    pub(crate) async fn attempt(&self, sql: &str) -> Result<(), String> {
+        self.client.batch_execute(sql).await.map_err(|error| describe(&error))
     }
 
     /// Runs a statement that must fail, and returns `SQLSTATE: message`, then DETAIL and HINT on lines of their own.

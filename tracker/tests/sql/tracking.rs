@@ -150,3 +150,60 @@ fn case_80_a_read_only_transaction_reads_history() {
         assert!(error.starts_with("25006: cannot execute "), "{error}");
     });
 }
+
+#[test]
+fn case_63_a_tag_inside_a_transaction_is_before_all_of_it() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        let other = session.another().await;
+        session.run("BEGIN; UPDATE t SET v = 'b'").await;
+        // A younger transaction ends first, so that the older one lies within the snapshot.
+        other.run("INSERT INTO t VALUES (2, 'x')").await;
+        session.run("SELECT pgtrack.tag('inside'); UPDATE t SET v = 'c'; COMMIT").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.as_of(NULL::t, 'inside') ORDER BY id",
+                "
+            1|a
+            2|x",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn case_33_what_is_no_table_is_skipped_in_a_schema_and_refused_by_name() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE SCHEMA s; CREATE TABLE s.a (id int PRIMARY KEY); CREATE UNLOGGED TABLE s.u (id int PRIMARY KEY); CREATE VIEW s.v AS SELECT 1;
+                 CREATE MATERIALIZED VIEW s.m AS SELECT 1; CREATE SEQUENCE s.q; CREATE TABLE s.keyless (v int); CREATE TEMP TABLE temporary (id int PRIMARY KEY);
+                 CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere; CREATE FOREIGN TABLE s.f (id int) SERVER nowhere",
+            )
+            .await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.track('s')",
+                "
+            s.a|tracked
+            s.f|skipped: it is a foreign table; track it on its own server
+            s.keyless|tracked without a primary key: single rows cannot be reverted
+            s.m|skipped: it is a materialized view; track the tables under it
+            s.u|tracked
+            s.v|skipped: it is a view; track the tables under it",
+            )
+            .await;
+        for (name, reason) in [
+            ("s.f", "it is a foreign table"),
+            ("s.m", "it is a materialized view"),
+            ("s.v", "it is a view"),
+            ("s.q", "it is not a table"),
+            ("temporary", "it is temporary"),
+            ("pg_catalog.pg_class", "it belongs to the system"),
+            ("pgtrack.statement", "it belongs to pg_track"),
+        ] {
+            let error = session.error(&format!("SELECT pgtrack.track('{name}')")).await;
+            assert!(error.starts_with("42809: cannot track ") && error.contains(reason), "{error}");
+        }
+    });
+}

@@ -5,7 +5,7 @@ use crate::support::on_each_version;
 const LAST: &str = "(SELECT xid FROM pgtrack.log(1))";
 
 #[test]
-fn a_transaction_over_several_tables_is_undone_in_one_step_and_redone() {
+fn case_12_a_transaction_over_several_tables_is_undone_in_one_step_and_redone() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY, v text); CREATE TABLE c (id int PRIMARY KEY, p int NOT NULL REFERENCES p ON DELETE CASCADE, v text);
                      SELECT pgtrack.track('public');
@@ -29,7 +29,7 @@ fn a_transaction_over_several_tables_is_undone_in_one_step_and_redone() {
 }
 
 #[test]
-fn a_net_effect_of_nothing_is_nothing() {
+fn case_21_a_net_effect_of_nothing_is_nothing() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
         session
@@ -48,7 +48,7 @@ fn a_net_effect_of_nothing_is_nothing() {
 }
 
 #[test]
-fn rows_that_changed_since_are_reported_skipped_merged_or_overwritten() {
+fn case_55_rows_that_changed_since_are_reported_skipped_merged_or_overwritten() {
     for (on_conflict, counts, rows) in [
         ("skip", "public.t|0|1|0|1", "1|bad|bad|new 2|old|old|old"),
         ("merge", "public.t|0|2|0|0", "1|old|old|new 2|old|old|old"),
@@ -78,7 +78,7 @@ fn rows_that_changed_since_are_reported_skipped_merged_or_overwritten() {
 }
 
 #[test]
-fn unique_values_can_change_owners() {
+fn case_59_unique_values_can_change_owners() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, email text UNIQUE); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'), (2, 'b')").await;
         session.run("BEGIN; DELETE FROM t WHERE id = 1; UPDATE t SET email = 'c' WHERE id = 2; INSERT INTO t VALUES (3, 'a'), (4, 'b'); COMMIT").await;
@@ -95,7 +95,7 @@ fn unique_values_can_change_owners() {
 }
 
 #[test]
-fn foreign_key_cycles_and_self_references_are_no_obstacle() {
+fn case_58_foreign_key_cycles_and_self_references_are_no_obstacle() {
     on_each_version(async |session| {
         session.run("CREATE TABLE a (id int PRIMARY KEY, b int); CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a);
                      ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b; CREATE TABLE s (id int PRIMARY KEY, parent int REFERENCES s);
@@ -158,7 +158,7 @@ fn unknown_and_keyless_transactions_are_refused_clearly() {
 }
 
 #[test]
-fn a_hundred_thousand_rows_are_undone_at_once() {
+fn case_66_a_hundred_thousand_rows_are_undone_at_once() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t SELECT g, g FROM generate_series(1, 100000) g").await;
         session.run("UPDATE t SET v = -v").await;

@@ -4,22 +4,24 @@ use maud::{Markup, html};
 use pgtrack_tracker::revert::Target;
 
 use super::{Preview, Refusal, words};
+use crate::connections::Environment;
 use crate::revert::{Choice, needs_reason};
 use crate::visit::Visit;
 
 /// The form; for people who may not revert, the reason why there is none.
 pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
-    let back = words::back(visit.links(), preview.subject, preview.target);
+    let back = words::back(visit.links(), preview.subject.target());
     html! {
         @if visit.may_revert() {
             form.confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
                 input type="hidden" name="token" value=(preview.plan.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
                 @if preview.plan.conflicts() > 0 { (choices(preview)) }
+                @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
                 (reason(preview))
                 div.actions {
                     a.button href=(back) { "Cancel" }
-                    button.primary { (words::button(preview.target, &preview.plan.steps)) }
+                    button.primary { (words::button(preview.subject.target(), &preview.plan.steps)) }
                 }
                 p.note {
                     "You can undo this afterwards. Sequences, and what triggers did outside of tables, stay as they are."
@@ -32,10 +34,13 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
     }
 }
 
-/// Columns can be merged where a transaction is undone; a single row is set back whole.
+/// Columns can be merged where a set of changes is undone; a single row is set back whole.
 fn choices(preview: &Preview<'_>) -> Markup {
-    let offered: &[Choice] = match preview.target {
-        Target::Transaction(_) => &[Choice::Skip, Choice::Merge, Choice::Overwrite],
+    let offered: &[Choice] = match preview.subject.target() {
+        Target::Transaction(_)
+        | Target::Transactions(_)
+        | Target::Statements(_)
+        | Target::Cause(_) => &[Choice::Skip, Choice::Merge, Choice::Overwrite],
         _ => &[Choice::Skip, Choice::Overwrite],
     };
     html! {
@@ -58,6 +63,17 @@ fn explanation(choice: Choice) -> (&'static str, &'static str) {
         Choice::Skip => ("Skip", "Leave the rows that changed since as they are."),
         Choice::Merge => ("Merge", "Set back only the columns that nobody changed since."),
         Choice::Overwrite => ("Overwrite", "Set these rows back too, over the newer changes."),
+    }
+}
+
+/// One more look before production is changed.
+fn name(visit: &Visit, preview: &Preview<'_>) -> Markup {
+    let is_missing = preview.refusal == Some(Refusal::NotNamed);
+    html! {
+        div.field {
+            label for="label" { "This is production. Type " strong { (visit.connection.label) } " to confirm." }
+            input #label name="label" type="text" autocomplete="off" required aria-invalid=[is_missing.then_some("true")];
+        }
     }
 }
 

@@ -88,7 +88,7 @@ impl Browser {
     pub(crate) async fn listen(&self, after: &str, last_event_id: Option<&str>) -> Stream {
         let mut headers = vec![("accept", "text/event-stream")];
         headers.extend(last_event_id.map(|id| ("last-event-id", id)));
-        let url = format!("/c/shop/changes/live?after={after}");
+        let url = format!("/c/shop/changes/live?view=transactions&after={after}");
         Stream::new(self.response(Method::GET, &url, &headers, String::new()).await)
     }
 

@@ -18,7 +18,7 @@ fn cancel(length: u32) -> Vec<u8> {
 }
 
 fn first_step(bytes: &[u8]) -> Result<Step, Violation> {
-    Opening::default().step(bytes)
+    Opening::new(false).step(bytes)
 }
 
 #[test]
@@ -53,11 +53,50 @@ fn a_tls_record_is_recognised_by_its_first_byte() {
 }
 
 #[test]
+fn tls_starts_where_it_is_offered() {
+    let mut opening = Opening::new(true);
+    assert_eq!(opening.step(&GSSENC), Ok(Step::Decline { length: 8 }));
+    assert_eq!(opening.step(&[]), Ok(Step::Incomplete));
+    assert_eq!(opening.step(&SSL), Ok(Step::StartTls { length: 8 }));
+    let startup = packet(8, [0, 3, 0, 0]);
+    assert_eq!(opening.step(&startup), Ok(Step::Startup { length: 8 }));
+    assert_eq!(Opening::new(true).step(&[0x16]), Ok(Step::StartDirectTls));
+}
+
+#[test]
+fn within_requested_tls_no_encryption_may_be_asked_for() {
+    for (request, encryption) in [(SSL, Encryption::Tls), (GSSENC, Encryption::GssApi)] {
+        let mut opening = Opening::new(true);
+        opening.step(&SSL).unwrap();
+        assert_eq!(opening.step(&request), Err(Violation::Repeated(encryption)));
+    }
+}
+
+#[test]
+fn within_direct_tls_more_encryption_is_declined() {
+    let mut opening = Opening::new(true);
+    opening.step(&[0x16, 3, 1]).unwrap();
+    for request in [SSL, GSSENC] {
+        assert_eq!(opening.step(&request), Ok(Step::Decline { length: 8 }));
+        assert_eq!(opening.step(&[]), Ok(Step::Incomplete));
+    }
+    // A second handshake is only a strange length.
+    assert_eq!(opening.step(&[0x16, 3, 1, 0]), Err(Violation::PacketLength(0x1603_0100)));
+}
+
+#[test]
+fn bytes_right_behind_an_accepted_request_are_refused() {
+    let stuffed = [SSL.as_slice(), &packet(8, [0, 3, 0, 0])].concat();
+    let refused = Err(Violation::UnencryptedData(Encryption::Tls));
+    assert_eq!(Opening::new(true).step(&stuffed), refused);
+}
+
+#[test]
 fn each_encryption_may_be_asked_for_once_in_either_order() {
     for (first, second, encryption) in
         [(SSL, GSSENC, Encryption::Tls), (GSSENC, SSL, Encryption::GssApi)]
     {
-        let mut opening = Opening::default();
+        let mut opening = Opening::new(false);
         for request in [first, second] {
             assert_eq!(opening.step(&request), Ok(Step::Decline { length: 8 }));
             assert_eq!(opening.step(&[]), Ok(Step::Incomplete));
@@ -68,7 +107,7 @@ fn each_encryption_may_be_asked_for_once_in_either_order() {
 
 #[test]
 fn bytes_right_behind_an_encryption_request_are_refused() {
-    let mut opening = Opening::default();
+    let mut opening = Opening::new(false);
     opening.step(&SSL).unwrap();
     assert_eq!(opening.step(b"x"), Err(Violation::UnencryptedData(Encryption::Tls)));
 }
@@ -77,7 +116,7 @@ proptest! {
     #[test]
     fn a_packet_is_taken_only_when_it_is_whole(length in 8u32..=10_004, minor in 0u8..=3) {
         let bytes = packet(length, [0, 3, 0, minor]);
-        let mut opening = Opening::default();
+        let mut opening = Opening::new(false);
         for end in 0..bytes.len() {
             prop_assert_eq!(opening.step(&bytes[..end]), Ok(Step::Incomplete));
         }

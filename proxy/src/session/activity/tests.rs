@@ -83,3 +83,15 @@ fn a_session_that_is_not_understood_is_never_idle() {
     session.client.scan(b"Q\0\0\0\x03", &mut FromClient(&mut session.activity));
     session.check_idle(false);
 }
+
+#[test]
+fn an_answer_that_arrives_in_parts_is_one_answer() {
+    let mut session = Session::ready();
+    session.client(b"QQ");
+    for byte in *b"Z\0\0\0\x07IxI" {
+        session.upstream.scan(&[byte], &mut FromUpstream(&mut session.activity));
+    }
+    session.check_idle(false);
+    session.ready_for_query(b'I');
+    session.check_idle(true);
+}

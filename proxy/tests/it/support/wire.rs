@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-use super::{messages, within};
+use super::{messages, tls_connector, within};
 
 /// How long any answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,8 +26,8 @@ impl std::fmt::Debug for Message {
 }
 
 /// A connection without any knowledge of what is sent over it.
-pub(crate) struct Wire {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Wire<S = TcpStream> {
+    pub(crate) stream: S,
 }
 
 impl Wire {
@@ -44,8 +45,28 @@ impl Wire {
         wire
     }
 
+    /// Asks for TLS, which is expected to be granted, and begins it.
+    pub(crate) async fn start_tls(mut self) -> Wire<TlsStream<TcpStream>> {
+        self.send(&messages::SSL_REQUEST).await;
+        assert_eq!(self.byte().await, b'S');
+        self.handshake(&[]).await.unwrap()
+    }
+
+    /// Begins TLS, offering these protocols.
+    pub(crate) async fn handshake(
+        self,
+        protocols: &[&str],
+    ) -> std::io::Result<Wire<TlsStream<TcpStream>>> {
+        let name = "localhost".try_into().unwrap();
+        let connecting = tls_connector(protocols, None).connect(name, self.stream);
+        Ok(Wire { stream: within(PATIENCE, connecting).await? })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         within(PATIENCE, self.stream.write_all(bytes)).await.unwrap();
+        within(PATIENCE, self.stream.flush()).await.unwrap();
     }
 
     pub(crate) async fn query(&mut self, sql: &str) -> Vec<Message> {
@@ -83,6 +104,8 @@ impl Wire {
         let mut messages = Vec::new();
         loop {
             let message = self.message().await;
+            let is_last_word = message.tag == b'E' && field(&message, b'V') == "FATAL";
+            assert!(tag == b'E' || !is_last_word, "{message:?}");
             messages.push(message);
             if messages.last().is_some_and(|last| last.tag == tag) {
                 return messages;

@@ -1,0 +1,140 @@
+//! The section `[dashboard]`.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use pgtrack_dashboard::{AllowedHosts, KEY_LENGTH, KeyRing};
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// The section as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Dashboard {
+    pub(crate) listen: SocketAddr,
+    /// Whether people reach it by https, through a proxy that ends TLS.
+    pub(crate) https: bool,
+    /// Web servers whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// Hosts that connections may lead to besides public ones.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Holds the keys that kept passwords are sealed with.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl Default for Dashboard {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            https: false,
+            trusted_proxies: Vec::new(),
+            allowed_hosts: Vec::new(),
+            key_file: None,
+        }
+    }
+}
+
+impl Dashboard {
+    /// The list, read.
+    pub(crate) fn allowed_hosts(&self) -> Result<AllowedHosts, Error> {
+        self.allowed_hosts
+            .iter()
+            .map(|host| host.parse().map_err(Error::AllowedHost))
+            .collect::<Result<Vec<_>, _>>()
+            .map(|hosts| hosts.into_iter().collect())
+    }
+
+    /// The keys, the one in use first; none without a file.
+    pub(crate) fn keys(&self) -> Result<KeyRing, Error> {
+        match &self.key_file {
+            Some(path) => read_keys(path),
+            None => Ok(KeyRing::default()),
+        }
+    }
+}
+
+/// Reads a file of keys, one on each line, in hexadecimal digits.
+fn read_keys(path: &Path) -> Result<KeyRing, Error> {
+    let failed = |reason: &str| Error::KeyFile { path: path.to_owned(), reason: reason.to_owned() };
+    require_private(path)?;
+    let text = fs::read_to_string(path).map_err(|error| failed(&error.to_string()))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let keys: Option<Vec<_>> = lines.map(key).collect();
+    let keys = keys.filter(|keys| !keys.is_empty());
+    keys.map(KeyRing::new).ok_or_else(|| {
+        failed("it has to hold keys of 64 hexadecimal digits, one on each line; `openssl rand -hex 32` makes one")
+    })
+}
+
+fn key(line: &str) -> Option<[u8; KEY_LENGTH]> {
+    if line.len() != 2 * KEY_LENGTH || !line.is_ascii() {
+        return None;
+    }
+    let mut key = [0; KEY_LENGTH];
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&line[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(key)
+}
+
+/// A key that others can read keeps nothing secret: the group's and everybody's six bits are not set.
+#[cfg(unix)]
+fn require_private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let failed = |reason: String| Error::KeyFile { path: path.to_owned(), reason };
+    let mode = fs::metadata(path).map_err(|error| failed(error.to_string()))?.permissions().mode();
+    if mode.trailing_zeros() >= 6 {
+        Ok(())
+    } else {
+        Err(failed("others can read it; `chmod 600` keeps them out".to_owned()))
+    }
+}
+
+#[cfg(not(unix))]
+fn require_private(_: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::Dashboard;
+
+    #[test]
+    fn keys_are_read_from_a_private_file() {
+        let path = std::env::temp_dir().join(format!("pgtrack-keys-{}", std::process::id()));
+        let dashboard = Dashboard { key_file: Some(path.clone()), ..Dashboard::default() };
+        let check = |text: &str, mode, expected: Option<&str>| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            match (dashboard.keys(), expected) {
+                (Ok(_), None) => {}
+                (Err(error), Some(word)) => {
+                    assert!(error.report().contains(word), "{}", error.report());
+                }
+                (result, _) => panic!("{text:?}: {result:?}"),
+            }
+        };
+        let key = "0f".repeat(32);
+        check(&format!("{key}\n\n{key}\n"), 0o600, None);
+        check(&key, 0o640, Some("others can read it"));
+        for bad in ["", "xyz", &"0f".repeat(31), &format!("{key} {key}"), &"é".repeat(32)] {
+            check(bad, 0o600, Some("64 hexadecimal digits"));
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(dashboard.keys().is_err());
+    }
+
+    #[test]
+    fn hosts_are_checked() {
+        let with =
+            |host: &str| Dashboard { allowed_hosts: vec![host.to_owned()], ..Dashboard::default() };
+        assert!(with("10.0.0.0/8").allowed_hosts().is_ok());
+        assert!(with("a b").allowed_hosts().unwrap_err().report().contains("`a b` is no host"));
+    }
+}

@@ -1,0 +1,216 @@
+//! The databases that are shown: the configured one, and those that admins have added.
+
+mod probe;
+mod saved;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::app_error::AppError;
+use crate::auth::SessionId;
+use crate::database::Database;
+use crate::live::Hub;
+use crate::network::AllowedHosts;
+use crate::seal::KeyRing;
+use crate::store::connections::{self as store, Saved};
+
+pub(crate) use probe::{Stages, probe};
+pub(crate) use saved::{Environment, TlsMode, config};
+
+/// A database as the pages name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Connection {
+    /// Its name in URLs.
+    pub(crate) slug: String,
+    /// Its name for people.
+    pub(crate) label: String,
+    pub(crate) environment: Environment,
+    /// Nothing is changed there through the dashboard.
+    pub(crate) is_read_only: bool,
+}
+
+/// A database that can be asked.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) info: Arc<Connection>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) hub: Arc<Hub>,
+}
+
+impl Opened {
+    pub(crate) fn new(
+        info: Connection,
+        database: Arc<Database>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { info: Arc::new(info), hub: Arc::new(Hub::new(database.clone(), shutdown)), database }
+    }
+
+    /// Refuses what would change something in a database that is only shown.
+    pub(crate) fn require_writable(&self) -> Result<(), AppError> {
+        if self.info.is_read_only {
+            return Err(AppError::Forbidden(
+                "This connection is for viewing only; nothing is changed through it.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What a URL names.
+pub(crate) enum Found {
+    Opened(Arc<Opened>),
+    /// A connection whose password this session has not given yet.
+    Locked(Saved),
+    Nothing,
+}
+
+/// Sessions are opened by whoever gave the password: everybody's, or one session's own.
+type Key = (i64, Option<SessionId>);
+
+#[derive(Debug)]
+struct Entry {
+    version: i32,
+    opened: Arc<Opened>,
+    /// When the addresses were checked.
+    checked: Instant,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    configured: Arc<Opened>,
+    pub(crate) allowed: AllowedHosts,
+    pub(crate) keys: KeyRing,
+    shutdown: CancellationToken,
+    entries: Mutex<HashMap<Key, Entry>>,
+    /// Passwords that are kept no longer than the session that gave them.
+    passwords: Mutex<HashMap<(i64, SessionId), Zeroizing<String>>>,
+}
+
+/// How long checked addresses are good.
+const RECHECK: std::time::Duration = std::time::Duration::from_mins(1);
+/// No more databases than this are open at once; those that were checked longest ago are closed.
+const MOST_OPEN: usize = 20;
+
+impl Connections {
+    pub(crate) fn new(
+        configured: Opened,
+        allowed: AllowedHosts,
+        keys: KeyRing,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let (entries, passwords) = (Mutex::default(), Mutex::default());
+        Self { configured: Arc::new(configured), allowed, keys, shutdown, entries, passwords }
+    }
+
+    /// The one of the configuration, which also holds the dashboard's own tables.
+    pub(crate) fn configured(&self) -> &Arc<Opened> {
+        &self.configured
+    }
+
+    /// The one that a URL names, for this session.
+    pub(crate) async fn find(&self, slug: &str, session: &SessionId) -> Result<Found, AppError> {
+        if slug == self.configured.info.slug {
+            return Ok(Found::Opened(self.configured.clone()));
+        }
+        let client = self.configured.database.read().await?;
+        let Some(saved) = store::find(&client, slug).await? else { return Ok(Found::Nothing) };
+        drop(client);
+        let owner = saved.sealed_password.is_none().then(|| session.clone());
+        let key = (saved.id, owner);
+        if let Some(entry) = lock(&self.entries).get(&key)
+            && entry.version == saved.version
+            && entry.checked.elapsed() < RECHECK
+        {
+            return Ok(Found::Opened(entry.opened.clone()));
+        }
+        let password = match &saved.sealed_password {
+            Some(sealed) => self.keys.open(&saved.id.to_string(), sealed).ok_or(
+                AppError::Unavailable("the key that its password was sealed with is not there"),
+            )?,
+            None => match lock(&self.passwords).get(&(saved.id, session.clone())) {
+                Some(password) => password.clone(),
+                None => return Ok(Found::Locked(saved)),
+            },
+        };
+        self.open(key, &saved, &password).await.map(Found::Opened)
+    }
+
+    /// Keeps a password for as long as a session lasts.
+    pub(crate) fn unlock(&self, id: i64, session: &SessionId, password: Zeroizing<String>) {
+        lock(&self.passwords).insert((id, session.clone()), password);
+        lock(&self.entries).remove(&(id, Some(session.clone())));
+    }
+
+    /// Forgets what a session has opened.
+    pub(crate) fn forget(&self, session: &SessionId) {
+        lock(&self.passwords).retain(|(_, owner), _| owner != session);
+        lock(&self.entries).retain(|(_, owner), _| owner.as_ref() != Some(session));
+    }
+
+    async fn open(&self, key: Key, saved: &Saved, password: &str) -> Result<Arc<Opened>, AppError> {
+        let details = &saved.details;
+        let (config, addresses) = config(details, password, &self.allowed)
+            .await
+            .map_err(|refusal| AppError::Unavailable(refusal.text()))?;
+        if let Some(entry) = lock(&self.entries).get_mut(&key)
+            && entry.version == saved.version
+            && entry.opened.database.addresses() == addresses
+        {
+            entry.checked = Instant::now();
+            return Ok(entry.opened.clone());
+        }
+        let database = Database::saved(&config, details.tls, addresses)?;
+        let info = Connection {
+            slug: details.slug.clone(),
+            label: details.label.clone(),
+            environment: details.environment,
+            is_read_only: details.is_read_only,
+        };
+        let opened = Arc::new(Opened::new(info, Arc::new(database), self.shutdown.clone()));
+        let mut entries = lock(&self.entries);
+        if entries.len() >= MOST_OPEN
+            && let Some(oldest) =
+                entries.iter().min_by_key(|entry| entry.1.checked).map(|entry| entry.0.clone())
+        {
+            entries.remove(&oldest);
+        }
+        let entry =
+            Entry { version: saved.version, opened: opened.clone(), checked: Instant::now() };
+        entries.insert(key, entry);
+        Ok(opened)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The database that the page of this URL shows; `middleware::access` has found it.
+pub(crate) struct Shown(pub(crate) Arc<Opened>);
+
+impl<S: Sync> FromRequestParts<S> for Shown {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
+        let opened = parts.extensions.get::<Arc<Opened>>().cloned();
+        opened
+            .map(Self)
+            .ok_or_else(|| AppError::NotFound("There is no connection of this name.".to_owned()))
+    }
+}
+
+impl std::ops::Deref for Shown {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.0
+    }
+}

@@ -1,0 +1,127 @@
+//! `/c/{connection}/changes`: every recorded change that passes the filter in the query string.
+
+use axum::response::Html;
+use pgtrack_tracker::activity::{Filter, Page as List, Rest, statements, transactions};
+use pgtrack_tracker::{feed, tracked_tables};
+use tokio_postgres::Client;
+
+use super::{Page, State};
+use crate::app_error::AppError;
+use crate::connections::Shown;
+use crate::extract::Query;
+use crate::search::{Grouping, Search, Span};
+use crate::store::views;
+use crate::tally::Tallied;
+use crate::view::activity::{Activity, Entries, page};
+use crate::visit::{SignedIn, Visit};
+
+const PAGE: usize = 50;
+
+/// The query string as pairs: some of its names come more than once.
+pub(super) type Pairs = Query<Vec<(String, String)>>;
+
+pub(crate) async fn get(
+    state: State,
+    shown: Shown,
+    visit: Visit,
+    person: SignedIn,
+    Query(pairs): Pairs,
+) -> Page {
+    let search = Search::read(&pairs);
+    let client = shown.database.read().await?;
+    let saved = {
+        let client = state.database.read().await?;
+        views::list(&client, person.account.id, &shown.info.slug).await?
+    };
+    let tables = tracked_tables(&client).await?;
+    let filter = match search.filter(&visit.clock) {
+        Ok(filter) => filter,
+        Err(why) => return Ok(refused(&visit, &search, &tables, &saved, why)),
+    };
+    // The cursor first: what is committed in between comes twice to the feed, which knows it, not never.
+    let cursor = feed::now(&client).await?;
+    let (found, tallied) = tokio::join!(
+        list(&client, &search, &filter),
+        chart(&state, &shown, &search, &filter, &visit)
+    );
+    let (entries, rest) = match found {
+        Ok(found) => found,
+        Err(AppError::Database(pgtrack_tracker::Error::Filter { reason })) => {
+            return Ok(refused(&visit, &search, &tables, &saved, reason.to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
+    let is_live = search.before.is_none() && filter.until.is_none();
+    Ok(page(
+        &visit,
+        &Activity {
+            search: &search,
+            tables: &tables,
+            saved: &saved,
+            refusal: None,
+            entries,
+            rest,
+            cursor: is_live.then_some(cursor),
+            chart: tallied,
+        },
+    ))
+}
+
+/// One page of changes or transactions.
+async fn list(
+    client: &Client,
+    search: &Search,
+    filter: &Filter,
+) -> Result<(Entries, Rest), AppError> {
+    match search.grouping {
+        Grouping::Changes => {
+            let List { items, rest } = statements(client, filter, search.before, PAGE).await?;
+            Ok((Entries::Changes(items), rest))
+        }
+        Grouping::Transactions => {
+            let List { items, rest } = transactions(client, filter, search.before, PAGE).await?;
+            Ok((Entries::Transactions(feed::transactions(client, &items).await?), rest))
+        }
+    }
+}
+
+/// The chart of the first page. A search inside of rows or texts would take too long to count.
+async fn chart(
+    state: &State,
+    shown: &Shown,
+    search: &Search,
+    filter: &Filter,
+    visit: &Visit,
+) -> Option<(Span, Tallied)> {
+    if search.before.is_some() || filter.text.is_some() || !filter.row.is_open() {
+        return None;
+    }
+    let span = Span::around(filter.since, filter.until, visit.clock.now);
+    // The filter's own times move with the clock; the parts of the chart do not.
+    let counted = Filter { since: None, until: None, ..filter.clone() };
+    let name = format!("{counted:?}");
+    Some((span, state.tally.of(&shown.0, name, counted, span).await))
+}
+
+fn refused(
+    visit: &Visit,
+    search: &Search,
+    tables: &[pgtrack_tracker::TrackedTable],
+    saved: &[views::SavedView],
+    why: String,
+) -> Html<String> {
+    let entries = Entries::Changes(Vec::new());
+    page(
+        visit,
+        &Activity {
+            search,
+            tables,
+            saved,
+            refusal: Some(why),
+            entries,
+            rest: Rest::None,
+            cursor: None,
+            chart: None,
+        },
+    )
+}

@@ -1,0 +1,34 @@
+//! `/c/{connection}/changes/{id}`: one statement with its row changes.
+
+use pgtrack_tracker::{activity, columns, history};
+use serde::Deserialize;
+
+use super::Page;
+use crate::app_error::AppError;
+use crate::connections::Shown;
+use crate::extract::Path;
+use crate::table_name;
+use crate::view::statement::{Changes, page};
+use crate::visit::Visit;
+
+const MOST_ROWS: usize = 200;
+
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    id: i64,
+}
+
+pub(crate) async fn get(shown: Shown, visit: Visit, Path(named): Path<Named>) -> Page {
+    let client = shown.database.read().await?;
+    let statement = activity::statement(&client, named.id)
+        .await?
+        .ok_or_else(|| AppError::NotFound(format!("No change {} is recorded.", named.id)))?;
+    let limit = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX);
+    let versions = history::statement(&client, named.id, limit).await?;
+    let order = match table_name::parse(&statement.table) {
+        Some(name) => columns(&client, &name).await?,
+        None => Vec::new(),
+    };
+    let shown = (statement.rows > limit).then_some(MOST_ROWS);
+    Ok(page(&visit, &Changes { statement: &statement, order: &order, versions: &versions, shown }))
+}

@@ -1,0 +1,41 @@
+//! Seals the kept passwords again, after the key has been replaced.
+
+use pgtrack_tracker::connect;
+use tokio_postgres::Config;
+
+use crate::error::Error;
+use crate::seal::KeyRing;
+use crate::store::{connections, create_schema};
+
+/// Opens every kept password with whatever key of the ring it was sealed with, and seals it with the first one.
+/// Returns how many were sealed again. After this the other keys are not needed any more.
+///
+/// # Errors
+/// When the database cannot be reached, or a password was sealed with a key that is not in the ring; those that
+/// can be opened have been sealed again then.
+pub async fn rekey(database: &Config, keys: &KeyRing) -> Result<usize, Error> {
+    create_schema(database).await.map_err(Error::Prepare)?;
+    let client = connect(database).await.map_err(Error::Prepare)?;
+    let (mut count, mut lost) = (0, Vec::new());
+    for saved in connections::list(&client).await.map_err(Error::Prepare)? {
+        let Some(sealed) = saved.sealed_password.filter(|sealed| !keys.is_current(sealed)) else {
+            continue;
+        };
+        let subject = saved.id.to_string();
+        let again = keys.open(&subject, &sealed).and_then(|secret| keys.seal(&subject, &secret));
+        match again {
+            Some(again) => {
+                connections::set_password(&client, saved.id, Some(&again))
+                    .await
+                    .map_err(Error::Prepare)?;
+                count += 1;
+            }
+            None => lost.push(saved.details.slug),
+        }
+    }
+    if lost.is_empty() {
+        Ok(count)
+    } else {
+        Err(Error::MissingKey { connections: lost.join(", ") })
+    }
+}

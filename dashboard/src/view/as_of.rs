@@ -1,0 +1,171 @@
+//! A table at a point in time: what it held, what differs from now, and the way back.
+
+use axum::response::Html;
+use jiff::Timestamp;
+use maud::{Markup, html};
+use pgtrack_tracker::past::{Difference, Tag};
+use pgtrack_tracker::{Column, RowKey, TrackedTable};
+
+use super::layout::{Page, Section, page as frame};
+use super::number::{count, length};
+use super::table::{Tab, head};
+use super::value::{is_number, value};
+use super::{diff, effect, time};
+use crate::comparison::Image;
+use crate::links::encode;
+use crate::revert::Subject;
+use crate::visit::Visit;
+
+/// What the page shows.
+pub(crate) struct AsOf<'a> {
+    pub(crate) table: &'a TrackedTable,
+    /// The table's columns in their order.
+    pub(crate) order: &'a [Column],
+    pub(crate) tags: &'a [Tag],
+    /// What was typed.
+    pub(crate) typed: &'a str,
+    /// The point as pg_track takes it.
+    pub(crate) point: &'a str,
+    /// The point, if it is a moment.
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) content: Content,
+}
+
+pub(crate) enum Content {
+    /// No point has been chosen.
+    Nothing,
+    Differences {
+        list: Vec<Difference>,
+        is_cut: bool,
+    },
+    Rows {
+        rows: Vec<Image>,
+        next: Option<i64>,
+    },
+}
+
+impl AsOf<'_> {
+    /// This page at this point.
+    fn link(&self, visit: &Visit, show: &str) -> String {
+        let page = visit.links().as_of(&self.table.display_name);
+        format!("{page}?point={}&show={show}", encode(self.point))
+    }
+
+    fn point_in_words(&self, visit: &Visit) -> String {
+        self.at.map_or_else(|| self.typed.to_owned(), |at| time::text(at, &visit.clock))
+    }
+}
+
+pub(crate) fn page(visit: &Visit, as_of: &AsOf<'_>) -> Html<String> {
+    let links = visit.links();
+    let name = &as_of.table.display_name;
+    let body = html! {
+        (head(visit, as_of.table, Tab::AsOf))
+        @if !as_of.table.key_columns.is_empty() { (form(visit, as_of)) }
+        @if !matches!(as_of.content, Content::Nothing) { (chosen(visit, as_of)) }
+        @match &as_of.content {
+            Content::Nothing => p.note { "Choose a moment or a tag: what the table held then is worked out from its history." },
+            Content::Differences { list, is_cut } => (differences(visit, as_of, list, *is_cut)),
+            Content::Rows { rows, next } => (rows_then(visit, as_of, rows, *next)),
+        }
+    };
+    let above = [("Tables", links.tables()), (name.as_str(), links.table(name))];
+    frame(visit, &Page { title: "As of", section: Section::Tables, above: &above, body })
+}
+
+fn form(visit: &Visit, as_of: &AsOf<'_>) -> Markup {
+    html! {
+        form.row-form method="get" action=(visit.links().as_of(&as_of.table.display_name)) {
+            label {
+                span { "A moment (" (visit.preferences.zone_name()) "), a tag, or xid:N" }
+                input type="text" name="point" required list="tags" value=[(!as_of.typed.is_empty()).then_some(as_of.typed)]
+                    placeholder="2026-11-23 14:00";
+                datalist #tags { @for tag in as_of.tags { option value=(tag.name) { (time::text(tag.at, &visit.clock)) } } }
+            }
+            button.primary { "Show" }
+        }
+    }
+}
+
+fn chosen(visit: &Visit, as_of: &AsOf<'_>) -> Markup {
+    let revert = visit.links().plan(&Subject::table(&as_of.table.name, as_of.point));
+    let is_rows = matches!(as_of.content, Content::Rows { .. });
+    html! {
+        div.notice role="status" {
+            p { "As of " strong { (as_of.point_in_words(visit)) } ". This is the past; nothing here can be edited." }
+        }
+        div.toolbar {
+            nav.switch aria-label="Show" {
+                a href=(as_of.link(visit, "differences")) aria-current=[(!is_rows).then_some("true")] { "Compared with now" }
+                a href=(as_of.link(visit, "rows")) aria-current=[is_rows.then_some("true")] { "Rows then" }
+            }
+            @if visit.may_revert() { a.button data-undo href=(revert) { "Revert table to this point…" } }
+        }
+    }
+}
+
+fn differences(visit: &Visit, as_of: &AsOf<'_>, list: &[Difference], is_cut: bool) -> Markup {
+    let rows: Vec<_> = list
+        .iter()
+        .map(|one| diff::Row {
+            head: Some(html! {
+                (effect::mark(effect::done(one.operation))) " "
+                a.key href=(visit.links().row(&as_of.table.display_name, &one.key)) { (one.key) }
+            }),
+            before: one.before.as_ref(),
+            after: one.after.as_ref(),
+        })
+        .collect();
+    html! {
+        section {
+            h2 { "Changed since: " @if is_cut { "more than " } (count(length(list.len()), "row")) }
+            @if list.is_empty() {
+                div.card.blank { p { strong { "Nothing has changed since." } } }
+            } @else {
+                (diff::table(visit, "What differs", diff::Heads { before: "Then", after: "Now" }, &rows, as_of.order))
+            }
+        }
+    }
+}
+
+fn rows_then(visit: &Visit, as_of: &AsOf<'_>, rows: &[Image], next: Option<i64>) -> Markup {
+    html! {
+        section {
+            h2 { "Rows then" }
+            @if rows.is_empty() {
+                div.card.blank { p { strong { "The table held no more rows." } } }
+            } @else {
+                div.wide {
+                    table.list.data {
+                        caption.hidden { "Rows of " (as_of.table.display_name) " as of " (as_of.point) }
+                        thead { tr { @for column in as_of.order { th scope="col" title=(column.type_name) { (column.name) } } } }
+                        tbody { @for row in rows { (row_then(visit, as_of, row)) } }
+                    }
+                }
+            }
+            @if let Some(next) = next {
+                nav.pager aria-label="Pages" { a.button rel="next" href={ (as_of.link(visit, "rows")) "&skip=" (next) } { "More rows" } }
+            }
+        }
+    }
+}
+
+fn row_then(visit: &Visit, as_of: &AsOf<'_>, row: &Image) -> Markup {
+    let key = as_of.table.key_columns.iter();
+    let key = RowKey(key.filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect());
+    let is_key = |name: &String| as_of.table.key_columns.contains(name);
+    html! {
+        tr {
+            @for column in as_of.order {
+                @let content = row.get(&column.name);
+                @if is_key(&column.name) {
+                    th scope="row" data-head=(column.name) {
+                        a href=(visit.links().row(&as_of.table.display_name, &key)) { (value(content)) }
+                    }
+                } @else {
+                    td.number[is_number(content)] data-head=(column.name) { (value(content)) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Charts as SVG. Every bar is a link to what it counts; the numbers are also in a table.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use pgtrack_tracker::Operation;
+use pgtrack_tracker::activity::Count;
+
+use super::number::{count, grouped};
+use super::time;
+use crate::search::{Search, Span};
+use crate::tally::Tallied;
+use crate::visit::Visit;
+
+const WIDTH: i64 = 960;
+const HEIGHT: i64 = 96;
+/// From the bottom of a bar to its top.
+const ORDER: [(Operation, &str, &str); 3] = [
+    (Operation::Insert, "insert", "inserted"),
+    (Operation::Update, "update", "updated"),
+    (Operation::Delete, "delete", "deleted"),
+];
+
+/// One bar.
+struct Part {
+    at: Timestamp,
+    /// Rows inserted, updated and deleted.
+    rows: [i64; 3],
+}
+
+impl Part {
+    fn sum(&self) -> i64 {
+        self.rows.iter().sum()
+    }
+}
+
+/// The chart of a search, or why there is none.
+pub(crate) fn section(visit: &Visit, search: &Search, span: Span, tallied: &Tallied) -> Markup {
+    html! {
+        section.chart aria-label="Row changes over time" {
+            @match tallied {
+                Tallied::Known(counts) => (bars(visit, search, span, counts)),
+                Tallied::Pending => p.note { "The changes are being counted. " a href=(visit.here) { "Show the chart" } },
+                Tallied::Failed => p.note { "These are too many changes to be counted in time; choose a shorter time." },
+            }
+        }
+    }
+}
+
+fn parts(span: Span, counts: &[Count]) -> Vec<Part> {
+    let mut parts: Vec<Part> = span.parts().map(|at| Part { at, rows: [0; 3] }).collect();
+    for count in counts {
+        let place = match count.operation {
+            Operation::Insert => 0,
+            Operation::Update => 1,
+            Operation::Delete | Operation::Truncate => 2,
+        };
+        if let Ok(index) = parts.binary_search_by_key(&count.at, |part| part.at) {
+            parts[index].rows[place] += count.rows;
+        }
+    }
+    parts
+}
+
+fn bars(visit: &Visit, search: &Search, span: Span, counts: &[Count]) -> Markup {
+    let parts = parts(span, counts);
+    let most = parts.iter().map(Part::sum).max().unwrap_or(0);
+    if most == 0 {
+        return html! { p.note { "Nothing was changed from " (time::exact(span.from, &visit.clock)) " on." } };
+    }
+    let number = i64::try_from(parts.len()).unwrap_or(1).max(1);
+    let step = WIDTH / number;
+    html! {
+        figure {
+            svg.bars viewBox={ "0 0 " (step * number) " " (HEIGHT) } preserveAspectRatio="none" role="group"
+                aria-labelledby="chart-title" {
+                title #chart-title { "Row changes from " (time::text(span.from, &visit.clock)) " to " (time::text(span.to, &visit.clock)) }
+                defs {
+                    pattern #hatch width="4" height="4" patternUnits="userSpaceOnUse" { path d="M0 4L4 0" {} }
+                }
+                @for (index, part) in (0_i64..).zip(&parts) {
+                    @if part.sum() > 0 { (bar(visit, search, span, part, (index * step, step, most))) }
+                }
+            }
+            figcaption.axis {
+                span { (time::exact(span.from, &visit.clock)) }
+                span.legend {
+                    @for (_, class, word) in ORDER { span.key-of { span.swatch.(class) {} " " (word) } }
+                    span { "most: " (count(most, "row")) }
+                }
+                span { (time::exact(span.to, &visit.clock)) }
+            }
+            details.numbers { summary { "Numbers" } (numbers(visit, &parts)) }
+        }
+    }
+}
+
+/// `place` is where the bar begins, how wide it is, and what the highest one counts.
+fn bar(visit: &Visit, search: &Search, span: Span, part: &Part, place: (i64, i64, i64)) -> Markup {
+    let (x, step, most) = place;
+    let end = part.at.checked_add(span.width).unwrap_or(span.to);
+    let inside = search.and("since", &part.at.to_string()).and("until", &end.to_string());
+    let mut top = HEIGHT;
+    let mut pieces = Vec::new();
+    for (rows, (_, class, _)) in part.rows.into_iter().zip(ORDER) {
+        if rows == 0 {
+            continue;
+        }
+        // Whatever there is can be seen.
+        let height = (i128::from(rows) * i128::from(HEIGHT) / i128::from(most)).max(2);
+        let height = i64::try_from(height).unwrap_or(HEIGHT).min(top);
+        top -= height;
+        pieces.push((class, top, height));
+    }
+    html! {
+        a href=(visit.links().changes(&inside)) {
+            title {
+                (time::text(part.at, &visit.clock)) ":"
+                @for (rows, (_, _, word)) in part.rows.into_iter().zip(ORDER) { @if rows > 0 { " " (grouped(rows)) " " (word) } }
+            }
+            @for (class, y, height) in pieces {
+                rect.(class) x=(x) y=(y) width=((step - 2).max(1)) height=(height) {}
+                @if class == "delete" { rect.hatched x=(x) y=(y) width=((step - 2).max(1)) height=(height) {} }
+            }
+        }
+    }
+}
+
+fn numbers(visit: &Visit, parts: &[Part]) -> Markup {
+    html! {
+        table.list {
+            caption.hidden { "Row changes over time" }
+            thead { tr { th scope="col" { "From" } @for (_, _, word) in ORDER { th.number scope="col" { (word) } } } }
+            tbody {
+                @for part in parts.iter().filter(|part| part.sum() > 0) {
+                    tr {
+                        th scope="row" data-head="From" { (time::exact(part.at, &visit.clock)) }
+                        @for (rows, (_, _, word)) in part.rows.into_iter().zip(ORDER) { td.number data-head=(word) { (grouped(rows)) } }
+                    }
+                }
+            }
+        }
+    }
+}

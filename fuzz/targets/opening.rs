@@ -1,0 +1,5 @@
+//! See `pgtrack_proxy::fuzzing::opening`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pgtrack_proxy::fuzzing::opening(bytes));

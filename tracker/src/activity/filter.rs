@@ -1,0 +1,257 @@
+//! Which statements are wanted, and the SQL condition for it.
+
+use jiff::Timestamp;
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+
+use crate::Error;
+use crate::model::{Operation, RowKey};
+use crate::table::TableName;
+
+/// What a statement has to be. An empty filter lets every statement pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// It changed one of these tables.
+    pub tables: Vec<TableName>,
+    /// It was one of these.
+    pub operations: Vec<Operation>,
+    /// The actor, the session user or the role.
+    pub who: Option<String>,
+    /// `application_name`.
+    pub application: Option<String>,
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// The transaction.
+    pub xid: Option<i64>,
+    /// It undid something.
+    pub is_revert: bool,
+    /// This is in its text or in the reason that was given, in any case.
+    pub text: Option<String>,
+    /// It changed such a row; needs exactly one table.
+    pub row: RowFilter,
+}
+
+/// What a changed row has to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowFilter {
+    /// It has this key.
+    pub key: Option<RowKey>,
+    /// This column was changed, or, with a value, had or got it.
+    pub column: Option<String>,
+    /// The value of the column, as text.
+    pub value: Option<String>,
+}
+
+impl RowFilter {
+    /// Whether every row will do.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+type Parameter = Box<dyn ToSql + Sync + Send>;
+
+/// A filter as SQL, and the tables whose statements are to be looked at.
+pub(super) struct Condition {
+    /// Our numbers of the tables.
+    pub(super) relations: Vec<i32>,
+    /// Conditions on `pgtrack.statement s`, with a parameter each, written `{}`.
+    parts: Vec<(String, Option<Parameter>)>,
+}
+
+impl Condition {
+    /// Whether every statement of the tables passes.
+    pub(super) fn is_open(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The condition, whose parameters are numbered from `first` on.
+    pub(super) fn sql(&self, first: usize) -> String {
+        let mut number = first;
+        let mut sql = String::from("true");
+        for (part, parameter) in &self.parts {
+            sql.push_str(" AND ");
+            sql.push_str(&part.replace("{}", &format!("${number}")));
+            number += usize::from(parameter.is_some());
+        }
+        sql
+    }
+
+    /// The parameters of a query that has its own `fixed` ones first.
+    pub(super) fn parameters<'a>(
+        &'a self,
+        fixed: &[&'a (dyn ToSql + Sync)],
+    ) -> Vec<&'a (dyn ToSql + Sync)> {
+        let own = self.parts.iter().filter_map(|(_, parameter)| parameter.as_deref());
+        fixed.iter().copied().chain(own.map(|own| own as &(dyn ToSql + Sync))).collect()
+    }
+
+    fn add(&mut self, part: impl Into<String>, parameter: impl ToSql + Sync + Send + 'static) {
+        self.parts.push((part.into(), Some(Box::new(parameter))));
+    }
+}
+
+impl Filter {
+    /// Whether every statement passes.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Looks up what the filter names.
+    pub(super) async fn condition(&self, client: &Client) -> Result<Condition, Error> {
+        let mut condition =
+            Condition { relations: self.relations(client).await?, parts: Vec::new() };
+        if !self.operations.is_empty() {
+            let letters: Vec<String> =
+                self.operations.iter().map(|one| one.word()[..1].to_owned()).collect();
+            condition.add("s.operation::text = ANY ({}::text[])", letters);
+        }
+        if let Some(who) = &self.who {
+            condition.add("{}::text IN (s.actor, s.user_name, s.role_name)", who.clone());
+        }
+        if let Some(application) = &self.application {
+            condition.add("s.application = {}::text", application.clone());
+        }
+        if let Some(since) = self.since {
+            condition.add("s.at >= {}::timestamptz", since);
+        }
+        if let Some(until) = self.until {
+            condition.add("s.at < {}::timestamptz", until);
+        }
+        if let Some(xid) = self.xid {
+            condition.add("s.xid = {}::text::xid8", xid.to_string());
+        }
+        if self.is_revert {
+            condition.parts.push(("s.reverts <> ''".to_owned(), None));
+        }
+        if let Some(text) = &self.text {
+            let pattern =
+                format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            condition.add("concat(s.message, ' ', s.query) ILIKE {}::text", pattern);
+        }
+        if !self.row.is_open() {
+            self.add_row_condition(client, &mut condition).await?;
+        }
+        Ok(condition)
+    }
+
+    async fn relations(&self, client: &Client) -> Result<Vec<i32>, Error> {
+        let schemas: Vec<&str> = self.tables.iter().map(|table| &*table.schema).collect();
+        let names: Vec<&str> = self.tables.iter().map(|table| &*table.name).collect();
+        let query = "SELECT r.relation_id FROM pgtrack.relation r
+                     WHERE cardinality($1::text[]) = 0
+                        OR (r.schema_name::text, r.table_name::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+                     ORDER BY 1";
+        let rows = client
+            .query(query, &[&schemas, &names])
+            .await
+            .map_err(Error::query("look up the tables of a filter"))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// The rows are found in the history table. What a change made of a row is in the row's next image.
+    async fn add_row_condition(
+        &self,
+        client: &Client,
+        condition: &mut Condition,
+    ) -> Result<(), Error> {
+        let [table] = &*self.tables else {
+            return Err(Error::Filter { reason: "a filter by row needs exactly one table" });
+        };
+        if let Some(key) = &self.row.key {
+            // Follows the row through changes of its key.
+            condition.parts.push((
+                format!(
+                    "s.statement_id IN (SELECT h.statement_id FROM pgtrack.history_pk({}, {{}}::jsonb) h)",
+                    literal(&table.to_string())
+                ),
+                Some(Box::new(key.to_json())),
+            ));
+        }
+        let Some(column) = &self.row.column else {
+            return match self.row.value {
+                Some(_) => Err(Error::Filter { reason: "a filter by value needs a column" }),
+                None => Ok(()),
+            };
+        };
+        let query = "SELECT t.history_table, c.history_column,
+                            (SELECT string_agg(format('n.%1$I = h.%1$I', k.history_column), ' AND ')
+                             FROM pgtrack.relation_column k
+                             WHERE k.relation_id = t.relation_id AND k.attnum IS NOT NULL
+                               AND k.column_name = ANY (t.key_columns)) AS same_row,
+                            (SELECT string_agg(format('n.%I = h.%I', k.column_name, k.history_column), ' AND ')
+                             FROM pgtrack.relation_column k
+                             WHERE k.relation_id = t.relation_id AND k.attnum IS NOT NULL
+                               AND k.column_name = ANY (t.key_columns)) AS live_row
+                     FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
+                     WHERE t.schema_name = $1 AND t.name = $2 AND c.column_name = $3 AND c.attnum IS NOT NULL";
+        let row = client
+            .query_opt(query, &[&table.schema, &table.name, column])
+            .await
+            .map_err(Error::query("look up the column of a filter"))?
+            .ok_or(Error::Filter { reason: "the table has no such column" })?;
+        let history: String = row.get("history_table");
+        let old = quote(row.get("history_column"));
+        let same_row: Option<String> = row.get("same_row");
+        let (Some(same_row), Some(live_row)) = (same_row, row.get::<_, Option<String>>("live_row"))
+        else {
+            return Err(Error::Filter { reason: "the table has no primary key" });
+        };
+        // The value after a change: of the next image, or of the live row where there is none.
+        let after = format!(
+            "CASE WHEN s.operation IN ('D', 'T') THEN NULL ELSE coalesce(
+               (SELECT ARRAY[n.{old}::text] FROM {history} n
+                WHERE {same_row} AND n.pgtrack_statement_id > h.pgtrack_statement_id
+                ORDER BY n.pgtrack_statement_id LIMIT 1),
+               (SELECT ARRAY[n.{}::text] FROM {table} n WHERE {live_row})) END",
+            quote(column)
+        );
+        let before = format!("CASE WHEN s.operation <> 'I' THEN ARRAY[h.{old}::text] END");
+        let rows = format!("SELECT FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id");
+        match &self.row.value {
+            Some(value) => condition.add(
+                format!(
+                    "EXISTS ({rows} AND (({before})[1] = {{}}::text OR ({after})[1] = {{}}::text))"
+                ),
+                value.clone(),
+            ),
+            None => condition
+                .parts
+                .push((format!("EXISTS ({rows} AND {before} IS DISTINCT FROM {after})"), None)),
+        }
+        Ok(())
+    }
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL takes it, whatever `standard_conforming_strings` says.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Condition, literal, quote};
+
+    #[test]
+    fn parameters_are_numbered_in_their_order() {
+        let mut condition = Condition { relations: vec![1], parts: Vec::new() };
+        assert_eq!(condition.sql(3), "true");
+        condition.add("a = {} OR b = {}", 1_i64);
+        condition.parts.push(("c".to_owned(), None));
+        condition.add("d = {}", "x".to_owned());
+        assert_eq!(condition.sql(3), "true AND a = $3 OR b = $3 AND c AND d = $4");
+        assert_eq!(condition.parameters(&[&7_i32]).len(), 3);
+    }
+
+    #[test]
+    fn names_and_texts_cannot_break_out() {
+        assert_eq!(quote(r#"a"b"#), r#""a""b""#);
+        assert_eq!(literal(r"a'\b"), r"E'a''\\b'");
+    }
+}

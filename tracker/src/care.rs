@@ -1,0 +1,196 @@
+//! Taking care of the history: what it takes up, what can be purged, and whether all that should be is recorded.
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::Client;
+
+use crate::Error;
+use crate::table::TableName;
+
+/// The history of one table, tracked now or before.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// The disk space of the images, in bytes.
+    pub heap_bytes: i64,
+    /// The disk space of their indexes, in bytes.
+    pub index_bytes: i64,
+    /// About how many row changes are recorded, as the planner knows it.
+    pub estimated_changes: i64,
+    /// When the oldest one was made.
+    pub oldest: Option<Timestamp>,
+    /// Before this moment nothing is known any more.
+    pub purged_until: Option<Timestamp>,
+    /// Whether it is tracked now.
+    pub is_tracked: bool,
+}
+
+/// The history of every table, largest first.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn storage(client: &Client) -> Result<Vec<Storage>, Error> {
+    let query = "SELECT format('%I.%I', r.schema_name, r.table_name) AS table_name, pg_table_size(c.oid) AS heap_bytes,
+                        pg_indexes_size(c.oid) AS index_bytes, greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
+                        (SELECT s.at FROM pgtrack.statement s WHERE s.relation_id = r.relation_id
+                         ORDER BY s.statement_id LIMIT 1) AS oldest,
+                        r.purged_until, r.tracked_until IS NULL AS is_tracked
+                 FROM pgtrack.relation r
+                 JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+                 ORDER BY pg_total_relation_size(c.oid) DESC, 1";
+    let rows = client.query(query, &[]).await.map_err(Error::query("measure the history"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Storage {
+            table: row.get("table_name"),
+            heap_bytes: row.get("heap_bytes"),
+            index_bytes: row.get("index_bytes"),
+            estimated_changes: row.get("estimated_changes"),
+            oldest: row.get("oldest"),
+            purged_until: row.get("purged_until"),
+            is_tracked: row.get("is_tracked"),
+        })
+        .collect())
+}
+
+/// The disk space of what is recorded about statements, in bytes.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn statement_bytes(client: &Client) -> Result<i64, Error> {
+    let query = "SELECT pg_total_relation_size('pgtrack.statement')";
+    let row = client.query_one(query, &[]).await.map_err(Error::query("measure the history"))?;
+    Ok(row.get(0))
+}
+
+/// What a purge removes, or would remove, of one table.
+#[derive(Debug, Clone)]
+pub struct Purged {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// How many statements.
+    pub statements: i64,
+    /// How many row changes.
+    pub changes: i64,
+}
+
+/// What [`purge`] would remove.
+///
+/// # Errors
+/// When we are not pg_track's owner.
+pub async fn plan_purge(client: &Client, age: SignedDuration) -> Result<Vec<Purged>, Error> {
+    remove(client, "SELECT * FROM pgtrack.plan_purge(make_interval(secs => $1))", age).await
+}
+
+/// Removes the history that is older. What happened before can then neither be shown nor undone.
+///
+/// # Errors
+/// When we are not pg_track's owner.
+pub async fn purge(client: &Client, age: SignedDuration) -> Result<Vec<Purged>, Error> {
+    remove(client, "SELECT * FROM pgtrack.purge(make_interval(secs => $1))", age).await
+}
+
+async fn remove(client: &Client, query: &str, age: SignedDuration) -> Result<Vec<Purged>, Error> {
+    let rows = client
+        .query(query, &[&age.as_secs_f64()])
+        .await
+        .map_err(Error::query("purge the history"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Purged {
+            table: row.get("table"),
+            statements: row.get("statements"),
+            changes: row.get("changes"),
+        })
+        .collect())
+}
+
+/// Something that should be looked at.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The table; none for the database as a whole.
+    pub table: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Looks whether everything is recorded that should be. Rows are not read: that may take long.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn verify(client: &Client) -> Result<Vec<Finding>, Error> {
+    let rows = client
+        .query("SELECT * FROM pgtrack.verify(gaps => false)", &[])
+        .await
+        .map_err(Error::query("verify the tracking"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Finding {
+            table: row.get("table"),
+            problem: row.get("problem"),
+            hint: row.get("hint"),
+        })
+        .collect())
+}
+
+/// A table that is not tracked.
+#[derive(Debug, Clone)]
+pub struct Untracked {
+    /// Its name.
+    pub name: TableName,
+    /// The name for people: quoted only where necessary.
+    pub display_name: String,
+    /// Whether it has a primary key.
+    pub has_key: bool,
+    /// About how many rows it has, as the planner knows it.
+    pub estimated_rows: i64,
+}
+
+/// The tables that could be tracked and are not, by name; at most 500.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn untracked(client: &Client) -> Result<Vec<Untracked>, Error> {
+    let query = "SELECT n.nspname::text AS schema_name, c.relname::text AS name, format('%I.%I', n.nspname, c.relname) AS display_name,
+                        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_key,
+                        greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_rows
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+                   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgtrack', 'pgtrack_history', 'pgtrack_dashboard')
+                   AND n.nspname NOT LIKE 'pg\\_%'
+                   AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid AND r.tracked_until IS NULL)
+                 ORDER BY 1, 2 LIMIT 500";
+    let rows = client.query(query, &[]).await.map_err(Error::query("look for untracked tables"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Untracked {
+            name: TableName { schema: row.get("schema_name"), name: row.get("name") },
+            display_name: row.get("display_name"),
+            has_key: row.get("has_key"),
+            estimated_rows: row.get("estimated_rows"),
+        })
+        .collect())
+}
+
+/// Starts to track a table, or with `is_on` false stops it; returns what was done.
+///
+/// # Errors
+/// When the table cannot be tracked, or we do not own it.
+pub async fn set_tracking(
+    client: &Client,
+    table: &TableName,
+    is_on: bool,
+) -> Result<String, Error> {
+    let query = if is_on {
+        "SELECT status FROM pgtrack.track($1)"
+    } else {
+        "SELECT status FROM pgtrack.untrack($1)"
+    };
+    let row = client
+        .query_opt(query, &[&table.to_string()])
+        .await
+        .map_err(Error::query(format!("change the tracking of {table}")))?;
+    Ok(row.map_or_else(String::new, |row| row.get(0)))
+}

@@ -1,0 +1,13 @@
+//! Laws that hold for all histories, tried on random ones.
+//!
+//! A failure prints the seed and the smallest history found that breaks the law;
+//! `PGTRACK_TEST_SEED=<seed>` repeats it, `PGTRACK_TEST_CASES=<n>` tries more.
+
+mod concurrent;
+mod points;
+mod random;
+mod rows;
+mod trial;
+mod types;
+mod undo;
+mod world;

@@ -1,0 +1,141 @@
+//! What stands in the way of a revert stops it as a whole.
+
+use crate::support::on_each_version;
+
+#[test]
+fn case_32_a_broken_constraint_is_named_and_nothing_is_done() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, n int, v text, span int4range);
+                 SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, NULL, 'a', '[1,5)'), (2, 50, 'a', '[4,9)')",
+            )
+            .await;
+        session.run("UPDATE t SET n = id, v = id, span = NULL").await;
+        for (constraint, error) in [
+            ("ALTER TABLE t ALTER n SET NOT NULL", "23502: null value in column \"n\""),
+            (
+                "ALTER TABLE t ADD CONSTRAINT small CHECK (n < 10)",
+                "violates check constraint \"small\"",
+            ),
+            (
+                "CREATE UNIQUE INDEX one_v ON t (v) WHERE id < 9",
+                "violates unique constraint \"one_v\"",
+            ),
+            (
+                "ALTER TABLE t ADD CONSTRAINT apart EXCLUDE USING gist (span WITH &&)",
+                "violates exclusion constraint \"apart\"",
+            ),
+        ] {
+            session.run(constraint).await;
+            let raised = session
+                .error("SELECT pgtrack.undo_transaction((SELECT max(xid) FROM pgtrack.log()))")
+                .await;
+            assert!(raised.contains(error), "{raised}");
+            session
+                .check(
+                    "SELECT id, n, v, span FROM t ORDER BY id",
+                    "
+                1|1|1|~
+                2|2|2|~",
+                )
+                .await;
+            session.run("ALTER TABLE t ALTER n DROP NOT NULL; ALTER TABLE t DROP CONSTRAINT IF EXISTS small; DROP INDEX IF EXISTS one_v").await;
+        }
+    });
+}
+
+#[test]
+fn case_53_version_0_is_before_the_row_and_an_earlier_moment_is_refused() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
+        let error =
+            session.error("SELECT pgtrack.rollback_to('t', 1, '2020-01-01'::timestamptz)").await;
+        assert!(
+            error.contains(
+                "DETAIL: The row did not exist then.\nHINT: To remove it, undo its INSERT."
+            ),
+            "{error}"
+        );
+        session.check("SELECT action, after FROM pgtrack.plan_revert('t', 1, 0)", "delete|~").await;
+        session.check("SELECT pgtrack.revert('t', 1, 0)", "public.t (id=1): row deleted").await;
+        session.check("SELECT count(*) FROM t", "0").await;
+    });
+}
+
+#[test]
+fn case_56_the_insert_of_a_row_that_others_refer_to_is_not_undone() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int CONSTRAINT c_to_p REFERENCES p);
+                 SELECT pgtrack.track('public'); INSERT INTO p VALUES (1), (2)",
+            )
+            .await;
+        session.run("INSERT INTO c VALUES (10, 1)").await;
+        for undo in ["undo('p', 1)", "undo_transaction((SELECT min(xid) FROM pgtrack.log()))"] {
+            let error = session.error(&format!("SELECT pgtrack.{undo}")).await;
+            assert!(
+                error.starts_with("23503: update or delete on table \"p\" violates ")
+                    && error.contains("\"c_to_p\" on table \"c\""),
+                "{error}"
+            );
+        }
+        session.check("SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c)", "2|1").await;
+    });
+}
+
+#[test]
+fn case_57_a_deleted_row_whose_key_was_taken_is_a_conflict() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
+        session.run("DELETE FROM t").await;
+        session.run("INSERT INTO t VALUES (1, 'other')").await;
+        let deletion = "SELECT pgtrack.undo_transaction((SELECT max(xid) FROM pgtrack.activity WHERE operation = 'DELETE'))";
+        let error = session.error(deletion).await;
+        assert!(error.starts_with("TK001: cannot undo transaction "), "{error}");
+        let error = session.error("SELECT pgtrack.restore('t', 1)").await;
+        assert!(error.starts_with("23505: public.t (id=1) exists"), "{error}");
+        session.check("SELECT * FROM t", "1|other").await;
+    });
+}
+
+#[test]
+fn case_61_a_revert_waits_for_writers_as_long_as_lock_timeout_says() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'), (2, 'a')").await;
+        session.run("SELECT pgtrack.tag('start')").await;
+        session.run("UPDATE t SET v = 'b'").await;
+        let writer = session.another().await;
+        writer.run("BEGIN; UPDATE t SET v = 'c' WHERE id = 2").await;
+        let error = session
+            .error("SET lock_timeout = '100ms'; SELECT pgtrack.revert_table('t', 'start')")
+            .await;
+        assert!(error.starts_with("55P03: canceling statement due to lock timeout"), "{error}");
+        session.check("SELECT v FROM t ORDER BY id", "b\nb").await;
+        writer.run("COMMIT").await;
+        session.run("SELECT pgtrack.revert_table('t', 'start')").await;
+        session.check("SELECT v FROM t ORDER BY id", "a\na").await;
+    });
+}
+
+#[test]
+fn case_68_a_transaction_that_touched_a_table_the_caller_may_not_write_is_not_undone() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE mine (id int PRIMARY KEY, v text); CREATE TABLE yours (id int PRIMARY KEY, v text); SELECT pgtrack.track('public');
+                 INSERT INTO mine VALUES (1, 'a'); INSERT INTO yours VALUES (1, 'a')",
+            )
+            .await;
+        session.run("BEGIN; UPDATE mine SET v = 'b'; UPDATE yours SET v = 'b'; COMMIT").await;
+        session.run("CREATE ROLE case_68 LOGIN; GRANT ALL ON mine TO case_68; GRANT SELECT ON yours TO case_68").await;
+        let caller = session.another_as("case_68").await;
+        let error = caller
+            .error("SELECT pgtrack.undo_transaction((SELECT max(xid) FROM pgtrack.log()))")
+            .await;
+        assert!(error.starts_with("42501: permission denied for table yours"), "{error}");
+        session.check("SELECT m.v, y.v FROM mine m, yours y", "b|b").await;
+        session.run("DROP OWNED BY case_68; DROP ROLE case_68").await;
+    });
+}
