@@ -86,7 +86,7 @@ fn servers(settings: &tokio_postgres::Config) -> Vec<Upstream> {
 
 impl Upstreams {
     /// How we connect to the database of this name.
-    fn settings(&self, name: &str) -> tokio_postgres::Config {
+    pub(crate) fn settings(&self, name: &str) -> tokio_postgres::Config {
         let mut settings = self.named.get(name).unwrap_or(&self.default).settings.clone();
         settings.dbname(name).application_name("pgtrack");
         settings

@@ -8,6 +8,8 @@
 mod answer;
 mod capture;
 mod executed;
+mod first_look;
+mod judgement;
 mod observation;
 mod pairing;
 mod portal;
@@ -17,7 +19,11 @@ mod skipping;
 mod words;
 
 pub use executed::{Executed, Outcome, Source, StatementText};
+pub(crate) use first_look::FirstLook;
+pub use judgement::{Acts, CalledFunction, Danger, Judgement, RecordedCall};
+pub(crate) use observation::Held;
 pub use observation::{Limits, Observation, SessionSettings};
+pub(crate) use request::Errand;
 
 #[cfg(test)]
 mod tests;

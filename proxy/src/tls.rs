@@ -12,7 +12,7 @@ mod trust;
 use std::path::PathBuf;
 
 pub(crate) use acceptor::Acceptor;
-pub(crate) use certificate::{common_name, end_point};
+pub(crate) use certificate::{common_name, end_point, subject};
 pub(crate) use connector::{Connector, Secured};
 pub use error::TlsError;
 

@@ -6,6 +6,7 @@
 //! It takes connected clients and knows no sockets, no HTTP and no HTML.
 
 pub mod activity;
+pub mod audit;
 pub mod care;
 mod error;
 pub mod feed;

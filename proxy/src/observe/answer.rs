@@ -19,6 +19,7 @@ pub(super) enum Answer<'a> {
     Begun,
     Error { sqlstate: [u8; 5], is_fatal: bool },
     Setting { name: &'a str, value: &'a str },
+    BackendKey { pid: i32 },
     Ready { status: u8 },
 }
 
@@ -27,6 +28,7 @@ pub(super) fn interest(tag: u8) -> Option<usize> {
     match tag {
         b'C' | b'S' | backend::ERROR_RESPONSE => Some(256),
         backend::READY_FOR_QUERY => Some(1),
+        backend::BACKEND_KEY_DATA => Some(4),
         b'1' | b'2' | b'3' | b'T' | b'n' | b'D' | b'I' | b's' | b'G' | b'H' | b'W' | b'V' => Some(0),
         _ => None,
     }
@@ -50,6 +52,7 @@ impl<'a> Answer<'a> {
                 let (name, rest) = string(head)?;
                 Self::Setting { name, value: string(rest)?.0 }
             }
+            backend::BACKEND_KEY_DATA => Self::BackendKey { pid: i32::from_be_bytes(*head.first_chunk()?) },
             backend::ERROR_RESPONSE => error(head),
             backend::READY_FOR_QUERY => Self::Ready { status: *head.first()? },
             _ => return None,

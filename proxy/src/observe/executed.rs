@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::judgement::{Judgement, RecordedCall};
+
 /// A statement, with what the server made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {
@@ -17,6 +19,8 @@ pub struct Executed {
     pub started: Instant,
     /// How long the server took, without the time in which a suspended portal waited for its client.
     pub duration: Duration,
+    /// The calls in it that were recorded before it was forwarded.
+    pub calls: Option<Arc<[RecordedCall]>>,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -80,6 +84,8 @@ pub struct StatementText {
     pub head: Arc<[u8]>,
     /// Its full length in bytes. For a long text in a `Parse` message, the types of parameters are counted in.
     pub bytes: u64,
+    /// What it will do, if that matters.
+    pub judgement: Option<Arc<Judgement>>,
 }
 
 impl StatementText {

@@ -5,6 +5,7 @@
 //! a name means what it meant to the server at that place of the pipeline.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, rows};
@@ -12,7 +13,7 @@ use super::executed::{Executed, Outcome, Source, StatementText};
 use super::observation::{Limits, SessionSettings};
 use super::portal::Portals;
 use super::prepared::Prepared;
-use super::request::Request;
+use super::request::{Name, Request};
 use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
@@ -41,6 +42,10 @@ pub(super) struct Pairing {
     answered: Option<Instant>,
     /// How many `ReadyForQuery` will answer requests that were too many to keep.
     unobserved: Option<u64>,
+    /// The server has not answered the startup packet completely.
+    is_starting: bool,
+    /// How many of `pending` are refused.
+    refusals: usize,
     /// How many requests were too many to keep.
     pub(super) unobserved_requests: u64,
     pub(super) executed: VecDeque<Executed>,
@@ -62,6 +67,8 @@ impl Pairing {
             data_rows: 0,
             answered: None,
             unobserved: None,
+            is_starting: true,
+            refusals: 0,
             unobserved_requests: 0,
             executed: VecDeque::new(),
         }
@@ -97,6 +104,9 @@ impl Pairing {
             text.head = [].into();
         }
         self.pending_text_bytes = self.pending_text_bytes.saturating_add(request.text_bytes());
+        if request.refusal().is_some() {
+            self.refusals = self.refusals.saturating_add(1);
+        }
         self.pending.push_back(request);
     }
 
@@ -113,10 +123,59 @@ impl Pairing {
         self.unobserved_requests = self.unobserved_requests.saturating_add(1);
     }
 
+    /// Whether an answer to come is to be replaced.
+    pub(super) fn has_refusals(&self) -> bool {
+        self.refusals > 0
+    }
+
+    /// What the client is told instead, if the next error is the server's answer to a refused request.
+    pub(super) fn next_refusal(&self) -> Option<&Arc<[u8]>> {
+        let refused = self.pending.iter().find(|request| !matches!(request, Request::CopyEnd))?;
+        refused.refusal()
+    }
+
+    /// The text that a portal will execute when the server gets to what is sent now, and whether it is being executed
+    /// already.
+    pub(super) fn meaning_of(&mut self, portal: &[u8]) -> Option<(StatementText, bool)> {
+        let mut is_begun = false;
+        let mut wanted: Option<&Name> = None;
+        for request in self.pending.iter().rev() {
+            match (request, wanted) {
+                (Request::Execute { portal: name, .. }, None) if **name == *portal => is_begun = true,
+                (Request::Bind { portal: name, statement, .. }, None) if **name == *portal => {
+                    wanted = Some(statement);
+                }
+                (Request::Parse { statement, text, .. }, Some(name)) if statement == name => {
+                    return Some((text.clone(), is_begun));
+                }
+                _ => {}
+            }
+        }
+        if let Some(name) = wanted.cloned() {
+            return Some((self.prepared.get(&name)?, is_begun));
+        }
+        let portal = self.portals.get(portal)?;
+        Some((portal.text.clone()?, is_begun || portal.started.is_some()))
+    }
+
+    /// The text that `EXECUTE` in SQL would execute, if that was judged.
+    pub(super) fn executed_by_sql(&mut self, text: &StatementText) -> Option<StatementText> {
+        let Verb::Execute(name) = verb(&text.head)? else { return None };
+        self.prepared.get(&name).filter(|text| text.judgement.is_some())
+    }
+
     /// The server sent a message.
     pub(super) fn answered(&mut self, answer: &Answer<'_>, now: Instant) {
         if let Answer::Setting { name, value } = answer {
             self.settings.changed(name, value);
+            return;
+        }
+        if let Answer::BackendKey { pid } = answer {
+            self.settings.backend_pid = *pid;
+            return;
+        }
+        if self.is_starting {
+            self.is_starting = !matches!(answer, Answer::Ready { .. });
             return;
         }
         if let Answer::DataRow = answer {
@@ -140,7 +199,10 @@ impl Pairing {
             Answer::PortalSuspended => self.suspended(now),
             Answer::Error { sqlstate, is_fatal } => self.error(*sqlstate, *is_fatal, now),
             Answer::Ready { status } => self.ready(*status, now),
-            Answer::Begun | Answer::DataRow | Answer::Setting { .. } => {}
+            Answer::Begun
+            | Answer::DataRow
+            | Answer::Setting { .. }
+            | Answer::BackendKey { .. } => {}
         }
         if !matches!(answer, Answer::Begun | Answer::CopyIn) {
             self.answered = Some(now);
@@ -154,7 +216,7 @@ impl Pairing {
         let mut is_first = true;
         while let Some(request) = self.pop() {
             let record = match request {
-                Request::Query { text, sent } if !self.has_failed => {
+                Request::Query { text, sent, .. } if !self.has_failed => {
                     let index = if is_first { self.index } else { 0 };
                     Some(self.record(Some(text), Source::Simple { index }, sent, now, Outcome::Unanswered))
                 }
@@ -174,6 +236,9 @@ impl Pairing {
     fn pop(&mut self) -> Option<Request> {
         let request = self.pending.pop_front()?;
         self.pending_text_bytes = self.pending_text_bytes.saturating_sub(request.text_bytes());
+        if request.refusal().is_some() {
+            self.refusals = self.refusals.saturating_sub(1);
+        }
         Some(request)
     }
 
@@ -250,24 +315,25 @@ impl Pairing {
     fn finish(&mut self, outcome: Outcome, now: Instant) {
         let rows_now = std::mem::take(&mut self.data_rows);
         match self.pending.front() {
-            Some(Request::Query { text, sent }) => {
-                let (text, sent) = (text.clone(), *sent);
+            Some(Request::Query { text, sent, errand }) => {
+                let (text, sent, calls) = (text.clone(), *sent, errand.calls.clone());
                 let prepared = self.prepared_by_sql((self.index == 0).then_some(&text), &outcome);
                 let source = Source::Simple { index: self.index };
                 let record = self.record(Some(text), source, sent, now, outcome);
-                self.executed.push_back(Executed { prepared, ..record });
+                self.executed.push_back(Executed { prepared, calls, ..record });
                 self.index = self.index.saturating_add(1);
             }
             Some(Request::Execute { .. }) => {
-                let Some(Request::Execute { portal: name, sent }) = self.pop() else { return };
+                let Some(Request::Execute { portal: name, sent, errand }) = self.pop() else { return };
                 let busy = self.busy(sent, now);
                 let Some(portal) = self.portals.get(&name) else {
                     // A cursor that SQL declared, or a portal that was forgotten.
                     let source = Source::Extended { portal: name, parameters: 0 };
                     let record = self.record(None, source, sent, now, outcome);
-                    self.executed.push_back(record);
+                    self.executed.push_back(Executed { calls: errand.calls, ..record });
                     return;
                 };
+                portal.calls = portal.calls.take().or(errand.calls);
                 portal.started.get_or_insert(busy.0);
                 portal.busy = portal.busy.saturating_add(busy.1);
                 if std::mem::replace(&mut portal.is_finished, true) {
@@ -309,11 +375,13 @@ impl Pairing {
 
     fn suspended(&mut self, now: Instant) {
         let rows_now = std::mem::take(&mut self.data_rows);
-        if let Some(Request::Execute { portal, sent }) =
-            self.pending.pop_front_if(|head| matches!(head, Request::Execute { .. }))
-        {
+        if !matches!(self.pending.front(), Some(Request::Execute { .. })) {
+            return;
+        }
+        if let Some(Request::Execute { portal, sent, errand }) = self.pop() {
             let (started, busy) = self.busy(sent, now);
             if let Some(portal) = self.portals.get(&portal) {
+                portal.calls = portal.calls.take().or(errand.calls);
                 portal.started.get_or_insert(started);
                 portal.busy = portal.busy.saturating_add(busy);
                 portal.rows = portal.rows.saturating_add(rows_now);
@@ -428,6 +496,6 @@ impl Pairing {
         outcome: Outcome,
     ) -> Executed {
         let (started, duration) = self.busy(sent, now);
-        Executed { text, prepared: None, source, started, duration, outcome }
+        Executed { text, prepared: None, source, started, duration, calls: None, outcome }
     }
 }

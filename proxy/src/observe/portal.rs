@@ -1,10 +1,12 @@
 //! The portals of a session: statements that are bound and not yet given up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
 use super::executed::{Executed, Outcome, Source, StatementText};
+use super::judgement::RecordedCall;
 use super::request::Name;
 
 /// A bound statement. However often it is executed for more rows, it is one statement.
@@ -12,6 +14,7 @@ use super::request::Name;
 pub(super) struct Portal {
     pub(super) text: Option<StatementText>,
     pub(super) parameters: u16,
+    pub(super) calls: Option<Arc<[RecordedCall]>>,
     /// When it was first executed.
     pub(super) started: Option<Instant>,
     /// How long the server worked on it, in all executions.
@@ -42,6 +45,7 @@ impl Portals {
         let portal = Portal {
             text,
             parameters,
+            calls: None,
             started: None,
             busy: Duration::ZERO,
             rows: 0,
@@ -85,6 +89,7 @@ impl Portal {
             source: Source::Extended { portal: name, parameters: self.parameters },
             started: self.started?,
             duration: self.busy,
+            calls: self.calls.clone(),
             outcome,
         })
     }

@@ -1,22 +1,31 @@
 //! What a client sends, as far as it is answered; manual, "Message Formats".
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::capture::Captured;
 use super::executed::StatementText;
+use super::judgement::RecordedCall;
 use crate::protocol::frontend;
 
 /// The name of a prepared statement or a portal; empty for the unnamed one.
 pub(super) type Name = Box<[u8]>;
 
+/// What was done about a message before it was forwarded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Errand {
+    pub(crate) calls: Option<Arc<[RecordedCall]>>,
+    pub(crate) refusal: Option<Arc<[u8]>>,
+}
+
 /// A message that the server answers, in the order of sending.
 #[derive(Debug)]
 pub(super) enum Request {
-    Query { text: StatementText, sent: Instant },
+    Query { text: StatementText, sent: Instant, errand: Errand },
     Parse { statement: Name, text: StatementText, sent: Instant },
     Bind { portal: Name, statement: Name, parameters: u16, sent: Instant },
     Describe,
-    Execute { portal: Name, sent: Instant },
+    Execute { portal: Name, sent: Instant, errand: Errand },
     CloseStatement(Name),
     ClosePortal(Name),
     FunctionCall { function: u32, sent: Instant },
@@ -30,7 +39,9 @@ impl Request {
     pub(super) fn read(message: &Captured<'_>, sent: Instant) -> Option<Self> {
         let head = message.head;
         Some(match message.tag {
-            frontend::QUERY => Self::Query { text: text(head, message.body_bytes), sent },
+            frontend::QUERY => {
+                Self::Query { text: text(head, message.body_bytes), sent, errand: Errand::default() }
+            }
             frontend::PARSE => {
                 let (statement, rest) = name(head)?;
                 let before = u32::try_from(statement.len()).ok()?.saturating_add(1);
@@ -41,7 +52,9 @@ impl Request {
                 let (statement, rest) = name(rest)?;
                 Self::Bind { portal, statement, parameters: parameters(rest)?, sent }
             }
-            frontend::EXECUTE => Self::Execute { portal: name(head)?.0, sent },
+            frontend::EXECUTE => {
+                Self::Execute { portal: name(head)?.0, sent, errand: Errand::default() }
+            }
             frontend::CLOSE => match head.split_first()? {
                 (b'P', rest) => Self::ClosePortal(name(rest)?.0),
                 (_, rest) => Self::CloseStatement(name(rest)?.0),
@@ -59,6 +72,14 @@ impl Request {
     /// Whether the server ends its answer with `ReadyForQuery`.
     pub(super) fn is_answered_by_ready(&self) -> bool {
         matches!(self, Self::Query { .. } | Self::FunctionCall { .. } | Self::Sync { .. })
+    }
+
+    /// What the client is told instead, if it was spoiled on its way so that the server refuses it.
+    pub(super) fn refusal(&self) -> Option<&Arc<[u8]>> {
+        match self {
+            Self::Query { errand, .. } | Self::Execute { errand, .. } => errand.refusal.as_ref(),
+            _ => None,
+        }
     }
 
     /// The memory of the text that it holds.
@@ -96,8 +117,8 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
 /// Reads a text of which the terminator may be missing because it is too far away.
 fn text(bytes: &[u8], field_bytes: u32) -> StatementText {
     match memchr::memchr(0, bytes) {
-        Some(end) => StatementText { head: bytes.get(..end).unwrap_or_default().into(), bytes: end as u64 },
-        None => StatementText { head: bytes.into(), bytes: u64::from(field_bytes).saturating_sub(1) },
+        Some(end) => StatementText { head: bytes.get(..end).unwrap_or_default().into(), bytes: end as u64, judgement: None },
+        None => StatementText { head: bytes.into(), bytes: u64::from(field_bytes).saturating_sub(1), judgement: None },
     }
 }
 

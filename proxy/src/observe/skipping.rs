@@ -57,7 +57,7 @@ impl Skipping {
                 self.portals.insert(portal, (meaning, parameters));
                 None
             }
-            Request::Execute { portal, sent } => {
+            Request::Execute { portal, sent, errand } => {
                 let bound = self.portals.get(&portal).cloned();
                 let (meaning, parameters) = bound.unwrap_or_else(|| {
                     let known = portals.get(&portal);
@@ -71,6 +71,7 @@ impl Skipping {
                     source: Source::Extended { portal, parameters },
                     started: sent,
                     duration: Duration::ZERO,
+                    calls: errand.calls,
                     outcome: Outcome::Skipped,
                 })
             }

@@ -15,9 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_proxy::{
-    Config, Control, Counters, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
-    UpstreamTls,
+    Config, Control, Counters, Guard, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
+    UpstreamTls, Watch,
 };
+use pgtrack_tracker::audit::{AuditLog, Spool};
 use pgtrack_testkit::{Server, block_on, versions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -58,12 +59,28 @@ impl TestProxy {
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
-        let proxy = proxy.with_probe(Arc::new(probe));
+        Self::run(proxy.with_probe(Arc::new(probe)))
+    }
+
+    fn run(proxy: Proxy) -> Self {
         let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
         let control = proxy.control();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(proxy.run(shutdown.clone()));
         Self { address, counters, control, shutdown, running }
+    }
+
+    /// Starts a proxy that records calls, and keeps to these rules.
+    pub(crate) async fn watching(server: Server, guard: Guard, spool: Option<Spool>) -> Self {
+        let config = Config { guard, ..config(server_address(server)) };
+        let provision = |_database: String| async { Ok(None) };
+        let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let port = server.port();
+        let settings = move |database: &str| {
+            format!("postgresql://postgres@127.0.0.1:{port}/{database}").parse().unwrap()
+        };
+        let watch = Watch::start(AuditLog::start(settings, spool).unwrap()).unwrap();
+        Self::run(proxy.with_watch(Arc::new(watch)))
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
