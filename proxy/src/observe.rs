@@ -25,5 +25,3 @@ pub(crate) use observation::Held;
 pub use observation::{Limits, Observation, SessionSettings};
 pub(crate) use request::Errand;
 
-#[cfg(test)]
-mod tests;
