@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench-proxy fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -32,9 +32,10 @@ postgres:
 test-sql: postgres
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
 
-# Writes docs/sql.md from the comments in the database.
+# Writes the references: docs/sql.md from the comments in the database, docs/cli.md from the command line, and
+# docs/configuration.md from config.example.toml.
 docs: postgres
-	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker -- reference
+	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker --package pgtrack -- reference
 
 # The database drivers that the proxy is tried with.
 drivers: postgres
@@ -43,6 +44,16 @@ drivers: postgres
 # The tests of the proxy alone.
 test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
+
+# Both benchmarks.
+bench: bench-capture bench-proxy
+
+# Measures what recording costs, against no tracking and against the peers in PEERS=directory: of each a folder with
+# install.sql and track.sql, which tracks the table :table. FULL=1 takes longer and reads 50 million changes;
+# ONLY=write, traffic or read runs a part. PGTRACK_TEST_VERSIONS=18 takes another server.
+bench-capture:
+	@scripts/setup bench
+	@cargo run --quiet -p pgtrack-tracker --example capture -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(PEERS)
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
 # PGBOUNCER=path is another build of that.
@@ -57,3 +68,22 @@ SECONDS ?= 60
 fuzz:
 	@scripts/setup demo
 	@scripts/fuzz $(SECONDS)
+
+# The program for others, the same bytes wherever it is built from the same commit with the same toolchain, in
+# target/dist/: an archive with manual pages, completions and the SQL files, and its checksum.
+release:
+	@scripts/setup demo
+	@scripts/release
+
+# target/dist/*.deb and *.rpm.
+packages: release
+	@scripts/packages
+
+# Installs the .deb on a clean Debian, and tries it there. Needs root.
+try-packages: packages
+	@command -v debootstrap >/dev/null || apt-get install --yes --quiet=2 debootstrap
+	@scripts/try-package target/dist/*.deb
+
+# The container image.
+image:
+	docker build --tag pgtrack .

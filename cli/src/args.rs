@@ -5,24 +5,71 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::{care, change, manual, read};
+
 /// Git for `PostgreSQL` tables: records, shows and undoes row changes.
 #[derive(Debug, Parser)]
-#[command(name = "pgtrack", version, propagate_version = true)]
+#[command(name = "pgtrack", version, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 rows were changed since and nothing was done, \
+4 the answer was no or there was nobody to ask, 5 `verify` or `diff --exit-code` found something.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Say what is tracked, and whether all is well.
+    Status(read::status::Options),
+    /// Record every change of tables, or of all tables of a schema, from now on.
+    Track(care::track::Options),
+    /// Stop recording; what was recorded stays.
+    Untrack(care::untrack::Options),
+    /// List the transactions that changed tracked tables, newest first.
+    Log(read::log::Options),
+    /// Show one transaction, row by row.
+    Show(read::show::Options),
+    /// Show the rows of a table that differ between two points.
+    Diff(read::diff::Options),
+    /// Show every recorded change of one row, newest first.
+    History(read::history::Options),
+    /// Say who last changed each column of a row.
+    Blame(read::blame::Options),
+    /// List the rows of a table that were deleted and are still missing.
+    Deleted(read::deleted::Options),
+    /// Take back transactions, the last change of a row, or everything that somebody did.
+    Undo(change::undo::Options),
+    /// Make a row what it was at a version, or a table or schema what it was at a point.
+    Revert(change::revert::Options),
+    /// Insert a deleted row again.
+    Restore(change::restore::Options),
+    /// Name this moment, list such names, or remove one.
+    Tag(change::tag::Options),
+    /// Write what is recorded, or a table as it was, as JSON Lines or CSV.
+    Export(read::export::Options),
+    /// Forget old history.
+    Purge(care::purge::Options),
+    /// Find out whether everything is recorded that should be.
+    Verify(read::verify::Options),
+    /// List who called which function that changes something.
+    Audit(read::audit::Options),
+    /// Put pg_track into a database, or upgrade it.
+    Install(care::install::Options),
+    /// Take pg_track out of a database, with everything that it recorded.
+    Uninstall(care::uninstall::Options),
     /// Try everything: a private `PostgreSQL` with a small shop, the proxy, the dashboard and live changes.
     Demo(DemoOptions),
     /// Run the proxy and the dashboard for a database of your own.
     Serve(ServeOptions),
     /// Say whether a configuration is valid, and what `serve` would do with it.
-    Check(ServeOptions),
+    Check(CheckOptions),
     /// Seal the passwords that the dashboard keeps with the first key of its key file.
     Rekey(ServeOptions),
+    /// Write a script that makes a shell complete commands and options.
+    Completions(manual::completions::Options),
+    /// Write manual pages.
+    Man(manual::man::Options),
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +89,15 @@ pub(crate) struct DemoOptions {
     /// Leave the shop quiet: no changes but yours.
     #[arg(long)]
     pub(crate) no_traffic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
+    /// Ask the `serve` that runs with this configuration whether it is ready, at the address of [monitor].
+    #[arg(long)]
+    pub(crate) running: bool,
 }
 
 #[derive(Debug, Args)]

@@ -90,7 +90,7 @@ impl Config {
         let url = options.upstream.as_ref().or(file.upstream.as_ref()).ok_or(Error::NoUpstream)?;
         let named = file.databases.iter();
         let named = named.map(|(name, url)| Ok((name.clone(), Database::parse(url)?)));
-        let upstreams = Upstreams {
+        let mut upstreams = Upstreams {
             default: Database::parse(url)?,
             named: named.collect::<Result<_, Error>>()?,
         };
@@ -108,6 +108,13 @@ impl Config {
             ..
         } = file;
         scram.check()?;
+        // What a URL says about TLS goes for those who have no section about it.
+        let upstream_tls = if upstream_tls == UpstreamTls::default() {
+            upstreams.default.settings.tls.clone()
+        } else {
+            upstream_tls.settings()
+        };
+        upstreams.protect(&upstream_tls);
         let encryption = Encryption { client_tls, upstream_tls, scram };
         if let Some(listen) = options.listen {
             proxy.listen = vec![listen.into()];
@@ -123,7 +130,7 @@ impl Config {
     /// What the proxy is to do.
     pub(crate) fn for_proxy(&self) -> pgtrack_proxy::Config {
         let config = self.proxy.with_upstreams(&self.upstreams);
-        let config = self.encryption.apply(config, &self.upstreams.default.settings);
+        let config = self.encryption.apply(config, &self.upstreams.default.settings.config);
         pgtrack_proxy::Config { guard: watch::guard(&self.guard, &self.policy), ..config }
     }
 }
@@ -158,5 +165,7 @@ fn suggest(message: &str) -> Option<&str> {
         .map(|(_, name)| name)
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pgtrack_cluster::{Binaries, Cluster, ClusterOptions};
+use pgtrack_connect::Settings;
+use pgtrack_connect::tls::{SslMode, UpstreamTls};
 use pgtrack_dashboard::{AllowedHosts, Dashboard, KeyRing};
 use pgtrack_proxy::{Proxy, Upstream};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +75,7 @@ async fn bind_proxy(
         ..pgtrack_proxy::Config::default()
     };
     let upstreams = Upstreams {
-        default: Database { settings: database.clone(), target: config(local(0)).upstream },
+        default: Database { settings: settings(database), target: config(local(0)).upstream },
         named: BTreeMap::new(),
     };
     let wanted = listen.unwrap_or_else(|| local(PROXY_PORT));
@@ -92,7 +94,7 @@ async fn start_dashboard(
 ) -> Result<Dashboard, Error> {
     let config = |listen| pgtrack_dashboard::Config {
         listen,
-        database: database.clone(),
+        database: settings(database),
         slug: "shop".into(),
         label: "Demo shop".into(),
         https: false,
@@ -107,6 +109,12 @@ async fn start_dashboard(
         }
         result => Ok(result?),
     }
+}
+
+/// How we connect; the private server has no TLS.
+fn settings(database: &tokio_postgres::Config) -> Settings {
+    let tls = UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() };
+    Settings { config: database.clone(), tls, notices: Vec::new() }
 }
 
 /// The private server itself, so that its other databases can be added, too.

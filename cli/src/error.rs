@@ -6,6 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tokio_postgres::error::DbError;
+
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -29,6 +31,16 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    /// The `serve` that should run does not answer.
+    #[error("could not ask {address} how it is")]
+    AskMonitor {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    /// It answers, and cannot serve.
+    #[error("it is not ready: {report}")]
+    NotReady { report: String },
     /// Settings that do not go together.
     #[error("{message}")]
     Setting { message: &'static str },
@@ -59,7 +71,7 @@ pub(crate) enum Error {
     Cluster(#[from] pgtrack_cluster::Error),
     /// The audit's spool file cannot be used.
     #[error(transparent)]
-    Spool(#[from] pgtrack_tracker::audit::SpoolError),
+    Spool(#[from] pgtrack_tracker::calls::SpoolError),
     /// The proxy could not be run.
     #[error(transparent)]
     Proxy(#[from] pgtrack_proxy::Error),
@@ -69,21 +81,114 @@ pub(crate) enum Error {
     /// The demo's database could not be filled.
     #[error("could not set up the demo's shop")]
     Shop(#[source] tokio_postgres::Error),
-    /// What is recorded could not be set up.
-    #[error("{}", .0.chain())]
-    Tracker(pgtrack_tracker::Error),
+    /// A function of pg_track failed, or the database did.
+    #[error(transparent)]
+    Tracker(#[from] pgtrack_tracker::Error),
+    /// The database could not be reached.
+    #[error(transparent)]
+    Connect(#[from] pgtrack_connect::Error),
+    /// A session could not be prepared.
+    #[error("could not prepare the session")]
+    Prepare(#[source] tokio_postgres::Error),
+    /// There is no pg_track in the database.
+    #[error("pg_track is not installed in {place}\nhint: run `pgtrack install`")]
+    NotInstalled { place: String },
+    /// The database has an older version.
+    #[error(
+        "{place} has pg_track {found}, which is older than this program\nhint: run `pgtrack install` to upgrade it"
+    )]
+    Outdated { place: String, found: String },
+    /// The database has a version that this program does not understand.
+    #[error(
+        "{place} has pg_track {found}, which is newer than this program\nhint: use a newer pgtrack"
+    )]
+    TooNew { place: String, found: String },
+    /// Arguments that do not go together.
+    #[error("{message}\nhint: {hint}")]
+    Usage { message: String, hint: &'static str },
+    /// There is nothing of what was asked for.
+    #[error("{what}")]
+    Nothing { what: String },
+    /// Rows were changed since; nothing was done.
+    #[error(
+        "{conflicts} of these rows were changed since, so nothing was done\n\
+         hint: --on-conflict skip leaves them as they are, merge reverts only the columns that nobody changed since, force overwrites them"
+    )]
+    Conflicts { conflicts: i64 },
+    /// The answer was no.
+    #[error("nothing was done")]
+    NotConfirmed,
+    /// There is nobody who could say yes.
+    #[error(
+        "nothing was done: this asks before it changes anything, and there is no terminal to ask at\nhint: --yes says yes beforehand, --dry-run only shows what would be done"
+    )]
+    NobodyToAsk,
+    /// Output could not be written, or the answer not be read.
+    #[error("could not use the terminal or file")]
+    Output(#[source] io::Error),
+    /// Whoever read our output has seen enough.
+    #[error("the output was closed")]
+    Closed,
+    /// Something was found that should be looked at; it has been shown.
+    #[error("{what}")]
+    Found { what: String },
+    /// Somebody pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Error {
-    /// The failure with all its causes, for a person.
+    /// The failure with all its causes, for a person; the server's DETAIL and HINT on lines of their own.
     pub(crate) fn report(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
+        let mut report = None;
         while let Some(error) = cause {
+            report = report.or(error.downcast_ref::<DbError>());
             // Writing to a String cannot fail.
-            let _ = write!(text, ": {error}");
+            let _ = match report {
+                Some(report) => {
+                    write!(text, ": {} (SQLSTATE {})", report.message(), report.code().code())
+                }
+                None if is_wrapper(error) => Ok(()),
+                None => write!(text, ": {error}"),
+            };
+            if report.is_some() {
+                break;
+            }
             cause = error.source();
+        }
+        if let Some(report) = report {
+            for (label, part) in [("detail", report.detail()), ("hint", report.hint())] {
+                if let Some(part) = part {
+                    let _ = write!(text, "\n{label}: {part}");
+                }
+            }
         }
         text
     }
+
+    /// The program's exit code, as `pgtrack help` lists them.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Usage { .. } => 2,
+            Self::Conflicts { .. } => 3,
+            Self::Tracker(error) if error.is_conflict() => 3,
+            Self::NotConfirmed | Self::NobodyToAsk => 4,
+            Self::Found { .. } => 5,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+
+    /// Whether there is something to say about it.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+}
+
+/// The driver's own "db error", which only says that the server's report follows.
+fn is_wrapper(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| error.as_db_error().is_some())
 }

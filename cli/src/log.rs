@@ -6,12 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::Command;
 
-/// Starts logging. The demo keeps quiet unless something is wrong; `PGTRACK_LOG` says otherwise ("debug").
+/// Starts logging. All but the service keep quiet unless something is wrong; `PGTRACK_LOG` says otherwise ("debug").
 /// With `PGTRACK_LOG_FORMAT=json`, each line is a JSON object.
 pub(crate) fn start(command: &Command) {
     let level = match command {
-        Command::Demo(_) => "warn",
         Command::Serve(_) | Command::Check(_) | Command::Rekey(_) => "info",
+        _ => "warn",
     };
     let filter = EnvFilter::try_from_env("PGTRACK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt()

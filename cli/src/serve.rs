@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use pgtrack_connect::Settings;
 use pgtrack_dashboard::Dashboard;
 use pgtrack_proxy::Proxy;
 use tokio_util::sync::CancellationToken;
@@ -44,12 +45,12 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     }
     let _monitor_ends = monitor.drop_guard();
     reload::on_request(options, watched)?;
-    proxy.prepare(database.get_dbname().unwrap_or_default(), PREPARATION).await;
+    proxy.prepare(database.config.get_dbname().unwrap_or_default(), PREPARATION).await;
     let proxy = tokio::spawn(proxy.run(shutdown.clone()));
 
     let dashboard = Dashboard::start(pgtrack_dashboard::Config {
         listen: config.dashboard.listen,
-        label: label(database),
+        label: label(&database.config),
         database: database.clone(),
         slug: "main".into(),
         https: config.dashboard.https,
@@ -79,11 +80,11 @@ fn allow_many_files() {
 }
 
 /// Tracks the configured schemas. What cannot be tracked is reported, and no reason not to serve the rest.
-async fn track(database: &tokio_postgres::Config, schemas: &[String]) {
+async fn track(database: &Settings, schemas: &[String]) {
     if schemas.is_empty() {
         return;
     }
-    match pgtrack_tracker::connect(database).await {
+    match pgtrack_connect::connect(database).await {
         Ok(client) => {
             for schema in schemas {
                 match pgtrack_tracker::track_schema(&client, schema).await {
@@ -92,7 +93,7 @@ async fn track(database: &tokio_postgres::Config, schemas: &[String]) {
                 }
             }
         }
-        Err(error) => warn!("{}", error.chain()),
+        Err(error) => warn!("{}", Error::from(error).report()),
     }
 }
 

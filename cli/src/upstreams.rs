@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pgtrack_connect::Settings;
+use pgtrack_connect::tls::UpstreamTls;
 use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, SigningKey, Target, Upstream};
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
 
@@ -14,7 +16,7 @@ const DEFAULT_PORT: u16 = 5432;
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     /// How we connect to it ourselves: to any of its servers that takes writes.
-    pub(crate) settings: tokio_postgres::Config,
+    pub(crate) settings: Settings,
     /// Where its sessions go.
     pub(crate) target: Target,
 }
@@ -31,21 +33,15 @@ impl Database {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let failed = |reason: String| Error::UpstreamUrl { reason };
         let (url, session_attrs) = take_session_attrs(url)?;
-        let mut settings: tokio_postgres::Config =
-            url.parse().map_err(|error: tokio_postgres::Error| failed(error.to_string()))?;
-        let Some(user) = settings.get_user().map(str::to_owned) else {
-            return Err(failed("it names no user".into()));
-        };
-        if settings.get_dbname().is_none() {
-            settings.dbname(user);
-        }
-        let servers = servers(&settings);
-        if servers.is_empty() {
-            return Err(failed("it names no host".into()));
-        }
-        let balances_load = settings.get_load_balance_hosts() == LoadBalanceHosts::Random;
+        let mut settings: Settings = url.parse().map_err(|error| match error {
+            pgtrack_connect::Error::NoUser => failed("it names no user".into()),
+            pgtrack_connect::Error::NoHost => failed("it names no host".into()),
+            error => failed(error.to_string()),
+        })?;
+        let servers = servers(&settings.config);
+        let balances_load = settings.config.get_load_balance_hosts() == LoadBalanceHosts::Random;
         if servers.len() > 1 {
-            settings.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            settings.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         Ok(Self { settings, target: Target { servers, session_attrs, balances_load } })
     }
@@ -85,27 +81,33 @@ fn servers(settings: &tokio_postgres::Config) -> Vec<Upstream> {
 }
 
 impl Upstreams {
+    /// Encrypts our own connections as those of sessions.
+    pub(crate) fn protect(&mut self, tls: &UpstreamTls) {
+        for database in self.named.values_mut().chain([&mut self.default]) {
+            database.settings.tls = tls.clone();
+        }
+    }
+
     /// How we connect to the database of this name.
-    pub(crate) fn settings(&self, name: &str) -> tokio_postgres::Config {
+    pub(crate) fn settings(&self, name: &str) -> Settings {
         let mut settings = self.named.get(name).unwrap_or(&self.default).settings.clone();
-        settings.dbname(name).application_name("pgtrack");
+        settings.config.dbname(name).application_name("pgtrack");
         settings
     }
 
     /// How we connect to one server.
-    fn settings_of_server(&self, server: &Upstream) -> tokio_postgres::Config {
+    fn settings_of_server(&self, server: &Upstream) -> Settings {
         let all = self.named.values().chain([&self.default]);
         let mut of_server = all.filter(|database| database.target.servers.contains(server));
         let known = &of_server.next().unwrap_or(&self.default).settings;
-        let mut settings = tokio_postgres::Config::new();
-        settings.host(&server.host).port(server.port).application_name("pgtrack");
-        settings.ssl_mode(known.get_ssl_mode());
-        settings.user(known.get_user().unwrap_or_default());
-        settings.dbname(known.get_dbname().unwrap_or_default());
-        if let Some(password) = known.get_password() {
-            settings.password(password);
+        let mut config = tokio_postgres::Config::new();
+        config.host(&server.host).port(server.port).application_name("pgtrack");
+        config.user(known.config.get_user().unwrap_or_default());
+        config.dbname(known.config.get_dbname().unwrap_or_default());
+        if let Some(password) = known.config.get_password() {
+            config.password(password);
         }
-        settings
+        known.with_config(config)
     }
 
     /// What the proxy does when a database is first used: it installs pg_track there, and learns the key to sign with.
@@ -115,7 +117,7 @@ impl Upstreams {
             let settings = upstreams.settings(&name);
             async move {
                 let mut client =
-                    pgtrack_tracker::connect(&settings).await.map_err(|error| error.chain())?;
+                    pgtrack_connect::connect(&settings).await.map_err(|error| chain(&error))?;
                 pgtrack_tracker::install(&mut client).await.map_err(|error| error.chain())?;
                 let key =
                     pgtrack_tracker::proxy_key(&client).await.map_err(|error| error.chain())?;
@@ -131,7 +133,7 @@ impl Upstreams {
             let settings = upstreams.settings_of_server(&server);
             async move {
                 let client =
-                    pgtrack_tracker::connect(&settings).await.map_err(|error| error.chain())?;
+                    pgtrack_connect::connect(&settings).await.map_err(|error| chain(&error))?;
                 let sql =
                     "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean";
                 let row = client.query_one(sql, &[]).await?;
@@ -139,6 +141,12 @@ impl Upstreams {
             }
         })
     }
+}
+
+/// A failure with all its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
@@ -168,7 +176,7 @@ mod tests {
             assert_eq!(database.target.to_string(), servers);
             assert_eq!(database.target.session_attrs, session_attrs);
             assert_eq!(database.target.balances_load, balances_load);
-            assert_eq!(database.settings.get_dbname(), Some("shop"));
+            assert_eq!(database.settings.config.get_dbname(), Some("shop"));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use pgtrack_connect::Settings;
+
 use crate::network::AllowedHosts;
 use crate::seal::KeyRing;
 
@@ -11,7 +13,7 @@ pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// The database whose history is shown, and which also holds the dashboard's own tables.
-    pub database: tokio_postgres::Config,
+    pub database: Settings,
     /// The connection's name in URLs, such as `shop`.
     pub slug: String,
     /// The connection's name for people.

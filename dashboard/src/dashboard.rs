@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use pgtrack_connect::Connector;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +37,9 @@ impl Dashboard {
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let local_address = listener.local_addr().map_err(listen)?;
-        let state =
-            AppState::new(&config).map_err(|error| Error::System { reason: error.to_string() })?;
+        let connector = Connector::load(&config.database.tls)?;
+        let state = AppState::new(&config, &connector)
+            .map_err(|error| Error::System { reason: error.to_string() })?;
         if let Err(error) = state.database.prepare_own().await {
             let reason = passing_trouble(&error).ok_or(Error::Prepare(error))?;
             tracing::warn!(reason, "the dashboard waits for its database");

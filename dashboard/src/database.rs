@@ -3,21 +3,23 @@
 //! Pages read through sessions that cannot write; reverts and the dashboard's own tables have a few of their own.
 //! A database that is down is reported as such and found again by itself: every request tries anew.
 
+mod link;
 mod trouble;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use pgtrack_tracker::{Error, Installed, ensure_installed, installed};
+use pgtrack_connect::Connector;
+use pgtrack_connect::tls::TlsError;
+use pgtrack_tracker::{Error, Installed, install, installed};
 use tokio::sync::OnceCell;
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Config, NoTls, Socket};
+use tokio_postgres::{Client, Config};
 
 use crate::app_error::AppError;
 use crate::connections::TlsMode;
 use crate::store;
-use crate::tls::{Verification, connector};
+use link::Link;
 
 pub(crate) use trouble::trouble;
 
@@ -25,7 +27,7 @@ pub(crate) use trouble::trouble;
 const PATIENCE: Duration = Duration::from_secs(5);
 const READ_SESSIONS: usize = 5;
 const WRITE_SESSIONS: usize = 3;
-const READ_OPTIONS: &str = "-c default_transaction_read_only=on -c statement_timeout=10s -c lock_timeout=2s \
+const READ_OPTIONS: &str = "-c default_transaction_read_only=on -c jit=off -c statement_timeout=10s -c lock_timeout=2s \
                             -c idle_in_transaction_session_timeout=30s";
 const WRITE_OPTIONS: &str =
     "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
@@ -34,7 +36,7 @@ const WRITE_OPTIONS: &str =
 #[derive(Debug)]
 pub(crate) struct Database {
     /// Of the configured database, which is prepared by us.
-    own: Option<Config>,
+    own: Option<(Config, Connector)>,
     addresses: Vec<SocketAddr>,
     read: Pool,
     write: Pool,
@@ -43,16 +45,9 @@ pub(crate) struct Database {
 
 impl Database {
     /// The one of the configuration. Opens no connection yet.
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, connector: &Connector) -> Self {
         let config = named(config);
-        Self {
-            read: pool(&config, NoTls, READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast),
-            // Recycled thoroughly: a revert that was cut off may have left settings and locks behind.
-            write: pool(&config, NoTls, WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean),
-            own: Some(config),
-            addresses: Vec::new(),
-            prepared: OnceCell::new(),
-        }
+        Self { own: Some((config.clone(), connector.clone())), ..Self::through(&config, connector) }
     }
 
     /// One that an admin has added, at addresses that have been checked. Opens no connection yet.
@@ -62,23 +57,23 @@ impl Database {
         addresses: Vec<SocketAddr>,
     ) -> Result<Self, AppError> {
         let config = named(config);
-        let verification = match tls {
-            TlsMode::Disable => None,
-            TlsMode::Require => Some(Verification::None),
-            TlsMode::VerifyFull => Some(Verification::Full),
-        };
-        let pools = |options, size, method| match verification.map(connector) {
-            None => Ok(pool(&config, NoTls, options, size, method)),
-            Some(Some(connector)) => Ok(pool(&config, connector, options, size, method)),
-            Some(None) => Err(AppError::Unavailable("this machine trusts no certificates")),
-        };
-        Ok(Self {
-            read: pools(READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast)?,
-            write: pools(WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean)?,
+        let connector = Connector::load(&tls.settings()).map_err(|error| match error {
+            TlsError::NoSystemRoots => AppError::Unavailable("this machine trusts no certificates"),
+            error => AppError::Internal(error.to_string()),
+        })?;
+        Ok(Self { addresses, ..Self::through(&config, &connector) })
+    }
+
+    fn through(config: &Config, connector: &Connector) -> Self {
+        let pool = |options, size, method| pool(config, connector, options, size, method);
+        Self {
+            read: pool(READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast),
+            // Recycled thoroughly: a revert that was cut off may have left settings and locks behind.
+            write: pool(WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean),
             own: None,
-            addresses,
+            addresses: Vec::new(),
             prepared: OnceCell::new(),
-        })
+        }
     }
 
     /// Where it was found.
@@ -107,7 +102,7 @@ impl Database {
     async fn prepare(&self) -> Result<(), AppError> {
         self.prepared
             .get_or_try_init(async || match &self.own {
-                Some(config) => Ok(prepare(config).await?),
+                Some((config, connector)) => Ok(prepare(config, connector).await?),
                 None => match installed(&*self.read.get().await?).await? {
                     Installed::Current(_) => Ok(()),
                     _ => Err(AppError::NotInstalled),
@@ -120,16 +115,26 @@ impl Database {
     /// Prepares the configured database.
     pub(crate) async fn prepare_own(&self) -> Result<(), Error> {
         match &self.own {
-            Some(config) => self.prepared.get_or_try_init(|| prepare(config)).await.copied(),
+            Some((config, connector)) => {
+                self.prepared.get_or_try_init(|| prepare(config, connector)).await.copied()
+            }
             None => Ok(()),
         }
     }
 }
 
 /// Installs pg_track and the dashboard's own tables.
-async fn prepare(config: &Config) -> Result<(), Error> {
-    ensure_installed(config).await?;
-    store::create_schema(config).await
+async fn prepare(config: &Config, connector: &Connector) -> Result<(), Error> {
+    let mut client = connect(config, connector).await?;
+    install(&mut client).await?;
+    store::create_schema(&mut client).await
+}
+
+/// A session of its own, for what is done once.
+pub(crate) async fn connect(config: &Config, connector: &Connector) -> Result<Client, Error> {
+    let database = config.get_dbname().unwrap_or_default().to_owned();
+    let opened = connector.open(config).await;
+    opened.map(|opened| opened.0).map_err(|source| Error::Connect { database, source })
 }
 
 fn named(config: &Config) -> Config {
@@ -138,23 +143,18 @@ fn named(config: &Config) -> Config {
     config
 }
 
-fn pool<T>(
+fn pool(
     config: &Config,
-    tls: T,
+    connector: &Connector,
     options: &str,
     size: usize,
     recycling_method: RecyclingMethod,
-) -> Pool
-where
-    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
-    T::Stream: Sync + Send,
-    T::TlsConnect: Sync + Send,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
+) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().unwrap_or_default();
     config.options(format!("{given} {options}").trim().to_owned());
-    let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method });
+    let manager =
+        Manager::from_connect(config, Link(connector.clone()), ManagerConfig { recycling_method });
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)

@@ -19,6 +19,9 @@ pub enum Error {
     /// The database refuses what the dashboard needs there.
     #[error("could not prepare the database for the dashboard")]
     Prepare(#[source] pgtrack_tracker::Error),
+    /// The way to the database cannot be encrypted as asked for.
+    #[error(transparent)]
+    Tls(#[from] pgtrack_connect::tls::TlsError),
     /// The database is not there now.
     #[error("could not reach the database: {reason}")]
     Unavailable {

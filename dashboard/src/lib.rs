@@ -36,7 +36,6 @@ mod state;
 mod store;
 mod table_name;
 mod tally;
-mod tls;
 mod view;
 mod visit;
 

@@ -1,8 +1,8 @@
 //! Seals the kept passwords again, after the key has been replaced.
 
-use pgtrack_tracker::connect;
-use tokio_postgres::Config;
+use pgtrack_connect::{Connector, Settings};
 
+use crate::database::connect;
 use crate::error::Error;
 use crate::seal::KeyRing;
 use crate::store::{connections, create_schema};
@@ -13,9 +13,10 @@ use crate::store::{connections, create_schema};
 /// # Errors
 /// When the database cannot be reached, or a password was sealed with a key that is not in the ring; those that
 /// can be opened have been sealed again then.
-pub async fn rekey(database: &Config, keys: &KeyRing) -> Result<usize, Error> {
-    create_schema(database).await.map_err(Error::Prepare)?;
-    let client = connect(database).await.map_err(Error::Prepare)?;
+pub async fn rekey(database: &Settings, keys: &KeyRing) -> Result<usize, Error> {
+    let connector = Connector::load(&database.tls)?;
+    let mut client = connect(&database.config, &connector).await.map_err(Error::Prepare)?;
+    create_schema(&mut client).await.map_err(Error::Prepare)?;
     let (mut count, mut lost) = (0, Vec::new());
     for saved in connections::list(&client).await.map_err(Error::Prepare)? {
         let Some(sealed) = saved.sealed_password.filter(|sealed| !keys.is_current(sealed)) else {

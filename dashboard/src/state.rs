@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgtrack_connect::Connector;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
@@ -36,14 +37,14 @@ pub struct AppState {
 
 impl AppState {
     /// Touches neither the network nor the database.
-    pub(crate) fn new(config: &Config) -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(config: &Config, connector: &Connector) -> Result<Self, getrandom::Error> {
         let configured = Connection {
             slug: config.slug.clone(),
             label: config.label.clone(),
             environment: Environment::None,
             is_read_only: false,
         };
-        let database = Arc::new(Database::new(&config.database));
+        let database = Arc::new(Database::new(&config.database.config, connector));
         let shutdown = CancellationToken::new();
         let minute = Duration::from_mins(1);
         Ok(Self {

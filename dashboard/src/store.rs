@@ -7,7 +7,7 @@ pub(crate) mod sessions;
 pub(crate) mod views;
 
 use pgtrack_tracker::Error;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::Client;
 
 const SCHEMA: &str = include_str!("store/schema.sql");
 /// Serialises dashboards that start at the same time.
@@ -17,11 +17,7 @@ const SCHEMA_LOCK: i64 = 7_380_416_283_002;
 ///
 /// # Errors
 /// When the role may not create schemas, or somebody else owns the schema.
-pub(crate) async fn create_schema(config: &Config) -> Result<(), Error> {
-    let database = config.get_dbname().unwrap_or_default().to_owned();
-    let (mut client, connection) =
-        config.connect(NoTls).await.map_err(|source| Error::Connect { database, source })?;
-    let session = tokio::spawn(connection);
+pub(crate) async fn create_schema(client: &mut Client) -> Result<(), Error> {
     let transaction =
         client.transaction().await.map_err(failed("begin to create the dashboard's tables"))?;
     transaction
@@ -29,11 +25,7 @@ pub(crate) async fn create_schema(config: &Config) -> Result<(), Error> {
         .await
         .map_err(failed("wait for other dashboards"))?;
     transaction.batch_execute(SCHEMA).await.map_err(failed("create the dashboard's tables"))?;
-    transaction.commit().await.map_err(failed("create the dashboard's tables"))?;
-    drop(client);
-    // The session ends with its client; what it has to say about that is of no interest.
-    let _ = session.await;
-    Ok(())
+    transaction.commit().await.map_err(failed("create the dashboard's tables"))
 }
 
 /// Names what was attempted in the error of a failed statement.

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 
 use crate::security::Security;
 use crate::{
-    ClientTls, Error, Guard, ListenAddress, ListenOptions, Liveness, SessionLimits, Target, Upstream,
-    UpstreamTls, VerifierSource,
+    ClientTls, Error, Guard, ListenAddress, ListenOptions, Liveness, SessionLimits, Target,
+    Upstream, UpstreamTls, VerifierSource,
 };
 
 /// The settings of a [`Proxy`](crate::Proxy).

@@ -89,7 +89,8 @@ impl Guard {
         let verbs = acts.calls.iter().map(|call| call.verb.as_str());
         verbs.into_iter().find(|verb| {
             let names = |name: &str| {
-                let mut rules = self.policy.iter().filter(|rule| rule.verbs.iter().any(|verb| verb == name));
+                let mut rules =
+                    self.policy.iter().filter(|rule| rule.verbs.iter().any(|verb| verb == name));
                 let first = rules.next()?;
                 let mut rules = rules.chain([first]);
                 Some(rules.any(|rule| rule.roles.iter().any(|allowed| allowed == role)))
@@ -158,8 +159,11 @@ mod tests {
             verbs: verbs.iter().map(ToString::to_string).collect(),
             roles: roles.iter().map(ToString::to_string).collect(),
         };
-        let policy =
-            vec![rule(&["purge"], &["dba"]), rule(&["purge", "erase"], &["dpo"]), rule(&["*"], &["ada"])];
+        let policy = vec![
+            rule(&["purge"], &["dba"]),
+            rule(&["purge", "erase"], &["dpo"]),
+            rule(&["*"], &["ada"]),
+        ];
         let guard = Guard { rails: Vec::new(), policy };
         for (role, verb, is_allowed) in [
             ("dba", "purge", true),

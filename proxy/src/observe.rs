@@ -24,4 +24,3 @@ pub use judgement::{Acts, CalledFunction, Danger, Judgement, RecordedCall};
 pub(crate) use observation::Held;
 pub use observation::{Limits, Observation, SessionSettings};
 pub(crate) use request::Errand;
-

@@ -15,7 +15,9 @@ use crate::control::Control;
 use crate::listen::BoundSocket;
 pub(crate) use crate::shared::Shared;
 use crate::workers::Workers;
-use crate::{Config, Counters, Error, ListenAddress, ProbeRole, Provision, Watch, listener, session};
+use crate::{
+    Config, Counters, Error, ListenAddress, ProbeRole, Provision, Watch, listener, session,
+};
 
 /// A proxy that listens, but does not accept connections yet.
 pub struct Proxy {

@@ -215,9 +215,8 @@ impl Connection<'_> {
         user: Option<&[u8]>,
     ) -> Option<Box<SessionWatch>> {
         let watch = self.shared.watch.get()?;
-        let name = |bytes: Option<&[u8]>| {
-            String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
-        };
+        let name =
+            |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         let who = Who {
             session,
             client: self.address.0,

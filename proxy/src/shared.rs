@@ -1,7 +1,7 @@
 //! What all sessions share.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 

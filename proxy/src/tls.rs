@@ -4,20 +4,15 @@
 //! again on each reload, and sessions that have begun keep what they began with.
 
 mod acceptor;
-mod certificate;
 mod connector;
-mod error;
-mod trust;
 
 use std::path::PathBuf;
 
 pub(crate) use acceptor::Acceptor;
-pub(crate) use certificate::{common_name, end_point, subject};
 pub(crate) use connector::{Connector, Secured};
-pub use error::TlsError;
-
-/// The protocol that both sides must agree on when TLS begins without a request; manual, "SSL Session Encryption".
-const ALPN_PROTOCOL: &[u8] = b"postgresql";
+use pgtrack_connect::tls::ALPN_PROTOCOL;
+pub use pgtrack_connect::tls::{RootCertificates, SslMode, SslNegotiation, TlsError, UpstreamTls};
+pub(crate) use pgtrack_connect::tls::{common_name, end_point, subject};
 
 /// TLS with clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,54 +41,4 @@ pub enum ClientTlsMode {
     VerifyCa,
     /// The same, and the certificate's common name is the user's; as `clientcert=verify-full` in `pg_hba.conf`.
     VerifyFull,
-}
-
-/// TLS with the upstream. Not used on unix sockets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UpstreamTls {
-    /// As `sslmode` of libpq.
-    pub mode: SslMode,
-    /// As `sslnegotiation` of libpq.
-    pub negotiation: SslNegotiation,
-    /// The authorities to trust, as `sslrootcert` of libpq. With these, `Require` is as `VerifyCa`, as it is in libpq.
-    pub root: Option<RootCertificates>,
-    /// The proxy's own certificate, in PEM; as `sslcert`.
-    pub certificate: Option<PathBuf>,
-    /// Its private key, in PEM and without a password; as `sslkey`.
-    pub key: Option<PathBuf>,
-}
-
-/// How much TLS protects from; manual, "SSL Mode Descriptions".
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SslMode {
-    /// There is no TLS.
-    Disable,
-    /// TLS if the server has it: no protection, but nothing to configure either.
-    #[default]
-    Prefer,
-    /// TLS with whoever answers.
-    Require,
-    /// TLS with a server whose certificate is signed by one of the authorities.
-    VerifyCa,
-    /// The same, and the certificate is for the upstream's host name.
-    VerifyFull,
-}
-
-/// How TLS begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SslNegotiation {
-    /// With a request for it.
-    #[default]
-    Postgres,
-    /// At once, which saves a round trip. PostgreSQL 17 and later.
-    Direct,
-}
-
-/// Which authorities to trust.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RootCertificates {
-    /// Those of the operating system.
-    System,
-    /// Those in a PEM file. A server's own self-signed certificate may be there, too.
-    File(PathBuf),
 }

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgtrack_tracker::audit::AuditLog;
+use pgtrack_tracker::calls::AuditLog;
 use pgtrack_tracker::statement::{Analyzer, AnalyzerSettings, Metrics, Text};
 use tokio::sync::oneshot;
 

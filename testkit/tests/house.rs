@@ -47,11 +47,12 @@ fn dependencies(package: &str) -> Vec<String> {
 fn dependencies_point_one_way() {
     for (package, allowed) in [
         ("cluster", &[] as &[&str]),
+        ("connect", &[]),
         ("tracker", &[]),
-        ("proxy", &["tracker"]),
-        ("dashboard", &["tracker"]),
+        ("proxy", &["connect", "tracker"]),
+        ("dashboard", &["connect", "tracker"]),
         ("testkit", &["cluster"]),
-        ("cli", &["cluster", "dashboard", "proxy", "tracker"]),
+        ("cli", &["cluster", "connect", "dashboard", "proxy", "tracker"]),
     ] {
         for dependency in dependencies(package) {
             assert!(

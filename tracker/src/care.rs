@@ -82,6 +82,18 @@ pub async fn plan_purge(client: &Client, age: SignedDuration) -> Result<Vec<Purg
     remove(client, "SELECT * FROM pgtrack.plan_purge(make_interval(secs => $1))", age).await
 }
 
+/// The age that a person means, such as `90 days`.
+///
+/// # Errors
+/// When it is none, or not above zero.
+pub async fn age(client: &Client, text: &str) -> Result<SignedDuration, Error> {
+    let row = client
+        .query_one("SELECT extract(epoch FROM $1::text::interval)::float8", &[&text])
+        .await
+        .map_err(Error::query(format!("understand the age `{text}`")))?;
+    Ok(SignedDuration::from_secs_f64(row.get(0)))
+}
+
 /// Removes the history that is older. What happened before can then neither be shown nor undone.
 ///
 /// # Errors
@@ -121,10 +133,19 @@ pub struct Finding {
 /// # Errors
 /// When the catalog cannot be read.
 pub async fn verify(client: &Client) -> Result<Vec<Finding>, Error> {
-    let rows = client
-        .query("SELECT * FROM pgtrack.verify(gaps => false)", &[])
-        .await
-        .map_err(Error::query("verify the tracking"))?;
+    findings(client, "SELECT * FROM pgtrack.verify(gaps => false)").await
+}
+
+/// As [`verify`], and looks for rows that changed while nothing was recorded. Reads every tracked table.
+///
+/// # Errors
+/// As [`verify`], or when a table cannot be read.
+pub async fn verify_rows(client: &Client) -> Result<Vec<Finding>, Error> {
+    findings(client, "SELECT * FROM pgtrack.verify()").await
+}
+
+async fn findings(client: &Client, query: &str) -> Result<Vec<Finding>, Error> {
+    let rows = client.query(query, &[]).await.map_err(Error::query("verify the tracking"))?;
     Ok(rows
         .iter()
         .map(|row| Finding {
@@ -193,4 +214,45 @@ pub async fn set_tracking(
         .await
         .map_err(Error::query(format!("change the tracking of {table}")))?;
     Ok(row.map_or_else(String::new, |row| row.get(0)))
+}
+
+/// What became of one table.
+#[derive(Debug, Clone)]
+pub struct Tracking {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// What was done, such as "tracked" or "skipped: …".
+    pub status: String,
+}
+
+/// Tracks a table or a schema, named as in a query; with the options of `pgtrack.track()`.
+///
+/// # Errors
+/// When there is no such thing, it cannot be tracked, or we may not do it.
+pub async fn track(
+    client: &Client,
+    target: &str,
+    options: &serde_json::Value,
+) -> Result<Vec<Tracking>, Error> {
+    let rows = client
+        .query("SELECT * FROM pgtrack.track($1, $2)", &[&target, &options])
+        .await
+        .map_err(Error::query(format!("track {target}")))?;
+    Ok(rows.iter().map(tracking).collect())
+}
+
+/// Stops tracking a table or a schema, named as in a query. What was recorded stays.
+///
+/// # Errors
+/// As [`track`].
+pub async fn untrack(client: &Client, target: &str) -> Result<Vec<Tracking>, Error> {
+    let rows = client
+        .query("SELECT * FROM pgtrack.untrack($1)", &[&target])
+        .await
+        .map_err(Error::query(format!("stop tracking {target}")))?;
+    Ok(rows.iter().map(tracking).collect())
+}
+
+fn tracking(row: &tokio_postgres::Row) -> Tracking {
+    Tracking { table: row.get("table_name"), status: row.get("status") }
 }

@@ -48,6 +48,11 @@ const TRANSACTION: &str = "
       SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = x.xid)
     GROUP BY a.xid";
 
+/// Statements of this cluster: those that came with a dump of another one have transaction numbers that mean nothing here.
+const IS_HERE: &str = "
+    s.statement_id >= coalesce((SELECT max(e.first_statement_id) FROM pgtrack.epoch e, pg_control_system() c
+                                WHERE e.system_identifier = c.system_identifier), 9223372036854775807)";
+
 /// Where the feed is now.
 ///
 /// # Errors
@@ -74,7 +79,7 @@ pub async fn newest(
         "SELECT n.snapshot::text, t.*
          FROM (SELECT pg_current_snapshot() AS snapshot) n
          LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
-                            WHERE $2::text IS NULL OR s.xid < $2::text::xid8
+                            WHERE ($2::text IS NULL OR s.xid < $2::text::xid8) AND {IS_HERE}
                             ORDER BY s.xid DESC LIMIT $1) x ON true
          LEFT JOIN LATERAL ({TRANSACTION}) t ON true
          ORDER BY t.xid DESC"
@@ -100,8 +105,8 @@ pub async fn since(
         "SELECT n.snapshot::text, t.*
          FROM (SELECT pg_current_snapshot() AS snapshot) n
          LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
-                            WHERE s.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
-                               OR s.xid IN (SELECT pg_snapshot_xip($1::text::pg_snapshot))
+                            WHERE (s.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+                                   OR s.xid IN (SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND {IS_HERE}
                             ORDER BY s.xid LIMIT $2::bigint + 1) x ON true
          LEFT JOIN LATERAL ({TRANSACTION}) t ON true
          ORDER BY t.xid"

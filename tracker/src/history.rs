@@ -109,7 +109,62 @@ pub async fn deleted(
         .collect())
 }
 
-fn read(row: &Row) -> Option<Version> {
+/// Who last changed a column of a row.
+#[derive(Debug, Clone)]
+pub struct Blame {
+    /// The column.
+    pub column: String,
+    /// Its value, now or before the row was deleted.
+    pub value: Value,
+    /// The version that gave it this value; `None` where that was before tracking began, also in what follows.
+    pub version: Option<i32>,
+    /// When.
+    pub at: Option<jiff::Timestamp>,
+    /// The actor if the application named one, else the session user.
+    pub who: Option<String>,
+    /// The transaction.
+    pub xid: Option<i64>,
+}
+
+/// Who last changed each column of a row; empty if no change of it is recorded.
+///
+/// # Errors
+/// As [`row`].
+pub async fn blame(client: &Client, table: &TableName, key: &RowKey) -> Result<Vec<Blame>, Error> {
+    let rows = client
+        .query("SELECT * FROM pgtrack.blame_pk($1, $2)", &[&table.to_string(), &key.to_json()])
+        .await
+        .map_err(Error::query(format!("read who changed {table} ({key})")))?;
+    let read = |row: &Row| Blame {
+        column: row.get("column"),
+        value: row.get::<_, Option<Value>>("value").unwrap_or_default(),
+        version: row.get("ver"),
+        at: row.get("changed_at"),
+        who: row.get("who"),
+        xid: row.get("xid"),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+/// The version that a row had at a moment; 0 is before its first recorded change.
+///
+/// # Errors
+/// When the history does not reach back to it, or the row did not exist.
+pub async fn version_at(
+    client: &Client,
+    table: &TableName,
+    key: &RowKey,
+    moment: jiff::Timestamp,
+) -> Result<i32, Error> {
+    let query = "SELECT pgtrack._version_at(pgtrack._table($1, NULL), $2, $3)";
+    let row = client
+        .query_one(query, &[&table.to_string(), &key.to_json(), &moment])
+        .await
+        .map_err(Error::query(format!("look for the version of {table} ({key}) at a moment")))?;
+    Ok(row.get(0))
+}
+
+pub(crate) fn read(row: &Row) -> Option<Version> {
     let changed_columns: Option<Vec<String>> = row.get("what");
     Some(Version {
         table: row.get("table"),

@@ -1,15 +1,17 @@
 //! Installs pg_track upstream, and upgrades what is older.
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 use crate::Error;
 
 /// The SQL that is installed; the same file that `CREATE EXTENSION pg_track` runs.
 const SCRIPT: &str = include_str!("../../sql/pg_track--1.0.sql");
-/// The version of that file.
+/// The SQL that takes it out of a database again.
+const UNINSTALL: &str = include_str!("../../sql/pg_track--uninstall.sql");
+/// The version that is installed.
 const VERSION: &str = "1.0";
 
-/// What [`ensure_installed`] found or did.
+/// What [`install`] found or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installation {
     /// This or a compatible newer version was there.
@@ -49,27 +51,6 @@ pub async fn installed(client: &Client) -> Result<Installed, Error> {
 /// The SQL that [`install`] runs.
 pub fn script() -> &'static str {
     SCRIPT
-}
-
-/// Connects to a database; the connection ends with the client.
-///
-/// # Errors
-/// When the connection fails.
-pub async fn connect(config: &Config) -> Result<Client, Error> {
-    let database = config.get_dbname().unwrap_or_default().to_owned();
-    let (client, connection) =
-        config.connect(NoTls).await.map_err(|source| Error::Connect { database, source })?;
-    // What the connection has to say about its end reaches the client's next call.
-    tokio::spawn(connection);
-    Ok(client)
-}
-
-/// Connects and makes sure that pg_track is installed in the database of `config`.
-///
-/// # Errors
-/// As [`connect`] and [`install`].
-pub async fn ensure_installed(config: &Config) -> Result<Installation, Error> {
-    install(&mut connect(config).await?).await
 }
 
 /// The key with which proxies sign what they say about a client, so that nobody else can. Each database has its own.
@@ -124,6 +105,23 @@ pub async fn install(client: &mut Client) -> Result<Installation, Error> {
         .map_err(Error::query("install pg_track"))?;
     transaction.commit().await.map_err(Error::query("commit the installation"))?;
     Ok(outcome)
+}
+
+/// Takes pg_track out of a database, with everything that it recorded. Tracked tables stay as they are.
+///
+/// # Errors
+/// When we may not, or somebody uses what is to be dropped for too long. Nothing is changed then.
+pub async fn uninstall(client: &mut Client) -> Result<(), Error> {
+    let action = "uninstall pg_track";
+    let transaction = client.transaction().await.map_err(Error::query(action))?;
+    let script =
+        format!("DROP EXTENSION IF EXISTS pg_track CASCADE;\n{}", without_psql_lines(UNINSTALL));
+    transaction
+        .batch_execute("SET LOCAL lock_timeout = '10s'; SET LOCAL client_min_messages = warning")
+        .await
+        .map_err(Error::query(action))?;
+    transaction.batch_execute(&script).await.map_err(Error::query(action))?;
+    transaction.commit().await.map_err(Error::query(action))
 }
 
 async fn installed_version(client: &Client) -> Result<Option<String>, Error> {

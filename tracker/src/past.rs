@@ -64,6 +64,31 @@ pub async fn tag(client: &Client, name: &str, message: Option<&str>) -> Result<(
     Ok(())
 }
 
+/// Removes a tag.
+///
+/// # Errors
+/// When there is none of this name, or we may not remove it.
+pub async fn untag(client: &Client, name: &str) -> Result<(), Error> {
+    client
+        .execute("SELECT pgtrack.untag($1)", &[&name])
+        .await
+        .map_err(Error::query("remove a tag"))?;
+    Ok(())
+}
+
+/// The moment that a person means: as PostgreSQL reads a timestamp, or `10 minutes ago`.
+///
+/// # Errors
+/// When it is none.
+pub async fn moment(client: &Client, text: &str) -> Result<Timestamp, Error> {
+    let query = "SELECT CASE WHEN $1::text LIKE '% ago' THEN now() - left($1, -4)::interval ELSE $1::timestamptz END";
+    let row = client
+        .query_one(query, &[&text])
+        .await
+        .map_err(Error::query(format!("understand the time `{text}`")))?;
+    Ok(row.get(0))
+}
+
 /// Rows of a table with a primary key as they were at a point, in the order of the key.
 ///
 /// # Errors

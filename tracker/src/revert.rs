@@ -1,18 +1,23 @@
 //! Plans and applies reverts. What a revert does is decided in SQL; here it is shown first and done then,
 //! and refused if the rows have changed in between.
 
+mod outline;
+
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
+use tokio_postgres::{Client, GenericClient, IsolationLevel, Row, Transaction};
 
 use crate::Error;
 use crate::model::{RowKey, object};
 use crate::table::TableName;
+
+pub use outline::{Outline, Total, apply_outline, outline};
 
 /// What shall be reverted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +110,28 @@ pub enum Action {
     Nothing,
 }
 
+impl Action {
+    /// Reads the word that the SQL interface uses.
+    fn from_word(word: &str) -> Self {
+        match word {
+            "insert" => Self::Insert,
+            "update" => Self::Update,
+            "delete" => Self::Delete,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// The word that the SQL interface uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 /// What to do about rows that somebody else changed since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
@@ -133,18 +160,39 @@ impl OnConflict {
 /// Who reverts, and why; recorded with the change.
 #[derive(Debug, Clone, Copy)]
 pub struct Attribution<'a> {
-    /// The person.
-    pub actor: &'a str,
+    /// The person; `None` leaves it at the session user.
+    pub actor: Option<&'a str>,
     /// The reason.
     pub message: Option<&'a str>,
 }
+
+/// How long a revert may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// To wait for whoever holds a row or table.
+    pub lock: Duration,
+    /// Every statement; zero is no limit.
+    pub statement: Duration,
+}
+
+/// For somebody who waits for a page.
+const PATIENCE: Limits = Limits { lock: Duration::from_secs(2), statement: Duration::from_mins(1) };
 
 /// Works out what a revert would do; changes nothing.
 ///
 /// # Errors
 /// When there is nothing to revert, or we may not read it.
 pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
-    let (query, parameters) = match target {
+    let (query, parameters) = plan_query(target);
+    let rows =
+        client.query(query, &borrow(&parameters)).await.map_err(Error::query("plan the revert"))?;
+    let steps: Vec<Step> = rows.iter().filter_map(step).collect();
+    let token = token(&steps);
+    Ok(Plan { steps, token })
+}
+
+fn plan_query(target: &Target) -> (&'static str, Parameters) {
+    match target {
         Target::LastChange(table, key) => {
             ("SELECT * FROM pgtrack.plan_undo_pk($1, $2)", row(table, key))
         }
@@ -174,29 +222,18 @@ pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, 
         Target::Cause(cause) => {
             ("SELECT * FROM pgtrack.plan_undo_where($1, $2, $3, $4, $5)", cause.parameters())
         }
-    };
-    let rows =
-        client.query(query, &borrow(&parameters)).await.map_err(Error::query("plan the revert"))?;
-    let steps: Vec<Step> = rows
-        .iter()
-        .filter_map(|row| {
-            Some(Step {
-                table: row.get("table"),
-                key: RowKey(object(row.get("row_pk"))?),
-                action: match row.get("action") {
-                    "insert" => Action::Insert,
-                    "update" => Action::Update,
-                    "delete" => Action::Delete,
-                    _ => Action::Nothing,
-                },
-                before: object(row.get("before")),
-                after: object(row.get("after")),
-                conflict: row.get("conflict"),
-            })
-        })
-        .collect();
-    let token = token(&steps);
-    Ok(Plan { steps, token })
+    }
+}
+
+fn step(row: &Row) -> Option<Step> {
+    Some(Step {
+        table: row.get("table"),
+        key: RowKey(object(row.get("row_pk"))?),
+        action: Action::from_word(row.get("action")),
+        before: object(row.get("before")),
+        after: object(row.get("after")),
+        conflict: row.get("conflict"),
+    })
 }
 
 /// Reverts, if the plan is still the one that `token` stands for. Returns the transaction that did it;
@@ -212,24 +249,43 @@ pub async fn apply(
     on_conflict: OnConflict,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
-    // One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail.
+    let transaction = begin(client, PATIENCE).await?;
+    if plan(&transaction, target).await?.token != token {
+        return Err(Error::StalePlan);
+    }
+    finish(transaction, target, on_conflict, attribution).await
+}
+
+/// One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail.
+async fn begin(client: &mut Client, limits: Limits) -> Result<Transaction<'_>, Error> {
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .start()
         .await
         .map_err(Error::query("begin the revert"))?;
-    transaction
-        .batch_execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s'")
-        .await
-        .map_err(Error::query("begin the revert"))?;
-    if plan(&transaction, target).await?.token != token {
-        return Err(Error::StalePlan);
+    let Limits { lock, statement } = limits;
+    let settings = format!(
+        "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
+        lock.as_millis(),
+        statement.as_millis()
+    );
+    transaction.batch_execute(&settings).await.map_err(Error::query("begin the revert"))?;
+    Ok(transaction)
+}
+
+async fn finish(
+    transaction: Transaction<'_>,
+    target: &Target,
+    on_conflict: OnConflict,
+    attribution: Attribution<'_>,
+) -> Result<Option<i64>, Error> {
+    if let Some(actor) = attribution.actor {
+        transaction
+            .execute("SELECT pgtrack.set_actor($1, true)", &[&actor])
+            .await
+            .map_err(Error::query("name the actor"))?;
     }
-    transaction
-        .execute("SELECT pgtrack.set_actor($1, true)", &[&attribution.actor])
-        .await
-        .map_err(Error::query("name the actor"))?;
     match run(&transaction, target, on_conflict, attribution.message).await {
         Ok(()) => {}
         Err(error) if error.sqlstate() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {

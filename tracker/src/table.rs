@@ -3,9 +3,11 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio_postgres::{Client, Row};
 
 use crate::Error;
+use crate::model::{RowKey, object};
 
 /// A table's name with its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,34 @@ pub async fn tracked_table(
         .await
         .map_err(Error::query("look up a tracked table"))?;
     Ok(row.as_ref().map(read))
+}
+
+/// Finds the table that a person means, as a query would: through `search_path`, in lower case unless quoted.
+///
+/// # Errors
+/// When there is none; the server suggests a similar one.
+pub async fn resolve(client: &Client, text: &str) -> Result<TableName, Error> {
+    let query = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.oid = pgtrack._table($1, NULL)";
+    let row = client
+        .query_one(query, &[&text])
+        .await
+        .map_err(Error::query(format!("look up the table {text}")))?;
+    Ok(TableName { schema: row.get(0), name: row.get(1) })
+}
+
+/// Finds the key that a person means: the value of a key of one column, or a JSON object.
+///
+/// # Errors
+/// When it does not fit the table; the server shows how to write one.
+pub async fn key(client: &Client, table: &TableName, text: &str) -> Result<RowKey, Error> {
+    let given = RowKey::from_json(text).map_or_else(|| Value::from(text), |key| key.to_json());
+    let query = "SELECT pgtrack._key(pgtrack._table($1, NULL), $2)";
+    let row = client
+        .query_one(query, &[&table.to_string(), &given])
+        .await
+        .map_err(Error::query(format!("look up a row of {}", table.name)))?;
+    Ok(RowKey(object(row.get(0)).unwrap_or_default()))
 }
 
 /// A column of a tracked table.

@@ -13,7 +13,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Encryption {
     pub(crate) client_tls: ClientTls,
-    pub(crate) upstream_tls: UpstreamTls,
+    pub(crate) upstream_tls: pgtrack_proxy::UpstreamTls,
     pub(crate) scram: Scram,
 }
 
@@ -96,7 +96,7 @@ impl Encryption {
     ) -> pgtrack_proxy::Config {
         pgtrack_proxy::Config {
             client_tls: self.client_tls.settings(),
-            upstream_tls: self.upstream_tls.settings(),
+            upstream_tls: self.upstream_tls.clone(),
             verifiers: self.scram.source(database),
             ..config
         }
@@ -121,7 +121,7 @@ impl ClientTls {
 }
 
 impl UpstreamTls {
-    fn settings(&self) -> pgtrack_proxy::UpstreamTls {
+    pub(super) fn settings(&self) -> pgtrack_proxy::UpstreamTls {
         pgtrack_proxy::UpstreamTls {
             mode: match self.mode {
                 Upstream::Disable => SslMode::Disable,
@@ -191,6 +191,7 @@ mod tests {
     fn the_words_of_libpq_are_understood() {
         let text = "mode = \"verify-full\"\nnegotiation = \"direct\"\nroot = \"system\"";
         let upstream_tls: UpstreamTls = toml::from_str(text).unwrap();
+        let upstream_tls = upstream_tls.settings();
         let config = apply(&Encryption { upstream_tls, ..Encryption::default() });
         assert_eq!(config.upstream_tls.mode, SslMode::VerifyFull);
         assert_eq!(config.upstream_tls.negotiation, SslNegotiation::Direct);

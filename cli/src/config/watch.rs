@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pgtrack_proxy::{Guard, PolicyRule, Rail, Watch};
-use pgtrack_tracker::audit::{AuditLog, Spool};
+use pgtrack_tracker::calls::{AuditLog, Connecting, Spool};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -35,7 +35,11 @@ impl Audit {
         }
         let spool = self.spool.as_ref().map(|path| Spool::open(path, self.spool_max_kib * 1024));
         let upstreams = upstreams.clone();
-        let log = AuditLog::start(move |name| upstreams.settings(name), spool.transpose()?)?;
+        let connect = move |name: String| -> Connecting {
+            let settings = upstreams.settings(&name);
+            Box::pin(async move { Ok(pgtrack_connect::connect(&settings).await?) })
+        };
+        let log = AuditLog::start(connect, spool.transpose()?)?;
         Ok(Some(Arc::new(Watch::start(log).map_err(Error::Runtime)?)))
     }
 }

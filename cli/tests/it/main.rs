@@ -5,6 +5,9 @@
 mod bad_input;
 mod browser;
 mod demo;
+mod documents;
 mod operating;
+mod packaging;
 mod pgbench;
 mod program;
+mod verbs;

@@ -16,16 +16,16 @@ use crate::program::{pgtrack, psql, run_psql};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `pgtrack serve` with a configuration file of its own.
-struct Service {
+pub(crate) struct Service {
     process: Child,
     log: Receiver<String>,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     proxy: String,
-    monitor: String,
+    pub(crate) monitor: String,
 }
 
 impl Service {
-    fn start(database: &str, content: &str, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(database: &str, content: &str, environment: &[(&str, &str)]) -> Self {
         let config = std::env::temp_dir().join(format!("pgtrack-{database}.toml"));
         fs::write(&config, content).unwrap();
         let mut process = pgtrack()
@@ -58,7 +58,7 @@ impl Service {
     }
 
     /// The status and the body of an answer.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.monitor).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -103,7 +103,7 @@ fn content(upstream: &str, max_sessions: u32) -> String {
     )
 }
 
-fn service(database: &Database) -> Service {
+pub(crate) fn service(database: &Database) -> Service {
     Service::start(database.name(), &content(&database.url(), 10), &[])
 }
 
@@ -323,4 +323,33 @@ fn check_says_what_a_configuration_means_and_no_password() {
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.contains("line 2") && report.contains("did you mean `threads`?"), "{report}");
     fs::remove_file(config).unwrap();
+}
+
+#[test]
+fn a_call_keeps_its_record_when_the_proxy_is_killed_before_the_answer() {
+    on_each_version(async |database| {
+        let mut service = service(&database);
+        let url = database.url();
+        psql(&url, "CREATE TABLE users (id int PRIMARY KEY, name text)");
+        psql(&url, "SELECT pgtrack.track('users'); INSERT INTO users VALUES (1, 'Ada')");
+        psql(&url, "UPDATE users SET name = 'Eve'");
+        let holder = database.connect().await;
+        holder.batch_execute("BEGIN; LOCK TABLE users").await.unwrap();
+        let mut caller = Command::new("psql")
+            .args(["-XAtqc", "SELECT pgtrack.undo('users', 1)", &service.url(database.name())])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let open = "SELECT verb || ' ' || outcome FROM pgtrack.audit WHERE through_proxy";
+        let until = Instant::now() + PATIENCE;
+        while psql(&url, open) != "undo started" {
+            assert!(Instant::now() < until, "the call was recorded before it was forwarded");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        service.signal("KILL");
+        service.wait();
+        assert!(!caller.wait().unwrap().success());
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(psql(&url, open), "undo started");
+    });
 }

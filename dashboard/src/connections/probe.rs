@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use pgtrack_connect::connector;
 use pgtrack_tracker::{Installed, installed};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -13,7 +14,6 @@ use super::{TlsMode, config};
 use crate::database::trouble;
 use crate::network::AllowedHosts;
 use crate::store::connections::Details;
-use crate::tls::{Verification, connector};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -62,15 +62,10 @@ pub(crate) async fn probe(details: &Details, password: &str, allowed: &AllowedHo
         return Stages::done(results);
     };
     results.push(Ok(format!("port {} answers", details.port)));
-    let verification = match details.tls {
-        TlsMode::Disable => None,
-        TlsMode::Require => Some(Verification::None),
-        TlsMode::VerifyFull => Some(Verification::Full),
-    };
-    let client = match verification.map(connector) {
-        None => log_in(&driver.0, stream, NoTls, &details.host).await,
-        Some(None) => Err(Failure::Tls("this machine trusts no certificates".to_owned())),
-        Some(Some(connector)) => log_in(&driver.0, stream, connector, &details.host).await,
+    let client = match (details.tls, connector(&details.tls.settings())) {
+        (TlsMode::Disable, _) => log_in(&driver.0, stream, NoTls, &details.host).await,
+        (_, Err(error)) => Err(Failure::Tls(error.to_string())),
+        (_, Ok(connector)) => log_in(&driver.0, stream, connector, &details.host).await,
     };
     match client {
         Err(Failure::Tls(why)) => results.push(Err(why)),

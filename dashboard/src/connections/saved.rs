@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use pgtrack_connect::tls::{RootCertificates, SslMode as Mode, UpstreamTls};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
@@ -54,6 +55,16 @@ impl TlsMode {
             Self::Require => "require",
             Self::Disable => "disable",
         }
+    }
+
+    /// What that means when we connect.
+    pub(crate) fn settings(self) -> UpstreamTls {
+        let (mode, root) = match self {
+            Self::VerifyFull => (Mode::VerifyFull, Some(RootCertificates::System)),
+            Self::Require => (Mode::Require, None),
+            Self::Disable => (Mode::Disable, None),
+        };
+        UpstreamTls { mode, root, ..UpstreamTls::default() }
     }
 
     pub(crate) fn label(self) -> &'static str {

@@ -67,7 +67,7 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
     if let Some(xid) = audit::applied(client, actor, submission).await? {
         return Ok(Outcome::Applied(xid));
     }
-    let attribution = Attribution { actor, message: application.reason.as_deref() };
+    let attribution = Attribution { actor: Some(actor), message: application.reason.as_deref() };
     let mut target_client = application.opened.database.write().await?;
     match apply(&mut target_client, subject.target(), token, application.on_conflict, attribution)
         .await

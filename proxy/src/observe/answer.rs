@@ -11,16 +11,28 @@ pub(super) enum Answer<'a> {
     /// The last message of a description: `RowDescription` or `NoData`.
     Described,
     DataRow,
-    CommandComplete { tag: &'a str },
+    CommandComplete {
+        tag: &'a str,
+    },
     EmptyQuery,
     PortalSuspended,
     CopyIn,
     /// `CopyOutResponse`, `CopyBothResponse`, `FunctionCallResponse`: an answer has begun.
     Begun,
-    Error { sqlstate: [u8; 5], is_fatal: bool },
-    Setting { name: &'a str, value: &'a str },
-    BackendKey { pid: i32 },
-    Ready { status: u8 },
+    Error {
+        sqlstate: [u8; 5],
+        is_fatal: bool,
+    },
+    Setting {
+        name: &'a str,
+        value: &'a str,
+    },
+    BackendKey {
+        pid: i32,
+    },
+    Ready {
+        status: u8,
+    },
 }
 
 /// How much of a body is of interest: error fields come with the severity and the SQLSTATE first.
@@ -29,7 +41,9 @@ pub(super) fn interest(tag: u8) -> Option<usize> {
         b'C' | b'S' | backend::ERROR_RESPONSE => Some(256),
         backend::READY_FOR_QUERY => Some(1),
         backend::BACKEND_KEY_DATA => Some(4),
-        b'1' | b'2' | b'3' | b'T' | b'n' | b'D' | b'I' | b's' | b'G' | b'H' | b'W' | b'V' => Some(0),
+        b'1' | b'2' | b'3' | b'T' | b'n' | b'D' | b'I' | b's' | b'G' | b'H' | b'W' | b'V' => {
+            Some(0)
+        }
         _ => None,
     }
 }
@@ -52,7 +66,9 @@ impl<'a> Answer<'a> {
                 let (name, rest) = string(head)?;
                 Self::Setting { name, value: string(rest)?.0 }
             }
-            backend::BACKEND_KEY_DATA => Self::BackendKey { pid: i32::from_be_bytes(*head.first_chunk()?) },
+            backend::BACKEND_KEY_DATA => {
+                Self::BackendKey { pid: i32::from_be_bytes(*head.first_chunk()?) }
+            }
             backend::ERROR_RESPONSE => error(head),
             backend::READY_FOR_QUERY => Self::Ready { status: *head.first()? },
             _ => return None,

@@ -27,7 +27,8 @@ impl Capture {
             self.head = Vec::new();
         }
         self.head.clear();
-        (self.tag, self.body_bytes, self.remaining, self.limit) = (tag, body_bytes, body_bytes, limit);
+        (self.tag, self.body_bytes, self.remaining, self.limit) =
+            (tag, body_bytes, body_bytes, limit);
     }
 
     /// Its body is of no interest at all.
@@ -39,7 +40,8 @@ impl Capture {
     pub(super) fn extend(&mut self, part: &[u8]) -> Option<Captured<'_>> {
         let room = self.limit.saturating_sub(self.head.len()).min(part.len());
         self.head.extend_from_slice(part.get(..room).unwrap_or_default());
-        self.remaining = self.remaining.saturating_sub(u32::try_from(part.len()).unwrap_or(u32::MAX));
+        self.remaining =
+            self.remaining.saturating_sub(u32::try_from(part.len()).unwrap_or(u32::MAX));
         (self.remaining == 0).then_some(Captured {
             tag: self.tag,
             body_bytes: self.body_bytes,

@@ -1,8 +1,9 @@
 //! What a text will do, as far as somebody has to know before it is done.
 
-use pgtrack_tracker::audit::is_audited;
+use pgtrack_tracker::Operation;
+use pgtrack_tracker::calls::CallId;
+use pgtrack_tracker::calls::is_audited;
 use pgtrack_tracker::statement::{Analysis, Argument, Kind, Literal, Statement};
-use pgtrack_tracker::{Operation, audit::CallId};
 use serde_json::{Map, Value};
 
 /// What matters of a text, whoever sends it.
@@ -65,7 +66,8 @@ pub struct RecordedCall {
 impl Judgement {
     /// Reads an analysis.
     pub fn of(analysis: &Analysis) -> Self {
-        let mut judgement = Self { actor: analysis.tags.actor().map(str::to_owned), ..Self::default() };
+        let mut judgement =
+            Self { actor: analysis.tags.actor().map(str::to_owned), ..Self::default() };
         for (index, statement) in (0_u32..).zip(&analysis.statements) {
             if let Kind::Prepare { body, .. } = &statement.kind {
                 judgement.prepares.get_or_insert_default().add(0, body);

@@ -140,8 +140,16 @@ impl Observation {
     /// if there is one.
     pub(crate) fn client_step(&mut self, bytes: &[u8], now: Instant) -> usize {
         let Self { limits, client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
-        let mut observer =
-            FromClient { limits: *limits, request, pairing, is_opaque, now, look: *look, held, has_judged: *has_judged };
+        let mut observer = FromClient {
+            limits: *limits,
+            request,
+            pairing,
+            is_opaque,
+            now,
+            look: *look,
+            held,
+            has_judged: *has_judged,
+        };
         let mut count = 0_usize;
         while count < bytes.len() && observer.held.is_none() {
             let step = client.step(bytes.get(count..).unwrap_or_default(), &mut observer);
@@ -285,13 +293,16 @@ impl Observer for FromClient<'_> {
 
     fn body(&mut self, part: &[u8]) {
         if let Some(message) = self.request.extend(part)
-            && let Some(request) = Request::read(&message, self.now)
+            && let Some(mut request) = Request::read(&message, self.now)
         {
             if self.is_to_be_held(&request) {
                 *self.held = Some(request);
-            } else {
-                self.pairing.requested(request);
+                return;
             }
+            if self.look.calls {
+                request.forget_text();
+            }
+            self.pairing.requested(request);
         }
     }
 

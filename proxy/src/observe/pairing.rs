@@ -141,7 +141,9 @@ impl Pairing {
         let mut wanted: Option<&Name> = None;
         for request in self.pending.iter().rev() {
             match (request, wanted) {
-                (Request::Execute { portal: name, .. }, None) if **name == *portal => is_begun = true,
+                (Request::Execute { portal: name, .. }, None) if **name == *portal => {
+                    is_begun = true;
+                }
                 (Request::Bind { portal: name, statement, .. }, None) if **name == *portal => {
                     wanted = Some(statement);
                 }
@@ -218,11 +220,21 @@ impl Pairing {
             let record = match request {
                 Request::Query { text, sent, .. } if !self.has_failed => {
                     let index = if is_first { self.index } else { 0 };
-                    Some(self.record(Some(text), Source::Simple { index }, sent, now, Outcome::Unanswered))
+                    Some(self.record(
+                        Some(text),
+                        Source::Simple { index },
+                        sent,
+                        now,
+                        Outcome::Unanswered,
+                    ))
                 }
-                Request::FunctionCall { function, sent } => {
-                    Some(self.record(None, Source::FunctionCall { function }, sent, now, Outcome::Unanswered))
-                }
+                Request::FunctionCall { function, sent } => Some(self.record(
+                    None,
+                    Source::FunctionCall { function },
+                    sent,
+                    now,
+                    Outcome::Unanswered,
+                )),
                 request => {
                     let skipped = skipping.skip(request, &mut self.prepared, &mut self.portals);
                     skipped.map(|record| Executed { outcome: Outcome::Unanswered, ..record })
@@ -324,7 +336,9 @@ impl Pairing {
                 self.index = self.index.saturating_add(1);
             }
             Some(Request::Execute { .. }) => {
-                let Some(Request::Execute { portal: name, sent, errand }) = self.pop() else { return };
+                let Some(Request::Execute { portal: name, sent, errand }) = self.pop() else {
+                    return;
+                };
                 let busy = self.busy(sent, now);
                 let Some(portal) = self.portals.get(&name) else {
                     // A cursor that SQL declared, or a portal that was forgotten.
@@ -356,7 +370,11 @@ impl Pairing {
     }
 
     /// Follows `PREPARE`, `EXECUTE` and `DEALLOCATE` in SQL; returns the text that was prepared, for `EXECUTE`.
-    fn prepared_by_sql(&mut self, text: Option<&StatementText>, outcome: &Outcome) -> Option<StatementText> {
+    fn prepared_by_sql(
+        &mut self,
+        text: Option<&StatementText>,
+        outcome: &Outcome,
+    ) -> Option<StatementText> {
         let Outcome::Completed { tag, .. } = outcome else { return None };
         let text = text?;
         match verb(&text.head)? {
@@ -453,7 +471,8 @@ impl Pairing {
         self.is_copying_in = false;
         if self.pending.is_empty() {
             // Beyond what could be kept, or the end of the start-up.
-            self.unobserved = self.unobserved.map(|count| count.saturating_sub(1)).filter(|count| *count > 0);
+            self.unobserved =
+                self.unobserved.map(|count| count.saturating_sub(1)).filter(|count| *count > 0);
         }
         while let Some(request) = self.pop() {
             let is_last = request.is_answered_by_ready();

@@ -82,7 +82,12 @@ impl Portals {
 
 impl Portal {
     /// Reports it once it is done.
-    pub(super) fn finished(&self, name: Name, prepared: Option<StatementText>, outcome: Outcome) -> Option<Executed> {
+    pub(super) fn finished(
+        &self,
+        name: Name,
+        prepared: Option<StatementText>,
+        outcome: Outcome,
+    ) -> Option<Executed> {
         Some(Executed {
             text: self.text.clone(),
             prepared,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::capture::Captured;
 use super::executed::StatementText;
 use super::judgement::RecordedCall;
+use super::words::verb;
 use crate::protocol::frontend;
 
 /// The name of a prepared statement or a portal; empty for the unnamed one.
@@ -21,15 +22,37 @@ pub(crate) struct Errand {
 /// A message that the server answers, in the order of sending.
 #[derive(Debug)]
 pub(super) enum Request {
-    Query { text: StatementText, sent: Instant, errand: Errand },
-    Parse { statement: Name, text: StatementText, sent: Instant },
-    Bind { portal: Name, statement: Name, parameters: u16, sent: Instant },
+    Query {
+        text: StatementText,
+        sent: Instant,
+        errand: Errand,
+    },
+    Parse {
+        statement: Name,
+        text: StatementText,
+        sent: Instant,
+    },
+    Bind {
+        portal: Name,
+        statement: Name,
+        parameters: u16,
+        sent: Instant,
+    },
     Describe,
-    Execute { portal: Name, sent: Instant, errand: Errand },
+    Execute {
+        portal: Name,
+        sent: Instant,
+        errand: Errand,
+    },
     CloseStatement(Name),
     ClosePortal(Name),
-    FunctionCall { function: u32, sent: Instant },
-    Sync { sent: Instant },
+    FunctionCall {
+        function: u32,
+        sent: Instant,
+    },
+    Sync {
+        sent: Instant,
+    },
     /// `CopyDone` or `CopyFail`. Not answered, but it ends the time in which the server ignores `Sync`.
     CopyEnd,
 }
@@ -39,13 +62,19 @@ impl Request {
     pub(super) fn read(message: &Captured<'_>, sent: Instant) -> Option<Self> {
         let head = message.head;
         Some(match message.tag {
-            frontend::QUERY => {
-                Self::Query { text: text(head, message.body_bytes), sent, errand: Errand::default() }
-            }
+            frontend::QUERY => Self::Query {
+                text: text(head, message.body_bytes),
+                sent,
+                errand: Errand::default(),
+            },
             frontend::PARSE => {
                 let (statement, rest) = name(head)?;
                 let before = u32::try_from(statement.len()).ok()?.saturating_add(1);
-                Self::Parse { statement, text: text(rest, message.body_bytes.saturating_sub(before)), sent }
+                Self::Parse {
+                    statement,
+                    text: text(rest, message.body_bytes.saturating_sub(before)),
+                    sent,
+                }
             }
             frontend::BIND => {
                 let (portal, rest) = name(head)?;
@@ -79,6 +108,15 @@ impl Request {
         match self {
             Self::Query { errand, .. } | Self::Execute { errand, .. } => errand.refusal.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Forgets a text that does not matter. What it does with prepared statements does.
+    pub(super) fn forget_text(&mut self) {
+        if let Self::Query { text, .. } | Self::Parse { text, .. } = self
+            && verb(&text.head).is_none()
+        {
+            text.head = [].into();
         }
     }
 
@@ -117,8 +155,16 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
 /// Reads a text of which the terminator may be missing because it is too far away.
 fn text(bytes: &[u8], field_bytes: u32) -> StatementText {
     match memchr::memchr(0, bytes) {
-        Some(end) => StatementText { head: bytes.get(..end).unwrap_or_default().into(), bytes: end as u64, judgement: None },
-        None => StatementText { head: bytes.into(), bytes: u64::from(field_bytes).saturating_sub(1), judgement: None },
+        Some(end) => StatementText {
+            head: bytes.get(..end).unwrap_or_default().into(),
+            bytes: end as u64,
+            judgement: None,
+        },
+        None => StatementText {
+            head: bytes.into(),
+            bytes: u64::from(field_bytes).saturating_sub(1),
+            judgement: None,
+        },
     }
 }
 

@@ -49,7 +49,8 @@ fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             }
         }
     }
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii();
+    let is_part =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii();
     let end = text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(end)?;
     (!name.is_empty()).then(|| (name.to_ascii_lowercase(), rest))

@@ -114,7 +114,8 @@ impl Pump {
                 ready!(Pin::new(&mut *sink).poll_flush(cx)).map_err(Broken::Sink)?;
                 return Poll::Pending;
             };
-            let passage = passage.ok_or_else(|| Broken::Source(io::ErrorKind::InvalidData.into()))?;
+            let passage =
+                passage.ok_or_else(|| Broken::Source(io::ErrorKind::InvalidData.into()))?;
             if passage.is_nothing() {
                 break;
             }

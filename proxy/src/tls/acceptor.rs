@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pgtrack_connect::tls::{end_point, read_certificates, read_key};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -9,7 +10,6 @@ use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::{DEFAULT_VERSIONS, RootCertStore, ServerConfig};
 
-use super::certificate::{end_point, read_certificates, read_key};
 use super::{ALPN_PROTOCOL, ClientTls, ClientTlsMode, TlsError};
 
 /// Accepts TLS with one certificate.

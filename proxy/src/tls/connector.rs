@@ -5,13 +5,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, DEFAULT_VERSIONS};
 
-use super::certificate::{read_certificates, read_key};
-use super::trust::Trust;
 use super::{ALPN_PROTOCOL, SslMode, SslNegotiation, TlsError, UpstreamTls};
 use crate::protocol::opening::SSL_REQUEST_PACKET;
 use crate::stream::Stream;
@@ -35,37 +30,7 @@ pub(crate) enum Secured {
 impl Connector {
     /// Reads the files.
     pub(crate) fn load(settings: &UpstreamTls) -> Result<Self, TlsError> {
-        let mode = match settings.mode {
-            SslMode::VerifyCa => Some("verify-ca"),
-            SslMode::VerifyFull => Some("verify-full"),
-            SslMode::Disable | SslMode::Prefer | SslMode::Require => None,
-        };
-        let provider = Arc::new(ring::default_provider());
-        let trust = match (&settings.root, mode) {
-            (Some(root), _) if settings.mode >= SslMode::Require => {
-                let checks_name = settings.mode == SslMode::VerifyFull;
-                Trust::signed_by(root, checks_name, Arc::clone(&provider))?
-            }
-            (None, Some(mode)) => return Err(TlsError::Missing { mode, setting: "root" }),
-            _ => Trust::anybody(Arc::clone(&provider)),
-        };
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(DEFAULT_VERSIONS)
-            .map_err(TlsError::Library)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(trust));
-        let mut config = match (&settings.certificate, &settings.key) {
-            (Some(certificate), Some(key)) => builder
-                .with_client_auth_cert(read_certificates(certificate)?, read_key(key)?)
-                .map_err(|source| TlsError::Identity { path: certificate.clone(), source })?,
-            (None, None) => builder.with_no_client_auth(),
-            (Some(_), None) => return Err(TlsError::Missing { mode: "upstream", setting: "key" }),
-            (None, Some(_)) => {
-                return Err(TlsError::Missing { mode: "upstream", setting: "certificate" });
-            }
-        };
-        config.alpn_protocols = vec![ALPN_PROTOCOL.into()];
-        config.resumption = Resumption::disabled();
+        let config = settings.client_config()?;
         let library = TlsConnector::from(Arc::new(config));
         Ok(Self { mode: settings.mode, negotiation: settings.negotiation, library })
     }

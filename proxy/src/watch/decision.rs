@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pgtrack_tracker::audit::{Call, CallId};
+use pgtrack_tracker::calls::{Call, CallId};
 use pgtrack_tracker::statement::{ClientEncoding, Text};
 use tracing::warn;
 
@@ -78,20 +78,27 @@ impl Question {
             }
             Some((Response::Warn, danger)) => warning = Some(warned(danger.describe()).warning()),
             Some((Response::Tag, danger)) => {
-                let name = format!("before {} in {}/{}", danger.describe(), self.who.session, self.who.next_number());
+                let name = format!(
+                    "before {} in {}/{}",
+                    danger.describe(),
+                    self.who.session,
+                    self.who.next_number()
+                );
                 let kept = self.watch.log.protect(&self.who.database, &name, &acts.drops).await;
                 match kept {
                     Ok(()) => warning = Some(tagged(danger.describe(), &name).warning()),
                     Err(error) => {
-                        warn!(session = %self.who.session, error = error.chain(), "could not tag first");
-                        let refusal = refused(danger.describe(), Some(error.chain()));
+                        warn!(session = %self.who.session, %error, "could not tag first");
+                        let refusal = refused(danger.describe(), Some(error.to_string()));
                         return self.deny(text, judgement, acts, refusal).await;
                     }
                 }
             }
         }
         match self.record(text, judgement, acts, false).await {
-            Ok(calls) => Decision { judgement: None, errand: Errand { calls, refusal: None }, warning },
+            Ok(calls) => {
+                Decision { judgement: None, errand: Errand { calls, refusal: None }, warning }
+            }
             Err(notice) => Decision { errand: refusal(notice), ..Decision::default() },
         }
     }
@@ -180,7 +187,9 @@ fn refused(danger: &str, reason: Option<String>) -> Notice {
             hint: "Name the rows in a WHERE clause, or ask who runs the proxy for an exception ([[guard]] in its configuration).",
         },
         Some(reason) => Notice {
-            message: format!("{danger} is refused here, because what it destroys could not be kept first"),
+            message: format!(
+                "{danger} is refused here, because what it destroys could not be kept first"
+            ),
             detail: Some(reason),
             hint: "Write the table with its schema. It cannot be kept while its transaction holds a lock on it.",
         },
@@ -195,7 +204,7 @@ fn forbidden(role: &str, verb: &str) -> Notice {
     }
 }
 
-fn unrecorded(error: &pgtrack_tracker::audit::NotRecorded) -> Notice {
+fn unrecorded(error: &pgtrack_tracker::calls::NotRecorded) -> Notice {
     Notice {
         message: "a call of pg_track was refused, because it could not be recorded".into(),
         detail: Some(error.to_string()),

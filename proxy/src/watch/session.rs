@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use pgtrack_tracker::audit::CallOutcome;
+use pgtrack_tracker::calls::CallOutcome;
 
 use super::Watch;
 use super::decision::{Decision, Question};
@@ -138,7 +138,8 @@ impl SessionWatch {
                     if header[0] == backend::ERROR_RESPONSE
                         && let Some(refusal) = self.observation.next_refusal()
                     {
-                        let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
+                        let length =
+                            u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
                         self.replacing = Some((length as usize + 1, Arc::clone(refusal)));
                         let replaced = self.replace(rest, now);
                         return Passage { pass: passed, ..replaced };

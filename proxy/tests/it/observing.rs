@@ -57,7 +57,8 @@ impl Observed {
 }
 
 fn described(executed: &Executed) -> String {
-    let text = executed.text.as_ref().map_or("?".into(), |text| String::from_utf8_lossy(&text.head));
+    let text =
+        executed.text.as_ref().map_or("?".into(), |text| String::from_utf8_lossy(&text.head));
     let source = match &executed.source {
         Source::Simple { index } => format!("#{index}"),
         Source::Extended { parameters, .. } => format!("${parameters}"),
@@ -200,9 +201,10 @@ fn case_50_a_sync_within_a_copy_is_not_answered() {
         assert_eq!(session.after(&pipeline).await, [format!("{copy} #0: 22P04")]);
         session.until(b'Z').await;
         assert_eq!(session.executed(), ["SELECT 2 #0: SELECT 1 (1)"]);
-        assert_eq!(session.after(&[query("COPY t TO STDOUT")]).await, [
-            "COPY t TO STDOUT #0: COPY 2 (2)"
-        ]);
+        assert_eq!(
+            session.after(&[query("COPY t TO STDOUT")]).await,
+            ["COPY t TO STDOUT #0: COPY 2 (2)"]
+        );
         database.remove().await;
     });
 }
@@ -239,7 +241,9 @@ fn an_error_at_the_commit_is_not_one_of_a_statement() {
 fn what_is_not_answered_when_the_session_ends_is_said_to_be_so() {
     on_each_server(async |server| {
         let mut session = Observed::session(server, "postgres").await;
-        session.send(&[query("SELECT 1"), parse("", "SELECT 2"), bind("", "", &[]), execute("", 0)]).await;
+        session
+            .send(&[query("SELECT 1"), parse("", "SELECT 2"), bind("", "", &[]), execute("", 0)])
+            .await;
         session.observation.ended(Instant::now());
         assert_eq!(session.executed(), ["SELECT 1 #0: Unanswered", "SELECT 2 $0: Unanswered"]);
     });

@@ -18,8 +18,8 @@ use pgtrack_proxy::{
     Config, Control, Counters, Guard, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
     UpstreamTls, Watch,
 };
-use pgtrack_tracker::audit::{AuditLog, Spool};
 use pgtrack_testkit::{Server, block_on, versions};
+use pgtrack_tracker::calls::{AuditLog, Connecting, Spool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -76,10 +76,16 @@ impl TestProxy {
         let provision = |_database: String| async { Ok(None) };
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
         let port = server.port();
-        let settings = move |database: &str| {
-            format!("postgresql://postgres@127.0.0.1:{port}/{database}").parse().unwrap()
+        let connect = move |database: String| -> Connecting {
+            Box::pin(async move {
+                let url = format!("postgresql://postgres@127.0.0.1:{port}/{database}");
+                let (client, connection) =
+                    tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            })
         };
-        let watch = Watch::start(AuditLog::start(settings, spool).unwrap()).unwrap();
+        let watch = Watch::start(AuditLog::start(connect, spool).unwrap()).unwrap();
         Self::run(proxy.with_watch(Arc::new(watch)))
     }
 

@@ -58,3 +58,22 @@ fn a_transaction_that_commits_late_is_delivered_once() {
         assert!(news.unwrap().is_empty());
     });
 }
+
+#[test]
+fn what_another_cluster_recorded_is_no_news() {
+    on_each_version(async |database| {
+        let client = tracked_table(&database).await;
+        let cursor = feed::Cursor::parse("3:3:").unwrap();
+        let (news, _) = feed::since(&client, &cursor, 10).await.unwrap();
+        assert_eq!(news.unwrap().len(), 2);
+        client.batch_execute("UPDATE pgtrack.epoch SET system_identifier = 1").await.unwrap();
+        let (news, _) = feed::since(&client, &cursor, 10).await.unwrap();
+        assert!(news.unwrap().is_empty());
+        assert!(feed::newest(&client, 10, None).await.unwrap().0.is_empty());
+        client
+            .batch_execute("SELECT pgtrack._begin_epoch(); INSERT INTO t VALUES (9, 'here')")
+            .await
+            .unwrap();
+        assert_eq!(feed::newest(&client, 10, None).await.unwrap().0.len(), 1);
+    });
+}

@@ -1,15 +1,15 @@
 //! Installing upstream.
 
 use pgtrack_testkit::on_each_version;
-use pgtrack_tracker::{Error, Installation, ensure_installed, install};
+use pgtrack_tracker::{Error, Installation, install};
 
 #[test]
 fn any_number_of_installers_may_run_at_once() {
     on_each_version(async |database| {
         let installers: Vec<_> = (0..8)
             .map(|_| {
-                let url = database.url();
-                tokio::spawn(async move { ensure_installed(&url.parse().unwrap()).await.unwrap() })
+                let database = database.clone();
+                tokio::spawn(async move { install(&mut database.connect().await).await.unwrap() })
             })
             .collect();
         let mut outcomes = Vec::new();

@@ -1,12 +1,16 @@
 //! Plans are shown, then applied if nothing has changed in between.
 
 use pgtrack_testkit::on_each_version;
-use pgtrack_tracker::revert::{Action, Attribution, OnConflict, Target, apply, plan};
+use std::time::Duration;
+
+use pgtrack_tracker::revert::{
+    Action, Attribution, Limits, OnConflict, Target, Total, apply, apply_outline, outline, plan,
+};
 use pgtrack_tracker::{Error, Reverts, RowKey, feed, history};
 
 use crate::support::{table, tracked_table, value};
 
-const ANN: Attribution<'_> = Attribution { actor: "ann", message: Some("a mistake") };
+const ANN: Attribution<'_> = Attribution { actor: Some("ann"), message: Some("a mistake") };
 
 #[test]
 fn a_plan_is_applied_as_shown_and_attributed() {
@@ -79,5 +83,37 @@ fn a_deleted_row_is_restored() {
         apply(&mut client, &target, &shown.token, OnConflict::Error, ANN).await.unwrap();
         assert_eq!(value(&client).await, "b");
         assert!(history::deleted(&client, &table(), 10).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn an_outline_counts_and_is_refused_when_the_rows_have_changed() {
+    on_each_version(async |database| {
+        let mut client = tracked_table(&database).await;
+        client
+            .batch_execute("INSERT INTO t SELECT n, 'x' FROM generate_series(2, 101) n")
+            .await
+            .unwrap();
+        let query = "SELECT xid FROM pgtrack.log(1)";
+        let xid: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+        let target = Target::Transaction(xid);
+        let seen = outline(&client, &target, 3).await.unwrap();
+        assert_eq!((seen.rows(), seen.conflicts(), seen.steps.len()), (100, 0, 3));
+        let total =
+            Total { table: "public.t".into(), action: Action::Delete, rows: 100, conflicts: 0 };
+        assert_eq!(seen.totals, [total]);
+
+        client.batch_execute("UPDATE t SET v = 'y' WHERE id = 50").await.unwrap();
+        let limits = Limits { lock: Duration::from_secs(5), statement: Duration::ZERO };
+        let stale =
+            apply_outline(&mut client, &target, &seen.token, OnConflict::Force, ANN, limits).await;
+        assert!(matches!(stale, Err(Error::StalePlan)));
+        let now = outline(&client, &target, 0).await.unwrap();
+        assert_eq!((now.conflicts(), now.steps.len()), (1, 0));
+        let skip = OnConflict::Skip;
+        let done = apply_outline(&mut client, &target, &now.token, skip, ANN, limits).await;
+        assert!(done.unwrap().is_some());
+        let left: i64 = client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0);
+        assert_eq!(left, 2);
     });
 }

@@ -29,11 +29,10 @@ async fn pumped(pieces: Vec<Vec<u8>>) -> (Vec<u8>, u64, bool) {
         drop(peer);
     };
     let mut received = Vec::new();
-    let pumping =
-        poll_fn(|cx| {
-            let observer = &mut FromClient(&mut activity);
-            pump.poll(cx, &mut source, &mut sink, observer, &mut ClientGate(None))
-        });
+    let pumping = poll_fn(|cx| {
+        let observer = &mut FromClient(&mut activity);
+        pump.poll(cx, &mut source, &mut sink, observer, &mut ClientGate(None))
+    });
     let ((), pumped, read) = tokio::join!(writing, pumping, reader.read_to_end(&mut received));
     pumped.unwrap();
     read.unwrap();

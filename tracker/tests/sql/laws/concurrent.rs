@@ -1,7 +1,6 @@
 //! Points in time are exact while several sessions write.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -19,7 +18,7 @@ const TRANSACTIONS_A_ROUND: usize = 12;
 const TAGS_A_ROUND: usize = 12;
 
 /// Points with what was in the tables then.
-type Points = Mutex<Vec<(String, String)>>;
+type Points = RefCell<Vec<(String, String)>>;
 
 #[test]
 fn every_point_is_exact_while_others_write() {
@@ -42,44 +41,46 @@ async fn check(session: &Session) {
         )
         .await;
     let points = Points::default();
-    let moments = Mutex::new(Vec::new());
+    let moments = RefCell::new(Vec::new());
     for _ in 0..ROUNDS {
         let work: Vec<_> = (0..WRITERS).map(|writer| some_work(&mut random, writer)).collect();
         let mut sessions = Vec::new();
         for _ in 0..WRITERS {
             sessions.push(session.another().await);
         }
-        let busy = AtomicUsize::new(WRITERS);
+        let busy = Cell::new(WRITERS);
         let writer = |number: usize| {
             let (session, work, points, busy) = (&sessions[number], &work[number], &points, &busy);
             async move {
                 write(session, work, points).await;
-                busy.fetch_sub(1, Ordering::Relaxed);
+                busy.update(|count| count - 1);
             }
         };
         tokio::join!(writer(0), writer(1), writer(2), writer(3), async {
             let watcher = session.another().await;
             for _ in 0..TAGS_A_ROUND {
                 tag(&watcher, &points).await;
-                moments.lock().unwrap().push(watcher.rows("SELECT clock_timestamp()").await);
+                let moment = watcher.rows("SELECT clock_timestamp()").await;
+                moments.borrow_mut().push(moment);
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                if busy.load(Ordering::Relaxed) == 0 {
+                if busy.get() == 0 {
                     break;
                 }
             }
         });
         // Now nobody writes: the moment is a point that everything is before.
         let state = world.state().await;
-        points.lock().unwrap().push((session.rows("SELECT clock_timestamp()").await, state));
+        let moment = session.rows("SELECT clock_timestamp()").await;
+        points.borrow_mut().push((moment, state));
     }
     let repeat = format!("PGTRACK_TEST_SEED={seed} repeats the statements, not their timing");
-    for (point, state) in &*points.lock().unwrap() {
+    for (point, state) in &points.into_inner() {
         if let Err(reason) = compare(&format!("as of {point}"), &world.state_at(point).await, state)
         {
             panic!("{reason}\n{repeat}");
         }
     }
-    let moments = moments.into_inner().unwrap();
+    let moments = moments.into_inner();
     assert!(moments.len() > ROUNDS, "the watcher has watched");
     for moment in moments {
         let total = session
@@ -131,7 +132,7 @@ async fn write(session: &Session, work: &[(Transaction, [i32; 2])], points: &Poi
         match done.await {
             Ok(point) if number % 4 != 3 => {
                 if session.attempt("COMMIT").await.is_ok() && isolation == "REPEATABLE READ" {
-                    points.lock().unwrap().extend(point);
+                    points.borrow_mut().extend(point);
                 }
             }
             Ok(_) => session.run("ROLLBACK").await,
@@ -146,12 +147,12 @@ async fn write(session: &Session, work: &[(Transaction, [i32; 2])], points: &Poi
 /// Tags a moment in a transaction that copies the tables.
 async fn tag(session: &Session, points: &Points) {
     let world = World::through(session).await;
-    let name = format!("tag {}", points.lock().unwrap().len());
+    let name = format!("tag {}", points.borrow().len());
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
     let state = world.state().await;
     if session.attempt(&format!("SELECT pgtrack.tag('{name}')")).await.is_ok() {
         session.run("COMMIT").await;
-        points.lock().unwrap().push((name, state));
+        points.borrow_mut().push((name, state));
     } else {
         session.run("ROLLBACK").await;
     }

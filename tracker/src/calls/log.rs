@@ -1,6 +1,7 @@
 //! Takes records from sessions, and writes them one after the other for each database.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config};
 use tracing::{error, info, warn};
 
 use super::spool::Record;
@@ -26,6 +27,41 @@ const RETRY: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(30);
 /// How many calls may wait for their record.
 const MAX_WAITING: usize = 1024;
+
+/// A connection under way.
+pub type Connecting = Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>;
+
+type ConnectError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the database did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It could not be reached.
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    /// It refused.
+    #[error("{}", .0.chain())]
+    Refused(#[from] Error),
+}
+
+impl DatabaseError {
+    fn sqlstate(&self) -> Option<&SqlState> {
+        match self {
+            Self::Refused(error) => error.sqlstate(),
+            // The database may be none.
+            Self::Connect(error) => {
+                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+                while let Some(error) = cause {
+                    if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
+                        return error.code();
+                    }
+                    cause = error.source();
+                }
+                None
+            }
+        }
+    }
+}
 
 /// Records the calls that pass a proxy.
 pub struct AuditLog(Arc<Shared>);
@@ -45,7 +81,7 @@ pub enum NotRecorded {
 }
 
 struct Shared {
-    settings: Box<dyn Fn(&str) -> Config + Send + Sync>,
+    connect: Box<dyn Fn(String) -> Connecting + Send + Sync>,
     spool: Mutex<Option<Spool>>,
     workers: Mutex<HashMap<String, UnboundedSender<Job>>>,
     waiting: AtomicUsize,
@@ -59,12 +95,12 @@ enum Job {
 }
 
 impl AuditLog {
-    /// Begins on the current runtime, with what `spool` holds from before. `settings` says how to connect to a database.
+    /// Begins on the current runtime, with what `spool` holds from before. `connect` connects to a database.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn start(
-        settings: impl Fn(&str) -> Config + Send + Sync + 'static,
+        connect: impl Fn(String) -> Connecting + Send + Sync + 'static,
         mut spool: Option<Spool>,
     ) -> Result<Self, SpoolError> {
         let waiting = match &mut spool {
@@ -72,7 +108,7 @@ impl AuditLog {
             None => Vec::new(),
         };
         let shared = Arc::new(Shared {
-            settings: Box::new(settings),
+            connect: Box::new(connect),
             spool: Mutex::new(spool),
             workers: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -102,8 +138,13 @@ impl AuditLog {
     ///
     /// # Errors
     /// When the database refuses, or cannot do it in a few seconds.
-    pub async fn protect(&self, database: &str, tag: &str, tables: &[String]) -> Result<(), Error> {
-        let client = crate::connect(&(self.0.settings)(database)).await?;
+    pub async fn protect(
+        &self,
+        database: &str,
+        tag: &str,
+        tables: &[String],
+    ) -> Result<(), DatabaseError> {
+        let client = (self.0.connect)(database.to_owned()).await?;
         let action = "tag first";
         // The session that waits for this may hold a lock on the table.
         let limits = "SET statement_timeout = '60s'; SET lock_timeout = '2s'";
@@ -113,7 +154,8 @@ impl AuditLog {
         client.execute(sql, &[&tag, &message]).await.map_err(Error::query(action))?;
         for table in tables {
             let sql = "SELECT pgtrack.keep($1)";
-            client.execute(sql, &[table]).await.map_err(Error::query(format!("keep {table}")))?;
+            let action = format!("keep {table}");
+            client.execute(sql, &[table]).await.map_err(Error::query(action))?;
         }
         Ok(())
     }
@@ -212,16 +254,17 @@ impl Worker {
         if result.is_ok() {
             return Ok(());
         }
-        self.with_spool(move |spool| spool.append(&record)).await.ok_or(NotRecorded::Database)??;
+        self.with_spool(move |spool| spool.append(&record))
+            .await
+            .ok_or(NotRecorded::Database)??;
         Ok(())
     }
 
     /// Writes what waits in the file for this database.
     async fn replay(&mut self) -> Result<(), Failed> {
         let database = self.database.clone();
-        let waiting = self.with_spool(|spool| {
-            if spool.is_empty() { Ok(Vec::new()) } else { spool.records() }
-        });
+        let waiting = self
+            .with_spool(|spool| if spool.is_empty() { Ok(Vec::new()) } else { spool.records() });
         let Some(waiting) = waiting.await else { return Ok(()) };
         let mut waiting = waiting.map_err(|error| {
             error!(%error, "audit records wait in a file that cannot be read");
@@ -237,7 +280,8 @@ impl Worker {
         }
         info!(database, count, "audit records that had waited are written");
         // Nobody else adds records of this database.
-        let written = self.with_spool(move |spool| spool.retain(|record| record.database() != database));
+        let written =
+            self.with_spool(move |spool| spool.retain(|record| record.database() != database));
         if let Some(Err(error)) = written.await {
             // They will be written again, which changes nothing.
             error!(%error, "cannot shorten the file of audit records");
@@ -259,27 +303,31 @@ impl Worker {
         };
         self.client = None;
         let is_nowhere = error.sqlstate().is_some_and(|state| {
-            [&SqlState::UNDEFINED_TABLE, &SqlState::INVALID_SCHEMA_NAME, &SqlState::INVALID_CATALOG_NAME]
-                .contains(&state)
+            [
+                &SqlState::UNDEFINED_TABLE,
+                &SqlState::INVALID_SCHEMA_NAME,
+                &SqlState::INVALID_CATALOG_NAME,
+            ]
+            .contains(&state)
         });
         if is_nowhere {
             // There is nothing to call there, either.
-            warn!(?record, error = error.chain(), "the database has no audit");
+            warn!(?record, %error, "the database has no audit");
             return Ok(());
         }
-        warn!(database = self.database, error = error.chain(), "the database takes no audit record");
+        warn!(database = self.database, %error, "the database takes no audit record");
         Err(Failed)
     }
 
-    async fn try_store(&mut self, record: &Record, is_late: bool) -> Result<(), Error> {
+    async fn try_store(&mut self, record: &Record, is_late: bool) -> Result<(), DatabaseError> {
         let client = match self.client.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => crate::connect(&(self.shared.settings)(&self.database)).await?,
+            None => (self.shared.connect)(self.database.clone()).await?,
         };
         match record {
             Record::Begin(at, call) => {
                 store::begin(&client, call, is_late.then_some(*at)).await?;
-            },
+            }
             Record::Finish(id, outcome) => store::finish(&client, id, outcome).await?,
         }
         self.client = Some(client);

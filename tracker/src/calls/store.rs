@@ -57,6 +57,9 @@ pub(super) async fn finish(
                WHERE session = $1 AND call_number = $2 AND outcome = 'started'";
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&id.session, &id.number, &name, &sqlstate, &row_count];
-    client.execute(sql, &parameters).await.map_err(Error::query("complete the record of a call"))?;
+    client
+        .execute(sql, &parameters)
+        .await
+        .map_err(Error::query("complete the record of a call"))?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use tokio_rustls::rustls::server::VerifierBuilderError;
-use tokio_rustls::rustls::{self, pki_types::pem};
+use rustls::server::VerifierBuilderError;
+use rustls::{self, pki_types::pem};
 
 /// Something is wrong with the TLS settings, or with the files that they name.
 #[derive(Debug, thiserror::Error)]

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -37,18 +37,24 @@ mod oid {
 }
 
 /// Reads all certificates in a file, in order.
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |source| TlsError::File { content: "certificates", path: path.into(), source };
     let found: Vec<_> =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(failed)?;
     if found.is_empty() {
-        return Err(failed(tokio_rustls::rustls::pki_types::pem::Error::NoItemsFound));
+        return Err(failed(rustls::pki_types::pem::Error::NoItemsFound));
     }
     Ok(found)
 }
 
 /// Reads the first private key in a file.
-pub(super) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let failed = |source| TlsError::File { content: "private key", path: path.into(), source };
     PrivateKeyDer::from_pem_file(path).map_err(failed)
 }
@@ -56,7 +62,7 @@ pub(super) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> 
 /// The hash of a certificate that SCRAM binds to: `tls-server-end-point` of RFC 5929, with the hash function of the
 /// certificate's signature. `None` for a signature without one, such as Ed25519, as in the server
 /// (`be_tls_get_certificate_hash`).
-pub(crate) fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+pub fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let algorithm = Certificate::from_der(certificate).ok()?.signature_algorithm().oid;
     if oid::SHA_256.contains(&algorithm) {
         Some(Sha256::digest(certificate).to_vec())
@@ -70,7 +76,7 @@ pub(crate) fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
 }
 
 /// The common name of whom a certificate is for; the last one, as OpenSSL and so the server takes it.
-pub(crate) fn common_name(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+pub fn common_name(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let subject = certificate.tbs_certificate().subject();
     let name = subject.iter().filter(|attribute| attribute.oid == oid::COMMON_NAME).last()?;
@@ -78,7 +84,7 @@ pub(crate) fn common_name(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
 }
 
 /// Whom a certificate is for, as a distinguished name (RFC 4514).
-pub(crate) fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
+pub fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
     let certificate = Certificate::from_der(certificate).ok()?;
     Some(certificate.tbs_certificate().subject().to_string())
 }
@@ -102,8 +108,8 @@ pub(super) fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> bo
 mod tests {
     use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
     use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SignatureAlgorithm};
+    use rustls::pki_types::{CertificateDer, UnixTime};
     use sha2::{Digest, Sha256, Sha384};
-    use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 
     use super::{common_name, end_point, has_alternative_names, is_valid_at};
 

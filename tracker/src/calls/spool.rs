@@ -100,10 +100,8 @@ impl Spool {
     /// Every record in it, in order. A line that was cut off when the machine stopped is none.
     pub(super) fn records(&mut self) -> Result<Vec<Record>, SpoolError> {
         let mut text = Vec::new();
-        let read = self
-            .file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| self.file.read_to_end(&mut text));
+        let read =
+            self.file.seek(SeekFrom::Start(0)).and_then(|_| self.file.read_to_end(&mut text));
         read.map_err(|source| self.failed(source))?;
         let lines = text.split(|byte| *byte == b'\n');
         Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
@@ -114,7 +112,8 @@ impl Spool {
         &mut self,
         mut is_waiting: impl FnMut(&Record) -> bool,
     ) -> Result<(), SpoolError> {
-        let waiting: Vec<_> = self.records()?.into_iter().filter(|record| is_waiting(record)).collect();
+        let waiting: Vec<_> =
+            self.records()?.into_iter().filter(|record| is_waiting(record)).collect();
         let mut text = String::new();
         for record in &waiting {
             let line = serde_json::to_string(record).map_err(|error| self.failed(error.into()))?;
@@ -125,7 +124,8 @@ impl Spool {
         let new = self.path.with_extension("new");
         let replace = || {
             let mut options = OpenOptions::new();
-            let mut file = options.read(true).append(true).create_new(true).mode(0o600).open(&new)?;
+            let mut file =
+                options.read(true).append(true).create_new(true).mode(0o600).open(&new)?;
             file.try_lock()?;
             file.write_all(text.as_bytes())?;
             file.sync_data()?;

@@ -1,0 +1,70 @@
+//! `pgtrack purge`: forgets old history.
+
+use clap::Args;
+use pgtrack_tracker::care::{self, Purged};
+use serde_json::json;
+
+use crate::error::Error;
+use crate::session::{Common, Session};
+use crate::terminal::{Cell, Grid, Screen, confirm, while_waiting};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Forget what was changed longer ago than this, such as "90 days".
+    #[arg(long, value_name = "AGE")]
+    older_than: String,
+    /// Only show what would be forgotten.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    let session = Session::open(&options.common.connection).await?;
+    let client = &session.client;
+    let age = care::age(client, &options.older_than).await?;
+    let planning = care::plan_purge(client, age);
+    let plan = while_waiting("Counting what is older", planning).await?;
+    let mut screen = Screen::plain(&options.common.output);
+    if options.dry_run || !screen.is_json {
+        show(&plan, &mut screen)?;
+        screen.flush()?;
+    }
+    if options.dry_run || plan.is_empty() {
+        return screen.finish();
+    }
+    let changes: i64 = plan.iter().map(|table| table.changes).sum();
+    let question = format!(
+        "Forget {changes} row changes in {}? They can then neither be shown nor undone.",
+        session.place
+    );
+    confirm(&question, options.yes).await?;
+    let purged = while_waiting("Forgetting", care::purge(client, age)).await?;
+    if screen.is_json {
+        show(&purged, &mut screen)?;
+    } else {
+        let changes: i64 = purged.iter().map(|table| table.changes).sum();
+        screen.line(&format!("{changes} row changes were forgotten."))?;
+    }
+    screen.finish()
+}
+
+fn show(tables: &[Purged], screen: &mut Screen) -> Result<(), Error> {
+    let mut grid = Grid::new(&["table", "statements", "changes"]);
+    for Purged { table, statements, changes } in tables {
+        if screen.is_json {
+            screen
+                .json(&json!({ "table": table, "statements": statements, "changes": changes }))?;
+        }
+        grid.add(vec![Cell::plain(table), Cell::number(*statements), Cell::number(*changes)]);
+    }
+    match (screen.is_json, grid.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => screen.line("Nothing recorded is so old."),
+        (false, false) => screen.grid(&grid),
+    }
+}

@@ -1,0 +1,145 @@
+//! Shows what a revert would do, asks, and does it; refused if the rows change in between.
+
+use std::time::Duration;
+
+use pgtrack_tracker::feed;
+use pgtrack_tracker::revert::{
+    Action, Attribution, Limits, OnConflict, Outline, Step, Target, apply_outline, outline,
+};
+use serde_json::json;
+
+use super::options::ChangeOptions;
+use crate::error::Error;
+use crate::present::{change_lines, effects_text, json};
+use crate::session::Session;
+use crate::terminal::{Paint, Screen, Tone, confirm, escaped, while_waiting};
+
+/// As long as it takes, once nobody stands in the way.
+const LIMITS: Limits = Limits { lock: Duration::from_secs(10), statement: Duration::ZERO };
+
+/// Does `target` as the options say.
+pub(super) async fn apply(
+    mut session: Session,
+    target: &Target,
+    on_conflict: OnConflict,
+    options: &ChangeOptions,
+) -> Result<(), Error> {
+    let planning = outline(&session.client, target, options.max);
+    let plan = while_waiting("Working out what would change", planning).await?;
+    let mut screen = Screen::plain(&options.common.output);
+    show(&plan, options.dry_run, &mut screen)?;
+    screen.flush()?;
+    if options.dry_run {
+        return screen.finish();
+    }
+    if plan.rows() == 0 && plan.conflicts() == 0 {
+        return done(None, &session, screen).await;
+    }
+    if plan.conflicts() > 0 && matches!(on_conflict, OnConflict::Error) {
+        return Err(Error::Conflicts { conflicts: plan.conflicts() });
+    }
+    confirm(&question(&plan, on_conflict, &session), options.yes).await?;
+    let attribution =
+        Attribution { actor: options.actor.as_deref(), message: options.message.as_deref() };
+    let Session { client, .. } = &mut session;
+    let applying = apply_outline(client, target, &plan.token, on_conflict, attribution, LIMITS);
+    let xid = while_waiting("Changing rows", applying).await?;
+    done(xid, &session, screen).await
+}
+
+/// Says which transaction did what.
+async fn done(xid: Option<i64>, session: &Session, mut screen: Screen) -> Result<(), Error> {
+    let transaction = match xid {
+        Some(xid) => feed::transaction(&session.client, xid).await?,
+        None => None,
+    };
+    match (transaction, screen.is_json) {
+        (Some(transaction), true) => screen.json(&json::transaction(&transaction))?,
+        (Some(transaction), false) => {
+            let subject = format!("transaction {}", transaction.xid);
+            let subject = screen.paint.text(Tone::Subject, &subject);
+            let effects = effects_text(&transaction.effects);
+            screen.line(&format!("Done in {subject}: {effects}"))?;
+            screen.line(&format!("`pgtrack undo {}` takes it back.", transaction.xid))?;
+        }
+        (None, true) => screen.json(&json!({ "xid": null }))?,
+        (None, false) => screen.line("Nothing had to be changed.")?,
+    }
+    screen.finish()
+}
+
+/// The plan; as JSON only if nothing else follows.
+fn show(plan: &Outline, is_all: bool, screen: &mut Screen) -> Result<(), Error> {
+    if screen.is_json {
+        if is_all {
+            plan.steps.iter().try_for_each(|step| screen.json(&json::step(step)))?;
+        }
+        return Ok(());
+    }
+    for step in plan.steps.iter().filter(|step| is_shown(step)) {
+        screen.lines(&lines(step, screen.paint))?;
+    }
+    let all: i64 = plan.totals.iter().map(|total| total.rows).sum();
+    let shown = i64::try_from(plan.steps.len()).unwrap_or(i64::MAX);
+    if all > shown {
+        let note = format!("… and {} more rows; --max {all} shows all", all - shown);
+        screen.line(&screen.paint.text(Tone::Faint, &note))?;
+    }
+    if !plan.steps.is_empty() {
+        screen.line("")?;
+    }
+    screen.line(&summary(plan))
+}
+
+fn is_shown(step: &Step) -> bool {
+    step.action != Action::Nothing || step.conflict.is_some()
+}
+
+fn lines(step: &Step, paint: Paint) -> Vec<String> {
+    let tone = match step.action {
+        Action::Insert => Tone::Added,
+        Action::Update => Tone::Changed,
+        Action::Delete => Tone::Removed,
+        Action::Nothing => Tone::Faint,
+    };
+    let action = paint.text(tone, step.action.word());
+    let mut lines =
+        vec![format!("{action} {} {}", escaped(&step.table), escaped(&step.key.to_string()))];
+    lines.extend(change_lines(step.before.as_ref(), step.after.as_ref(), paint));
+    lines.extend(
+        step.conflict.as_ref().map(|conflict| {
+            paint.text(Tone::Warning, &format!("  conflict: {}", escaped(conflict)))
+        }),
+    );
+    lines
+}
+
+/// The numbers: `demo.products: update 4 rows`.
+fn summary(plan: &Outline) -> String {
+    let parts: Vec<String> = plan
+        .totals
+        .iter()
+        .filter(|total| total.action != Action::Nothing || total.conflicts > 0)
+        .map(|total| {
+            let unit = if total.rows == 1 { "row" } else { "rows" };
+            let conflicts = match total.conflicts {
+                0 => String::new(),
+                count => format!(", {count} changed since"),
+            };
+            let table = escaped(&total.table);
+            format!("{table}: {} {} {unit}{conflicts}", total.action.word(), total.rows)
+        })
+        .collect();
+    if parts.is_empty() { "Every row is as wanted already.".to_owned() } else { parts.join("\n") }
+}
+
+fn question(plan: &Outline, on_conflict: OnConflict, session: &Session) -> String {
+    let way = match (plan.conflicts(), on_conflict) {
+        (0, _) | (_, OnConflict::Error) => String::new(),
+        (count, OnConflict::Skip) => format!(", leaving {count} as they are"),
+        (count, OnConflict::Merge) => format!(", merging {count}"),
+        (count, OnConflict::Force) => format!(", overwriting {count}"),
+    };
+    let unit = if plan.rows() == 1 { "row" } else { "rows" };
+    format!("Change {} {unit} in {}{way}?", plan.rows(), session.place)
+}

@@ -1,0 +1,59 @@
+//! What every command that changes rows takes.
+
+use clap::{Args, ValueEnum};
+use pgtrack_tracker::revert::OnConflict;
+
+use crate::session::Common;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Change")]
+pub(crate) struct ChangeOptions {
+    /// Only show what would be done.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Why; recorded with the change.
+    #[arg(short, long, value_name = "TEXT")]
+    pub(super) message: Option<String>,
+    /// The person on whose behalf; recorded with the change.
+    #[arg(long, value_name = "NAME")]
+    pub(super) actor: Option<String>,
+    /// Show no more than so many of the rows.
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(i64).range(0..))]
+    pub(super) max: i64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What to do about rows that somebody changed since.
+#[derive(Debug, Args)]
+pub(super) struct ConflictOptions {
+    /// What to do about rows that were changed since.
+    #[arg(long, value_name = "WAY", default_value = "error", help_heading = "Change")]
+    on_conflict: Way,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Way {
+    /// Do nothing at all.
+    Error,
+    /// Leave them as they are.
+    Skip,
+    /// Revert only the columns that nobody changed since.
+    Merge,
+    /// Overwrite them.
+    Force,
+}
+
+impl ConflictOptions {
+    pub(super) fn way(&self) -> OnConflict {
+        match self.on_conflict {
+            Way::Error => OnConflict::Error,
+            Way::Skip => OnConflict::Skip,
+            Way::Merge => OnConflict::Merge,
+            Way::Force => OnConflict::Force,
+        }
+    }
+}

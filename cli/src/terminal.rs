@@ -1,0 +1,18 @@
+//! Talking to a person at a terminal, or to a program behind a pipe.
+
+mod confirm;
+mod escape;
+mod grid;
+mod options;
+mod pager;
+mod paint;
+mod progress;
+mod screen;
+
+pub(crate) use confirm::confirm;
+pub(crate) use escape::escaped;
+pub(crate) use grid::{Cell, Grid};
+pub(crate) use options::OutputOptions;
+pub(crate) use paint::{Paint, Tone};
+pub(crate) use progress::while_waiting;
+pub(crate) use screen::Screen;

@@ -1,0 +1,124 @@
+//! The commands that look after pg_track itself.
+
+use serde_json::json;
+
+use super::support::on_shop;
+
+#[test]
+fn tables_are_tracked_with_options_and_untracked() {
+    on_shop(async |shop| {
+        shop.client
+            .batch_execute("CREATE TABLE notes (id int PRIMARY KEY, text text, secret text); CREATE VIEW v AS SELECT 1 AS one")
+            .await
+            .unwrap();
+        let text = shop.prints(&["status"]);
+        assert!(
+            text.starts_with("On PLACE\nLatest change  XID3  TIME  eve  DELETE public.users 1 row"),
+            "{text}"
+        );
+        assert!(text.contains("\nNot tracked:\n  public.notes\n"), "{text}");
+        assert_eq!(
+            shop.prints(&[
+                "track",
+                "notes",
+                "--exclude",
+                "secret",
+                "--no-query",
+                "--on-drop",
+                "refuse"
+            ]),
+            "table         status\npublic.notes  tracked\n"
+        );
+        let options = shop
+            .client
+            .query_one("SELECT options FROM pgtrack.tracked_table WHERE name = 'notes'", &[])
+            .await;
+        let options: serde_json::Value = options.unwrap().get(0);
+        assert_eq!(options["exclude"], json!(["secret"]));
+        assert_eq!((&options["query"], &options["on_drop"]), (&json!(false), &json!("refuse")));
+        let tables = shop.objects(&["track", "public"]);
+        assert_eq!(tables.len(), 3);
+        let status = &shop.objects(&["status"])[0];
+        assert_eq!(status["tracked"].as_array().unwrap().len(), 2);
+        assert_eq!((&status["untracked"], &status["problems"]), (&json!([]), &json!([])));
+        assert_eq!(
+            shop.prints(&["untrack", "notes"]),
+            "table         status\npublic.notes  no longer tracked; its history stays\n"
+        );
+        let said = shop.says(&["track", "nothing"]);
+        assert_eq!(said.code, 1);
+        assert!(said.err.starts_with("pgtrack: could not track nothing: table \"nothing\" does not exist (SQLSTATE 42P01)\ndetail: "), "{}", said.err);
+    });
+}
+
+#[test]
+fn old_history_is_forgotten_when_somebody_says_so() {
+    on_shop(async |shop| {
+        assert_eq!(
+            shop.prints(&["purge", "--older-than", "1 day", "--dry-run"]),
+            "Nothing recorded is so old.\n"
+        );
+        let plan = "table         statements  changes\npublic.users           3        5\n";
+        assert_eq!(shop.prints(&["purge", "--older-than", "0 s", "--dry-run"]), plan);
+        assert_eq!(shop.says(&["purge", "--older-than", "0 s"]).code, 4);
+        assert_eq!(
+            shop.prints(&["purge", "--older-than", "0 s", "--yes"]),
+            format!("{plan}5 row changes were forgotten.\n")
+        );
+        assert_eq!(shop.prints(&["log"]), "");
+        assert_eq!(shop.says(&["purge", "--older-than", "soon", "--yes"]).code, 1);
+    });
+}
+
+#[test]
+fn verify_finds_what_was_not_recorded() {
+    on_shop(async |shop| {
+        assert_eq!(shop.prints(&["verify"]), "Everything is recorded that should be.\n");
+        shop.client
+            .batch_execute(
+                "ALTER TABLE users DISABLE TRIGGER USER; UPDATE users SET name = 'x'; ALTER TABLE users ENABLE TRIGGER USER",
+            )
+            .await
+            .unwrap();
+        assert_eq!(shop.says(&["verify", "--quick"]).code, 0);
+        shop.client.batch_execute("ALTER TABLE users DISABLE TRIGGER USER").await.unwrap();
+        let said = shop.says(&["verify", "--quick"]);
+        assert_eq!(said.code, 5, "{}", said.out);
+        assert!(said.out.starts_with("public.users: "), "{}", said.out);
+        assert!(said.out.contains("\n  hint: "), "{}", said.out);
+    });
+}
+
+#[test]
+fn audit_lists_calls() {
+    on_shop(async |shop| {
+        shop.prints(&["tag", "v1", "-m", "first"]);
+        assert_eq!(
+            shop.prints(&["audit", "-n", "1"]),
+            "when                        who       call               outcome  reason\n\
+             TIME  postgres  tag(name => \"v1\")  done     first\n"
+        );
+        assert_eq!(shop.objects(&["audit", "--verb", "track"])[0]["arguments"]["target"], "users");
+        assert!(shop.objects(&["audit", "--who", "nobody"]).is_empty());
+    });
+}
+
+#[test]
+fn pg_track_comes_and_goes() {
+    on_shop(async |shop| {
+        assert_eq!(shop.prints(&["install"]), "pg_track is already in PLACE.\n");
+        assert_eq!(shop.says(&["uninstall"]).code, 4);
+        assert_eq!(
+            shop.prints(&["uninstall", "--yes"]),
+            "pg_track was removed from PLACE. Tracked tables stay as they are.\n"
+        );
+        assert_eq!(shop.rows().await, "(1,Ada,boss)");
+        let said = shop.says(&["log"]);
+        assert_eq!(
+            (said.code, said.err.as_str()),
+            (1, "pgtrack: pg_track is not installed in PLACE\nhint: run `pgtrack install`\n")
+        );
+        assert_eq!(shop.says(&["uninstall", "--yes"]).code, 1);
+        assert_eq!(shop.prints(&["install"]), "pg_track is now in PLACE.\n");
+    });
+}

@@ -1,0 +1,119 @@
+//! The commands that change rows.
+
+use serde_json::json;
+
+use super::support::{Said, on_shop};
+
+#[test]
+fn undo_shows_asks_and_does() {
+    on_shop(async |shop| {
+        let plan = "insert public.users id=2\n  + id: 2\n  + name: Ben\n  + role: boss\n\npublic.users: insert 1 row\n";
+        let xid = shop.xids[2].to_string();
+        assert_eq!(shop.prints(&["undo", &xid, "--dry-run"]), plan);
+        // Nobody can be asked here.
+        assert_eq!(
+            shop.says(&["undo", &xid]),
+            Said {
+                out: plan.to_owned(),
+                err: "pgtrack: nothing was done: this asks before it changes anything, and there is no terminal to ask at\n\
+                      hint: --yes says yes beforehand, --dry-run only shows what would be done\n"
+                    .to_owned(),
+                code: 4,
+            }
+        );
+        assert_eq!(shop.rows().await, "(1,Ada,boss)");
+        let text = shop.prints(&["undo", &xid, "--yes", "-m", "a slip", "--actor", "ann"]);
+        assert!(text.starts_with(plan), "{text}");
+        assert!(text.contains("\nDone in transaction "), "{text}");
+        assert_eq!(shop.rows().await, "(1,Ada,boss) (2,Ben,boss)");
+        let latest = &shop.objects(&["log", "-n", "1"])[0];
+        assert_eq!((&latest["who"], &latest["message"]), (&json!("ann"), &json!("a slip")));
+        assert_eq!(latest["reverts"], format!("xid:{xid}"));
+        // Undone already: there is nothing to do.
+        let text = shop.prints(&["undo", &xid, "--yes"]);
+        assert_eq!(text, "Every row is as wanted already.\nNothing had to be changed.\n");
+    });
+}
+
+#[test]
+fn a_rows_last_change_some_transactions_or_all_of_an_application_are_undone() {
+    on_shop(async |shop| {
+        shop.prints(&["undo", "users", "1", "--yes"]);
+        assert_eq!(shop.rows().await, "(1,Ada,clerk)");
+        shop.prints(&["undo", "users", "1", "--yes"]);
+        let (second, third) = (shop.xids[1].to_string(), shop.xids[2].to_string());
+        shop.prints(&["undo", &second, &third, "--yes", "--on-conflict", "force"]);
+        assert_eq!(shop.rows().await, "(1,Ada,clerk) (2,Ben,clerk)");
+        let arguments = ["undo", "--by-application", "app", "--since", "1 hour ago"];
+        let steps = shop.objects(&[&arguments[..], &["--dry-run"]].concat());
+        assert_eq!(steps.len(), 2);
+        assert_eq!(steps[0]["action"], "delete");
+        shop.prints(&[&arguments[..], &["--yes", "--on-conflict", "force"]].concat());
+        assert_eq!(shop.rows().await, "");
+        for wrong in
+            [&["undo"] as &[&str], &["undo", "users"], &["undo", "users", "1", "--by-user", "x"]]
+        {
+            assert_eq!(shop.says(wrong).code, 2, "{wrong:?}");
+        }
+    });
+}
+
+#[test]
+fn rows_that_were_changed_since_stop_it() {
+    on_shop(async |shop| {
+        let second = shop.xids[1].to_string();
+        let said = shop.says(&["undo", &second, "--yes"]);
+        assert_eq!(said.code, 3);
+        assert!(said.out.contains("  conflict: "), "{}", said.out);
+        assert!(
+            said.err.starts_with("pgtrack: 1 of these rows were changed since"),
+            "{}",
+            said.err
+        );
+        assert_eq!(shop.rows().await, "(1,Ada,boss)");
+        shop.prints(&["undo", &second, "--yes", "--on-conflict", "skip"]);
+        assert_eq!(shop.rows().await, "(1,Ada,clerk)");
+    });
+}
+
+#[test]
+fn rows_tables_and_schemas_go_back() {
+    on_shop(async |shop| {
+        shop.prints(&["restore", "users", "2", "--yes"]);
+        assert_eq!(shop.rows().await, "(1,Ada,boss) (2,Ben,boss)");
+        shop.prints(&["revert", "users", "1", "1", "--yes"]);
+        assert_eq!(shop.rows().await, "(1,Ada,clerk) (2,Ben,boss)");
+        assert_eq!(shop.prints(&["tag", "here", "-m", "before the move"]), "");
+        shop.client
+            .batch_execute("UPDATE users SET name = 'x'; DELETE FROM users WHERE id = 1")
+            .await
+            .unwrap();
+        shop.prints(&["revert", "users", "2", "--to", "now", "--dry-run"]);
+        let steps = shop.objects(&["revert", "users", "--to", "here", "--dry-run"]);
+        let actions: Vec<_> = steps.iter().map(|step| step["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["insert", "update"]);
+        let done = &shop.objects(&["revert", "--schema", "public", "--to", "here", "--yes"])[0];
+        assert_eq!(done["effects"].as_array().unwrap().len(), 2);
+        assert_eq!(shop.rows().await, "(1,Ada,clerk) (2,Ben,boss)");
+        assert_eq!(shop.says(&["revert", "users"]).code, 2);
+        let said = shop.says(&["revert", "users", "--to", "nowhere", "--yes"]);
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(said.err.contains("hint: "), "{}", said.err);
+    });
+}
+
+#[test]
+fn tags_are_made_listed_and_removed() {
+    on_shop(async |shop| {
+        assert_eq!(shop.prints(&["tag"]), "");
+        shop.prints(&["tag", "v1", "-m", "first"]);
+        assert_eq!(shop.objects(&["tag"])[0]["name"], "v1");
+        assert_eq!(
+            shop.prints(&["tag"]),
+            "tag  when                        who       message\nv1   TIME  postgres  first\n"
+        );
+        assert_eq!(shop.says(&["tag", "v1"]).code, 1);
+        shop.prints(&["tag", "v1", "--delete"]);
+        assert_eq!(shop.prints(&["tag"]), "");
+    });
+}

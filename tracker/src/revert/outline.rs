@@ -1,0 +1,112 @@
+//! Plans of any size: how many rows of which table would change, and what would happen to the first of them.
+//! The server counts, so that a plan for millions of rows takes no memory here.
+
+use std::fmt::Write as _;
+
+use tokio_postgres::{Client, GenericClient};
+
+use super::{
+    Action, Attribution, Limits, OnConflict, Step, Target, begin, borrow, finish, plan_query, step,
+};
+use crate::Error;
+
+/// What a revert would do, in numbers.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// By table and action.
+    pub totals: Vec<Total>,
+    /// The first rows.
+    pub steps: Vec<Step>,
+    /// Stands for the whole plan; [`apply_outline`] refuses when a new plan would be another one.
+    pub token: String,
+}
+
+/// What would happen to the rows of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// The table with its schema, quoted where necessary.
+    pub table: String,
+    /// What would be done.
+    pub action: Action,
+    /// To how many rows.
+    pub rows: i64,
+    /// To how many of them somebody else did something since.
+    pub conflicts: i64,
+}
+
+impl Outline {
+    /// How many rows would change.
+    pub fn rows(&self) -> i64 {
+        self.totals
+            .iter()
+            .filter(|total| total.action != Action::Nothing)
+            .map(|total| total.rows)
+            .sum()
+    }
+
+    /// How many rows somebody else changed since.
+    pub fn conflicts(&self) -> i64 {
+        self.totals.iter().map(|total| total.conflicts).sum()
+    }
+}
+
+/// Works out what a revert would do; changes nothing. Tells of the first `max` rows.
+///
+/// # Errors
+/// When there is nothing to revert, or we may not read it.
+pub async fn outline(
+    client: &impl GenericClient,
+    target: &Target,
+    max: i64,
+) -> Result<Outline, Error> {
+    let (plan, mut parameters) = plan_query(target);
+    parameters.push(Box::new(max));
+    let query = format!(
+        "WITH step AS MATERIALIZED (SELECT row_number() OVER () AS number, p.* FROM ({plan}) p)
+         SELECT s.number, s.\"table\", s.row_pk, s.action, s.before, s.after, s.conflict,
+                NULL::bigint AS row_count, NULL::bigint AS conflicts, NULL::text AS digest
+         FROM step s WHERE s.number <= ${}
+         UNION ALL
+         SELECT NULL, s.\"table\", NULL, s.action, NULL, NULL, NULL, count(*), count(s.conflict),
+                sum(hashtextextended(concat_ws('/', s.row_pk, s.before, s.after, s.conflict), 0))::text
+         FROM step s GROUP BY s.\"table\", s.action
+         ORDER BY number, \"table\", action",
+        parameters.len()
+    );
+    let rows = client
+        .query(&query, &borrow(&parameters))
+        .await
+        .map_err(Error::query("plan the revert"))?;
+    let mut outline = Outline { totals: Vec::new(), steps: Vec::new(), token: String::new() };
+    for row in &rows {
+        let Some(rows) = row.get::<_, Option<i64>>("row_count") else {
+            outline.steps.extend(step(row));
+            continue;
+        };
+        let (table, action): (String, &str) = (row.get("table"), row.get("action"));
+        let (conflicts, digest): (i64, &str) = (row.get("conflicts"), row.get("digest"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(outline.token, "{table} {action} {rows} {digest}");
+        outline.totals.push(Total { table, action: Action::from_word(action), rows, conflicts });
+    }
+    Ok(outline)
+}
+
+/// As [`apply`](super::apply), for an outline, and taking as long as the limits say.
+///
+/// # Errors
+/// As [`apply`](super::apply).
+pub async fn apply_outline(
+    client: &mut Client,
+    target: &Target,
+    token: &str,
+    on_conflict: OnConflict,
+    attribution: Attribution<'_>,
+    limits: Limits,
+) -> Result<Option<i64>, Error> {
+    let transaction = begin(client, limits).await?;
+    if outline(&transaction, target, 0).await?.token != token {
+        return Err(Error::StalePlan);
+    }
+    finish(transaction, target, on_conflict, attribution).await
+}
