@@ -36,7 +36,8 @@ fn sections(example: &str) -> String {
             section = name;
             let _ = write!(text, "\n## [{name}]\n{}", paragraph(&comment));
             comment.clear();
-        } else if let Some(name) = line.strip_prefix("#[[").and_then(|line| line.strip_suffix("]]")) {
+        } else if let Some(name) = line.strip_prefix("#[[").and_then(|line| line.strip_suffix("]]"))
+        {
             // There may be any number of these, and there is none by default.
             section = name;
             let _ = write!(text, "\n## [[{name}]]\n{}", paragraph(&comment));
