@@ -8,7 +8,8 @@ mod database;
 mod shared;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub use database::{Database, connect};
 pub use pgtrack_cluster::{Binaries, Cluster, ClusterOptions};
@@ -105,6 +106,21 @@ pub fn installed() -> Vec<Binaries> {
 /// As [`versions`] does.
 pub fn newest() -> Binaries {
     versions().pop().expect("`versions` is never empty")
+}
+
+/// The newest server that a `pg_dump` and its fellow client programs can work with: some refuse one that is newer than
+/// themselves.
+///
+/// # Panics
+/// When there is none, or the program does not tell its version.
+pub fn newest_for(pg_dump: &Path) -> Binaries {
+    let output = Command::new(pg_dump).arg("--version").output().expect("pg_dump can be run");
+    let version = String::from_utf8(output.stdout).expect("a version is ASCII");
+    let number = version.split_whitespace().nth(2).expect("pg_dump (PostgreSQL) NUMBER");
+    let major = number.split(['.', 'd', 'b', 'r']).next().and_then(|major| major.parse().ok());
+    let major: u32 = major.unwrap_or_else(|| panic!("not a version: {number}"));
+    let usable = installed().into_iter().rfind(|binaries| binaries.major() <= major);
+    usable.unwrap_or_else(|| panic!("no server is as old as pg_dump {number}"))
 }
 
 /// Starts a server of this test's own, for tests that stop, crash or configure it.

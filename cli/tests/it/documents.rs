@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pgtrack_testkit::{own_server, versions};
+use pgtrack_testkit::{newest_for, own_server};
 
 use crate::program::client_program;
 
@@ -66,8 +66,7 @@ fn every_command_in_the_readme_works_in_the_demo() {
 
 #[test]
 fn every_command_in_the_documents_works() {
-    // The oldest, because the client programs may not be newer.
-    let server = own_server(&versions()[0], &[]);
+    let server = own_server(&newest_for(&client_program("pg_dump")), &[("wal_level", "logical")]);
     for (name, elsewhere) in DOCUMENTS {
         let database = name.trim_start_matches("docs/").trim_end_matches(".md").replace('-', "_");
         crate::program::psql(&server.url("postgres"), &format!("CREATE DATABASE {database}"));

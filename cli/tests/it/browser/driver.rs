@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -91,17 +93,18 @@ impl Browser {
     }
 
     pub(super) async fn click(&self, css: &str) {
-        let element = self.client.wait().for_element(Locator::Css(css)).await.unwrap();
         // The driver scrolls no further than to the edge, which the header covers.
         let to_the_middle =
             format!("document.querySelector({css:?}).scrollIntoView({{block: 'center'}})");
-        self.client.execute(&to_the_middle, vec![]).await.unwrap();
-        element.click().await.unwrap();
+        self.with_element(Locator::Css(css), async |element| {
+            self.client.execute(&to_the_middle, vec![]).await?;
+            element.click().await
+        })
+        .await;
     }
 
     pub(super) async fn follow(&self, text: &str) {
-        let link = self.client.wait().for_element(Locator::LinkText(text)).await.unwrap();
-        link.click().await.unwrap();
+        self.with_element(Locator::LinkText(text), async |link| link.click().await).await;
     }
 
     pub(super) async fn type_into(&self, css: &str, text: &str) {
@@ -118,7 +121,23 @@ impl Browser {
     }
 
     pub(super) async fn text(&self, css: &str) -> String {
-        self.client.wait().for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
+        self.with_element(Locator::Css(css), async |element| element.text().await).await
+    }
+
+    /// Waits for an element and does something with it; again, if the page has replaced it in between.
+    async fn with_element<T>(
+        &self,
+        locator: Locator<'_>,
+        action: impl AsyncFn(Element) -> Result<T, CmdError>,
+    ) -> T {
+        for _ in 0..10 {
+            let element = self.client.wait().for_element(locator).await.unwrap();
+            match action(element).await {
+                Err(error) if error.is_stale_element_reference() => {}
+                result => return result.unwrap(),
+            }
+        }
+        panic!("{locator:?} is replaced all the time")
     }
 
     pub(super) async fn count(&self, css: &str) -> usize {

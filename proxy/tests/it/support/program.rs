@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Output;
 
-use pgtrack_testkit::{Binaries, installed, versions};
+use pgtrack_testkit::{Binaries, newest_for, versions};
 use tokio::process::Command;
 
 /// A client program: from `PATH`, or from any server that was installed with its clients.
@@ -25,15 +25,9 @@ pub(crate) fn check_success(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// The newest server that the installed client programs can dump and replicate: some refuse one that is newer than
-/// themselves.
+/// The newest server that the installed client programs can dump and replicate.
 pub(crate) fn for_tools() -> Binaries {
-    let output = std::process::Command::new(program("pg_dump")).arg("--version").output().unwrap();
-    let version = String::from_utf8(output.stdout).unwrap();
-    let number = version.split_whitespace().nth(2).unwrap();
-    let major: u32 = number.split(['.', 'd', 'b', 'r']).next().unwrap().parse().unwrap();
-    let usable = installed().into_iter().rfind(|binaries| binaries.major() <= major);
-    usable.unwrap_or_else(|| panic!("no server is as old as pg_dump {number}"))
+    newest_for(&program("pg_dump"))
 }
 
 /// Runs a statement in psql, with connection parameters such as `sslmode=require`. Returns what it prints, or its error.
