@@ -15,9 +15,10 @@ VERSIONS ?= 15 16 17 18
 test: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
 
-# Formatting, lints, documentation.
+# Formatting, lints, documentation, and how safe the SQL is.
 check:
-	@scripts/setup demo
+	@scripts/setup check
+	@scripts/pgspot
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
