@@ -4,6 +4,7 @@ mod dashboard;
 mod encryption;
 mod environment;
 mod proxy;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use self::encryption::{ClientTls, Encryption, Scram, UpstreamTls};
 pub(crate) use self::proxy::Proxy;
+use self::watch::{Audit, GuardRail, Policy};
 use crate::args::ServeOptions;
 use crate::error::Error;
 use crate::upstreams::{Database, Upstreams};
@@ -27,6 +29,9 @@ pub(crate) struct Config {
     pub(crate) dashboard: Dashboard,
     pub(crate) monitor: Monitor,
     pub(crate) encryption: Encryption,
+    pub(crate) audit: Audit,
+    guard: Vec<GuardRail>,
+    policy: Vec<Policy>,
     /// Schemas whose tables are tracked from the start.
     pub(crate) track: Vec<String>,
 }
@@ -52,6 +57,9 @@ struct File {
     scram: Scram,
     dashboard: Dashboard,
     monitor: Monitor,
+    audit: Audit,
+    guard: Vec<GuardRail>,
+    policy: Vec<Policy>,
 }
 
 impl Config {
@@ -87,7 +95,17 @@ impl Config {
             named: named.collect::<Result<_, Error>>()?,
         };
         let File {
-            track, mut proxy, mut dashboard, monitor, client_tls, upstream_tls, scram, ..
+            track,
+            mut proxy,
+            mut dashboard,
+            monitor,
+            client_tls,
+            upstream_tls,
+            scram,
+            audit,
+            guard,
+            policy,
+            ..
         } = file;
         scram.check()?;
         // What a URL says about TLS goes for those who have no section about it.
@@ -104,7 +122,7 @@ impl Config {
         if let Some(listen) = options.dashboard {
             dashboard.listen = listen;
         }
-        Ok(Self { upstreams, proxy, dashboard, monitor, encryption, track })
+        Ok(Self { upstreams, proxy, dashboard, monitor, encryption, audit, guard, policy, track })
     }
 }
 
@@ -112,7 +130,8 @@ impl Config {
     /// What the proxy is to do.
     pub(crate) fn for_proxy(&self) -> pgtrack_proxy::Config {
         let config = self.proxy.with_upstreams(&self.upstreams);
-        self.encryption.apply(config, &self.upstreams.default.settings.config)
+        let config = self.encryption.apply(config, &self.upstreams.default.settings.config);
+        pgtrack_proxy::Config { guard: watch::guard(&self.guard, &self.policy), ..config }
     }
 }
 

@@ -69,6 +69,9 @@ pub(crate) enum Error {
     /// The private server could not be run.
     #[error(transparent)]
     Cluster(#[from] pgtrack_cluster::Error),
+    /// The audit's spool file cannot be used.
+    #[error(transparent)]
+    Spool(#[from] pgtrack_tracker::calls::SpoolError),
     /// The proxy could not be run.
     #[error(transparent)]
     Proxy(#[from] pgtrack_proxy::Error),

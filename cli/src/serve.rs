@@ -26,7 +26,10 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     let upstreams = &config.upstreams;
     let database = &upstreams.default.settings;
     let proxy = Proxy::bind(config.for_proxy(), upstreams.provision()).await?;
-    let proxy = proxy.with_probe(upstreams.probe());
+    let mut proxy = proxy.with_probe(upstreams.probe());
+    if let Some(watch) = config.audit.start(upstreams)? {
+        proxy = proxy.with_watch(watch);
+    }
     for address in proxy.local_addresses() {
         info!("proxy listens on {address}");
     }

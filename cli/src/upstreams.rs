@@ -89,7 +89,7 @@ impl Upstreams {
     }
 
     /// How we connect to the database of this name.
-    fn settings(&self, name: &str) -> Settings {
+    pub(crate) fn settings(&self, name: &str) -> Settings {
         let mut settings = self.named.get(name).unwrap_or(&self.default).settings.clone();
         settings.config.dbname(name).application_name("pgtrack");
         settings

@@ -11,7 +11,7 @@ use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, DEFAULT_VERSIONS};
 
-pub use certificate::{common_name, end_point, read_certificates, read_key};
+pub use certificate::{common_name, end_point, read_certificates, read_key, subject};
 pub use error::TlsError;
 use trust::Trust;
 

@@ -1,18 +1,26 @@
-//! Runs the relay alone, for measurements: `relay <listen address> <upstream host> <upstream port> [<threads>]`.
+//! Runs the relay alone, for measurements: `relay <listen address> <upstream host> <upstream port> [<threads> [watch]]`.
 
 use std::error::Error;
 use std::sync::Arc;
 
-use pgtrack_proxy::{Config, Proxy, Upstream};
+use pgtrack_proxy::{Config, Proxy, Upstream, Watch};
+use pgtrack_tracker::calls::{AuditLog, Connecting};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (listen, host, port, threads) = match arguments.as_slice() {
-        [listen, host, port] => (listen, host, port, Config::default().threads),
-        [listen, host, port, threads] => (listen, host, port, threads.parse()?),
-        _ => return Err("usage: relay <listen> <upstream host> <upstream port> [<threads>]".into()),
+    let (listen, host, port, threads, watches) = match arguments.as_slice() {
+        [listen, host, port] => (listen, host, port, Config::default().threads, false),
+        [listen, host, port, threads] => (listen, host, port, threads.parse()?, false),
+        [listen, host, port, threads, watch] if watch == "watch" => {
+            (listen, host, port, threads.parse()?, true)
+        }
+        _ => {
+            return Err(
+                "usage: relay <listen> <upstream host> <upstream port> [<threads> [watch]]".into(),
+            );
+        }
     };
     let config = Config {
         listen: vec![listen.parse()?],
@@ -21,7 +29,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Config::default()
     };
     Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let proxy = Proxy::bind(config, Arc::new(|_database| async { Ok(None) })).await?;
+        let mut proxy = Proxy::bind(config, Arc::new(|_database| async { Ok(None) })).await?;
+        if watches {
+            // The workloads call nothing that is recorded.
+            let connect = |_database| -> Connecting {
+                Box::pin(async { Err("nothing is recorded here".into()) })
+            };
+            proxy = proxy.with_watch(Arc::new(Watch::start(AuditLog::start(connect, None)?)?));
+        }
         Ok(proxy.run(CancellationToken::new()).await?)
     })
 }

@@ -37,6 +37,12 @@ impl Buffer {
         self.block.as_ref().map_or(&[], |block| &block[self.start..self.end])
     }
 
+    /// The bytes behind the first `offset`, to be changed.
+    pub(crate) fn bytes_from(&mut self, offset: usize) -> &mut [u8] {
+        let start = self.end.min(self.start + offset);
+        self.block.as_mut().map_or(&mut [], |block| &mut block[start..self.end])
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
@@ -50,6 +56,7 @@ impl Buffer {
     }
 
     /// Reads once. Resolves to 0 at the end of the stream; must not be called when the buffer is full.
+    /// Makes room behind the bytes that it holds.
     pub(crate) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -57,6 +64,10 @@ impl Buffer {
     ) -> Poll<io::Result<usize>> {
         ready!(source.poll_read_ready(cx))?;
         let block = self.block.get_or_insert_with(rent);
+        if self.start > 0 {
+            block.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
         let mut free = ReadBuf::new(&mut block[self.end..]);
         let polled = Pin::new(source).poll_read(cx, &mut free);
         let count = free.filled().len();
@@ -67,19 +78,34 @@ impl Buffer {
         polled.map_ok(|()| count)
     }
 
+    /// Writes the first `count` bytes, and counts down what is left of them.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut Stream,
+        count: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while *count > 0 {
+            let bytes = self.bytes();
+            let written = ready!(Pin::new(&mut *sink).poll_write(cx, &bytes[..*count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.consume(written);
+            *count -= written;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Writes everything, and sees that nothing of it stays behind in TLS.
+    #[cfg(test)]
     pub(crate) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
         sink: &mut Stream,
     ) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
-            let count = ready!(Pin::new(&mut *sink).poll_write(cx, self.bytes()))?;
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.consume(count);
-        }
+        let mut count = self.bytes().len();
+        ready!(self.poll_write(cx, sink, &mut count))?;
         Pin::new(sink).poll_flush(cx)
     }
 

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 
 use crate::security::Security;
 use crate::{
-    ClientTls, Error, ListenAddress, ListenOptions, Liveness, SessionLimits, Target, Upstream,
-    UpstreamTls, VerifierSource,
+    ClientTls, Error, Guard, ListenAddress, ListenOptions, Liveness, SessionLimits, Target,
+    Upstream, UpstreamTls, VerifierSource,
 };
 
 /// The settings of a [`Proxy`](crate::Proxy).
@@ -48,6 +48,8 @@ pub struct Config {
     pub upstream_tls: UpstreamTls,
     /// Where to find SCRAM verifiers, which sessions need whose two legs are encrypted with different certificates.
     pub verifiers: Option<VerifierSource>,
+    /// What sessions may not do.
+    pub guard: Guard,
 }
 
 impl Default for Config {
@@ -67,6 +69,7 @@ impl Default for Config {
             client_tls: ClientTls::default(),
             upstream_tls: UpstreamTls::default(),
             verifiers: None,
+            guard: Guard::default(),
         }
     }
 }

@@ -22,10 +22,13 @@ mod error;
 mod fatal;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod guard;
 mod limits;
 mod listen;
 mod listener;
 mod liveness;
+mod notice;
+pub mod observe;
 mod protocol;
 mod provision;
 mod proxy;
@@ -39,6 +42,7 @@ mod tls;
 mod uplink;
 mod upstream;
 mod verifiers;
+mod watch;
 mod workers;
 
 pub use config::Config;
@@ -46,6 +50,7 @@ pub use context::{SessionContext, SessionId, SigningKey};
 pub use control::Control;
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
+pub use guard::{Guard, PolicyRule, Rail, Response};
 pub use limits::SessionLimits;
 pub use listen::{ListenAddress, ListenOptions};
 pub use liveness::Liveness;
@@ -59,3 +64,4 @@ pub use tls::{
 };
 pub use upstream::Upstream;
 pub use verifiers::{VerifierQuery, VerifierSource};
+pub use watch::Watch;

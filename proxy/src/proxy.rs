@@ -15,7 +15,9 @@ use crate::control::Control;
 use crate::listen::BoundSocket;
 pub(crate) use crate::shared::Shared;
 use crate::workers::Workers;
-use crate::{Config, Counters, Error, ListenAddress, ProbeRole, Provision, listener, session};
+use crate::{
+    Config, Counters, Error, ListenAddress, ProbeRole, Provision, Watch, listener, session,
+};
 
 /// A proxy that listens, but does not accept connections yet.
 pub struct Proxy {
@@ -51,6 +53,14 @@ impl Proxy {
     #[must_use]
     pub fn with_probe(self, probe: Arc<dyn ProbeRole>) -> Self {
         Self { probe: Some(probe), ..self }
+    }
+
+    /// Has sessions watched. Without this, no call is recorded and there are no guard rails.
+    #[must_use]
+    pub fn with_watch(self, watch: Arc<Watch>) -> Self {
+        // It is the first: nothing else sets it.
+        let _ = self.control.current().watch.set(watch);
+        self
     }
 
     /// Prepares a database before the first session uses it, so that already that session's changes are attributed.

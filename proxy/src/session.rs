@@ -5,6 +5,7 @@ mod cancel;
 mod dial;
 mod farewell;
 mod forwarded;
+pub(crate) mod gate;
 mod negotiate;
 mod pump;
 mod relay;
@@ -13,6 +14,7 @@ mod sasl;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,7 @@ use crate::protocol::startup::Startup;
 use crate::proxy::Shared;
 use crate::stream::Stream;
 use crate::tls::{self, Acceptor, ClientTlsMode};
+use crate::watch::{SessionWatch, Who};
 use crate::{Error, ErrorSource, SessionContext, SessionId};
 
 /// Serves one client connection.
@@ -159,13 +162,15 @@ impl Connection<'_> {
         self.shared.counters.sessions.add(1);
 
         let activity = Activity::new(self.first_use(packet), self.shared.cancel_key(server));
-        let mut relay = Relay::new(client, upstream, rest, answer, activity);
+        let watch = self.watch(client, session, database, user);
+        let mut relay = Relay::new(client, upstream, rest, answer, activity, watch);
         let end = tokio::select! {
             biased;
             end = relay.run() => end,
             () = self.shutdown.cancelled() => relay.drain(self.shared.config.drain_timeout).await,
         };
         debug!(%session, reason = &end as &dyn std::error::Error, "session ended");
+        relay.finish();
         relay.count(&self.shared.counters);
         // The client may linger; its place and the upstream's connection are free already.
         drop((relay, place));
@@ -199,6 +204,29 @@ impl Connection<'_> {
             return Err(Error::ClientCertificateName { user });
         }
         Ok(())
+    }
+
+    /// Watches the session, if sessions are watched.
+    fn watch(
+        &self,
+        client: &Stream,
+        session: SessionId,
+        database: Option<&[u8]>,
+        user: Option<&[u8]>,
+    ) -> Option<Box<SessionWatch>> {
+        let watch = self.shared.watch.get()?;
+        let name =
+            |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let who = Who {
+            session,
+            client: self.address.0,
+            tls_identity: client.peer_certificate().and_then(tls::subject),
+            database: name(database),
+            user: name(user),
+            guard: self.shared.config.guard.clone(),
+            calls: AtomicI32::new(0),
+        };
+        Some(Box::new(SessionWatch::new(Arc::clone(watch), who)))
     }
 
     /// What to do when the session is admitted to its database.

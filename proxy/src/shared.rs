@@ -1,7 +1,7 @@
 //! What all sessions share.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 
@@ -10,6 +10,7 @@ use crate::limits::OpenSessions;
 use crate::provision::Provisioner;
 use crate::roles::Roles;
 use crate::security::Security;
+use crate::watch::Watch;
 use crate::{Config, Counters, Error, Provision, Upstream};
 
 /// How many cancel requests are forwarded at the same time; others wait for a moment.
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) open_sessions: Arc<OpenSessions>,
     pub(crate) roles: Arc<Roles>,
     pub(crate) cancel_keys: Arc<CancelKeys>,
+    /// Set before the first session, if sessions are watched.
+    pub(crate) watch: Arc<OnceLock<Arc<Watch>>>,
     pub(crate) cancel_permits: Arc<Semaphore>,
     /// An upstream is a pooler that ends sessions for our context; it is not sent any more.
     pub(crate) context_refused: Arc<AtomicBool>,
@@ -43,6 +46,7 @@ impl Shared {
             open_sessions: Arc::default(),
             roles: Arc::default(),
             cancel_keys: Arc::default(),
+            watch: Arc::default(),
             cancel_permits: Arc::new(Semaphore::new(CONCURRENT_CANCELS)),
             context_refused: Arc::default(),
         })

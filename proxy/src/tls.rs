@@ -12,7 +12,7 @@ pub(crate) use acceptor::Acceptor;
 pub(crate) use connector::{Connector, Secured};
 use pgtrack_connect::tls::ALPN_PROTOCOL;
 pub use pgtrack_connect::tls::{RootCertificates, SslMode, SslNegotiation, TlsError, UpstreamTls};
-pub(crate) use pgtrack_connect::tls::{common_name, end_point};
+pub(crate) use pgtrack_connect::tls::{common_name, end_point, subject};
 
 /// TLS with clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

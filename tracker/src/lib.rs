@@ -7,6 +7,7 @@
 
 pub mod activity;
 pub mod audit;
+pub mod calls;
 pub mod care;
 mod error;
 pub mod export;

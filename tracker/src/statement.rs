@@ -30,5 +30,5 @@ pub use encoding::ClientEncoding;
 pub use kind::{CopyDirection, Kind, Scope, Transaction};
 pub use metrics::Metrics;
 pub use object::{Object, ObjectName};
-pub use summary::mentions_pgtrack;
+pub use summary::{contains_ignoring_case, mentions_pgtrack};
 pub use text::Text;

@@ -36,6 +36,11 @@ fn sections(example: &str) -> String {
             section = name;
             let _ = write!(text, "\n## [{name}]\n{}", paragraph(&comment));
             comment.clear();
+        } else if let Some(name) = line.strip_prefix("#[[").and_then(|line| line.strip_suffix("]]")) {
+            // There may be any number of these, and there is none by default.
+            section = name;
+            let _ = write!(text, "\n## [[{name}]]\n{}", paragraph(&comment));
+            comment.clear();
         } else if let Some((key, value, is_default)) = setting(line) {
             // One comment may be about several keys.
             let about =

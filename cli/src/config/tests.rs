@@ -50,7 +50,8 @@ fn the_example_file_names_every_key_with_its_default() {
     assert_eq!(file.client_tls, default.client_tls);
     assert_eq!(file.upstream_tls, default.upstream_tls);
     assert_eq!(file.scram, default.scram);
-    let tables = ["proxy", "client_tls", "upstream_tls", "scram", "dashboard", "monitor"];
+    assert_eq!(file.audit, default.audit);
+    let tables = ["proxy", "client_tls", "upstream_tls", "scram", "audit", "dashboard", "monitor"];
     for table in tables {
         let section = all_keys.split(&format!("\n[{table}]\n")).nth(1).expect(table);
         let section = section.split("\n[").next().unwrap();
@@ -64,6 +65,8 @@ fn the_example_file_names_every_key_with_its_default() {
     for key in keys("") {
         let place = if tables.contains(&key.as_str()) || key == "databases" {
             format!("\n[{key}]\n")
+        } else if ["guard", "policy"].contains(&key.as_str()) {
+            format!("\n#[[{key}]]\n")
         } else {
             format!("\n{key} = ")
         };

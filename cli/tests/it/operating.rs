@@ -324,3 +324,32 @@ fn check_says_what_a_configuration_means_and_no_password() {
     assert!(report.contains("line 2") && report.contains("did you mean `threads`?"), "{report}");
     fs::remove_file(config).unwrap();
 }
+
+#[test]
+fn a_call_keeps_its_record_when_the_proxy_is_killed_before_the_answer() {
+    on_each_version(async |database| {
+        let mut service = service(&database);
+        let url = database.url();
+        psql(&url, "CREATE TABLE users (id int PRIMARY KEY, name text)");
+        psql(&url, "SELECT pgtrack.track('users'); INSERT INTO users VALUES (1, 'Ada')");
+        psql(&url, "UPDATE users SET name = 'Eve'");
+        let holder = database.connect().await;
+        holder.batch_execute("BEGIN; LOCK TABLE users").await.unwrap();
+        let mut caller = Command::new("psql")
+            .args(["-XAtqc", "SELECT pgtrack.undo('users', 1)", &service.url(database.name())])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let open = "SELECT verb || ' ' || outcome FROM pgtrack.audit WHERE through_proxy";
+        let until = Instant::now() + PATIENCE;
+        while psql(&url, open) != "undo started" {
+            assert!(Instant::now() < until, "the call was recorded before it was forwarded");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        service.signal("KILL");
+        service.wait();
+        assert!(!caller.wait().unwrap().success());
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(psql(&url, open), "undo started");
+    });
+}

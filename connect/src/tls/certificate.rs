@@ -83,6 +83,12 @@ pub fn common_name(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     Some(name.value.value().to_vec())
 }
 
+/// Whom a certificate is for, as a distinguished name (RFC 4514).
+pub fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    Some(certificate.tbs_certificate().subject().to_string())
+}
+
 /// Whether a certificate says for which hosts it is, other than by its common name.
 pub(super) fn has_alternative_names(certificate: &CertificateDer<'_>) -> bool {
     let Ok(certificate) = Certificate::from_der(certificate) else { return false };

@@ -48,6 +48,16 @@ impl Endpoint {
         Self::started("pg_track", port, command)
     }
 
+    /// The relay, watching what passes.
+    pub(crate) fn watching(upstream: u16) -> Result<Self, Box<dyn Error>> {
+        let port = free_port()?;
+        let mut command = Command::new(RELAY);
+        let threads = pgtrack_proxy::Config::default().threads.to_string();
+        command.args([&format!("127.0.0.1:{port}"), "127.0.0.1", &upstream.to_string()]);
+        command.args([&threads, "watch"]);
+        Self::started("watching", port, command)
+    }
+
     /// `PgBouncer` in session mode: the program that `PGBOUNCER` names, or what is installed.
     pub(crate) fn pgbouncer(server: &Cluster) -> Result<Option<Self>, Box<dyn Error>> {
         let installed = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].map(PathBuf::from);

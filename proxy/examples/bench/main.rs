@@ -40,7 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let server = own_server(&newest(), &SETTINGS);
     workload::fill(&server)?;
-    let mut endpoints = vec![Endpoint::direct(server.port()), Endpoint::ours(server.port())?];
+    let port = server.port();
+    let mut endpoints =
+        vec![Endpoint::direct(port), Endpoint::ours(port)?, Endpoint::watching(port)?];
     endpoints.extend(Endpoint::pgbouncer(&server)?);
     endpoints.extend(others);
 

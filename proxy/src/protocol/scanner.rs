@@ -58,37 +58,42 @@ impl Scanner {
     /// Reports what is in the next bytes of the stream.
     pub(crate) fn scan(&mut self, mut bytes: &[u8], observer: &mut impl Observer) {
         while !bytes.is_empty() {
-            match &mut self.place {
-                Place::Body { remaining, body } => {
-                    let (part, rest) = bytes.split_at_checked(*remaining).unwrap_or((bytes, &[]));
-                    if *body == Body::Show {
-                        observer.body(part);
-                    }
-                    bytes = rest;
-                    *remaining = remaining.saturating_sub(part.len());
-                    if *remaining == 0 {
-                        self.place = Place::BOUNDARY;
-                    }
+            let count = self.step(bytes, observer);
+            bytes = bytes.get(count..).unwrap_or_default();
+        }
+    }
+
+    /// Reports what is in the next bytes, up to the end of a header or of a body at most. Returns how many those are.
+    pub(crate) fn step(&mut self, bytes: &[u8], observer: &mut impl Observer) -> usize {
+        match &mut self.place {
+            Place::Body { remaining, body } => {
+                let (part, _) = bytes.split_at_checked(*remaining).unwrap_or((bytes, &[]));
+                if *body == Body::Show {
+                    observer.body(part);
                 }
-                Place::Header { have: 0, .. }
-                    if let Some((header, rest)) = bytes.split_first_chunk() =>
-                {
-                    bytes = rest;
+                *remaining = remaining.saturating_sub(part.len());
+                if *remaining == 0 {
+                    self.place = Place::BOUNDARY;
+                }
+                part.len()
+            }
+            Place::Header { have: 0, .. } if let Some(header) = bytes.first_chunk() => {
+                self.place = begin(*header, observer);
+                HEADER_BYTES
+            }
+            Place::Header { bytes: header, have } => {
+                let free = header.get_mut(*have..).unwrap_or_default();
+                let count = free.len().min(bytes.len());
+                for (slot, byte) in free.iter_mut().zip(bytes) {
+                    *slot = *byte;
+                }
+                *have = have.saturating_add(count);
+                if *have == HEADER_BYTES {
                     self.place = begin(*header, observer);
                 }
-                Place::Header { bytes: header, have } => {
-                    let Some((byte, rest)) = bytes.split_first() else { return };
-                    if let Some(slot) = header.get_mut(*have) {
-                        *slot = *byte;
-                    }
-                    bytes = rest;
-                    *have = have.saturating_add(1);
-                    if *have == HEADER_BYTES {
-                        self.place = begin(*header, observer);
-                    }
-                }
-                Place::Opaque => return,
+                count
             }
+            Place::Opaque => bytes.len(),
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::buffer::Buffer;
 use crate::protocol::scanner::{Observer, Scanner};
 use crate::stream::Stream;
 
+use super::gate::Gate;
+
 /// How many reads a session may do in one go while others wait.
 const READS_PER_TURN: u32 = 16;
 
@@ -17,6 +19,11 @@ const READS_PER_TURN: u32 = 16;
 #[derive(Debug)]
 pub(super) struct Pump {
     buffer: Buffer,
+    /// How many bytes of the buffer may be written.
+    passed: usize,
+    /// What is written behind them, and what is then left out of the buffer.
+    insert: Vec<u8>,
+    drop: usize,
     scanner: Scanner,
     has_source_ended: bool,
     bytes: u64,
@@ -35,7 +42,15 @@ impl Pump {
         let mut scanner = Scanner::new();
         scanner.scan(buffer.bytes(), observer);
         let bytes = buffer.bytes().len() as u64;
-        Self { buffer, scanner, has_source_ended: false, bytes }
+        Self {
+            buffer,
+            passed: 0,
+            insert: Vec::new(),
+            drop: 0,
+            scanner,
+            has_source_ended: false,
+            bytes,
+        }
     }
 
     /// How many bytes have come from the source.
@@ -45,7 +60,7 @@ impl Pump {
 
     /// Whether everything read was written, and ended with a complete message.
     pub(super) fn is_between_messages(&self) -> bool {
-        self.buffer.is_empty() && self.scanner.is_at_boundary()
+        self.buffer.is_empty() && self.insert.is_empty() && self.scanner.is_at_boundary()
     }
 
     /// Moves bytes until neither side can go on. Ready when the source has ended, everything is written,
@@ -58,19 +73,55 @@ impl Pump {
         source: &mut Stream,
         sink: &mut Stream,
         observer: &mut impl Observer,
+        gate: &mut impl Gate,
     ) -> Poll<Result<(), Broken>> {
         for _ in 0..READS_PER_TURN {
-            ready!(self.buffer.poll_drain(cx, sink)).map_err(Broken::Sink)?;
+            ready!(self.poll_pass(cx, sink, gate))?;
             if self.has_source_ended {
                 return Pin::new(sink).poll_shutdown(cx).map_err(Broken::Sink);
             }
             let count = ready!(self.buffer.poll_fill(cx, source)).map_err(Broken::Source)?;
             self.has_source_ended = count == 0;
             self.bytes += count as u64;
-            self.scanner.scan(self.buffer.bytes(), observer);
+            let behind = self.buffer.bytes().len() - count;
+            self.scanner.scan(self.buffer.bytes_from(behind), observer);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Writes what may pass, and sees that nothing of it stays behind in TLS.
+    fn poll_pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut Stream,
+        gate: &mut impl Gate,
+    ) -> Poll<Result<(), Broken>> {
+        loop {
+            ready!(self.buffer.poll_write(cx, sink, &mut self.passed)).map_err(Broken::Sink)?;
+            while !self.insert.is_empty() {
+                let written = Pin::new(&mut *sink).poll_write(cx, &self.insert);
+                let count = ready!(written).map_err(Broken::Sink)?;
+                self.insert.drain(..count);
+            }
+            self.buffer.consume(std::mem::take(&mut self.drop));
+            if self.buffer.is_empty() {
+                break;
+            }
+            let fresh = self.buffer.bytes_from(0);
+            let Poll::Ready(passage) = gate.poll_pass(cx, fresh, self.has_source_ended) else {
+                // What has passed is not held up.
+                ready!(Pin::new(&mut *sink).poll_flush(cx)).map_err(Broken::Sink)?;
+                return Poll::Pending;
+            };
+            let passage =
+                passage.ok_or_else(|| Broken::Source(io::ErrorKind::InvalidData.into()))?;
+            if passage.is_nothing() {
+                break;
+            }
+            (self.passed, self.insert, self.drop) = (passage.pass, passage.insert, passage.drop);
+        }
+        Pin::new(sink).poll_flush(cx).map_err(Broken::Sink)
     }
 }
 

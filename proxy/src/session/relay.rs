@@ -11,10 +11,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::activity::{Activity, FromClient, FromUpstream};
+use super::gate::{ClientGate, ServerGate};
 use super::pump::{Broken, Pump};
 use crate::Counters;
 use crate::buffer::Buffer;
 use crate::stream::Stream;
+use crate::watch::SessionWatch;
 
 /// A session in progress. It closes the upstream's connection when it is dropped.
 pub(super) struct Relay<'a> {
@@ -27,6 +29,7 @@ pub(super) struct Relay<'a> {
     /// The client will send nothing more, or the upstream reads nothing more.
     is_up_over: bool,
     activity: Activity,
+    watch: Option<Box<SessionWatch>>,
 }
 
 /// How a session ended.
@@ -56,10 +59,11 @@ impl<'a> Relay<'a> {
         from_client: Buffer,
         from_upstream: Buffer,
         mut activity: Activity,
+        watch: Option<Box<SessionWatch>>,
     ) -> Self {
         let up = Pump::new(from_client, &mut FromClient(&mut activity));
         let down = Pump::new(from_upstream, &mut FromUpstream(&mut activity));
-        Self { client, upstream, up, down, is_up_over: false, activity }
+        Self { client, upstream, up, down, is_up_over: false, activity, watch }
     }
 
     /// Relays until a side ends the session.
@@ -88,9 +92,17 @@ impl<'a> Relay<'a> {
         counters.upstream_bytes.add(self.down.bytes());
     }
 
+    /// The session ended: what is open will not be answered.
+    pub(super) fn finish(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.ended();
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let observer = &mut FromUpstream(&mut self.activity);
-        match self.down.poll(cx, &mut self.upstream, self.client, observer) {
+        let mut gate = ServerGate(self.watch.as_deref_mut());
+        match self.down.poll(cx, &mut self.upstream, self.client, observer, &mut gate) {
             Poll::Ready(Ok(())) => return Poll::Ready(End::UpstreamClosed),
             Poll::Ready(Err(Broken::Source(error))) => {
                 return Poll::Ready(End::UpstreamLost(error));
@@ -100,7 +112,8 @@ impl<'a> Relay<'a> {
         }
         if !self.is_up_over {
             let observer = &mut FromClient(&mut self.activity);
-            match self.up.poll(cx, self.client, &mut self.upstream, observer) {
+            let mut gate = ClientGate(self.watch.as_deref_mut());
+            match self.up.poll(cx, self.client, &mut self.upstream, observer, &mut gate) {
                 // Either the client has finished and waits for its answers, or the upstream has closed
                 // and its last words are on their way down.
                 Poll::Ready(Ok(()) | Err(Broken::Sink(_))) => self.is_up_over = true,

@@ -3,15 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
 
 mod attribution;
+mod auditing;
 mod authentication;
 mod cancelling;
 mod conformance;
 mod copying;
 mod dialling;
 mod ending;
+mod guarding;
 mod limits;
 mod listening;
 mod memory;
+mod observing;
 mod opening;
 mod pooler;
 mod preparing;

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_proxy::{
-    Config, Control, Counters, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
-    UpstreamTls,
+    Config, Control, Counters, Guard, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
+    UpstreamTls, Watch,
 };
 use pgtrack_testkit::{Server, block_on, versions};
+use pgtrack_tracker::calls::{AuditLog, Connecting, Spool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -58,12 +59,34 @@ impl TestProxy {
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
-        let proxy = proxy.with_probe(Arc::new(probe));
+        Self::run(proxy.with_probe(Arc::new(probe)))
+    }
+
+    fn run(proxy: Proxy) -> Self {
         let (address, counters) = (proxy.local_addresses()[0], proxy.counters());
         let control = proxy.control();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(proxy.run(shutdown.clone()));
         Self { address, counters, control, shutdown, running }
+    }
+
+    /// Starts a proxy that records calls, and keeps to these rules.
+    pub(crate) async fn watching(server: Server, guard: Guard, spool: Option<Spool>) -> Self {
+        let config = Config { guard, ..config(server_address(server)) };
+        let provision = |_database: String| async { Ok(None) };
+        let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let port = server.port();
+        let connect = move |database: String| -> Connecting {
+            Box::pin(async move {
+                let url = format!("postgresql://postgres@127.0.0.1:{port}/{database}");
+                let (client, connection) =
+                    tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            })
+        };
+        let watch = Watch::start(AuditLog::start(connect, spool).unwrap()).unwrap();
+        Self::run(proxy.with_watch(Arc::new(watch)))
     }
 
     pub(crate) fn url(&self, database: &str) -> String {

@@ -146,7 +146,8 @@ fn has_where(sql: &str) -> bool {
     false
 }
 
-fn contains_ignoring_case(text: &[u8], needle: &[u8]) -> bool {
+/// Whether a text contains some ASCII, in capitals or not.
+pub fn contains_ignoring_case(text: &[u8], needle: &[u8]) -> bool {
     let Some(first) = needle.first() else { return true };
     memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(|start| {
         text.get(start..start + needle.len())

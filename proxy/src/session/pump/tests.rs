@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use super::Pump;
 use crate::buffer::Buffer;
 use crate::session::activity::{Activity, FromClient};
+use crate::session::gate::ClientGate;
 use crate::stream::Stream;
 
 /// Pumps a stream that arrives in these pieces, after some bytes that had arrived before. Returns what came out, and
@@ -28,8 +29,10 @@ async fn pumped(pieces: Vec<Vec<u8>>) -> (Vec<u8>, u64, bool) {
         drop(peer);
     };
     let mut received = Vec::new();
-    let pumping =
-        poll_fn(|cx| pump.poll(cx, &mut source, &mut sink, &mut FromClient(&mut activity)));
+    let pumping = poll_fn(|cx| {
+        let observer = &mut FromClient(&mut activity);
+        pump.poll(cx, &mut source, &mut sink, observer, &mut ClientGate(None))
+    });
     let ((), pumped, read) = tokio::join!(writing, pumping, reader.read_to_end(&mut received));
     pumped.unwrap();
     read.unwrap();

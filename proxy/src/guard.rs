@@ -1,0 +1,182 @@
+//! What sessions may not do, or not without a warning or a tag: guard rails, and who may call which verbs.
+//!
+//! They keep people from mistakes. What a role may do is the database's own decision: its grants are the boundary.
+
+use crate::observe::{Acts, Danger};
+
+/// All rules. By default there are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// The first that is for a session and says something about a danger decides.
+    pub rails: Vec<Rail>,
+    /// Who may call what.
+    pub policy: Vec<PolicyRule>,
+}
+
+/// How some sessions are guarded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rail {
+    /// Sessions in these databases; all if empty.
+    pub databases: Vec<String>,
+    /// Sessions of these roles; all if empty.
+    pub roles: Vec<String>,
+    /// Sessions with these values of `application_name`; all if empty.
+    pub applications: Vec<String>,
+    /// An UPDATE or DELETE without WHERE.
+    pub unfiltered: Option<Response>,
+    /// A TRUNCATE.
+    pub truncate: Option<Response>,
+    /// A DROP TABLE.
+    pub drop_table: Option<Response>,
+    /// A DROP COLUMN.
+    pub drop_column: Option<Response>,
+    /// An UPDATE or DELETE that has changed more rows is warned of.
+    pub max_rows: Option<u64>,
+}
+
+/// What to do about a danger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Response {
+    /// Nothing.
+    Allow,
+    /// Send a NOTICE.
+    Warn,
+    /// Take a tag first, and keep what a drop would take along.
+    Tag,
+    /// Refuse.
+    Deny,
+}
+
+/// Some verbs of `pgtrack` are for some roles only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyRule {
+    /// The functions, without `_pk`; `*` for all that no rule names.
+    pub verbs: Vec<String>,
+    /// Who may call them.
+    pub roles: Vec<String>,
+}
+
+/// Whose session it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) database: &'a str,
+    pub(crate) role: &'a str,
+    pub(crate) application: &'a str,
+}
+
+impl Guard {
+    /// Whether a text may matter to it.
+    pub(crate) fn has_rails(&self) -> bool {
+        !self.rails.is_empty()
+    }
+
+    /// The strongest response to what a text does, and what it is for.
+    pub(crate) fn response(&self, subject: Subject<'_>, acts: &Acts) -> Option<(Response, Danger)> {
+        let responses = acts.dangers.iter().filter_map(|danger| {
+            let mut said = self.rails_for(subject).filter_map(|rail| rail.response(*danger));
+            Some((said.next()?, *danger))
+        });
+        responses.max().filter(|(response, _)| *response != Response::Allow)
+    }
+
+    /// How many rows a statement may change without a warning.
+    pub(crate) fn max_rows(&self, subject: Subject<'_>) -> Option<u64> {
+        self.rails_for(subject).find_map(|rail| rail.max_rows)
+    }
+
+    /// The first verb that this role may not call.
+    pub(crate) fn forbidden<'a>(&self, role: &str, acts: &'a Acts) -> Option<&'a str> {
+        let verbs = acts.calls.iter().map(|call| call.verb.as_str());
+        verbs.into_iter().find(|verb| {
+            let names = |name: &str| {
+                let mut rules =
+                    self.policy.iter().filter(|rule| rule.verbs.iter().any(|verb| verb == name));
+                let first = rules.next()?;
+                let mut rules = rules.chain([first]);
+                Some(rules.any(|rule| rule.roles.iter().any(|allowed| allowed == role)))
+            };
+            names(verb).or_else(|| names("*")) == Some(false)
+        })
+    }
+
+    fn rails_for<'a>(&'a self, subject: Subject<'a>) -> impl Iterator<Item = &'a Rail> {
+        let includes = |names: &[String], name: &str| {
+            names.is_empty() || names.iter().any(|included| included == name)
+        };
+        self.rails.iter().filter(move |rail| {
+            includes(&rail.databases, subject.database)
+                && includes(&rail.roles, subject.role)
+                && includes(&rail.applications, subject.application)
+        })
+    }
+}
+
+impl Rail {
+    fn response(&self, danger: Danger) -> Option<Response> {
+        match danger {
+            Danger::UpdateAll | Danger::DeleteAll => self.unfiltered,
+            Danger::Truncate => self.truncate,
+            Danger::DropTable => self.drop_table,
+            Danger::DropColumn => self.drop_column,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Guard, PolicyRule, Rail, Response, Subject};
+    use crate::observe::{Acts, CalledFunction, Danger};
+
+    #[test]
+    fn the_first_rail_that_says_something_decides() {
+        let ada = Rail {
+            roles: vec!["ada".into()],
+            unfiltered: Some(Response::Allow),
+            ..Rail::default()
+        };
+        let all = Rail {
+            unfiltered: Some(Response::Deny),
+            truncate: Some(Response::Warn),
+            ..Rail::default()
+        };
+        let guard = Guard { rails: vec![ada, all], policy: Vec::new() };
+        let acts = Acts { dangers: vec![Danger::Truncate, Danger::DeleteAll], ..Acts::default() };
+        for (role, response) in [
+            ("ada", (Response::Warn, Danger::Truncate)),
+            ("bob", (Response::Deny, Danger::DeleteAll)),
+        ] {
+            let subject = Subject { database: "shop", role, application: "" };
+            assert_eq!(guard.response(subject, &acts), Some(response));
+        }
+        let acts = Acts { dangers: vec![Danger::DropTable], ..Acts::default() };
+        let subject = Subject { database: "shop", role: "bob", application: "" };
+        assert_eq!(guard.response(subject, &acts), None);
+    }
+
+    #[test]
+    fn a_verb_is_for_the_roles_of_the_rules_that_name_it() {
+        let rule = |verbs: &[&str], roles: &[&str]| PolicyRule {
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+            roles: roles.iter().map(ToString::to_string).collect(),
+        };
+        let policy = vec![
+            rule(&["purge"], &["dba"]),
+            rule(&["purge", "erase"], &["dpo"]),
+            rule(&["*"], &["ada"]),
+        ];
+        let guard = Guard { rails: Vec::new(), policy };
+        for (role, verb, is_allowed) in [
+            ("dba", "purge", true),
+            ("dpo", "purge", true),
+            ("dba", "erase", false),
+            ("ada", "purge", false),
+            ("ada", "undo", true),
+            ("dba", "undo", false),
+        ] {
+            let call = CalledFunction { index: 0, verb: verb.into(), arguments: None };
+            let acts = Acts { calls: vec![call], ..Acts::default() };
+            assert_eq!(guard.forbidden(role, &acts).is_none(), is_allowed, "{role} {verb}");
+            assert!(Guard::default().forbidden(role, &acts).is_none());
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Keeps the beginning of a message's body, however it is split.
+
+/// Buffers above this size are given back after use.
+const KEPT_CAPACITY: usize = 4096;
+
+#[derive(Debug, Default)]
+pub(super) struct Capture {
+    tag: u8,
+    body_bytes: u32,
+    remaining: u32,
+    limit: usize,
+    head: Vec<u8>,
+}
+
+/// A message of which the body has passed.
+pub(super) struct Captured<'a> {
+    pub(super) tag: u8,
+    /// The length of the body, of which `head` may be only the beginning.
+    pub(super) body_bytes: u32,
+    pub(super) head: &'a [u8],
+}
+
+impl Capture {
+    /// A message begins, of whose body at most `limit` bytes are of interest.
+    pub(super) fn begin(&mut self, tag: u8, body_bytes: u32, limit: usize) {
+        if self.head.capacity() > KEPT_CAPACITY {
+            self.head = Vec::new();
+        }
+        self.head.clear();
+        (self.tag, self.body_bytes, self.remaining, self.limit) =
+            (tag, body_bytes, body_bytes, limit);
+    }
+
+    /// Its body is of no interest at all.
+    pub(super) fn skip_body(&mut self) {
+        self.remaining = 0;
+    }
+
+    /// The next part of the body; returns the message when this was the last.
+    pub(super) fn extend(&mut self, part: &[u8]) -> Option<Captured<'_>> {
+        let room = self.limit.saturating_sub(self.head.len()).min(part.len());
+        self.head.extend_from_slice(part.get(..room).unwrap_or_default());
+        self.remaining =
+            self.remaining.saturating_sub(u32::try_from(part.len()).unwrap_or(u32::MAX));
+        (self.remaining == 0).then_some(Captured {
+            tag: self.tag,
+            body_bytes: self.body_bytes,
+            head: &self.head,
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! A cheap look at a text: whether it may do something that has to be known before it is forwarded.
+
+use pgtrack_tracker::statement::{contains_ignoring_case, mentions_pgtrack};
+
+/// What to look for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FirstLook {
+    /// Calls of functions of pg_track.
+    pub(crate) calls: bool,
+    /// What guard rails are for.
+    pub(crate) dangers: bool,
+}
+
+impl FirstLook {
+    /// Whether the text may contain it; most do not.
+    pub(crate) fn may_matter(self, text: &[u8]) -> bool {
+        self.calls && mentions_pgtrack(text)
+            || self.dangers
+                && [b"update".as_slice(), b"delete", b"truncate", b"drop"]
+                    .iter()
+                    .any(|word| contains_ignoring_case(text, word))
+    }
+}

@@ -1,0 +1,347 @@
+//! One session under observation: bytes in, records out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::answer::{self, Answer};
+use super::capture::Capture;
+use super::executed::{Executed, StatementText};
+use super::first_look::FirstLook;
+use super::judgement::Judgement;
+use super::pairing::Pairing;
+use super::request::{self, Errand, Request};
+use crate::protocol::scanner::{Body, Observer, Scanner};
+
+/// How much is kept of one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of a text, in bytes.
+    pub text_bytes: usize,
+    /// Of the name of a prepared statement or a portal, in bytes; a longer one is not followed.
+    pub name_bytes: usize,
+    /// How many prepared statements.
+    pub prepared_count: usize,
+    /// How much of all their texts, in bytes.
+    pub prepared_bytes: usize,
+    /// How many portals.
+    pub portals: usize,
+    /// How many messages that wait for their answer.
+    pub pending_requests: usize,
+    /// How much of all their texts, in bytes; of further ones only the length is kept.
+    pub pending_text_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // One more than is parsed, so that a longer text is seen to be longer.
+            text_bytes: 64 * 1024 + 1,
+            name_bytes: 256,
+            prepared_count: 1024,
+            prepared_bytes: 1024 * 1024,
+            portals: 256,
+            pending_requests: 64 * 1024,
+            pending_text_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// The settings of a session that say how its texts are to be read. The server reports their changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// `client_encoding`; empty until the server has said it.
+    pub client_encoding: Box<str>,
+    /// `standard_conforming_strings`.
+    pub standard_conforming_strings: bool,
+    /// `application_name`.
+    pub application_name: Box<str>,
+    /// `session_authorization`: who logged in, or became somebody else by `SET SESSION AUTHORIZATION`.
+    pub session_authorization: Box<str>,
+    /// The server process.
+    pub backend_pid: i32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            client_encoding: "".into(),
+            standard_conforming_strings: true,
+            application_name: "".into(),
+            session_authorization: "".into(),
+            backend_pid: 0,
+        }
+    }
+}
+
+impl SessionSettings {
+    pub(super) fn changed(&mut self, name: &str, value: &str) {
+        match name {
+            "client_encoding" => self.client_encoding = value.into(),
+            "application_name" => self.application_name = value.into(),
+            "session_authorization" => self.session_authorization = value.into(),
+            "standard_conforming_strings" => self.standard_conforming_strings = value == "on",
+            _ => {}
+        }
+    }
+}
+
+/// Observes a session, from its startup packet's answer on.
+///
+/// Feed it the bytes of each direction in the order in which they pass, a request before its answer.
+#[derive(Debug)]
+pub struct Observation {
+    limits: Limits,
+    client: Scanner,
+    server: Scanner,
+    request: Capture,
+    answer: Capture,
+    pairing: Pairing,
+    is_opaque: bool,
+    /// Which messages are to be held up.
+    look: FirstLook,
+    /// A message that was, until something is decided about it.
+    held: Option<Request>,
+    /// A text has mattered, so that the execution of a prepared one may.
+    has_judged: bool,
+}
+
+impl Observation {
+    /// Begins behind the startup packet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            client: Scanner::new(),
+            server: Scanner::new(),
+            request: Capture::default(),
+            answer: Capture::default(),
+            pairing: Pairing::new(limits),
+            is_opaque: false,
+            look: FirstLook::default(),
+            held: None,
+            has_judged: false,
+        }
+    }
+
+    /// Holds up messages from the client that may matter.
+    pub(crate) fn holding(self, look: FirstLook) -> Self {
+        Self { look, ..self }
+    }
+
+    /// The client sent these bytes.
+    pub fn client_sent(&mut self, mut bytes: &[u8], now: Instant) {
+        while !bytes.is_empty() {
+            let count = self.client_step(bytes, now);
+            bytes = bytes.get(count..).unwrap_or_default();
+            self.release(None, Errand::default());
+        }
+    }
+
+    /// The client sent these bytes. Returns how many of them were looked at: up to the end of a message that is held,
+    /// if there is one.
+    pub(crate) fn client_step(&mut self, bytes: &[u8], now: Instant) -> usize {
+        let Self { limits, client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
+        let mut observer = FromClient {
+            limits: *limits,
+            request,
+            pairing,
+            is_opaque,
+            now,
+            look: *look,
+            held,
+            has_judged: *has_judged,
+        };
+        let mut count = 0_usize;
+        while count < bytes.len() && observer.held.is_none() {
+            let step = client.step(bytes.get(count..).unwrap_or_default(), &mut observer);
+            count = count.saturating_add(step);
+        }
+        count
+    }
+
+    /// What is to be decided about the message that is held.
+    pub(crate) fn held(&mut self) -> Option<Held> {
+        match self.held.as_ref()? {
+            Request::Query { text, .. } => Some(match self.pairing.executed_by_sql(text) {
+                Some(judged) => Held::Execution { text: judged, by_name: true },
+                None => Held::Query(text.clone()),
+            }),
+            Request::Parse { text, .. } => Some(Held::Parse(text.clone())),
+            Request::Execute { portal, .. } => {
+                let (text, _) = self.pairing.meaning_of(portal)?;
+                Some(Held::Execution { text, by_name: false })
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets the message go that was held.
+    pub(crate) fn release(&mut self, found: Option<Arc<Judgement>>, does: Errand) {
+        let Some(mut request) = self.held.take() else { return };
+        self.has_judged |= found.is_some();
+        match &mut request {
+            Request::Query { text, errand, .. } => (text.judgement, *errand) = (found, does),
+            Request::Execute { errand, .. } => *errand = does,
+            Request::Parse { text, .. } => text.judgement = found,
+            _ => {}
+        }
+        self.pairing.requested(request);
+    }
+
+    /// Whether an answer to come is to be replaced.
+    pub(crate) fn has_refusals(&self) -> bool {
+        self.pairing.has_refusals()
+    }
+
+    /// What the client is told instead, if the next error is the server's answer to a refused request.
+    pub(crate) fn next_refusal(&self) -> Option<&Arc<[u8]>> {
+        self.pairing.next_refusal()
+    }
+
+    /// Whether the next byte from the server begins a message.
+    pub(crate) fn is_server_at_boundary(&self) -> bool {
+        self.server.is_at_boundary()
+    }
+
+    /// The server sent these bytes. Returns how many of them were looked at: up to the end of a header or a body.
+    pub(crate) fn server_step(&mut self, bytes: &[u8], now: Instant) -> usize {
+        let Self { server, answer, pairing, is_opaque, .. } = self;
+        server.step(bytes, &mut FromServer { answer, pairing, is_opaque, now })
+    }
+
+    /// The server sent these bytes.
+    pub fn server_sent(&mut self, bytes: &[u8], now: Instant) {
+        let Self { server, answer, pairing, is_opaque, .. } = self;
+        server.scan(bytes, &mut FromServer { answer, pairing, is_opaque, now });
+    }
+
+    /// The session ended: what has no answer will get none.
+    pub fn ended(&mut self, now: Instant) {
+        self.pairing.ended(now);
+    }
+
+    /// Takes the next record, in the order of the server's answers.
+    pub fn next_executed(&mut self) -> Option<Executed> {
+        self.pairing.executed.pop_front()
+    }
+
+    /// How the texts are to be read from now on.
+    pub fn settings(&self) -> &SessionSettings {
+        &self.pairing.settings
+    }
+
+    /// How many requests were not observed, because too many were waiting for their answers.
+    pub fn unobserved_requests(&self) -> u64 {
+        self.pairing.unobserved_requests
+    }
+
+    /// Whether a direction is not understood any more, so that no further records will come.
+    pub fn is_opaque(&self) -> bool {
+        self.is_opaque
+    }
+}
+
+/// What a held message asks for.
+pub(crate) enum Held {
+    /// To execute this text, which nobody has looked at.
+    Query(StatementText),
+    /// To prepare it.
+    Parse(StatementText),
+    /// To execute a text that was judged; `by_name` with `EXECUTE` in SQL.
+    Execution { text: StatementText, by_name: bool },
+}
+
+struct FromClient<'a> {
+    limits: Limits,
+    request: &'a mut Capture,
+    pairing: &'a mut Pairing,
+    is_opaque: &'a mut bool,
+    now: Instant,
+    look: FirstLook,
+    held: &'a mut Option<Request>,
+    has_judged: bool,
+}
+
+impl FromClient<'_> {
+    /// Whether something has to be decided before this is forwarded.
+    fn is_to_be_held(&mut self, request: &Request) -> bool {
+        match request {
+            Request::Query { text, .. } => {
+                self.look.may_matter(&text.head)
+                    || self.has_judged && self.pairing.executed_by_sql(text).is_some()
+            }
+            Request::Parse { text, .. } => self.look.may_matter(&text.head),
+            Request::Execute { portal, .. } if self.has_judged => {
+                // However often a portal is executed for more rows, it is one statement.
+                let meaning = self.pairing.meaning_of(portal);
+                meaning.is_some_and(|(text, is_begun)| !is_begun && text.judgement.is_some())
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Observer for FromClient<'_> {
+    fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
+        let interest = request::interest(tag, self.limits.text_bytes, self.limits.name_bytes);
+        let Some(interest) = interest.filter(|_| !*self.is_opaque) else { return Body::Skip };
+        self.request.begin(tag, body_bytes, interest);
+        if body_bytes == 0 {
+            self.body(&[]);
+        }
+        Body::Show
+    }
+
+    fn body(&mut self, part: &[u8]) {
+        if let Some(message) = self.request.extend(part)
+            && let Some(mut request) = Request::read(&message, self.now)
+        {
+            if self.is_to_be_held(&request) {
+                *self.held = Some(request);
+                return;
+            }
+            if self.look.calls {
+                request.forget_text();
+            }
+            self.pairing.requested(request);
+        }
+    }
+
+    fn opaque(&mut self) {
+        *self.is_opaque = true;
+    }
+}
+
+struct FromServer<'a> {
+    answer: &'a mut Capture,
+    pairing: &'a mut Pairing,
+    is_opaque: &'a mut bool,
+    now: Instant,
+}
+
+impl Observer for FromServer<'_> {
+    fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
+        let Some(interest) = answer::interest(tag).filter(|_| !*self.is_opaque) else {
+            return Body::Skip;
+        };
+        self.answer.begin(tag, body_bytes, interest);
+        if body_bytes == 0 || interest == 0 {
+            // Nothing of the body matters, so there is no need to wait for it.
+            self.answer.skip_body();
+            self.body(&[]);
+            return Body::Skip;
+        }
+        Body::Show
+    }
+
+    fn body(&mut self, part: &[u8]) {
+        if let Some(message) = self.answer.extend(part)
+            && let Some(answer) = Answer::read(&message)
+        {
+            self.pairing.answered(&answer, self.now);
+        }
+    }
+
+    fn opaque(&mut self) {
+        *self.is_opaque = true;
+    }
+}

@@ -1,0 +1,51 @@
+//! The prepared statements of a session, the least recently used ones up to a limit.
+
+use lru::LruCache;
+
+use super::executed::StatementText;
+use super::request::Name;
+
+/// Statements by name. Those of `PREPARE` in SQL are in the same name space.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    statements: LruCache<Name, StatementText>,
+    bytes: usize,
+    max_count: usize,
+    max_bytes: usize,
+}
+
+impl Prepared {
+    pub(super) fn new(max_count: usize, max_bytes: usize) -> Self {
+        Self { statements: LruCache::unbounded(), bytes: 0, max_count, max_bytes }
+    }
+
+    pub(super) fn insert(&mut self, name: Name, text: StatementText) {
+        self.remove(&name);
+        self.bytes = self.bytes.saturating_add(weight(&name, &text));
+        self.statements.put(name, text);
+        while (self.statements.len() > self.max_count || self.bytes > self.max_bytes)
+            && let Some((name, text)) = self.statements.pop_lru()
+        {
+            self.bytes = self.bytes.saturating_sub(weight(&name, &text));
+        }
+    }
+
+    pub(super) fn get(&mut self, name: &[u8]) -> Option<StatementText> {
+        self.statements.get(name).cloned()
+    }
+
+    pub(super) fn remove(&mut self, name: &[u8]) {
+        if let Some((name, text)) = self.statements.pop_entry(name) {
+            self.bytes = self.bytes.saturating_sub(weight(&name, &text));
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.statements.clear();
+        self.bytes = 0;
+    }
+}
+
+fn weight(name: &[u8], text: &StatementText) -> usize {
+    name.len().saturating_add(text.head.len()).saturating_add(128)
+}

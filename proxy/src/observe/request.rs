@@ -1,0 +1,180 @@
+//! What a client sends, as far as it is answered; manual, "Message Formats".
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::capture::Captured;
+use super::executed::StatementText;
+use super::judgement::RecordedCall;
+use super::words::verb;
+use crate::protocol::frontend;
+
+/// The name of a prepared statement or a portal; empty for the unnamed one.
+pub(super) type Name = Box<[u8]>;
+
+/// What was done about a message before it was forwarded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Errand {
+    pub(crate) calls: Option<Arc<[RecordedCall]>>,
+    pub(crate) refusal: Option<Arc<[u8]>>,
+}
+
+/// A message that the server answers, in the order of sending.
+#[derive(Debug)]
+pub(super) enum Request {
+    Query {
+        text: StatementText,
+        sent: Instant,
+        errand: Errand,
+    },
+    Parse {
+        statement: Name,
+        text: StatementText,
+        sent: Instant,
+    },
+    Bind {
+        portal: Name,
+        statement: Name,
+        parameters: u16,
+        sent: Instant,
+    },
+    Describe,
+    Execute {
+        portal: Name,
+        sent: Instant,
+        errand: Errand,
+    },
+    CloseStatement(Name),
+    ClosePortal(Name),
+    FunctionCall {
+        function: u32,
+        sent: Instant,
+    },
+    Sync {
+        sent: Instant,
+    },
+    /// `CopyDone` or `CopyFail`. Not answered, but it ends the time in which the server ignores `Sync`.
+    CopyEnd,
+}
+
+impl Request {
+    /// Reads a message of which the body has passed; `None` for one without an answer, or that makes no sense.
+    pub(super) fn read(message: &Captured<'_>, sent: Instant) -> Option<Self> {
+        let head = message.head;
+        Some(match message.tag {
+            frontend::QUERY => Self::Query {
+                text: text(head, message.body_bytes),
+                sent,
+                errand: Errand::default(),
+            },
+            frontend::PARSE => {
+                let (statement, rest) = name(head)?;
+                let before = u32::try_from(statement.len()).ok()?.saturating_add(1);
+                Self::Parse {
+                    statement,
+                    text: text(rest, message.body_bytes.saturating_sub(before)),
+                    sent,
+                }
+            }
+            frontend::BIND => {
+                let (portal, rest) = name(head)?;
+                let (statement, rest) = name(rest)?;
+                Self::Bind { portal, statement, parameters: parameters(rest)?, sent }
+            }
+            frontend::EXECUTE => {
+                Self::Execute { portal: name(head)?.0, sent, errand: Errand::default() }
+            }
+            frontend::CLOSE => match head.split_first()? {
+                (b'P', rest) => Self::ClosePortal(name(rest)?.0),
+                (_, rest) => Self::CloseStatement(name(rest)?.0),
+            },
+            frontend::DESCRIBE => Self::Describe,
+            frontend::FUNCTION_CALL => {
+                Self::FunctionCall { function: u32::from_be_bytes(*head.first_chunk()?), sent }
+            }
+            frontend::SYNC => Self::Sync { sent },
+            COPY_DONE | COPY_FAIL => Self::CopyEnd,
+            _ => return None,
+        })
+    }
+
+    /// Whether the server ends its answer with `ReadyForQuery`.
+    pub(super) fn is_answered_by_ready(&self) -> bool {
+        matches!(self, Self::Query { .. } | Self::FunctionCall { .. } | Self::Sync { .. })
+    }
+
+    /// What the client is told instead, if it was spoiled on its way so that the server refuses it.
+    pub(super) fn refusal(&self) -> Option<&Arc<[u8]>> {
+        match self {
+            Self::Query { errand, .. } | Self::Execute { errand, .. } => errand.refusal.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Forgets a text that does not matter. What it does with prepared statements does.
+    pub(super) fn forget_text(&mut self) {
+        if let Self::Query { text, .. } | Self::Parse { text, .. } = self
+            && verb(&text.head).is_none()
+        {
+            text.head = [].into();
+        }
+    }
+
+    /// The memory of the text that it holds.
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Query { text, .. } | Self::Parse { text, .. } => text.head.len(),
+            _ => 0,
+        }
+    }
+}
+
+const COPY_DONE: u8 = b'c';
+const COPY_FAIL: u8 = b'f';
+
+/// How much of a body is of interest, if texts are kept up to `text_bytes` and names up to `name_bytes`.
+pub(super) fn interest(tag: u8, text_bytes: usize, name_bytes: usize) -> Option<usize> {
+    match tag {
+        frontend::QUERY => Some(text_bytes.saturating_add(1)),
+        frontend::PARSE => Some(text_bytes.saturating_add(name_bytes)),
+        // Two names, and the counts behind them.
+        frontend::BIND => Some(name_bytes.saturating_mul(2).saturating_add(8)),
+        frontend::EXECUTE | frontend::CLOSE => Some(name_bytes),
+        frontend::FUNCTION_CALL => Some(4),
+        frontend::DESCRIBE | frontend::SYNC | COPY_DONE | COPY_FAIL => Some(0),
+        _ => None,
+    }
+}
+
+/// Splits a name from what follows it.
+fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
+    let end = memchr::memchr(0, bytes)?;
+    Some((bytes.get(..end)?.into(), bytes.get(end.saturating_add(1)..)?))
+}
+
+/// Reads a text of which the terminator may be missing because it is too far away.
+fn text(bytes: &[u8], field_bytes: u32) -> StatementText {
+    match memchr::memchr(0, bytes) {
+        Some(end) => StatementText {
+            head: bytes.get(..end).unwrap_or_default().into(),
+            bytes: end as u64,
+            judgement: None,
+        },
+        None => StatementText {
+            head: bytes.into(),
+            bytes: u64::from(field_bytes).saturating_sub(1),
+            judgement: None,
+        },
+    }
+}
+
+/// The number of parameters, behind the names in `Bind`.
+fn parameters(bytes: &[u8]) -> Option<u16> {
+    let (formats, rest) = bytes.split_first_chunk()?;
+    match u16::from_be_bytes(*formats) {
+        0 => rest.first_chunk().map(|count| u16::from_be_bytes(*count)),
+        1 => rest.get(2..)?.first_chunk().map(|count| u16::from_be_bytes(*count)),
+        // One format for each parameter; their number is repeated behind them.
+        each => Some(each),
+    }
+}

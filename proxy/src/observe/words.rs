@@ -1,0 +1,93 @@
+//! The first words of a text: enough to see that it prepares, executes or forgets a statement by SQL.
+
+use super::request::Name;
+
+/// What a text does with prepared statements.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Prepare(Name),
+    Execute(Name),
+    Deallocate(Name),
+}
+
+/// Reads the beginning of a text.
+pub(super) fn verb(text: &[u8]) -> Option<Verb> {
+    let (keyword, rest) = word(text)?;
+    let make = match keyword.as_slice() {
+        b"prepare" => Verb::Prepare,
+        b"execute" => Verb::Execute,
+        b"deallocate" => Verb::Deallocate,
+        _ => return None,
+    };
+    let (mut name, rest) = word(rest)?;
+    // `PREPARE TRANSACTION 'x'` prepares no statement; a statement may have that name, though.
+    if keyword == b"prepare" && name == b"transaction" && skip(rest).starts_with(b"'") {
+        return None;
+    }
+    if keyword == b"deallocate" && name == b"prepare" {
+        name = word(rest).map_or(name, |(name, _)| name);
+    }
+    Some(make(name.into()))
+}
+
+/// Reads an identifier: folded to lower case as the server does it, or quoted.
+fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let text = skip(text);
+    if let Some(quoted) = text.strip_prefix(b"\"") {
+        let mut name = Vec::new();
+        let mut rest = quoted;
+        loop {
+            let end = memchr::memchr(b'"', rest)?;
+            name.extend_from_slice(rest.get(..end)?);
+            rest = rest.get(end.saturating_add(1)..)?;
+            match rest.strip_prefix(b"\"") {
+                Some(more) => {
+                    name.push(b'"');
+                    rest = more;
+                }
+                None => return Some((name, rest)),
+            }
+        }
+    }
+    let is_part =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii();
+    let end = text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(end)?;
+    (!name.is_empty()).then(|| (name.to_ascii_lowercase(), rest))
+}
+
+/// Skips white space, comments, and empty statements.
+fn skip(mut text: &[u8]) -> &[u8] {
+    loop {
+        let trimmed = text.trim_ascii_start();
+        text = if let Some(comment) = trimmed.strip_prefix(b"--") {
+            memchr::memchr(b'\n', comment).and_then(|end| comment.get(end..)).unwrap_or_default()
+        } else if let Some(comment) = trimmed.strip_prefix(b"/*") {
+            behind_comment(comment)
+        } else if let Some(rest) = trimmed.strip_prefix(b";") {
+            rest
+        } else {
+            return trimmed;
+        };
+    }
+}
+
+/// Comments nest.
+fn behind_comment(mut text: &[u8]) -> &[u8] {
+    let mut depth = 1_u32;
+    while let Some(at) = memchr::memchr2(b'*', b'/', text) {
+        match text.get(at..at.saturating_add(2)) {
+            Some(b"*/") => depth = depth.saturating_sub(1),
+            Some(b"/*") => depth = depth.saturating_add(1),
+            _ => {
+                text = text.get(at.saturating_add(1)..).unwrap_or_default();
+                continue;
+            }
+        }
+        text = text.get(at.saturating_add(2)..).unwrap_or_default();
+        if depth == 0 {
+            return text;
+        }
+    }
+    &[]
+}
