@@ -54,19 +54,23 @@ fn run(command: Command) -> Result<(), Error> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let result = runtime.block_on(async {
-        let shutdown = shutdown::requested().map_err(Error::Runtime)?;
+        shutdown::listen().map_err(Error::Runtime)?;
+        let shutdown = shutdown::requested();
         match command {
-            Command::Demo(options) => demo::run(options, shutdown).await,
-            Command::Serve(options) => serve::run(options, shutdown).await,
+            Command::Demo(options) => demo::run(options, shutdown.clone()).await,
+            Command::Serve(options) => serve::run(options, shutdown.clone()).await,
             command => {
                 let mut running = Box::pin(run_once(command));
-                tokio::select! {
-                    result = &mut running => result,
-                    () = shutdown.cancelled() => {
-                        // The server is told to give up; to hear so leaves nothing in doubt.
-                        let _ = tokio::time::timeout(FAREWELL, running).await;
-                        Err(Error::Interrupted)
-                    }
+                let result = tokio::select! {
+                    result = &mut running => Some(result),
+                    // The server is told to give up; to hear so leaves nothing in doubt.
+                    () = shutdown.cancelled() => tokio::time::timeout(FAREWELL, running).await.ok(),
+                };
+                match result {
+                    // What was done is not called interrupted.
+                    Some(Ok(())) => Ok(()),
+                    Some(Err(error)) if !shutdown.is_cancelled() => Err(error),
+                    _ => Err(Error::Interrupted),
                 }
             }
         }

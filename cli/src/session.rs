@@ -10,6 +10,7 @@ use pgtrack_tracker::{Installed, RowKey, TableName};
 use tokio_postgres::Client;
 
 use crate::error::Error;
+use crate::shutdown;
 use crate::terminal::OutputOptions;
 
 #[derive(Debug, Args)]
@@ -122,9 +123,8 @@ impl Session {
 fn cancel_on_interrupt(settings: &Settings, client: &Client) {
     let (settings, session) = (settings.clone(), client.cancel_token());
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            // A server that cannot be reached ends the statement when it finds that we are gone.
-            let _ = pgtrack_connect::cancel(&settings, &session).await;
-        }
+        shutdown::requested().cancelled().await;
+        // A server that cannot be reached ends the statement when it finds that we are gone.
+        let _ = pgtrack_connect::cancel(&settings, &session).await;
     });
 }

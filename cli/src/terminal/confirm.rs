@@ -20,7 +20,7 @@ pub(crate) async fn confirm(question: &str, is_granted: bool) -> Result<(), Erro
     });
     let answer = tokio::select! {
         answer = reading => answer.map_err(|panic| Error::Runtime(panic.into()))?,
-        _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
+        () = crate::shutdown::requested().cancelled() => return Err(Error::Interrupted),
     };
     match answer.map_err(Error::Output)?.trim() {
         "y" | "Y" | "yes" => Ok(()),

@@ -49,8 +49,8 @@ pub(super) fn interest(tag: u8) -> Option<usize> {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn read(message: &Captured<'a>) -> Option<Self> {
-        let head = message.head;
+    pub(super) fn read(message: &'a Captured<'_>) -> Option<Self> {
+        let head = message.head.as_ref();
         Some(match message.tag {
             b'1' => Self::ParseComplete,
             b'2' => Self::BindComplete,

@@ -1,7 +1,6 @@
 //! Keeps the beginning of a message's body, however it is split.
 
-/// Buffers above this size are given back after use.
-const KEPT_CAPACITY: usize = 4096;
+use std::borrow::Cow;
 
 #[derive(Debug, Default)]
 pub(super) struct Capture {
@@ -17,15 +16,12 @@ pub(super) struct Captured<'a> {
     pub(super) tag: u8,
     /// The length of the body, of which `head` may be only the beginning.
     pub(super) body_bytes: u32,
-    pub(super) head: &'a [u8],
+    pub(super) head: Cow<'a, [u8]>,
 }
 
 impl Capture {
     /// A message begins, of whose body at most `limit` bytes are of interest.
     pub(super) fn begin(&mut self, tag: u8, body_bytes: u32, limit: usize) {
-        if self.head.capacity() > KEPT_CAPACITY {
-            self.head = Vec::new();
-        }
         self.head.clear();
         (self.tag, self.body_bytes, self.remaining, self.limit) =
             (tag, body_bytes, body_bytes, limit);
@@ -37,15 +33,20 @@ impl Capture {
     }
 
     /// The next part of the body; returns the message when this was the last.
-    pub(super) fn extend(&mut self, part: &[u8]) -> Option<Captured<'_>> {
+    pub(super) fn extend<'a>(&mut self, part: &'a [u8]) -> Option<Captured<'a>> {
+        let Self { tag, body_bytes, .. } = *self;
+        if part.len() == body_bytes as usize {
+            // Nearly always: there is nothing to put together.
+            let head = Cow::Borrowed(part.get(..self.limit).unwrap_or(part));
+            return Some(Captured { tag, body_bytes, head });
+        }
         let room = self.limit.saturating_sub(self.head.len()).min(part.len());
         self.head.extend_from_slice(part.get(..room).unwrap_or_default());
         self.remaining =
             self.remaining.saturating_sub(u32::try_from(part.len()).unwrap_or(u32::MAX));
-        (self.remaining == 0).then_some(Captured {
-            tag: self.tag,
-            body_bytes: self.body_bytes,
-            head: &self.head,
+        (self.remaining == 0).then(|| {
+            let head = Cow::Owned(std::mem::take(&mut self.head));
+            Captured { tag, body_bytes, head }
         })
     }
 }

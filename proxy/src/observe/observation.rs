@@ -40,7 +40,7 @@ impl Default for Limits {
             prepared_count: 1024,
             prepared_bytes: 1024 * 1024,
             portals: 256,
-            pending_requests: 64 * 1024,
+            pending_requests: 8 * 1024,
             pending_text_bytes: 1024 * 1024,
         }
     }
@@ -90,7 +90,6 @@ impl SessionSettings {
 /// Feed it the bytes of each direction in the order in which they pass, a request before its answer.
 #[derive(Debug)]
 pub struct Observation {
-    limits: Limits,
     client: Scanner,
     server: Scanner,
     request: Capture,
@@ -100,7 +99,7 @@ pub struct Observation {
     /// Which messages are to be held up.
     look: FirstLook,
     /// A message that was, until something is decided about it.
-    held: Option<Request>,
+    held: Option<Box<Request>>,
     /// A text has mattered, so that the execution of a prepared one may.
     has_judged: bool,
 }
@@ -109,7 +108,6 @@ impl Observation {
     /// Begins behind the startup packet.
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
             client: Scanner::new(),
             server: Scanner::new(),
             request: Capture::default(),
@@ -139,9 +137,8 @@ impl Observation {
     /// The client sent these bytes. Returns how many of them were looked at: up to the end of a message that is held,
     /// if there is one.
     pub(crate) fn client_step(&mut self, bytes: &[u8], now: Instant) -> usize {
-        let Self { limits, client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
+        let Self { client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
         let mut observer = FromClient {
-            limits: *limits,
             request,
             pairing,
             is_opaque,
@@ -160,7 +157,7 @@ impl Observation {
 
     /// What is to be decided about the message that is held.
     pub(crate) fn held(&mut self) -> Option<Held> {
-        match self.held.as_ref()? {
+        match self.held.as_deref()? {
             Request::Query { text, .. } => Some(match self.pairing.executed_by_sql(text) {
                 Some(judged) => Held::Execution { text: judged, by_name: true },
                 None => Held::Query(text.clone()),
@@ -178,13 +175,13 @@ impl Observation {
     pub(crate) fn release(&mut self, found: Option<Arc<Judgement>>, does: Errand) {
         let Some(mut request) = self.held.take() else { return };
         self.has_judged |= found.is_some();
-        match &mut request {
+        match &mut *request {
             Request::Query { text, errand, .. } => (text.judgement, *errand) = (found, does),
             Request::Execute { errand, .. } => *errand = does,
             Request::Parse { text, .. } => text.judgement = found,
             _ => {}
         }
-        self.pairing.requested(request);
+        self.pairing.requested(*request);
     }
 
     /// Whether an answer to come is to be replaced.
@@ -251,13 +248,12 @@ pub(crate) enum Held {
 }
 
 struct FromClient<'a> {
-    limits: Limits,
     request: &'a mut Capture,
     pairing: &'a mut Pairing,
     is_opaque: &'a mut bool,
     now: Instant,
     look: FirstLook,
-    held: &'a mut Option<Request>,
+    held: &'a mut Option<Box<Request>>,
     has_judged: bool,
 }
 
@@ -282,7 +278,7 @@ impl FromClient<'_> {
 
 impl Observer for FromClient<'_> {
     fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
-        let interest = request::interest(tag, self.limits.text_bytes, self.limits.name_bytes);
+        let interest = request::interest(tag, &self.pairing.limits);
         let Some(interest) = interest.filter(|_| !*self.is_opaque) else { return Body::Skip };
         self.request.begin(tag, body_bytes, interest);
         if body_bytes == 0 {
@@ -296,7 +292,7 @@ impl Observer for FromClient<'_> {
             && let Some(mut request) = Request::read(&message, self.now)
         {
             if self.is_to_be_held(&request) {
-                *self.held = Some(request);
+                *self.held = Some(Box::new(request));
                 return;
             }
             if self.look.calls {

@@ -18,9 +18,12 @@ use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
 
+/// For how many requests an idle session keeps room.
+const KEPT_REQUESTS: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Pairing {
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) settings: SessionSettings,
     /// Requests that are not answered completely, oldest first.
     pending: VecDeque<Request>,
@@ -29,7 +32,7 @@ pub(super) struct Pairing {
     prepared: Prepared,
     portals: Portals,
     /// There was an error, and the `Sync` behind it has not been sent yet.
-    skipping: Option<Skipping>,
+    skipping: Option<Box<Skipping>>,
     /// The server reads the rows of a `COPY`, and ignores `Sync`.
     is_copying_in: bool,
     /// The number of the statement within the current `Query`.
@@ -463,7 +466,7 @@ impl Pairing {
             self.executed.extend(skipping.skip(request, &mut self.prepared, &mut self.portals));
         }
         if self.pending.is_empty() && self.unobserved.is_none() {
-            self.skipping = Some(skipping);
+            self.skipping = Some(Box::new(skipping));
         }
     }
 
@@ -496,6 +499,10 @@ impl Pairing {
         }
         if status == backend::IDLE {
             self.executed.extend(self.portals.close_all());
+        }
+        if self.pending.is_empty() {
+            // What a long pipeline took is given back.
+            self.pending.shrink_to(KEPT_REQUESTS);
         }
         (self.index, self.has_failed, self.data_rows) = (0, false, 0);
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::capture::Captured;
 use super::executed::StatementText;
 use super::judgement::RecordedCall;
+use super::observation::Limits;
 use super::words::verb;
 use crate::protocol::frontend;
 
@@ -60,7 +61,7 @@ pub(super) enum Request {
 impl Request {
     /// Reads a message of which the body has passed; `None` for one without an answer, or that makes no sense.
     pub(super) fn read(message: &Captured<'_>, sent: Instant) -> Option<Self> {
-        let head = message.head;
+        let head = message.head.as_ref();
         Some(match message.tag {
             frontend::QUERY => Self::Query {
                 text: text(head, message.body_bytes),
@@ -132,8 +133,9 @@ impl Request {
 const COPY_DONE: u8 = b'c';
 const COPY_FAIL: u8 = b'f';
 
-/// How much of a body is of interest, if texts are kept up to `text_bytes` and names up to `name_bytes`.
-pub(super) fn interest(tag: u8, text_bytes: usize, name_bytes: usize) -> Option<usize> {
+/// How much of a body is of interest.
+pub(super) fn interest(tag: u8, limits: &Limits) -> Option<usize> {
+    let Limits { text_bytes, name_bytes, .. } = *limits;
     match tag {
         frontend::QUERY => Some(text_bytes.saturating_add(1)),
         frontend::PARSE => Some(text_bytes.saturating_add(name_bytes)),

@@ -59,7 +59,11 @@ impl TestProxy {
 
     pub(crate) async fn providing(config: Config, provision: impl Provision) -> Self {
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
-        Self::run(proxy.with_probe(Arc::new(probe)))
+        // Sessions are watched, as they are by default; where calls are recorded matters to other tests.
+        let connect =
+            |_database| -> Connecting { Box::pin(async { Err("there is no audit".into()) }) };
+        let watch = Watch::start(AuditLog::start(connect, None).unwrap()).unwrap();
+        Self::run(proxy.with_probe(Arc::new(probe)).with_watch(Arc::new(watch)))
     }
 
     fn run(proxy: Proxy) -> Self {
