@@ -1,4 +1,4 @@
-//! The archive: history as Parquet files in a folder or an object store, for queries with DuckDB, Spark or Trino,
+//! The archive: history as Parquet files in a folder or an object store, for queries with `DuckDB`, Spark or Trino,
 //! and for keeping what [`purge`] drops from the database.
 //!
 //! An archive is written in runs. A run holds the changes of all transactions of a range of transaction numbers,

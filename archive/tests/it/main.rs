@@ -4,5 +4,7 @@
 
 mod exporting;
 mod purging;
+#[cfg(feature = "cloud")]
+mod s3;
 mod support;
 mod types;
