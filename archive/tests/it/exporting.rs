@@ -12,7 +12,7 @@ const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack
 
 #[test]
 fn a_change_says_who_made_it_and_what_it_overwrote() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world.run(TABLE).await;
         world
             .run(
@@ -55,7 +55,7 @@ fn a_change_says_who_made_it_and_what_it_overwrote() {
 
 #[test]
 fn a_transaction_that_commits_late_comes_with_a_later_run() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world.run(TABLE).await;
         let late = world.database.connect().await;
         late.batch_execute("BEGIN; INSERT INTO t VALUES (1, 'late')").await.unwrap();
@@ -70,7 +70,7 @@ fn a_transaction_that_commits_late_comes_with_a_later_run() {
 
 #[test]
 fn writers_are_not_waited_for_and_nothing_is_lost_or_doubled() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world.run(TABLE).await;
         let mut writers = JoinSet::new();
         for writer in 0..4 {
@@ -98,7 +98,7 @@ fn writers_are_not_waited_for_and_nothing_is_lost_or_doubled() {
 
 #[test]
 fn an_export_that_died_is_finished_by_the_next() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world
             .run(
                 "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);
@@ -111,16 +111,16 @@ fn an_export_that_died_is_finished_by_the_next() {
         let obstacle = world.database.connect().await;
         obstacle.batch_execute("BEGIN; LOCK TABLE pgtrack_history.b_2").await.unwrap();
         let (archive, mut client) = (world.archive(), world.database.connect().await);
-        let exporter =
+        let running =
             tokio::spawn(async move { pgtrack_archive::export(&mut client, &archive).await });
         let started = Instant::now();
         while world.files(".parquet").is_empty() {
-            assert!(started.elapsed() < PATIENCE && !exporter.is_finished());
+            assert!(started.elapsed() < PATIENCE && !running.is_finished());
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         assert!(matches!(world.try_export().await, Err(Error::Busy)));
-        exporter.abort();
-        assert!(exporter.await.unwrap_err().is_cancelled());
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
         assert_eq!(world.files(".plan.json").len(), 1);
         assert!(world.files("00000001.json").is_empty());
         // What it had written beyond what is written now is no part of the archive.
@@ -147,7 +147,7 @@ fn an_export_that_died_is_finished_by_the_next() {
 
 #[test]
 fn columns_come_and_go_and_tables_too() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world.run(TABLE).await;
         world.run("INSERT INTO t VALUES (1, '7'); UPDATE t SET v = '8'").await;
         world.export().await;
@@ -176,7 +176,7 @@ fn columns_come_and_go_and_tables_too() {
 
 #[test]
 fn an_archive_is_one_databases_own() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world.run(TABLE).await;
         world.run("INSERT INTO t VALUES (1, 'a')").await;
         world.export().await;
@@ -191,7 +191,7 @@ fn an_archive_is_one_databases_own() {
 
 #[test]
 fn who_may_not_see_every_row_cannot_export_some() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world.run(TABLE).await;
         world
             .run("INSERT INTO t VALUES (1, 'a'); GRANT SELECT ON t TO PUBLIC; SET ROLE pg_monitor")

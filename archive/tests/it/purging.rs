@@ -34,15 +34,15 @@ async fn changed(world: &mut World) {
 
 #[test]
 fn what_is_archived_is_forgotten_and_versions_keep_their_numbers() {
-    on_each_world(async |world| {
-        changed(world).await;
-        assert_eq!(forget(world).await.unwrap(), 11);
+    on_each_world(async |mut world| {
+        changed(&mut world).await;
+        assert_eq!(forget(&mut world).await.unwrap(), 11);
         assert_eq!(world.value("SELECT count(*) FROM pgtrack.key_change").await, "0");
-        assert_eq!(forget(world).await.unwrap(), 0);
+        assert_eq!(forget(&mut world).await.unwrap(), 0);
         world.run("UPDATE t SET w = 'y' WHERE id = 7").await;
         assert_eq!(world.value("SELECT ver FROM pgtrack.history('t', 7)").await, "4");
         world.export().await;
-        assert_eq!(forget(world).await.unwrap(), 1);
+        assert_eq!(forget(&mut world).await.unwrap(), 1);
         let rows = world.duckdb("SELECT count(*) FROM CHANGES");
         assert_eq!(rows[0][0].as_deref(), Some("12"));
         let audit =
@@ -53,52 +53,52 @@ fn what_is_archived_is_forgotten_and_versions_keep_their_numbers() {
 
 #[test]
 fn what_is_not_archived_stays() {
-    on_each_world(async |world| {
-        changed(world).await;
+    on_each_world(async |mut world| {
+        changed(&mut world).await;
         world.run("DELETE FROM t WHERE id = 1").await;
         world.settle().await;
-        assert_refused(forget(world).await, "1 of 12 row changes of public.t");
+        assert_refused(forget(&mut world).await, "1 of 12 row changes of public.t");
         assert_eq!(world.value("SELECT count(*) FROM pgtrack_history.t_1").await, "12");
     });
 }
 
 #[test]
 fn a_damaged_or_lost_file_is_noticed() {
-    on_each_world(async |world| {
-        changed(world).await;
+    on_each_world(async |mut world| {
+        changed(&mut world).await;
         let path = world.files(".parquet").remove(0);
         let content = fs::read(&path).unwrap();
         let mut damaged = content.clone();
         let middle = damaged.len() / 2;
         damaged[middle] ^= 1;
         fs::write(&path, damaged).unwrap();
-        assert_refused(forget(world).await, "is not what was written");
+        assert_refused(forget(&mut world).await, "is not what was written");
         fs::remove_file(&path).unwrap();
-        assert_refused(forget(world).await, "is missing");
+        assert_refused(forget(&mut world).await, "is missing");
         fs::write(&path, content).unwrap();
         // The file is as it was written, but the database has something else.
         world.run("UPDATE pgtrack_history.t_1 SET v = 9 WHERE id = 2 AND v IS NOT NULL").await;
-        assert_refused(forget(world).await, "differs");
+        assert_refused(forget(&mut world).await, "differs");
         assert_eq!(world.value("SELECT count(*) FROM pgtrack_history.t_1").await, "11");
     });
 }
 
 #[test]
 fn what_was_erased_or_renamed_since_does_not_stand_in_the_way() {
-    on_each_world(async |world| {
-        changed(world).await;
+    on_each_world(async |mut world| {
+        changed(&mut world).await;
         world.run("ALTER TABLE t RENAME w TO x; ALTER TABLE t ADD y int; ALTER TABLE t ALTER v TYPE text; SELECT pgtrack.erase('t', 2, 'asked for')").await;
-        assert_eq!(forget(world).await.unwrap(), 11);
+        assert_eq!(forget(&mut world).await.unwrap(), 11);
     });
 }
 
 #[test]
 fn a_value_that_came_after_the_export_is_noticed() {
-    on_each_world(async |world| {
-        changed(world).await;
+    on_each_world(async |mut world| {
+        changed(&mut world).await;
         world
             .run("ALTER TABLE t ADD y int; UPDATE pgtrack_history.t_1 SET y = 1 WHERE id = 2")
             .await;
-        assert_refused(forget(world).await, "differs");
+        assert_refused(forget(&mut world).await, "differs");
     });
 }

@@ -69,7 +69,7 @@ impl Store {
 
 #[test]
 fn an_archive_in_s3_is_as_one_in_a_folder() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         let store = Store::start();
         world
             .run(

@@ -1,4 +1,4 @@
-//! An archive in a folder of the test's own, and what DuckDB finds there.
+//! An archive in a folder of the test's own, and what `DuckDB` finds there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl Drop for World {
     }
 }
 
-pub(crate) fn on_each_world(body: impl AsyncFn(&mut World)) {
+pub(crate) fn on_each_world(body: impl AsyncFn(World)) {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     on_each_version(async |database| {
         let mut client = database.connect().await;
@@ -34,7 +34,7 @@ pub(crate) fn on_each_world(body: impl AsyncFn(&mut World)) {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let folder = format!("pgtrack-archive-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
-        body(&mut World { database, client, folder }).await;
+        body(World { database, client, folder }).await;
     });
 }
 

@@ -93,7 +93,7 @@ const CASES: &[Case] = &[
 
 #[test]
 fn every_type_comes_back() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world
             .run(
                 "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text);
@@ -148,7 +148,7 @@ fn every_type_comes_back() {
 
 #[test]
 fn infinite_times_are_infinite_for_duckdb() {
-    on_each_world(async |world| {
+    on_each_world(async |mut world| {
         world
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, a date, b timestamp, c timestamptz); SELECT pgtrack.track('t');
