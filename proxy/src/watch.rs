@@ -26,7 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Watch {
     log: AuditLog,
     analyzer: Analyzer,
+    tell_of_definition: Option<TellOfDefinition>,
 }
+
+/// Called with the name of a database.
+type TellOfDefinition = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Watch {
     /// Starts the threads that analyse texts.
@@ -34,7 +38,21 @@ impl Watch {
     /// # Errors
     /// When the system has no more threads.
     pub fn start(log: AuditLog) -> io::Result<Self> {
-        Ok(Self { log, analyzer: Analyzer::start(AnalyzerSettings::default())? })
+        let analyzer = Analyzer::start(AnalyzerSettings::default())?;
+        Ok(Self { log, analyzer, tell_of_definition: None })
+    }
+
+    /// Has somebody told of each database in which a transaction may have defined a table or what belongs to one, once
+    /// the transaction is over. It is called on the sessions' threads and must not wait.
+    #[must_use]
+    pub fn telling_of_definitions(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { tell_of_definition: Some(Box::new(tell)), ..self }
+    }
+
+    fn defined(&self, database: &str) {
+        if let Some(tell) = &self.tell_of_definition {
+            tell(database);
+        }
     }
 
     /// How the analysis of texts is doing.

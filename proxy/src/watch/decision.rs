@@ -65,7 +65,7 @@ impl Question {
 
     /// Decides about the execution of a text.
     async fn allow(&self, text: &StatementText, judgement: &Judgement, acts: &Acts) -> Decision {
-        let guard = &self.who.guard;
+        let guard = self.who.guard();
         let subject = self.subject();
         if let Some(verb) = guard.forbidden(subject.role, acts) {
             return self.deny(text, judgement, acts, forbidden(subject.role, verb)).await;
@@ -171,7 +171,7 @@ impl Who {
     }
 
     pub(super) fn guard(&self) -> &Guard {
-        &self.guard
+        &self.config.guard
     }
 }
 

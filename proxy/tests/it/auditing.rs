@@ -159,6 +159,45 @@ fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
     });
 }
 
+#[test]
+fn failed_and_denied_reverts_are_in_the_audit_with_their_sqlstate() {
+    on_each_shop(async |database| {
+        let rule = PolicyRule { verbs: vec!["revert".into()], roles: vec!["postgres".into()] };
+        let guard = Guard { policy: vec![rule], ..Guard::default() };
+        let proxy = TestProxy::watching(database.server(), guard, None).await;
+        let client = database.connect().await;
+        let session = proxy.connect(database.name()).await;
+        for (sql, parameter) in [
+            ("SELECT pgtrack.revert('users', 1, $1)", 99),
+            ("SELECT pgtrack.revert('users', 1, $1)", 1),
+        ] {
+            let _ = session.query(sql, &[&parameter]).await;
+        }
+        session
+            .batch_execute("BEGIN; SELECT pgtrack.revert('users', 2, 1); ROLLBACK")
+            .await
+            .unwrap();
+        // Who the session became counts, not who it was.
+        session.batch_execute("SET SESSION AUTHORIZATION audited_app").await.unwrap();
+        let denied = session.query("SELECT pgtrack.revert('users', 1, 1)", &[]).await.unwrap_err();
+        assert_eq!(denied.code().unwrap().code(), "42501");
+        settled(&client).await;
+        let failed = "SELECT sqlstate FROM pgtrack.audit WHERE outcome = 'failed'";
+        let failed: String = client.query_one(failed, &[]).await.unwrap().get(0);
+        assert_eq!(
+            audit(&client, "verb, outcome, sqlstate, user_name").await,
+            [
+                format!("revert|failed|{failed}|postgres"),
+                "revert|done|postgres".into(),
+                "revert|done|postgres".into(),
+                "revert|denied|42501|audited_app".into(),
+            ]
+        );
+        assert_eq!(failed.len(), 5);
+        database.remove().await;
+    });
+}
+
 /// A file for a test.
 fn spool_path(database: &Database) -> PathBuf {
     std::env::temp_dir().join(format!("pgtrack-{}-{}.spool", std::process::id(), database.name()))
