@@ -10,5 +10,6 @@ mod following;
 mod operating;
 mod packaging;
 mod pgbench;
+mod pooler;
 mod program;
 mod verbs;
