@@ -57,7 +57,7 @@ impl Question {
     async fn judge(&self, text: &StatementText) -> Option<Arc<Judgement>> {
         let text = Text {
             bytes: Arc::clone(&text.head),
-            encoding: ClientEncoding::named(&self.settings.client_encoding),
+            encoding: self.encoding(),
             standard_conforming_strings: self.settings.standard_conforming_strings,
         };
         self.watch.judge(&text).await
@@ -133,7 +133,8 @@ impl Question {
                 session: self.who.session.to_string(),
                 number: self.who.next_number(),
             };
-            let statement = String::from_utf8_lossy(&text.head);
+            let statement = self.encoding().decode(&text.head);
+            let statement = statement.unwrap_or_else(|| String::from_utf8_lossy(&text.head));
             let call = Call {
                 id: id.clone(),
                 verb: called.verb.clone(),
@@ -152,6 +153,10 @@ impl Question {
             recorded.push(RecordedCall { index: called.index, id });
         }
         Ok((!recorded.is_empty()).then(|| recorded.into()))
+    }
+
+    fn encoding(&self) -> ClientEncoding {
+        ClientEncoding::named(&self.settings.client_encoding)
     }
 
     fn subject(&self) -> Subject<'_> {
