@@ -440,6 +440,7 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),
+      ('audit_entry_call_idx', 'pgtrack.audit_entry (backend_pid, at)'),
       ('key_change_xid_idx', 'pgtrack.key_change (xid)')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL

@@ -22,6 +22,9 @@ pub(crate) use session::{SessionWatch, Who};
 /// How long the analysis of a text is tried when there is too much to do.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What remembered analyses may take: few texts are analysed, and fewer again.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
 /// What all watched sessions share.
 pub struct Watch {
     log: AuditLog,
@@ -38,7 +41,8 @@ impl Watch {
     /// # Errors
     /// When the system has no more threads.
     pub fn start(log: AuditLog) -> io::Result<Self> {
-        let analyzer = Analyzer::start(AnalyzerSettings::default())?;
+        let settings = AnalyzerSettings { cache_bytes: CACHE_BYTES, ..AnalyzerSettings::default() };
+        let analyzer = Analyzer::start(settings)?;
         Ok(Self { log, analyzer, tell_of_definition: None })
     }
 

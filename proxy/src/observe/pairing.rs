@@ -20,9 +20,6 @@ use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
 
-/// For how many requests an idle session keeps room.
-const KEPT_REQUESTS: usize = 16;
-
 #[derive(Debug)]
 pub(super) struct Pairing {
     pub(super) limits: Limits,
@@ -543,8 +540,8 @@ impl Pairing {
             self.definitions.transaction_ended();
         }
         if self.pending.is_empty() {
-            // What a long pipeline took is given back.
-            self.pending.shrink_to(KEPT_REQUESTS);
+            // An idle session keeps no room for requests.
+            self.pending = VecDeque::new();
         }
         (self.index, self.has_failed, self.data_rows) = (0, false, 0);
     }
