@@ -13,7 +13,7 @@ VERSIONS ?= 15 16 17 18
 
 # Runs every test on real servers, in a real browser.
 test: postgres drivers
-	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --workspace --features pgtrack/cloud
 
 # Formatting, lints, documentation, and how safe the SQL is.
 check:

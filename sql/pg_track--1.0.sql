@@ -4364,13 +4364,42 @@ END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
 
+CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the history of');
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
+    IF v_relation.relid IS NOT NULL THEN
+      PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
+    END IF;
+    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
+                   v_relation.history_table, v_relation.relation_id, p_which);
+    GET DIAGNOSTICS changes = ROW_COUNT;
+    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
+                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, p_which);
+    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_which);
+    GET DIAGNOSTICS statements = ROW_COUNT;
+    IF statements > 0 THEN
+      UPDATE pgtrack.relation SET purged_until = p_until WHERE relation_id = v_relation.relation_id;
+      "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$_purge$;
+COMMENT ON FUNCTION pgtrack._purge(timestamptz, text) IS
+  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment. Copies of dropped tables stay.';
+
 CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
 DECLARE
   v_until     timestamptz := clock_timestamp() - older_than;
   v_which     text;
   v_kept      name;
-  v_relation  pgtrack.relation;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
   IF older_than IS NULL OR older_than < interval '0' THEN
@@ -4383,25 +4412,7 @@ BEGIN
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
   END LOOP;
-  FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
-    IF v_relation.relid IS NOT NULL THEN
-      PERFORM pgtrack._count_purged_versions(v_relation.relid, v_which);
-    END IF;
-    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
-                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
-                   v_relation.history_table, v_relation.relation_id, v_which);
-    GET DIAGNOSTICS changes = ROW_COUNT;
-    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
-                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
-                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, v_which);
-    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, v_which);
-    GET DIAGNOSTICS statements = ROW_COUNT;
-    IF statements > 0 THEN
-      UPDATE pgtrack.relation SET purged_until = v_until WHERE relation_id = v_relation.relation_id;
-      "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
-      RETURN NEXT;
-    END IF;
-  END LOOP;
+  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which);
 END
 $purge$;
 COMMENT ON FUNCTION pgtrack.purge(interval) IS

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: [`Error::exit_code`].
 
+mod archive;
 mod args;
 mod care;
 mod change;
