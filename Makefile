@@ -77,7 +77,7 @@ soak: drivers
 	@cargo run --quiet -p pgtrack-proxy --example soak -- target/release/pgtrack target/drivers $(MINUTES)
 
 # The program for others, the same bytes wherever it is built from the same commit with the same toolchain, in
-# target/dist/: an archive with manual pages, completions and the SQL files, and its checksum.
+# target/dist/: an archive with manual pages, completions and the SQL files, its checksum, and what it is made of (CycloneDX).
 release:
 	@scripts/setup demo
 	@scripts/release

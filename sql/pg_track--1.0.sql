@@ -1611,6 +1611,8 @@ BEGIN
   -- History is written in the order of its statements, so a tiny index finds those of a transaction.
   EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id)',
     format('h%s_statement', p_relation), v_relation.history_table);
+  -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
+  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO PUBLIC', v_relation.history_table);
   EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
@@ -4736,6 +4738,10 @@ DECLARE
   v_relation  pgtrack.relation;
 BEGIN
   PERFORM set_config('pgtrack.following', 'on', true);
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+                    WHERE c.relreplident <> 'f' LOOP
+    EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
+  END LOOP;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
