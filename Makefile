@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -70,8 +70,14 @@ fuzz:
 	@scripts/setup demo
 	@scripts/fuzz $(SECONDS)
 
+# Lets clients of several drivers use the proxy for a while, and looks whether anything is left or missing then.
+MINUTES ?= 30
+soak: drivers
+	@cargo build --quiet --release --bin pgtrack
+	@cargo run --quiet -p pgtrack-proxy --example soak -- target/release/pgtrack target/drivers $(MINUTES)
+
 # The program for others, the same bytes wherever it is built from the same commit with the same toolchain, in
-# target/dist/: an archive with manual pages, completions and the SQL files, and its checksum.
+# target/dist/: an archive with manual pages, completions and the SQL files, its checksum, and what it is made of (CycloneDX).
 release:
 	@scripts/setup demo
 	@scripts/release

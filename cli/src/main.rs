@@ -10,6 +10,7 @@ mod check;
 mod config;
 mod demo;
 mod error;
+mod follower;
 mod log;
 mod manual;
 mod monitor;

@@ -2,6 +2,7 @@
 //!
 //! A block of `sh` is run by a shell for which `PG*` variables name a database of its own, and in which `pgtrack` is
 //! the program under test; a block of `sql` is run by psql. The blocks of a document are run in their order.
+//! The service `archive` is a database on another server.
 //! A block of `sh elsewhere` needs a machine, an account or a service that a test does not have: it is not run.
 
 use std::fs;
@@ -59,21 +60,25 @@ fn every_command_in_the_readme_works_in_the_demo() {
     let proxy: tokio_postgres::Config = demo.proxy.parse().unwrap();
     let place = std::env::temp_dir().join(format!("pgtrack-readme-{}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
-    let shop = Place { port: proxy.get_ports()[0], database: "shop", directory: &place };
+    let port = proxy.get_ports()[0];
+    let shop = Place { port, archive: port, database: "shop", directory: &place };
     assert_eq!(shop.run_all("README.md"), 3);
     fs::remove_dir_all(place).unwrap();
 }
 
 #[test]
 fn every_command_in_the_documents_works() {
-    let server = own_server(&newest_for(&client_program("pg_dump")), &[("wal_level", "logical")]);
+    let binaries = newest_for(&client_program("pg_dump"));
+    let server = own_server(&binaries, &[("wal_level", "logical")]);
+    let archive = own_server(&binaries, &[]);
     for (name, elsewhere) in DOCUMENTS {
         let database = name.trim_start_matches("docs/").trim_end_matches(".md").replace('-', "_");
         crate::program::psql(&server.url("postgres"), &format!("CREATE DATABASE {database}"));
         let directory =
             std::env::temp_dir().join(format!("pgtrack-{database}-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        let place = Place { port: server.port(), database: &database, directory: &directory };
+        let (port, archive) = (server.port(), archive.port());
+        let place = Place { port, archive, database: &database, directory: &directory };
         assert_eq!(place.run_all(name), elsewhere, "{name}: blocks that are not run");
         fs::remove_dir_all(directory).unwrap();
     }
@@ -82,6 +87,8 @@ fn every_command_in_the_documents_works() {
 /// Where a document's commands are run.
 struct Place<'a> {
     port: u16,
+    /// The port of the other server.
+    archive: u16,
     database: &'a str,
     directory: &'a Path,
 }
@@ -112,7 +119,14 @@ impl Place<'_> {
         let path = [ours, clients].into_iter().chain(std::env::split_paths(&path));
         let script = self.directory.join("block");
         fs::write(&script, &block.text).unwrap();
+        let services = self.directory.join("services");
+        let archive = format!(
+            "[archive]\nhost=127.0.0.1\nport={}\nuser=postgres\ndbname=postgres\n",
+            self.archive
+        );
+        fs::write(&services, archive).unwrap();
         let output = command
+            .env("PGSERVICEFILE", services)
             .stdin(fs::File::open(&script).unwrap())
             .current_dir(self.directory)
             .env("PATH", std::env::join_paths(path).unwrap())

@@ -13,7 +13,7 @@ use pgtrack_testkit::{Database, on_each_version};
 
 use crate::program::{pgtrack, psql, run_psql};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `pgtrack serve` with a configuration file of its own.
 pub(crate) struct Service {
@@ -48,7 +48,7 @@ impl Service {
     }
 
     /// What follows `text` in the first line that has it.
-    fn logged(&self, text: &str) -> String {
+    pub(crate) fn logged(&self, text: &str) -> String {
         loop {
             let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no `{text}`"));
             if let Some((_, rest)) = line.split_once(text) {
@@ -73,7 +73,7 @@ impl Service {
         line.unwrap_or_else(|| panic!("{text}")).split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@{}/{database}", self.proxy)
     }
 
@@ -96,7 +96,7 @@ impl Drop for Service {
     }
 }
 
-fn content(upstream: &str, max_sessions: u32) -> String {
+pub(crate) fn content(upstream: &str, max_sessions: u32) -> String {
     format!(
         "upstream = \"{upstream}\"\n[proxy]\nlisten = [\"127.0.0.1:0\"]\nmax_sessions = {max_sessions}\n\
          [dashboard]\nlisten = \"127.0.0.1:0\"\n[monitor]\nlisten = \"127.0.0.1:0\"\n"

@@ -144,6 +144,34 @@ fn packages_take_files_that_there_are() {
 }
 
 #[test]
+fn the_bill_of_materials_names_every_crate_once_with_its_license() {
+    let output = Command::new(root().join("scripts/sbom")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bill: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let components = bill["components"].as_array().unwrap();
+    let lock: toml::Table = read("Cargo.lock").parse().unwrap();
+    let locked: Vec<_> = lock["package"].as_array().unwrap().iter().collect();
+    let mut names = BTreeSet::new();
+    for component in components {
+        let (name, version) = (&component["name"], &component["version"]);
+        let package = locked.iter().find(|package| {
+            package["name"].as_str() == name.as_str()
+                && package["version"].as_str() == version.as_str()
+        });
+        let checksum = package.unwrap_or_else(|| panic!("{component}")).get("checksum");
+        let hash = component.pointer("/hashes/0/content");
+        let hash = hash.and_then(serde_json::Value::as_str);
+        assert_eq!(hash, checksum.and_then(toml::Value::as_str), "{component}");
+        assert!(component.pointer("/licenses/0/expression").is_some(), "{component}");
+        assert!(names.insert(format!("{name} {version}")), "{component}");
+    }
+    let is_named = |name: &str| components.iter().any(|component| component["name"] == name);
+    assert!(is_named("pgtrack-proxy") && is_named("tokio") && is_named("pg_query"));
+    // It tests, and is no part of the program.
+    assert!(!is_named("pgtrack-testkit"));
+}
+
+#[test]
 fn the_unit_starts_what_there_is() {
     let unit = read("packaging/pgtrack.service");
     let options: BTreeSet<&str> =

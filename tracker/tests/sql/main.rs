@@ -19,6 +19,7 @@ mod options;
 mod partitions;
 mod reading;
 mod reference;
+mod replicated;
 mod revert;
 mod rights;
 mod shape;
