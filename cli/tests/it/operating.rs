@@ -73,16 +73,16 @@ impl Service {
         line.unwrap_or_else(|| panic!("{text}")).split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@{}/{database}", self.proxy)
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.wait().unwrap()
     }
 }
@@ -96,7 +96,7 @@ impl Drop for Service {
     }
 }
 
-fn content(upstream: &str, max_sessions: u32) -> String {
+pub(crate) fn content(upstream: &str, max_sessions: u32) -> String {
     format!(
         "upstream = \"{upstream}\"\n[proxy]\nlisten = [\"127.0.0.1:0\"]\nmax_sessions = {max_sessions}\n\
          [dashboard]\nlisten = \"127.0.0.1:0\"\n[monitor]\nlisten = \"127.0.0.1:0\"\n"
