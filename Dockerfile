@@ -5,7 +5,7 @@ RUN apt-get update && \
     apt-get install --yes --no-install-recommends ca-certificates gcc libc6-dev libclang-dev make
 WORKDIR /build
 COPY . .
-RUN cargo build --release --locked --bin pgtrack && packaging/image-root target/release/pgtrack /root-of-image
+RUN cargo build --release --locked --bin pgtrack --features cloud && packaging/image-root target/release/pgtrack /root-of-image
 
 FROM scratch
 COPY --from=build /root-of-image /

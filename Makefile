@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz check docs postgres drivers
+.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -13,7 +13,7 @@ VERSIONS ?= 15 16 17 18
 
 # Runs every test on real servers, in a real browser.
 test: postgres drivers
-	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test
+	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --workspace --features pgtrack/cloud
 
 # Formatting, lints, documentation, and how safe the SQL is.
 check:
@@ -69,6 +69,12 @@ SECONDS ?= 60
 fuzz:
 	@scripts/setup demo
 	@scripts/fuzz $(SECONDS)
+
+# Lets clients of several drivers use the proxy for a while, and looks whether anything is left or missing then.
+MINUTES ?= 30
+soak: drivers
+	@cargo build --quiet --release --bin pgtrack
+	@cargo run --quiet -p pgtrack-proxy --example soak -- target/release/pgtrack target/drivers $(MINUTES)
 
 # The program for others, the same bytes wherever it is built from the same commit with the same toolchain, in
 # target/dist/: an archive with manual pages, completions and the SQL files, its checksum, and what it is made of (CycloneDX).

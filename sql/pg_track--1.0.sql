@@ -440,6 +440,7 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),
+      ('audit_entry_call_idx', 'pgtrack.audit_entry (backend_pid, at)'),
       ('key_change_xid_idx', 'pgtrack.key_change (xid)')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
@@ -2212,7 +2213,7 @@ REVOKE ALL ON FUNCTION pgtrack._on_drop() FROM PUBLIC;
 
 DO $event_triggers$
 BEGIN
-  -- Only superusers may create event triggers. Without them, run pgtrack.track() again after DDL on a tracked table.
+  -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
     DROP EVENT TRIGGER IF EXISTS pgtrack_before_ddl;
     CREATE EVENT TRIGGER pgtrack_before_ddl ON ddl_command_start
@@ -2232,6 +2233,105 @@ BEGIN
   END IF;
 END
 $event_triggers$;
+
+-- What the event triggers do, for a database that cannot have them. Nothing says what was altered, so it is looked for.
+CREATE OR REPLACE FUNCTION pgtrack._stale_relations() RETURNS TABLE (relation_id integer, relid regclass, name text, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.relation_id, r.relid, format('%I.%I', r.schema_name, r.table_name),
+         CASE WHEN c.oid IS NULL THEN 'dropped'
+              WHEN pgtrack._reason_not_to_track(c.oid) IS NOT NULL THEN 'untrackable'
+              WHEN (n.nspname, c.relname) IS DISTINCT FROM (r.schema_name, r.table_name) THEN 'renamed'
+              WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
+                               AND p.proname = format('record_update_%s', r.relation_id)
+                               AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(c.oid))) > 0) THEN 'altered'
+              WHEN EXISTS (SELECT FROM pgtrack._wanted_triggers(r.relation_id) w
+                           LEFT JOIN pgtrack._present_triggers(r.relation_id) p USING (relid, name)
+                           WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action) THEN 'altered' END
+  FROM pgtrack.relation r
+  LEFT JOIN pg_class c ON c.oid = r.relid
+  LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE r.tracked_until IS NULL;
+END;
+COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation integer, p_table regclass, p_problem text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
+DECLARE
+  v_status  text := 'followed';
+BEGIN
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  PERFORM set_config('pgtrack.following', 'on', true);
+  IF p_problem = 'dropped' THEN
+    UPDATE pgtrack.relation SET relid = NULL, tracked_until = clock_timestamp() WHERE relation_id = p_relation;
+    v_status := 'was dropped; its history stays';
+  ELSIF p_problem = 'untrackable' THEN
+    PERFORM pgtrack._drop_triggers(p_relation);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = p_relation;
+    v_status := format('is no longer tracked: %s; its history stays', pgtrack._reason_not_to_track(p_table));
+  ELSE
+    UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.relation_id = p_relation AND c.oid = p_table AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
+    IF FOUND THEN
+      v_status := format('is called %s now', pgtrack._name(p_table));
+    END IF;
+    PERFORM pgtrack._sync(p_relation);
+    PERFORM pgtrack._generate_triggers(p_relation, false);
+  END IF;
+  PERFORM set_config('pgtrack.following', '', true);
+  RETURN v_status;
+END
+$_follow_table$;
+COMMENT ON FUNCTION pgtrack._follow_table(integer, regclass, text) IS 'Brings the tracking of one table in step with what became of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $follow_ddl$
+DECLARE
+  v_relation  record;
+  v_new       record;
+BEGIN
+  PERFORM pgtrack._require_owner('follow DDL on');
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  -- What is tracked no more gives way first: it may have become a part of another table.
+  FOR v_relation IN
+    SELECT s.* FROM pgtrack._stale_relations() s WHERE s.problem IS NOT NULL
+    ORDER BY s.problem NOT IN ('dropped', 'untrackable'), s.name
+  LOOP
+    "table" := v_relation.name;
+    done := true;
+    BEGIN
+      status := pgtrack._follow_table(v_relation.relation_id, v_relation.relid, v_relation.problem);
+    -- One that is in use, somebody else's or protected is no reason to leave the others.
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege OR object_not_in_prerequisite_state THEN
+      done := false;
+      status := format('could not be followed: %s', SQLERRM);
+    END;
+    RETURN NEXT;
+  END LOOP;
+  FOR v_new IN
+    SELECT c.oid::regclass AS relid, s.options
+    FROM pgtrack.tracked_schema s
+    JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    ORDER BY c.relname
+  LOOP
+    "table" := pgtrack._name(v_new.relid);
+    done := true;
+    BEGIN
+      status := pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege THEN
+      done := false;
+      status := format('could not be tracked: %s', SQLERRM);
+    END;
+    RETURN NEXT;
+  END LOOP;
+END
+$follow_ddl$;
+COMMENT ON FUNCTION pgtrack.follow_ddl() IS
+  'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
+  'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Reading
@@ -4266,13 +4366,42 @@ END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
 
+CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the history of');
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
+    IF v_relation.relid IS NOT NULL THEN
+      PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
+    END IF;
+    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
+                   v_relation.history_table, v_relation.relation_id, p_which);
+    GET DIAGNOSTICS changes = ROW_COUNT;
+    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
+                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, p_which);
+    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_which);
+    GET DIAGNOSTICS statements = ROW_COUNT;
+    IF statements > 0 THEN
+      UPDATE pgtrack.relation SET purged_until = p_until WHERE relation_id = v_relation.relation_id;
+      "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$_purge$;
+COMMENT ON FUNCTION pgtrack._purge(timestamptz, text) IS
+  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment. Copies of dropped tables stay.';
+
 CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
 DECLARE
   v_until     timestamptz := clock_timestamp() - older_than;
   v_which     text;
   v_kept      name;
-  v_relation  pgtrack.relation;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
   IF older_than IS NULL OR older_than < interval '0' THEN
@@ -4285,25 +4414,7 @@ BEGIN
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
   END LOOP;
-  FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
-    IF v_relation.relid IS NOT NULL THEN
-      PERFORM pgtrack._count_purged_versions(v_relation.relid, v_which);
-    END IF;
-    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
-                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
-                   v_relation.history_table, v_relation.relation_id, v_which);
-    GET DIAGNOSTICS changes = ROW_COUNT;
-    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
-                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
-                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, v_which);
-    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, v_which);
-    GET DIAGNOSTICS statements = ROW_COUNT;
-    IF statements > 0 THEN
-      UPDATE pgtrack.relation SET purged_until = v_until WHERE relation_id = v_relation.relation_id;
-      "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
-      RETURN NEXT;
-    END IF;
-  END LOOP;
+  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which);
 END
 $purge$;
 COMMENT ON FUNCTION pgtrack.purge(interval) IS
@@ -4423,7 +4534,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D') THEN
     "table" := NULL;
     problem := 'DDL on tracked tables is not followed at once';
-    hint := 'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write.';
+    hint := 'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write, and all else by pgtrack.follow_ddl().';
     RETURN NEXT;
   END IF;
 END
@@ -4563,7 +4674,7 @@ BEGIN ATOMIC
     ('oldest change', (SELECT min(s.at)::text FROM pgtrack.statement s
                        WHERE s.xid = (SELECT x.xid FROM pgtrack.statement x ORDER BY x.xid LIMIT 1))),
     ('DDL on tracked tables', CASE WHEN EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D')
-                                   THEN 'followed' ELSE 'followed at the next write; after changes of the key or of triggers run pgtrack.track() again' END)
+                                   THEN 'followed' ELSE 'shapes are followed at the next write, all else by pgtrack.follow_ddl()' END)
   ) AS i (property, value);
 END;
 COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are what the statistics say.';

@@ -9,6 +9,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -34,7 +35,12 @@ pub(crate) struct Config {
     policy: Vec<Policy>,
     /// Schemas whose tables are tracked from the start.
     pub(crate) track: Vec<String>,
+    /// How often tables are looked at where no event trigger tells what becomes of them.
+    pub(crate) follow_ddl: Duration,
 }
+
+/// In seconds.
+const FOLLOW_DDL: u32 = 60;
 
 /// Metrics and health checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -51,6 +57,7 @@ struct File {
     upstream: Option<String>,
     databases: BTreeMap<String, String>,
     track: Vec<String>,
+    follow_ddl_seconds: Option<u32>,
     proxy: Proxy,
     client_tls: ClientTls,
     upstream_tls: UpstreamTls,
@@ -96,6 +103,7 @@ impl Config {
         };
         let File {
             track,
+            follow_ddl_seconds,
             mut proxy,
             mut dashboard,
             monitor,
@@ -122,7 +130,19 @@ impl Config {
         if let Some(listen) = options.dashboard {
             dashboard.listen = listen;
         }
-        Ok(Self { upstreams, proxy, dashboard, monitor, encryption, audit, guard, policy, track })
+        let follow_ddl = Duration::from_secs(follow_ddl_seconds.unwrap_or(FOLLOW_DDL).into());
+        Ok(Self {
+            upstreams,
+            proxy,
+            dashboard,
+            monitor,
+            encryption,
+            audit,
+            guard,
+            policy,
+            track,
+            follow_ddl,
+        })
     }
 }
 

@@ -84,6 +84,9 @@ pub(crate) enum Error {
     /// A function of pg_track failed, or the database did.
     #[error(transparent)]
     Tracker(#[from] pgtrack_tracker::Error),
+    /// History could not be archived, or the archive does not hold what it should.
+    #[error(transparent)]
+    Archive(#[from] pgtrack_archive::Error),
     /// The database could not be reached.
     #[error(transparent)]
     Connect(#[from] pgtrack_connect::Error),

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: [`Error::exit_code`].
 
+mod archive;
 mod args;
 mod care;
 mod change;
@@ -9,6 +10,7 @@ mod check;
 mod config;
 mod demo;
 mod error;
+mod follower;
 mod log;
 mod manual;
 mod monitor;

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 use crate::args::ServeOptions;
 use crate::config::Config;
 use crate::error::Error;
+use crate::follower::Follower;
 use crate::monitor::{self, Watched};
 use crate::{reload, systemd};
 
@@ -25,9 +26,11 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
     allow_many_files();
     let upstreams = &config.upstreams;
     let database = &upstreams.default.settings;
-    let proxy = Proxy::bind(config.for_proxy(), upstreams.provision()).await?;
+    let follower = Follower::new(upstreams.clone(), config.follow_ddl);
+    let provision = follower.after(upstreams.provision());
+    let proxy = Proxy::bind(config.for_proxy(), provision).await?;
     let mut proxy = proxy.with_probe(upstreams.probe());
-    if let Some(watch) = config.audit.start(upstreams)? {
+    if let Some(watch) = config.audit.start(upstreams, follower)? {
         proxy = proxy.with_watch(watch);
     }
     for address in proxy.local_addresses() {

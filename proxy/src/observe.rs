@@ -7,6 +7,7 @@
 
 mod answer;
 mod capture;
+mod definition;
 mod executed;
 mod first_look;
 mod judgement;
@@ -14,6 +15,7 @@ mod observation;
 mod pairing;
 mod portal;
 mod prepared;
+mod records;
 mod request;
 mod skipping;
 mod words;

@@ -223,7 +223,7 @@ impl Connection<'_> {
             tls_identity: client.peer_certificate().and_then(tls::subject),
             database: name(database),
             user: name(user),
-            guard: self.shared.config.guard.clone(),
+            config: Arc::clone(&self.shared.config),
             calls: AtomicI32::new(0),
         };
         Some(Box::new(SessionWatch::new(Arc::clone(watch), who)))

@@ -1,7 +1,7 @@
 //! What all sessions share.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
 
@@ -31,8 +31,8 @@ pub(crate) struct Shared {
     /// Set before the first session, if sessions are watched.
     pub(crate) watch: Arc<OnceLock<Arc<Watch>>>,
     pub(crate) cancel_permits: Arc<Semaphore>,
-    /// An upstream is a pooler that ends sessions for our context; it is not sent any more.
-    pub(crate) context_refused: Arc<AtomicBool>,
+    /// The upstreams that are poolers and end sessions for our context: they are not sent it any more.
+    context_refusers: Arc<RwLock<HashSet<Upstream>>>,
 }
 
 impl Shared {
@@ -48,7 +48,7 @@ impl Shared {
             cancel_keys: Arc::default(),
             watch: Arc::default(),
             cancel_permits: Arc::new(Semaphore::new(CONCURRENT_CANCELS)),
-            context_refused: Arc::default(),
+            context_refusers: Arc::default(),
         })
     }
 
@@ -58,9 +58,20 @@ impl Shared {
             security: Arc::new(Security::load(&config)?),
             has_several_servers: config.servers().len() > 1,
             config: Arc::new(config),
-            context_refused: Arc::default(),
+            context_refusers: Arc::default(),
             ..self.clone()
         })
+    }
+
+    /// Whether an upstream has ended a session for our context.
+    pub(crate) fn refuses_context(&self, upstream: &Upstream) -> bool {
+        self.context_refusers.read().unwrap_or_else(PoisonError::into_inner).contains(upstream)
+    }
+
+    /// An upstream has done so. Whether that is news.
+    pub(crate) fn note_context_refusal(&self, upstream: &Upstream) -> bool {
+        let mut refusers = self.context_refusers.write().unwrap_or_else(PoisonError::into_inner);
+        refusers.insert(upstream.clone())
     }
 
     /// A place for the cancel key of a session with this server, if there are others that it could be for.

@@ -22,11 +22,18 @@ pub(crate) use session::{SessionWatch, Who};
 /// How long the analysis of a text is tried when there is too much to do.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What remembered analyses may take: few texts are analysed, and fewer again.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
 /// What all watched sessions share.
 pub struct Watch {
     log: AuditLog,
     analyzer: Analyzer,
+    tell_of_definition: Option<TellOfDefinition>,
 }
+
+/// Called with the name of a database.
+type TellOfDefinition = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Watch {
     /// Starts the threads that analyse texts.
@@ -34,7 +41,22 @@ impl Watch {
     /// # Errors
     /// When the system has no more threads.
     pub fn start(log: AuditLog) -> io::Result<Self> {
-        Ok(Self { log, analyzer: Analyzer::start(AnalyzerSettings::default())? })
+        let settings = AnalyzerSettings { cache_bytes: CACHE_BYTES, ..AnalyzerSettings::default() };
+        let analyzer = Analyzer::start(settings)?;
+        Ok(Self { log, analyzer, tell_of_definition: None })
+    }
+
+    /// Has somebody told of each database in which a transaction may have defined a table or what belongs to one, once
+    /// the transaction is over. It is called on the sessions' threads and must not wait.
+    #[must_use]
+    pub fn telling_of_definitions(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { tell_of_definition: Some(Box::new(tell)), ..self }
+    }
+
+    fn defined(&self, database: &str) {
+        if let Some(tell) = &self.tell_of_definition {
+            tell(database);
+        }
     }
 
     /// How the analysis of texts is doing.

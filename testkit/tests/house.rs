@@ -49,10 +49,11 @@ fn dependencies_point_one_way() {
         ("cluster", &[] as &[&str]),
         ("connect", &[]),
         ("tracker", &[]),
+        ("archive", &["tracker"]),
         ("proxy", &["connect", "tracker"]),
         ("dashboard", &["connect", "tracker"]),
         ("testkit", &["cluster"]),
-        ("cli", &["cluster", "connect", "dashboard", "proxy", "tracker"]),
+        ("cli", &["archive", "cluster", "connect", "dashboard", "proxy", "tracker"]),
     ] {
         for dependency in dependencies(package) {
             assert!(
@@ -69,6 +70,9 @@ fn each_crate_keeps_to_its_own_trade() {
         ("tracker/src/", "axum", "the tracker knows no HTTP"),
         ("tracker/src/", "maud", "the tracker knows no HTML"),
         ("tracker/src/", "rustls", "the tracker knows no TLS"),
+        ("tracker/src/", "parquet", "the tracker knows no files of the archive"),
+        ("archive/src/", "rustls::Client", "the archive takes connected clients"),
+        ("archive/src/", "env::", "only the command line reads the environment"),
         ("proxy/src/", "axum", "the proxy knows no HTTP"),
         ("proxy/src/", "SystemTime", "timeouts are monotonic: a clock that jumps ends no session"),
         ("proxy/src/protocol", "tokio", "the protocol does no I/O"),

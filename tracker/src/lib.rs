@@ -12,6 +12,7 @@ pub mod care;
 mod error;
 pub mod export;
 pub mod feed;
+mod follow;
 pub mod history;
 mod install;
 mod model;
@@ -21,6 +22,7 @@ pub mod statement;
 mod table;
 
 pub use error::Error;
+pub use follow::{Followed, follow_ddl};
 pub use install::{Installation, Installed, install, installed, proxy_key, script, uninstall};
 pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{

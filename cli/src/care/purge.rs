@@ -4,6 +4,7 @@ use clap::Args;
 use pgtrack_tracker::care::{self, Purged};
 use serde_json::json;
 
+use crate::archive;
 use crate::error::Error;
 use crate::session::{Common, Session};
 use crate::terminal::{Cell, Grid, Screen, confirm, while_waiting};
@@ -13,6 +14,9 @@ pub(crate) struct Options {
     /// Forget what was changed longer ago than this, such as "90 days".
     #[arg(long, value_name = "AGE")]
     older_than: String,
+    /// Only what the archive of `pgtrack export --to` at this path or URL holds: it is read back and compared first.
+    #[arg(long, value_name = "URL")]
+    exported: Option<String>,
     /// Only show what would be forgotten.
     #[arg(long)]
     dry_run: bool,
@@ -24,15 +28,19 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let session = Session::open(&options.common.connection).await?;
-    let client = &session.client;
-    let age = care::age(client, &options.older_than).await?;
-    let planning = care::plan_purge(client, age);
+    let mut session = Session::open(&options.common.connection).await?;
+    let age = care::age(&session.client, &options.older_than).await?;
+    let archive = options.exported.as_deref().map(archive::open).transpose()?;
+    let planning = care::plan_purge(&session.client, age);
     let plan = while_waiting("Counting what is older", planning).await?;
     let mut screen = Screen::plain(&options.common.output);
     if options.dry_run || !screen.is_json {
         show(&plan, &mut screen)?;
         screen.flush()?;
+    }
+    if let (true, Some(archive)) = (options.dry_run, &archive) {
+        let comparing = pgtrack_archive::plan_purge(&mut session.client, archive, age);
+        while_waiting("Comparing with the archive", comparing).await?;
     }
     if options.dry_run || plan.is_empty() {
         return screen.finish();
@@ -43,7 +51,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         session.place
     );
     confirm(&question, options.yes).await?;
-    let purged = while_waiting("Forgetting", care::purge(client, age)).await?;
+    let purged = match (&archive, &options.exported) {
+        (Some(archive), Some(url)) => {
+            let purging = pgtrack_archive::purge(&mut session.client, archive, age, url);
+            while_waiting("Comparing and forgetting", purging).await?
+        }
+        _ => while_waiting("Forgetting", care::purge(&session.client, age)).await?,
+    };
     if screen.is_json {
         show(&purged, &mut screen)?;
     } else {

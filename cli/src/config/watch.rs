@@ -8,6 +8,7 @@ use pgtrack_tracker::calls::{AuditLog, Connecting, Spool};
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::follower::Follower;
 use crate::upstreams::Upstreams;
 
 /// The record of calls of pg_track's functions.
@@ -29,7 +30,11 @@ impl Default for Audit {
 
 impl Audit {
     /// Begins to watch, if that is wanted.
-    pub(crate) fn start(&self, upstreams: &Upstreams) -> Result<Option<Arc<Watch>>, Error> {
+    pub(crate) fn start(
+        &self,
+        upstreams: &Upstreams,
+        follower: Follower,
+    ) -> Result<Option<Arc<Watch>>, Error> {
         if !self.enabled {
             return Ok(None);
         }
@@ -40,7 +45,9 @@ impl Audit {
             Box::pin(async move { Ok(pgtrack_connect::connect(&settings).await?) })
         };
         let log = AuditLog::start(connect, spool.transpose()?)?;
-        Ok(Some(Arc::new(Watch::start(log).map_err(Error::Runtime)?)))
+        let watch = Watch::start(log).map_err(Error::Runtime)?;
+        let watch = watch.telling_of_definitions(move |database| follower.look_at(database));
+        Ok(Some(Arc::new(watch)))
     }
 }
 

@@ -1,14 +1,15 @@
-//! `pgtrack export`: what is recorded of tables, or a table as it was, to standard output.
+//! `pgtrack export`: what is recorded of tables, or a table as it was, to standard output; or all history to an archive.
 
 use clap::Args;
 use pgtrack_tracker::{TableName, columns, export, tracked_table, tracked_tables};
 use serde_json::Value;
 
 use super::format::{Format, Writer};
+use crate::archive;
 use crate::error::Error;
 use crate::present::json;
 use crate::session::{ConnectionOptions, Session};
-use crate::terminal::Screen;
+use crate::terminal::{Screen, while_waiting};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -26,6 +27,9 @@ pub(crate) struct Options {
     /// Only changes before this time.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// Add all history that is not there yet to the archive at this path or URL (s3://, gs://, az://), as Parquet files.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["tables", "format", "at", "since", "until"])]
+    to: Option<String>,
     #[command(flatten)]
     connection: ConnectionOptions,
 }
@@ -49,7 +53,10 @@ const CHANGE: [&str; 14] = [
 ];
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let session = Session::open(&options.connection).await?;
+    let mut session = Session::open(&options.connection).await?;
+    if let Some(url) = &options.to {
+        return archive(&mut session, url).await;
+    }
     let mut names = Vec::new();
     for table in &options.tables {
         names.push(session.table(table).await?);
@@ -66,6 +73,18 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         }
         None => export_changes(&session, names, &options).await,
     }
+}
+
+async fn archive(session: &mut Session, url: &str) -> Result<(), Error> {
+    let archive = archive::open(url)?;
+    let exporting = pgtrack_archive::export(&mut session.client, &archive);
+    let exported = while_waiting("Exporting", exporting).await?;
+    let mut screen = Screen::raw();
+    screen.line(&format!(
+        "{} row changes were exported, in {} files of {} bytes.",
+        exported.changes, exported.files, exported.bytes
+    ))?;
+    screen.finish()
 }
 
 async fn export_changes(

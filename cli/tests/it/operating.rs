@@ -13,7 +13,7 @@ use pgtrack_testkit::{Database, on_each_version};
 
 use crate::program::{pgtrack, psql, run_psql};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `pgtrack serve` with a configuration file of its own.
 pub(crate) struct Service {
@@ -48,7 +48,7 @@ impl Service {
     }
 
     /// What follows `text` in the first line that has it.
-    fn logged(&self, text: &str) -> String {
+    pub(crate) fn logged(&self, text: &str) -> String {
         loop {
             let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no `{text}`"));
             if let Some((_, rest)) = line.split_once(text) {

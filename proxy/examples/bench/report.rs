@@ -41,11 +41,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bouncer = self.names.iter().position(|name| name == "pgbouncer");
+        let relay = self.names.iter().position(|name| name == "pg_track");
         writeln!(f, "{}", self.title)?;
         writeln!(
             f,
-            "  {:<12} {:>9} {:>8} {:>9} {:>8} {:>8} {:>9} {:>8} {:>10}",
-            "", "rate", "/direct", "mean ms", "+ ms", "p99 ms", "CPU", "/pgb", "p99 /pgb"
+            "  {:<12} {:>9} {:>8} {:>9} {:>8} {:>8} {:>9} {:>8} {:>8} {:>10}",
+            "", "rate", "/direct", "mean ms", "+ ms", "p99 ms", "CPU", "/pgb", "/relay", "p99 /pgb"
         )?;
         for (index, name) in self.names.iter().enumerate() {
             let own = |value: fn(&Measurement) -> Option<f64>| {
@@ -60,7 +61,7 @@ impl fmt::Display for Report {
             };
             writeln!(
                 f,
-                "  {name:<12} {} {} {} {} {} {} {} {}",
+                "  {name:<12} {} {} {} {} {} {} {} {} {}",
                 number(9, 0, own(|m| Some(m.rate))),
                 number(8, 2, ratio(Some(0), |m| Some(m.rate))),
                 number(9, 3, own(|m| m.mean_latency)),
@@ -68,6 +69,7 @@ impl fmt::Display for Report {
                 number(8, 2, own(|m| m.p99_latency)),
                 number(9, 2, own(|m| Some(m.cpu))),
                 number(8, 2, ratio(bouncer, |m| Some(m.cpu))),
+                number(8, 2, ratio(relay, |m| Some(m.cpu))),
                 number(10, 2, ratio(bouncer, |m| m.p99_latency)),
             )?;
         }

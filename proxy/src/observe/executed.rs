@@ -89,6 +89,11 @@ pub struct StatementText {
 }
 
 impl StatementText {
+    /// Whether it was of no interest, so that only its length was kept.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.head.is_empty() && self.judgement.is_none()
+    }
+
     /// Whether all of it is in `head`.
     pub fn is_complete(&self) -> bool {
         self.head.len() as u64 == self.bytes

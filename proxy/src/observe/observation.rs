@@ -10,6 +10,7 @@ use super::first_look::FirstLook;
 use super::judgement::Judgement;
 use super::pairing::Pairing;
 use super::request::{self, Errand, Request};
+use super::words::{creates, verb};
 use crate::protocol::scanner::{Body, Observer, Scanner};
 
 /// How much is kept of one session.
@@ -125,6 +126,12 @@ impl Observation {
         Self { look, ..self }
     }
 
+    /// Reports only statements with calls that were recorded.
+    pub(crate) fn only_calls(mut self) -> Self {
+        self.pairing.executed.only_calls();
+        self
+    }
+
     /// The client sent these bytes.
     pub fn client_sent(&mut self, mut bytes: &[u8], now: Instant) {
         while !bytes.is_empty() {
@@ -218,7 +225,12 @@ impl Observation {
 
     /// Takes the next record, in the order of the server's answers.
     pub fn next_executed(&mut self) -> Option<Executed> {
-        self.pairing.executed.pop_front()
+        self.pairing.executed.pop()
+    }
+
+    /// Whether a transaction has ended, since this was asked last, that may have defined a table or what belongs to one.
+    pub fn take_definition(&mut self) -> bool {
+        self.pairing.definitions.take()
     }
 
     /// How the texts are to be read from now on.
@@ -288,15 +300,17 @@ impl Observer for FromClient<'_> {
     }
 
     fn body(&mut self, part: &[u8]) {
+        let look = self.look;
+        // What a text does with prepared statements matters, and what it creates.
+        let is_kept = |text: &[u8]| {
+            !look.calls || look.may_matter(text) || verb(text).is_some() || creates(text)
+        };
         if let Some(message) = self.request.extend(part)
-            && let Some(mut request) = Request::read(&message, self.now)
+            && let Some(request) = Request::read(&message, self.now, is_kept)
         {
             if self.is_to_be_held(&request) {
                 *self.held = Some(Box::new(request));
                 return;
-            }
-            if self.look.calls {
-                request.forget_text();
             }
             self.pairing.requested(request);
         }

@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, rows};
+use super::definition::Definitions;
 use super::executed::{Executed, Outcome, Source, StatementText};
 use super::observation::{Limits, SessionSettings};
 use super::portal::Portals;
 use super::prepared::Prepared;
-use super::request::{Name, Request};
+use super::records::Records;
+use super::request::{Errand, Name, Request};
 use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
-
-/// For how many requests an idle session keeps room.
-const KEPT_REQUESTS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Pairing {
@@ -49,9 +48,10 @@ pub(super) struct Pairing {
     is_starting: bool,
     /// How many of `pending` are refused.
     refusals: usize,
+    pub(super) definitions: Definitions,
     /// How many requests were too many to keep.
     pub(super) unobserved_requests: u64,
-    pub(super) executed: VecDeque<Executed>,
+    pub(super) executed: Records,
 }
 
 impl Pairing {
@@ -62,7 +62,7 @@ impl Pairing {
             pending: VecDeque::new(),
             pending_text_bytes: 0,
             prepared: Prepared::new(limits.prepared_count, limits.prepared_bytes),
-            portals: Portals::new(),
+            portals: Portals::default(),
             skipping: None,
             is_copying_in: false,
             index: 0,
@@ -72,8 +72,9 @@ impl Pairing {
             unobserved: None,
             is_starting: true,
             refusals: 0,
+            definitions: Definitions::default(),
             unobserved_requests: 0,
-            executed: VecDeque::new(),
+            executed: Records::default(),
         }
     }
 
@@ -104,7 +105,7 @@ impl Pairing {
         if self.pending_text_bytes.saturating_add(text_bytes) > self.limits.pending_text_bytes
             && let Request::Query { text, .. } | Request::Parse { text, .. } = &mut request
         {
-            text.head = [].into();
+            text.head = Arc::default();
         }
         self.pending_text_bytes = self.pending_text_bytes.saturating_add(request.text_bytes());
         if request.refusal().is_some() {
@@ -200,7 +201,7 @@ impl Pairing {
             }
             Answer::CopyIn => self.copy_in(),
             Answer::CommandComplete { tag } => self.command_complete(tag, now),
-            Answer::EmptyQuery => self.finish(Outcome::Empty, now),
+            Answer::EmptyQuery => self.finish(|| Outcome::Empty, now),
             Answer::PortalSuspended => self.suspended(now),
             Answer::Error { sqlstate, is_fatal } => self.error(*sqlstate, *is_fatal, now),
             Answer::Ready { status } => self.ready(*status, now),
@@ -275,7 +276,11 @@ impl Pairing {
             self.pending.pop_front_if(|head| matches!(head, Request::Parse { .. }))
         {
             self.pending_text_bytes = self.pending_text_bytes.saturating_sub(text.head.len());
-            self.prepared.insert(statement, text);
+            if self.executed.is_for_calls() && text.is_forgotten() {
+                self.prepared.remove(&statement);
+            } else {
+                self.prepared.insert(statement, text);
+            }
         }
     }
 
@@ -284,7 +289,12 @@ impl Pairing {
             self.pending.pop_front_if(|head| matches!(head, Request::Bind { .. }))
         {
             let text = self.prepared.get(&statement);
-            self.executed.extend(self.portals.bind(portal, text, parameters, self.limits.portals));
+            let given_up = if self.executed.is_for_calls() && text.is_none() {
+                self.portals.close(&portal).into_iter().collect()
+            } else {
+                self.portals.bind(portal, text, parameters, self.limits.portals)
+            };
+            self.executed.extend(given_up);
         }
     }
 
@@ -315,7 +325,8 @@ impl Pairing {
 
     fn command_complete(&mut self, tag: &str, now: Instant) {
         self.is_copying_in = false;
-        self.finish(Outcome::Completed { tag: tag.into(), rows: rows(tag) }, now);
+        self.completed(tag);
+        self.finish(|| Outcome::Completed { tag: tag.into(), rows: rows(tag) }, now);
         match tag {
             "DISCARD ALL" => {
                 self.prepared.clear();
@@ -326,71 +337,98 @@ impl Pairing {
         }
     }
 
+    /// Follows what a completed statement has defined, prepared or forgotten.
+    fn completed(&mut self, tag: &str) {
+        let text = match self.pending.front() {
+            Some(Request::Query { text, .. }) => Some(text),
+            Some(Request::Execute { portal, .. }) => {
+                self.portals.get(portal).and_then(|portal| portal.text.as_ref())
+            }
+            _ => None,
+        };
+        self.definitions.completed(tag, text.map(|text| &*text.head));
+        let is_first = self.index == 0;
+        let Some(text) = text.filter(|_| is_first) else { return };
+        match (tag, verb(&text.head)) {
+            ("PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
+            ("DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
+            _ => {}
+        }
+    }
+
+    /// The text that prepared what this one executes in SQL.
+    fn executed_text(&mut self, text: &StatementText, outcome: &Outcome) -> Option<StatementText> {
+        match (outcome, verb(&text.head)?) {
+            (Outcome::Completed { .. }, Verb::Execute(name)) => self.prepared.get(&name),
+            _ => None,
+        }
+    }
+
     /// The statement that is being executed is done.
-    fn finish(&mut self, outcome: Outcome, now: Instant) {
+    fn finish(&mut self, outcome: impl FnOnce() -> Outcome, now: Instant) {
         let rows_now = std::mem::take(&mut self.data_rows);
         match self.pending.front() {
             Some(Request::Query { text, sent, errand }) => {
-                let (text, sent, calls) = (text.clone(), *sent, errand.calls.clone());
-                let prepared = self.prepared_by_sql((self.index == 0).then_some(&text), &outcome);
-                let source = Source::Simple { index: self.index };
-                let record = self.record(Some(text), source, sent, now, outcome);
-                self.executed.push_back(Executed { prepared, calls, ..record });
+                if self.executed.want(errand.calls.as_ref()) {
+                    let (text, sent, calls) = (text.clone(), *sent, errand.calls.clone());
+                    let outcome = outcome();
+                    let is_first = self.index == 0;
+                    let prepared =
+                        if is_first { self.executed_text(&text, &outcome) } else { None };
+                    let source = Source::Simple { index: self.index };
+                    let record = self.record(Some(text), source, sent, now, outcome);
+                    self.executed.push(Executed { prepared, calls, ..record });
+                }
                 self.index = self.index.saturating_add(1);
             }
             Some(Request::Execute { .. }) => {
-                let Some(Request::Execute { portal: name, sent, errand }) = self.pop() else {
-                    return;
-                };
-                let busy = self.busy(sent, now);
-                let Some(portal) = self.portals.get(&name) else {
-                    // A cursor that SQL declared, or a portal that was forgotten.
-                    let source = Source::Extended { portal: name, parameters: 0 };
-                    let record = self.record(None, source, sent, now, outcome);
-                    self.executed.push_back(Executed { calls: errand.calls, ..record });
-                    return;
-                };
-                portal.calls = portal.calls.take().or(errand.calls);
-                portal.started.get_or_insert(busy.0);
-                portal.busy = portal.busy.saturating_add(busy.1);
-                if std::mem::replace(&mut portal.is_finished, true) {
-                    return;
+                if let Some(Request::Execute { portal, sent, errand }) = self.pop() {
+                    self.finish_portal(portal, sent, errand, rows_now, outcome, now);
                 }
-                let outcome = match outcome {
-                    // The tag counts the rows of the last execution alone.
-                    Outcome::Completed { tag, .. } if portal.rows > 0 => {
-                        Outcome::Completed { tag, rows: Some(portal.rows.saturating_add(rows_now)) }
-                    }
-                    outcome => outcome,
-                };
-                let text = portal.text.clone();
-                let record = portal.finished(name, None, outcome.clone());
-                let prepared = self.prepared_by_sql(text.as_ref(), &outcome);
-                self.executed.extend(record.map(|record| Executed { prepared, ..record }));
             }
             _ => {}
         }
     }
 
-    /// Follows `PREPARE`, `EXECUTE` and `DEALLOCATE` in SQL; returns the text that was prepared, for `EXECUTE`.
-    fn prepared_by_sql(
+    fn finish_portal(
         &mut self,
-        text: Option<&StatementText>,
-        outcome: &Outcome,
-    ) -> Option<StatementText> {
-        let Outcome::Completed { tag, .. } = outcome else { return None };
-        let text = text?;
-        match verb(&text.head)? {
-            Verb::Prepare(name) if tag.as_ref() == "PREPARE" => {
-                self.prepared.insert(name, text.clone());
-                None
+        name: Name,
+        sent: Instant,
+        errand: Errand,
+        rows_now: u64,
+        outcome: impl FnOnce() -> Outcome,
+        now: Instant,
+    ) {
+        let busy = self.busy(sent, now);
+        let Some(portal) = self.portals.get(&name) else {
+            // A cursor that SQL declared, a portal that was forgotten, or one of no interest.
+            if self.executed.want(errand.calls.as_ref()) {
+                let source = Source::Extended { portal: name, parameters: 0 };
+                let record = self.record(None, source, sent, now, outcome());
+                self.executed.push(Executed { calls: errand.calls, ..record });
             }
-            Verb::Deallocate(name) if tag.as_ref() == "DEALLOCATE" => {
-                self.prepared.remove(&name);
-                None
+            return;
+        };
+        portal.calls = portal.calls.take().or(errand.calls);
+        portal.started.get_or_insert(busy.0);
+        portal.busy = portal.busy.saturating_add(busy.1);
+        if std::mem::replace(&mut portal.is_finished, true)
+            || !self.executed.want(portal.calls.as_ref())
+        {
+            return;
+        }
+        let outcome = match outcome() {
+            // The tag counts the rows of the last execution alone.
+            Outcome::Completed { tag, .. } if portal.rows > 0 => {
+                Outcome::Completed { tag, rows: Some(portal.rows.saturating_add(rows_now)) }
             }
-            Verb::Execute(name) => self.prepared.get(&name),
-            _ => None,
+            outcome => outcome,
+        };
+        if let Some(mut record) = portal.finished(name, outcome) {
+            if let Some(text) = &record.text {
+                record.prepared = self.executed_text(text, &record.outcome);
+            }
+            self.executed.push(record);
         }
     }
 
@@ -417,21 +455,21 @@ impl Pairing {
             // An error of the session, not of a statement.
             None => return,
             Some(Request::Query { .. }) => {
-                self.finish(outcome, now);
+                self.finish(|| outcome, now);
                 self.has_failed = true;
                 return;
             }
             Some(Request::FunctionCall { function, sent }) => {
                 let source = Source::FunctionCall { function: *function };
                 let record = self.record(None, source, *sent, now, outcome);
-                self.executed.push_back(record);
+                self.executed.push(record);
                 self.has_failed = true;
                 return;
             }
             Some(Request::Sync { sent }) => {
                 if !is_fatal {
                     let record = self.record(None, Source::Commit, *sent, now, outcome);
-                    self.executed.push_back(record);
+                    self.executed.push(record);
                 }
                 return;
             }
@@ -441,7 +479,7 @@ impl Pairing {
         let Some(head) = head else { return };
         let mut skipping = Skipping::behind(head);
         match head {
-            Request::Execute { .. } => self.finish(outcome, now),
+            Request::Execute { .. } => self.finish(|| outcome, now),
             Request::Parse { .. } | Request::Bind { .. } => {
                 let record = match self.pop() {
                     Some(Request::Parse { text, sent, .. }) => {
@@ -484,7 +522,7 @@ impl Pairing {
                     let outcome = Outcome::Completed { tag: "".into(), rows: None };
                     let record =
                         self.record(None, Source::FunctionCall { function }, sent, now, outcome);
-                    self.executed.push_back(record);
+                    self.executed.push(record);
                 }
                 Request::Query { .. } => {
                     // A simple query takes the unnamed statement and portal away.
@@ -499,10 +537,11 @@ impl Pairing {
         }
         if status == backend::IDLE {
             self.executed.extend(self.portals.close_all());
+            self.definitions.transaction_ended();
         }
         if self.pending.is_empty() {
-            // What a long pipeline took is given back.
-            self.pending.shrink_to(KEPT_REQUESTS);
+            // An idle session keeps no room for requests.
+            self.pending = VecDeque::new();
         }
         (self.index, self.has_failed, self.data_rows) = (0, false, 0);
     }

@@ -25,14 +25,15 @@ pub(super) struct Portal {
     pub(super) is_finished: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct Portals(LruCache<Name, Portal>);
+/// By name. The unnamed one, which most clients use alone, has a place of its own.
+#[derive(Debug, Default)]
+pub(super) struct Portals {
+    unnamed: Option<Box<Portal>>,
+    /// `None` until there is one.
+    named: Option<LruCache<Name, Portal>>,
+}
 
 impl Portals {
-    pub(super) fn new() -> Self {
-        Self(LruCache::unbounded())
-    }
-
     /// Binds a portal; one of the same name is given up.
     pub(super) fn bind(
         &mut self,
@@ -51,9 +52,14 @@ impl Portals {
             rows: 0,
             is_finished: false,
         };
-        self.0.put(name, portal);
-        while self.0.len() > max_count
-            && let Some((name, portal)) = self.0.pop_lru()
+        if name.is_empty() {
+            self.unnamed = Some(Box::new(portal));
+            return given_up;
+        }
+        let named = self.named.get_or_insert_with(LruCache::unbounded);
+        named.put(name, portal);
+        while named.len() > max_count
+            && let Some((name, portal)) = named.pop_lru()
         {
             given_up.extend(portal.given_up(name));
         }
@@ -61,20 +67,30 @@ impl Portals {
     }
 
     pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut Portal> {
-        self.0.get_mut(name)
+        if name.is_empty() {
+            self.unnamed.as_deref_mut()
+        } else {
+            self.named.as_mut()?.get_mut(name)
+        }
     }
 
     /// Gives a portal up; returns it if its rows were not all fetched.
     pub(super) fn close(&mut self, name: &[u8]) -> Option<Executed> {
-        let (name, portal) = self.0.pop_entry(name)?;
+        if name.is_empty() {
+            return self.unnamed.take()?.given_up(Name::default());
+        }
+        let (name, portal) = self.named.as_mut()?.pop_entry(name)?;
         portal.given_up(name)
     }
 
     /// Gives all up, as the end of a transaction does.
     pub(super) fn close_all(&mut self) -> Vec<Executed> {
-        let mut given_up = Vec::new();
-        while let Some((name, portal)) = self.0.pop_lru() {
-            given_up.extend(portal.given_up(name));
+        let mut given_up: Vec<_> = self.close(&[]).into_iter().collect();
+        if let Some(named) = &mut self.named {
+            given_up.extend(
+                std::iter::from_fn(|| named.pop_lru())
+                    .filter_map(|(name, portal)| portal.given_up(name)),
+            );
         }
         given_up
     }
@@ -82,15 +98,10 @@ impl Portals {
 
 impl Portal {
     /// Reports it once it is done.
-    pub(super) fn finished(
-        &self,
-        name: Name,
-        prepared: Option<StatementText>,
-        outcome: Outcome,
-    ) -> Option<Executed> {
+    pub(super) fn finished(&self, name: Name, outcome: Outcome) -> Option<Executed> {
         Some(Executed {
             text: self.text.clone(),
-            prepared,
+            prepared: None,
             source: Source::Extended { portal: name, parameters: self.parameters },
             started: self.started?,
             duration: self.busy,
@@ -103,6 +114,6 @@ impl Portal {
         if self.is_finished {
             return None;
         }
-        self.finished(name, None, Outcome::Suspended { rows: self.rows })
+        self.finished(name, Outcome::Suspended { rows: self.rows })
     }
 }

@@ -8,7 +8,8 @@ use super::request::Name;
 /// Statements by name. Those of `PREPARE` in SQL are in the same name space.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    statements: LruCache<Name, StatementText>,
+    /// `None` until there is one.
+    statements: Option<LruCache<Name, StatementText>>,
     bytes: usize,
     max_count: usize,
     max_bytes: usize,
@@ -16,32 +17,34 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(max_count: usize, max_bytes: usize) -> Self {
-        Self { statements: LruCache::unbounded(), bytes: 0, max_count, max_bytes }
+        Self { statements: None, bytes: 0, max_count, max_bytes }
     }
 
     pub(super) fn insert(&mut self, name: Name, text: StatementText) {
         self.remove(&name);
         self.bytes = self.bytes.saturating_add(weight(&name, &text));
-        self.statements.put(name, text);
-        while (self.statements.len() > self.max_count || self.bytes > self.max_bytes)
-            && let Some((name, text)) = self.statements.pop_lru()
+        let statements = self.statements.get_or_insert_with(LruCache::unbounded);
+        statements.put(name, text);
+        while (statements.len() > self.max_count || self.bytes > self.max_bytes)
+            && let Some((name, text)) = statements.pop_lru()
         {
             self.bytes = self.bytes.saturating_sub(weight(&name, &text));
         }
     }
 
     pub(super) fn get(&mut self, name: &[u8]) -> Option<StatementText> {
-        self.statements.get(name).cloned()
+        self.statements.as_mut()?.get(name).cloned()
     }
 
     pub(super) fn remove(&mut self, name: &[u8]) {
-        if let Some((name, text)) = self.statements.pop_entry(name) {
+        let statements = self.statements.as_mut();
+        if let Some((name, text)) = statements.and_then(|statements| statements.pop_entry(name)) {
             self.bytes = self.bytes.saturating_sub(weight(&name, &text));
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.statements.clear();
+        self.statements = None;
         self.bytes = 0;
     }
 }

@@ -7,7 +7,6 @@ use super::capture::Captured;
 use super::executed::StatementText;
 use super::judgement::RecordedCall;
 use super::observation::Limits;
-use super::words::verb;
 use crate::protocol::frontend;
 
 /// The name of a prepared statement or a portal; empty for the unnamed one.
@@ -60,11 +59,16 @@ pub(super) enum Request {
 
 impl Request {
     /// Reads a message of which the body has passed; `None` for one without an answer, or that makes no sense.
-    pub(super) fn read(message: &Captured<'_>, sent: Instant) -> Option<Self> {
+    /// Of texts that are not to be kept, only the length is.
+    pub(super) fn read(
+        message: &Captured<'_>,
+        sent: Instant,
+        is_kept: impl Fn(&[u8]) -> bool,
+    ) -> Option<Self> {
         let head = message.head.as_ref();
         Some(match message.tag {
             frontend::QUERY => Self::Query {
-                text: text(head, message.body_bytes),
+                text: text(head, message.body_bytes, is_kept),
                 sent,
                 errand: Errand::default(),
             },
@@ -73,7 +77,7 @@ impl Request {
                 let before = u32::try_from(statement.len()).ok()?.saturating_add(1);
                 Self::Parse {
                     statement,
-                    text: text(rest, message.body_bytes.saturating_sub(before)),
+                    text: text(rest, message.body_bytes.saturating_sub(before), is_kept),
                     sent,
                 }
             }
@@ -112,15 +116,6 @@ impl Request {
         }
     }
 
-    /// Forgets a text that does not matter. What it does with prepared statements does.
-    pub(super) fn forget_text(&mut self) {
-        if let Self::Query { text, .. } | Self::Parse { text, .. } = self
-            && verb(&text.head).is_none()
-        {
-            text.head = [].into();
-        }
-    }
-
     /// The memory of the text that it holds.
     pub(super) fn text_bytes(&self) -> usize {
         match self {
@@ -155,18 +150,13 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
 }
 
 /// Reads a text of which the terminator may be missing because it is too far away.
-fn text(bytes: &[u8], field_bytes: u32) -> StatementText {
-    match memchr::memchr(0, bytes) {
-        Some(end) => StatementText {
-            head: bytes.get(..end).unwrap_or_default().into(),
-            bytes: end as u64,
-            judgement: None,
-        },
-        None => StatementText {
-            head: bytes.into(),
-            bytes: u64::from(field_bytes).saturating_sub(1),
-            judgement: None,
-        },
+fn text(bytes: &[u8], field_bytes: u32, is_kept: impl Fn(&[u8]) -> bool) -> StatementText {
+    let end = memchr::memchr(0, bytes);
+    let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    StatementText {
+        bytes: end.map_or(u64::from(field_bytes).saturating_sub(1), |end| end as u64),
+        head: if is_kept(head) { head.into() } else { Arc::default() },
+        judgement: None,
     }
 }
 

@@ -12,22 +12,31 @@ pub(super) enum Verb {
 
 /// Reads the beginning of a text.
 pub(super) fn verb(text: &[u8]) -> Option<Verb> {
-    let (keyword, rest) = word(text)?;
-    let make = match keyword.as_slice() {
-        b"prepare" => Verb::Prepare,
-        b"execute" => Verb::Execute,
-        b"deallocate" => Verb::Deallocate,
-        _ => return None,
-    };
-    let (mut name, rest) = word(rest)?;
-    // `PREPARE TRANSACTION 'x'` prepares no statement; a statement may have that name, though.
-    if keyword == b"prepare" && name == b"transaction" && skip(rest).starts_with(b"'") {
+    let (keyword, rest) = bare_word(skip(text))?;
+    let is = |verb: &[u8]| keyword.eq_ignore_ascii_case(verb);
+    let (is_prepare, is_deallocate) = (is(b"prepare"), is(b"deallocate"));
+    if !is_prepare && !is_deallocate && !is(b"execute") {
         return None;
     }
-    if keyword == b"deallocate" && name == b"prepare" {
+    let (mut name, rest) = word(rest)?;
+    // `PREPARE TRANSACTION 'x'` prepares no statement; a statement may have that name, though.
+    if is_prepare && name == b"transaction" && skip(rest).starts_with(b"'") {
+        return None;
+    }
+    if is_deallocate && name == b"prepare" {
         name = word(rest).map_or(name, |(name, _)| name);
     }
-    Some(make(name.into()))
+    let name = name.into();
+    Some(match (is_prepare, is_deallocate) {
+        (true, _) => Verb::Prepare(name),
+        (_, true) => Verb::Deallocate(name),
+        _ => Verb::Execute(name),
+    })
+}
+
+/// Whether a text begins with `CREATE`.
+pub(super) fn creates(text: &[u8]) -> bool {
+    bare_word(skip(text)).is_some_and(|(keyword, _)| keyword.eq_ignore_ascii_case(b"create"))
 }
 
 /// Reads an identifier: folded to lower case as the server does it, or quoted.
@@ -49,11 +58,15 @@ fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             }
         }
     }
+    bare_word(text).map(|(name, rest)| (name.to_ascii_lowercase(), rest))
+}
+
+/// Splits an identifier without quotes from what follows it.
+fn bare_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_part =
         |byte: &u8| byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii();
     let end = text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len());
-    let (name, rest) = text.split_at_checked(end)?;
-    (!name.is_empty()).then(|| (name.to_ascii_lowercase(), rest))
+    text.split_at_checked(end).filter(|(name, _)| !name.is_empty())
 }
 
 /// Skips white space, comments, and empty statements.

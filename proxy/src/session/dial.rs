@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::atomic::Ordering;
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
@@ -36,24 +35,27 @@ pub(super) async fn open(
         let (upstream, server) = uplink::connect(target, shared).await?;
         return begin(upstream, server, packet).await;
     };
-    if !shared.context_refused.load(Ordering::Relaxed) {
-        let database = startup.database().and_then(|name| std::str::from_utf8(name).ok());
-        let key = database.and_then(|name| shared.provisioner.signing_key(name));
-        let introduction = Introduction { startup, client: Some((context, key)) };
+    let database = startup.database().and_then(|name| std::str::from_utf8(name).ok());
+    let key = database.and_then(|name| shared.provisioner.signing_key(name));
+    let introduction = Introduction { startup, context, key };
+    let mut redials = target.servers.len();
+    loop {
         let (opened, verdict) = introduction.send(target, deadline, shared).await?;
-        if verdict != Verdict::ContextRefused || startup.mentions_context() {
+        let is_refused = verdict == Verdict::ContextRefused && !startup.mentions_context();
+        if !is_refused || redials == 0 {
             return Ok(opened);
         }
+        // Every server may be such a one.
+        redials -= 1;
         note_refusal(&opened.server, shared);
     }
-    let plain = Introduction { startup, client: None };
-    Ok(plain.send(target, deadline, shared).await?.0)
 }
 
 /// A startup packet, which tells the server who the client is.
 struct Introduction<'a> {
     startup: Startup<'a>,
-    client: Option<(&'a SessionContext, Option<SigningKey>)>,
+    context: &'a SessionContext,
+    key: Option<SigningKey>,
 }
 
 impl Introduction<'_> {
@@ -65,13 +67,13 @@ impl Introduction<'_> {
         shared: &Shared,
     ) -> Result<(Opened, Verdict), Error> {
         let (upstream, server) = uplink::connect(target, shared).await?;
-        let packet = self.packet(&upstream);
+        let packet = self.packet(&upstream, &server, shared);
         let first = begin(upstream, server, &packet).await?;
         let is_tls = first.upstream.is_tls();
         let (first, verdict) = answered(first, deadline).await?;
         if verdict == Verdict::NotAdmitted && is_tls && shared.security.connector.prefers_tls() {
             let plain = uplink::connect_plain(&first.server, shared).await?;
-            let packet = self.packet(&plain);
+            let packet = self.packet(&plain, &first.server, shared);
             let plain = begin(plain, first.server.clone(), &packet).await?;
             let (second, verdict) = answered(plain, deadline).await?;
             if verdict != Verdict::NotAdmitted {
@@ -82,9 +84,12 @@ impl Introduction<'_> {
     }
 
     /// The packet for one connection. The server sees that come from our end of it, so the signature is for that.
-    fn packet(&self, upstream: &Stream) -> Vec<u8> {
-        let Some((context, key)) = &self.client else { return self.startup.stripped() };
-        let signed = context.signed(key.as_ref(), upstream.local_address());
+    fn packet(&self, upstream: &Stream, server: &Upstream, shared: &Shared) -> Vec<u8> {
+        if shared.refuses_context(server) {
+            return self.startup.stripped();
+        }
+        let context = self.context;
+        let signed = context.signed(self.key.as_ref(), upstream.local_address());
         self.startup.with_context(&signed).unwrap_or_else(|| {
             warn!(
                 session = %context.session,
@@ -126,7 +131,7 @@ async fn first_answer(upstream: &mut Stream) -> (Verdict, Buffer) {
 }
 
 fn note_refusal(server: &Upstream, shared: &Shared) {
-    if !shared.context_refused.swap(true, Ordering::Relaxed) {
+    if shared.note_context_refusal(server) {
         warn!(
             upstream = %server,
             "the upstream refuses the startup parameter pgtrack.ctx, as poolers do unless they are told to \

@@ -57,7 +57,7 @@ impl Question {
     async fn judge(&self, text: &StatementText) -> Option<Arc<Judgement>> {
         let text = Text {
             bytes: Arc::clone(&text.head),
-            encoding: ClientEncoding::named(&self.settings.client_encoding),
+            encoding: self.encoding(),
             standard_conforming_strings: self.settings.standard_conforming_strings,
         };
         self.watch.judge(&text).await
@@ -65,7 +65,7 @@ impl Question {
 
     /// Decides about the execution of a text.
     async fn allow(&self, text: &StatementText, judgement: &Judgement, acts: &Acts) -> Decision {
-        let guard = &self.who.guard;
+        let guard = self.who.guard();
         let subject = self.subject();
         if let Some(verb) = guard.forbidden(subject.role, acts) {
             return self.deny(text, judgement, acts, forbidden(subject.role, verb)).await;
@@ -133,7 +133,8 @@ impl Question {
                 session: self.who.session.to_string(),
                 number: self.who.next_number(),
             };
-            let statement = String::from_utf8_lossy(&text.head);
+            let statement = self.encoding().decode(&text.head);
+            let statement = statement.unwrap_or_else(|| String::from_utf8_lossy(&text.head));
             let call = Call {
                 id: id.clone(),
                 verb: called.verb.clone(),
@@ -154,6 +155,10 @@ impl Question {
         Ok((!recorded.is_empty()).then(|| recorded.into()))
     }
 
+    fn encoding(&self) -> ClientEncoding {
+        ClientEncoding::named(&self.settings.client_encoding)
+    }
+
     fn subject(&self) -> Subject<'_> {
         self.who.subject(&self.settings)
     }
@@ -171,7 +176,7 @@ impl Who {
     }
 
     pub(super) fn guard(&self) -> &Guard {
-        &self.guard
+        &self.config.guard
     }
 }
 

@@ -11,12 +11,11 @@ use pgtrack_tracker::calls::CallOutcome;
 
 use super::Watch;
 use super::decision::{Decision, Question};
-use crate::SessionId;
-use crate::guard::Guard;
 use crate::notice::Notice;
 use crate::observe::{Executed, FirstLook, Held, Limits, Observation, Outcome, Source};
 use crate::protocol::backend;
 use crate::session::gate::Passage;
+use crate::{Config, SessionId};
 
 /// The tag and the length field; manual, "Message Formats".
 const HEADER_BYTES: usize = 5;
@@ -28,7 +27,7 @@ pub(crate) struct Who {
     pub(crate) tls_identity: Option<String>,
     pub(crate) database: String,
     pub(crate) user: String,
-    pub(crate) guard: Guard,
+    pub(crate) config: Arc<Config>,
     /// How many of its calls were recorded.
     pub(crate) calls: AtomicI32,
 }
@@ -54,13 +53,18 @@ pub(crate) struct SessionWatch {
     /// An error that is left out, with what the client is told instead.
     replacing: Option<(usize, Arc<[u8]>)>,
     max_rows: Option<u64>,
+    /// Time stands still: how long statements take is not asked here, and the clock is.
+    now: Instant,
 }
 
 impl SessionWatch {
     pub(crate) fn new(watch: Arc<Watch>, who: Who) -> Self {
-        let look = FirstLook { calls: true, dangers: who.guard.has_rails() };
-        let observation = Observation::new(Limits::default()).holding(look);
-        let max_rows = who.guard.rails.iter().filter_map(|rail| rail.max_rows).min();
+        let look = FirstLook { calls: true, dangers: who.guard().has_rails() };
+        let mut observation = Observation::new(Limits::default()).holding(look);
+        let max_rows = who.guard().rails.iter().filter_map(|rail| rail.max_rows).min();
+        if max_rows.is_none() {
+            observation = observation.only_calls();
+        }
         Self {
             watch,
             who: Arc::new(who),
@@ -71,6 +75,7 @@ impl SessionWatch {
             notices: Vec::new(),
             replacing: None,
             max_rows,
+            now: Instant::now(),
         }
     }
 
@@ -82,7 +87,7 @@ impl SessionWatch {
         fresh: &mut [u8],
     ) -> Poll<Option<usize>> {
         if self.deciding.is_none() {
-            let count = self.observation.client_step(fresh, Instant::now());
+            let count = self.observation.client_step(fresh, self.now);
             let Some(held) = self.observation.held() else { return Poll::Ready(Some(count)) };
             // Of `Query`, the end of the text; of `Execute`, the end of the portal's name before the row limit.
             self.spoil_at = match &held {
@@ -117,7 +122,7 @@ impl SessionWatch {
 
     /// Looks at bytes from the server that were not passed yet.
     pub(crate) fn server(&mut self, fresh: &[u8], is_last: bool) -> Passage {
-        let now = Instant::now();
+        let now = self.now;
         if self.replacing.is_some() {
             return self.replace(fresh, now);
         }
@@ -171,15 +176,18 @@ impl SessionWatch {
 
     /// The session ended.
     pub(crate) fn ended(&mut self) {
-        self.observation.ended(Instant::now());
+        self.observation.ended(self.now);
         self.take_note();
     }
 
-    /// Completes the records of what was executed.
+    /// Completes the records of what was executed, and tells of definitions.
     fn take_note(&mut self) {
         while let Some(executed) = self.observation.next_executed() {
             self.finish(&executed);
             self.count_rows(&executed);
+        }
+        if self.observation.take_definition() {
+            self.watch.defined(&self.who.database);
         }
     }
 

@@ -9,7 +9,7 @@ use pgtrack_tracker::calls::Spool;
 use tokio_postgres::Client;
 
 use crate::support::{
-    TestProxy, Wire, bind, execute, field, parse, psql, query, sync, until_true, within,
+    TestProxy, Wire, bind, execute, field, message, parse, psql, query, sync, until_true, within,
 };
 
 /// A database with a tracked table and a row that was changed.
@@ -120,7 +120,7 @@ fn prepared_and_pipelined_calls_are_recorded_each_time_they_are_executed() {
 }
 
 #[test]
-fn case_57_calls_that_hide_record_themselves() {
+fn case_57_and_58_calls_that_hide_record_themselves() {
     on_each_shop(async |database| {
         let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
         let client = database.connect().await;
@@ -132,6 +132,70 @@ fn case_57_calls_that_hide_record_themselves() {
         settled(&client).await;
         let lines = audit(&client, "arguments->>'name', outcome, through_proxy").await;
         assert_eq!(lines, ["hidden|done|f", "block|done|f", "quoted|done|t"]);
+        database.remove().await;
+    });
+}
+
+#[test]
+fn case_53_and_54_calls_are_read_as_the_session_writes_them() {
+    on_each_shop(async |database| {
+        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let client = database.connect().await;
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        wire.query("SET client_encoding = LATIN1; SET standard_conforming_strings = off; SET escape_string_warning = off").await;
+        wire.send(&message(b'Q', b"SELECT pgtrack.tag('caf\xe9')\0")).await;
+        wire.until(b'Z').await;
+        wire.query(r"SELECT pgtrack.tag('it\'s')").await;
+        wire.query(r"SELECT pgtrack.untag('it\'s not')").await;
+        settled(&client).await;
+        let columns = "verb, outcome, through_proxy, coalesce(arguments->>'name', arguments->>'1')";
+        let lines = audit(&client, columns).await;
+        assert_eq!(lines, ["tag|done|t|café", "tag|done|t|it's", "untag|failed|t|it's not"]);
+        let statement = audit(&client, "statement").await.remove(0);
+        assert_eq!(statement, "SELECT pgtrack.tag('café')");
+        database.remove().await;
+    });
+}
+
+#[test]
+fn case_46_and_56_a_call_in_a_text_too_long_to_be_read_records_itself() {
+    on_each_shop(async |database| {
+        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let client = database.connect().await;
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        let long = "x".repeat(10_000_000);
+        wire.query(&format!("SELECT pgtrack.tag('long', '{long}')")).await;
+        let columns = "verb, outcome, through_proxy, arguments->>'name', length(statement)";
+        until_true(&client, "SELECT count(*) = 1 FROM pgtrack.audit").await;
+        assert_eq!(audit(&client, columns).await, ["tag|done|f|long|4000"]);
+        database.remove().await;
+    });
+}
+
+#[test]
+fn only_real_calls_are_taken_for_calls() {
+    on_each_shop(async |database| {
+        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let client = database.connect().await;
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        for sql in [
+            "SELECT 'pgtrack.tag(''text'')'",
+            "SELECT 1 /* pgtrack.tag('comment') */ -- pgtrack.tag('comment')",
+            r#"SELECT "PGTRACK".tag('another schema')"#,
+            "SELECT pgtrack.version()",
+            "SELECT pgtrack.tag('broken'",
+            "\\dt pgtrack.*",
+        ] {
+            wire.query(sql).await;
+        }
+        wire.query("SELECT PgTrack.TAG('upper'), \"pgtrack\".\"tag\"('quoted')").await;
+        wire.query(
+            "WITH called AS MATERIALIZED (SELECT pgtrack.tag('inner')) SELECT count(*) FROM called",
+        )
+        .await;
+        settled(&client).await;
+        let lines = audit(&client, "verb, outcome, through_proxy, arguments->>'1'").await;
+        assert_eq!(lines, ["tag|done|t|upper", "tag|done|t|quoted", "tag|done|t"]);
         database.remove().await;
     });
 }
@@ -155,6 +219,45 @@ fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
         let name: String =
             client.query_one("SELECT name FROM users WHERE id = 1", &[]).await.unwrap().get(0);
         assert_eq!(name, "Eve");
+        database.remove().await;
+    });
+}
+
+#[test]
+fn failed_and_denied_reverts_are_in_the_audit_with_their_sqlstate() {
+    on_each_shop(async |database| {
+        let rule = PolicyRule { verbs: vec!["revert".into()], roles: vec!["postgres".into()] };
+        let guard = Guard { policy: vec![rule], ..Guard::default() };
+        let proxy = TestProxy::watching(database.server(), guard, None).await;
+        let client = database.connect().await;
+        let session = proxy.connect(database.name()).await;
+        for (sql, parameter) in [
+            ("SELECT pgtrack.revert('users', 1, $1)", 99),
+            ("SELECT pgtrack.revert('users', 1, $1)", 1),
+        ] {
+            let _ = session.query(sql, &[&parameter]).await;
+        }
+        session
+            .batch_execute("BEGIN; SELECT pgtrack.revert('users', 2, 1); ROLLBACK")
+            .await
+            .unwrap();
+        // Who the session became counts, not who it was.
+        session.batch_execute("SET SESSION AUTHORIZATION audited_app").await.unwrap();
+        let denied = session.query("SELECT pgtrack.revert('users', 1, 1)", &[]).await.unwrap_err();
+        assert_eq!(denied.code().unwrap().code(), "42501");
+        settled(&client).await;
+        let failed = "SELECT sqlstate FROM pgtrack.audit WHERE outcome = 'failed'";
+        let failed: String = client.query_one(failed, &[]).await.unwrap().get(0);
+        assert_eq!(
+            audit(&client, "verb, outcome, sqlstate, user_name").await,
+            [
+                format!("revert|failed|{failed}|postgres"),
+                "revert|done|postgres".into(),
+                "revert|done|postgres".into(),
+                "revert|denied|42501|audited_app".into(),
+            ]
+        );
+        assert_eq!(failed.len(), 5);
         database.remove().await;
     });
 }

@@ -30,3 +30,4 @@ mod tls;
 mod tools;
 mod upstream_tls;
 mod verbatim;
+mod who;

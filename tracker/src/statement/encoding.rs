@@ -58,7 +58,8 @@ impl ClientEncoding {
         Self(Encoding::for_label(label.as_bytes()))
     }
 
-    pub(super) fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
+    /// Reads a text; `None` if it is not in this encoding, or the encoding is not known here.
+    pub fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
         // Whatever the encoding, a text without high bytes is ASCII.
         if bytes.is_ascii() {
             return str::from_utf8(bytes).ok().map(Cow::Borrowed);

@@ -1,6 +1,6 @@
 //! Without event triggers, as on a server where nobody is a superuser.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_each_version, without_psql_lines};
 
 /// Makes the installation one that a plain role could have made.
 async fn without_event_triggers(session: &Session) {
@@ -40,26 +40,42 @@ fn case_75_a_changed_shape_is_noticed_at_the_next_write() {
                 "DDL on tracked tables is not followed at once",
             )
             .await;
-        session.check("SELECT value FROM pgtrack.info() WHERE property LIKE 'DDL%'", "followed at the next write; after changes of the key or of triggers run pgtrack.track() again").await;
+        session
+            .check(
+                "SELECT value FROM pgtrack.info() WHERE property LIKE 'DDL%'",
+                "shapes are followed at the next write, all else by pgtrack.follow_ddl()",
+            )
+            .await;
     });
+}
+
+/// Installs pg_track anew, by a role that is no superuser, and returns a session of that.
+async fn installed_by(session: &Session, role: &str) -> Session {
+    let database = session.database.name();
+    session.run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql"))).await;
+    session
+        .run(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {database} TO {role}; GRANT CREATE ON SCHEMA public TO {role}"
+        ))
+        .await;
+    let plain = session.another_as(role).await;
+    let script = without_psql_lines(include_str!("../../../sql/pg_track--1.0.sql"));
+    plain.run(&format!("BEGIN; {script}; COMMIT")).await;
+    plain
+}
+
+async fn uninstalled(session: &Session, role: &str) {
+    session
+        .run(&format!(
+            "DROP SCHEMA pgtrack CASCADE; DROP SCHEMA pgtrack_history CASCADE; DROP OWNED BY {role}; DROP ROLE {role}"
+        ))
+        .await;
 }
 
 #[test]
 fn case_75_everything_is_installed_and_works_without_a_superuser() {
     on_each_version(async |session| {
-        session
-            .run(&crate::support::without_psql_lines(include_str!(
-                "../../../sql/pg_track--uninstall.sql"
-            )))
-            .await;
-        session.run(&format!("CREATE ROLE plain LOGIN; GRANT CREATE ON DATABASE {} TO plain; GRANT CREATE ON SCHEMA public TO plain", session.database.name())).await;
-        let plain = session.another_as("plain").await;
-        plain
-            .run(&format!(
-                "BEGIN; {}; COMMIT",
-                crate::support::without_psql_lines(include_str!("../../../sql/pg_track--1.0.sql"))
-            ))
-            .await;
+        let plain = installed_by(&session, "plain").await;
         plain
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); SELECT pgtrack.tag('start'); INSERT INTO t VALUES (1, 'a');
@@ -70,7 +86,113 @@ fn case_75_everything_is_installed_and_works_without_a_superuser() {
         plain.check("SELECT * FROM t", "1|a|1").await;
         plain.run("SELECT pgtrack.revert_table('t', 'start'); SELECT pgtrack.keep('t'); SELECT pgtrack.purge('1 day')").await;
         plain.check("SELECT count(*) FROM t", "0").await;
-        session.run("DROP SCHEMA pgtrack CASCADE; DROP SCHEMA pgtrack_history CASCADE; DROP OWNED BY plain; DROP ROLE plain").await;
+        uninstalled(&session, "plain").await;
+    });
+}
+
+#[test]
+fn without_event_triggers_what_became_of_tables_is_found_by_looking() {
+    on_each_version(async |session| {
+        let plain = installed_by(&session, "plain_follower").await;
+        plain.run("CREATE SCHEMA app; SELECT pgtrack.track('app')").await;
+        plain
+            .run(
+                "CREATE TABLE app.item (id int PRIMARY KEY, v text);
+                 CREATE TABLE app.gone (id int PRIMARY KEY);
+                 CREATE TABLE app.keyed (a int PRIMARY KEY, b int NOT NULL);
+                 CREATE TABLE app.part (id int, day int, PRIMARY KEY (id, day));
+                 CREATE TABLE app.root (id int, day int, PRIMARY KEY (id, day)) PARTITION BY LIST (day);
+                 CREATE TABLE app.root_1 PARTITION OF app.root FOR VALUES IN (1)",
+            )
+            .await;
+        let follow = r#"SELECT "table", status FROM pgtrack.follow_ddl() WHERE done"#;
+        plain
+            .check(
+                follow,
+                "
+            app.gone|tracked
+            app.item|tracked
+            app.keyed|tracked
+            app.part|tracked
+            app.root|tracked",
+            )
+            .await;
+        plain.check(follow, "").await;
+        plain.run("INSERT INTO app.item VALUES (1, 'a'); INSERT INTO app.root VALUES (1, 1)").await;
+
+        plain
+            .run(
+                "ALTER TABLE app.item RENAME TO thing;
+                 ALTER TABLE app.keyed DROP CONSTRAINT keyed_pkey, ADD PRIMARY KEY (b);
+                 DROP TABLE app.gone;
+                 CREATE TABLE app.gone (id int PRIMARY KEY, again int);
+                 ALTER TABLE app.root ATTACH PARTITION app.part FOR VALUES IN (2)",
+            )
+            .await;
+        plain.check(follow, "
+            app.gone|was dropped; its history stays
+            app.part|is no longer tracked: it is a partition of app.root; track that; its history stays
+            app.item|is called app.thing now
+            app.keyed|followed
+            app.root|followed
+            app.gone|tracked").await;
+        plain.check(follow, "").await;
+        plain
+            .check(
+                "SELECT problem FROM pgtrack.verify()",
+                "DDL on tracked tables is not followed at once",
+            )
+            .await;
+
+        plain.run("UPDATE app.thing SET v = 'b'; TRUNCATE app.part; INSERT INTO app.part VALUES (2, 2); DELETE FROM app.part").await;
+        plain
+            .check(
+                "SELECT row_pk, op FROM pgtrack.changes('app.thing')",
+                r#"
+            {"id": 1}|UPDATE
+            {"id": 1}|INSERT"#,
+            )
+            .await;
+        plain
+            .check(
+                "SELECT row_pk, op FROM pgtrack.changes('app.root')",
+                r#"
+            {"id": 2, "day": 2}|DELETE
+            {"id": 2, "day": 2}|INSERT
+            {"id": 1, "day": 1}|INSERT"#,
+            )
+            .await;
+        session.run("DROP SCHEMA app CASCADE").await;
+        uninstalled(&session, "plain_follower").await;
+    });
+}
+
+#[test]
+fn what_cannot_be_followed_is_said_and_is_no_reason_to_leave_the_rest() {
+    on_each_version(async |session| {
+        let plain = installed_by(&session, "plain_owner").await;
+        plain
+            .run(
+                "CREATE SCHEMA app; GRANT ALL ON SCHEMA app TO PUBLIC; SELECT pgtrack.track('app')",
+            )
+            .await;
+        session.run("CREATE TABLE app.foreign_to_us (id int PRIMARY KEY)").await;
+        plain.run("CREATE TABLE app.ours (id int PRIMARY KEY)").await;
+        plain
+            .check(
+                "SELECT * FROM pgtrack.follow_ddl()",
+                "
+            app.foreign_to_us|could not be tracked: permission denied for table foreign_to_us|f
+            app.ours|tracked|t",
+            )
+            .await;
+        let error = session.database.connect().await;
+        error.batch_execute("CREATE ROLE stranger_to_ddl; SET ROLE stranger_to_ddl").await.unwrap();
+        let refused = error.batch_execute("SELECT pgtrack.follow_ddl()").await.unwrap_err();
+        assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"));
+        error.batch_execute("RESET ROLE; DROP ROLE stranger_to_ddl").await.unwrap();
+        session.run("DROP SCHEMA app CASCADE").await;
+        uninstalled(&session, "plain_owner").await;
     });
 }
 

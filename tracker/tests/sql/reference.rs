@@ -7,7 +7,7 @@ use crate::support::{Session, on_each_version};
 
 /// The chapters, with the functions of each; every public function is in one.
 const CHAPTERS: [(&str, &str); 7] = [
-    ("Tracking", "track untrack"),
+    ("Tracking", "track untrack follow_ddl"),
     ("Reading", "log show show_statement changes history history_pk blame blame_pk deleted"),
     ("Points in time", "tag untag tags as_of diff"),
     (

@@ -71,6 +71,38 @@ fn old_history_is_forgotten_when_somebody_says_so() {
 }
 
 #[test]
+fn history_is_forgotten_when_the_archive_has_it() {
+    on_shop(async |shop| {
+        let folder = std::env::temp_dir().join(format!("pgtrack-{}", shop.database.name()));
+        let archive = folder.to_str().unwrap();
+        let purge = ["purge", "--older-than", "0 s", "--yes", "--exported", archive];
+        let said = shop.says(&purge);
+        assert_eq!(said.code, 1, "{}", said.out);
+        assert!(
+            said.err.starts_with("pgtrack: the archive is of another database"),
+            "{}",
+            said.err
+        );
+        // Transactions of other databases hold exports back.
+        let started = std::time::Instant::now();
+        let mut said = shop.prints(&["export", "--to", archive]);
+        while !said.starts_with("5 row changes were exported, in 1 files of ") {
+            assert!(started.elapsed().as_secs() < 20, "{said}");
+            said = shop.prints(&["export", "--to", archive]);
+        }
+        assert_eq!(
+            shop.prints(&["export", "--to", archive]),
+            "0 row changes were exported, in 0 files of 0 bytes.\n"
+        );
+        assert_eq!(shop.says(&["export", "users", "--to", archive]).code, 2);
+        shop.prints(&["purge", "--older-than", "0 s", "--dry-run", "--exported", archive]);
+        assert!(shop.prints(&purge).ends_with("5 row changes were forgotten.\n"));
+        assert_eq!(shop.prints(&["log"]), "");
+        std::fs::remove_dir_all(&folder).unwrap();
+    });
+}
+
+#[test]
 fn verify_finds_what_was_not_recorded() {
     on_shop(async |shop| {
         assert_eq!(shop.prints(&["verify"]), "Everything is recorded that should be.\n");
