@@ -27,10 +27,27 @@ pub(crate) use trouble::trouble;
 const PATIENCE: Duration = Duration::from_secs(5);
 const READ_SESSIONS: usize = 5;
 const WRITE_SESSIONS: usize = 3;
-const READ_OPTIONS: &str = "-c default_transaction_read_only=on -c jit=off -c statement_timeout=10s -c lock_timeout=2s \
-                            -c idle_in_transaction_session_timeout=30s";
-const WRITE_OPTIONS: &str =
-    "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
+const READ: Purpose = Purpose {
+    options: "-c jit=off -c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s",
+    size: READ_SESSIONS,
+    recycling_method: RecyclingMethod::Fast,
+    is_read_only: true,
+};
+/// Recycled thoroughly: a revert that was cut off may have left settings and locks behind.
+const WRITE: Purpose = Purpose {
+    options: "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+    size: WRITE_SESSIONS,
+    recycling_method: RecyclingMethod::Clean,
+    is_read_only: false,
+};
+
+/// What a pool is for.
+struct Purpose {
+    options: &'static str,
+    size: usize,
+    recycling_method: RecyclingMethod,
+    is_read_only: bool,
+}
 
 /// A database that is shown.
 #[derive(Debug)]
@@ -65,11 +82,9 @@ impl Database {
     }
 
     fn through(config: &Config, connector: &Connector) -> Self {
-        let pool = |options, size, method| pool(config, connector, options, size, method);
         Self {
-            read: pool(READ_OPTIONS, READ_SESSIONS, RecyclingMethod::Fast),
-            // Recycled thoroughly: a revert that was cut off may have left settings and locks behind.
-            write: pool(WRITE_OPTIONS, WRITE_SESSIONS, RecyclingMethod::Clean),
+            read: pool(config, connector, READ),
+            write: pool(config, connector, WRITE),
             own: None,
             addresses: Vec::new(),
             prepared: OnceCell::new(),
@@ -143,20 +158,15 @@ fn named(config: &Config) -> Config {
     config
 }
 
-fn pool(
-    config: &Config,
-    connector: &Connector,
-    options: &str,
-    size: usize,
-    recycling_method: RecyclingMethod,
-) -> Pool {
+fn pool(config: &Config, connector: &Connector, purpose: Purpose) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().unwrap_or_default();
-    config.options(format!("{given} {options}").trim().to_owned());
-    let manager =
-        Manager::from_connect(config, Link(connector.clone()), ManagerConfig { recycling_method });
+    config.options(format!("{given} {}", purpose.options).trim().to_owned());
+    let link = Link { connector: connector.clone(), is_read_only: purpose.is_read_only };
+    let recycling = ManagerConfig { recycling_method: purpose.recycling_method };
+    let manager = Manager::from_connect(config, link, recycling);
     Pool::builder(manager)
-        .max_size(size)
+        .max_size(purpose.size)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(PATIENCE))
         .create_timeout(Some(PATIENCE))

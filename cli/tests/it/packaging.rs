@@ -1,14 +1,15 @@
 //! What comes along with the program: rules for Prometheus, a dashboard for Grafana, the root of a container image,
 //! and the packages' descriptions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use pgtrack_testkit::on_each_version;
 
-use crate::operating::service;
+use crate::operating::{Service, content, service};
 use crate::program::pgtrack;
 
 fn root() -> PathBuf {
@@ -59,6 +60,76 @@ fn grafana_and_prometheus_ask_for_metrics_that_there_are() {
         let dashboard = expressions.join(" ");
         let missing: Vec<_> = known.difference(&metrics(&dashboard)).copied().collect();
         assert!(missing.is_empty(), "the dashboard does not show {missing:?}");
+    });
+}
+
+/// The labels of each metric in what `/metrics` says.
+fn labels(text: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let names = samples.filter_map(|line| {
+        let (name, rest) = line.split_once(['{', ' '])?;
+        let labels = rest.split('"').step_by(2).filter_map(|part| part.strip_suffix('='));
+        Some((name, labels.map(|label| label.trim_start_matches(',')).collect()))
+    });
+    names.collect()
+}
+
+/// The names of labels that an expression selects by.
+fn selected(expression: &str) -> impl Iterator<Item = &str> {
+    expression.split(['{', '}', ',']).filter_map(|part| part.split_once(['=', '~'])).filter_map(
+        |(label, _)| label.chars().all(|letter| letter.is_ascii_lowercase()).then_some(label),
+    )
+}
+
+#[test]
+fn labels_that_the_dashboard_and_the_rules_name_are_there() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&read("packaging/grafana.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let targets: Vec<(&str, &str)> = targets
+        .map(|target| (target["expr"].as_str().unwrap(), target["legendFormat"].as_str().unwrap()))
+        .collect();
+    // Prometheus adds these.
+    let added = BTreeSet::from(["instance", "job"]);
+    on_each_version(async |database| {
+        // Roles of servers are there where they matter.
+        let upstream = format!("{}?target_session_attrs=read-write", database.url());
+        let service = Service::start(database.name(), &content(&upstream, 10), &[]);
+        let until = Instant::now() + Duration::from_secs(30);
+        let mut text = service.get("/metrics").1;
+        while !text.contains("\npgtrack_proxy_upstream_role{") {
+            assert!(Instant::now() < until, "{text}");
+            std::thread::sleep(Duration::from_millis(50));
+            text = service.get("/metrics").1;
+        }
+        let known = labels(&text);
+        for (expression, legend) in &targets {
+            let metric = metrics(expression).into_iter().next().unwrap();
+            let has = |label: &str| known[metric].contains(label) || added.contains(label);
+            let shown = legend.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap());
+            for label in shown.chain(selected(expression)) {
+                assert!(has(label), "{expression}: {label}");
+            }
+        }
+        // What is told apart by a label is shown apart.
+        for (metric, labels) in &known {
+            for label in labels {
+                let is_shown = targets.iter().any(|(expression, legend)| {
+                    expression.contains(metric) && legend.contains(&format!("{{{{{label}}}}}"))
+                });
+                assert!(is_shown, "{metric}: {label}");
+            }
+        }
+        let rules = read("packaging/alerts.yml");
+        for shown in rules.split("$labels.").skip(1) {
+            let label = shown.split(|letter: char| !letter.is_ascii_lowercase()).next().unwrap();
+            assert!(added.contains(label), "{label}");
+        }
+        for expression in rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")) {
+            let expression = expression.split("==").next().unwrap();
+            assert!(selected(expression).all(|label| added.contains(label)), "{expression}");
+        }
     });
 }
 
