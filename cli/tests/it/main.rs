@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod demo;
 mod documents;
+mod examples;
 mod failover;
 mod following;
 mod operating;

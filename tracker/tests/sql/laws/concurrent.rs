@@ -124,6 +124,8 @@ async fn write(session: &Session, work: &[(Transaction, [i32; 2])], points: &Poi
             session.attempt(&take).await?;
             let xid = world.work(transaction).await?;
             session.attempt(&give).await?;
+            // Reading is where a deadlock with a TRUNCATE would be found else, and it is not expected there.
+            session.attempt(&World::lock_to_read()).await?;
             // A key that others deleted since the snapshot can be inserted again, and then the transaction sees both rows.
             let is_a_state = world.every_key_is_there_once().await;
             let state = world.state().await;

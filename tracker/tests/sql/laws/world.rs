@@ -48,6 +48,12 @@ impl<'a> World<'a> {
         self.rows_of(|table| format!("pgtrack.as_of(NULL::shop.{table}, '{point}')")).await
     }
 
+    /// Makes sure that what reads the tables does not wait.
+    pub(super) fn lock_to_read() -> String {
+        let tables = TABLES.map(|table| format!("shop.{table}"));
+        format!("LOCK TABLE {} IN ACCESS SHARE MODE", tables.join(", "))
+    }
+
     /// Whether no two rows with the same key are visible.
     pub(super) async fn every_key_is_there_once(&self) -> bool {
         self.session
