@@ -1,5 +1,5 @@
 //! The archive: history as Parquet files in a folder or an object store, for queries with `DuckDB`, Spark or Trino,
-//! and for keeping what [`purge`] drops from the database.
+//! and for keeping what [`purge()`] drops from the database.
 //!
 //! An archive is written in runs. A run holds the changes of all transactions of a range of transaction numbers,
 //! and the range ends before the oldest transaction that still runs: so it never gets another change, whatever

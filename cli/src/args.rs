@@ -95,7 +95,7 @@ pub(crate) struct DemoOptions {
 pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) serve: ServeOptions,
-    /// Ask the `serve` that runs with this configuration whether it is ready, at the address of [monitor].
+    /// Ask the `serve` that runs with this configuration whether it is ready, at the address of `[monitor]`.
     #[arg(long)]
     pub(crate) running: bool,
 }

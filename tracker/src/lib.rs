@@ -1,6 +1,6 @@
 //! The tracker: everything the other crates know about pg_track inside a database.
 //!
-//! It installs the SQL upstream ([`install`]), reads what was recorded ([`feed`], [`activity`], [`history`],
+//! It installs the SQL upstream ([`install()`]), reads what was recorded ([`feed`], [`activity`], [`history`],
 //! [`tracked_tables`]) and plans and applies reverts ([`revert`]).
 //! It does not decide how a revert works: that logic exists once, in `sql/pg_track--1.0.sql`.
 //! It takes connected clients and knows no sockets, no HTTP and no HTML.

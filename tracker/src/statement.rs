@@ -1,6 +1,6 @@
 //! What an SQL text does, as far as its text says: what it reads, writes, defines and calls.
 //!
-//! [`analyze`] looks at one text; an [`Analyzer`] does so on threads of its own and remembers the results.
+//! [`analyze()`] looks at one text; an [`Analyzer`] does so on threads of its own and remembers the results.
 //! No I/O and no panic: a text that is not understood is an [`Analysis`] that says why ([`Opaque`]).
 //! An analysis is a description, not a proof: what functions, triggers and `DO` blocks do is not in the text,
 //! and names resolve in the server.
