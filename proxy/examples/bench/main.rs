@@ -58,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("  {:<12} {:>8.1}", endpoint.name, idle_kib(endpoint)? / 1024.0);
         }
     }
+    workload::clear();
     Ok(())
 }
 

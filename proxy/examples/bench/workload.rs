@@ -85,6 +85,12 @@ pub(crate) fn fill(server: &Cluster) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Removes what [`fill`] has left outside of the server.
+pub(crate) fn clear() {
+    // An error means that it is gone.
+    let _ = fs::remove_file(copy_file());
+}
+
 impl Workload {
     /// Runs it once.
     pub(crate) fn measure(
