@@ -16,7 +16,7 @@ pub use pgtrack_cluster::{Binaries, Cluster, ClusterOptions};
 pub use shared::Server;
 
 /// Settings that make a test server fast; durability is of no use to it.
-pub const FAST_SETTINGS: [(&str, &str); 7] = [
+pub const FAST_SETTINGS: [(&str, &str); 8] = [
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("synchronous_commit", "off"),
@@ -24,6 +24,7 @@ pub const FAST_SETTINGS: [(&str, &str); 7] = [
     ("shared_buffers", "64MB"),
     ("max_wal_size", "2GB"),
     ("autovacuum", "off"),
+    ("jit", "off"),
 ];
 
 /// Runs a test body against a fresh database on a server of every version under test.
