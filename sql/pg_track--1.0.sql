@@ -106,6 +106,9 @@ BEGIN
   LOOP
     EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
   END LOOP;
+  IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = 'versions') THEN
+    ALTER TABLE pgtrack.relation_shape DROP COLUMN versions;
+  END IF;
 END
 $columns$;
 
@@ -184,7 +187,6 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   differing        text,
   row_values       text,
   change_keys      text,
-  versions         text,
   restored         text
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
@@ -211,7 +213,6 @@ COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t 
 COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
-COMMENT ON COLUMN pgtrack.relation_shape.versions IS 'The query for the changes of one row.';
 COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
@@ -547,12 +548,13 @@ $_table$;
 COMMENT ON FUNCTION pgtrack._table(text, text) IS 'The table that a caller means, or an error.';
 
 CREATE OR REPLACE FUNCTION pgtrack._name(p_table regclass) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.oid = p_table;
-END;
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $_name$
+BEGIN
+  RETURN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+          WHERE c.oid OPERATOR(pg_catalog.=) p_table);
+END
+$_name$;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
 
 CREATE OR REPLACE FUNCTION pgtrack._attnum(p_table regclass, p_name name, p_attnum smallint) RETURNS smallint
@@ -645,7 +647,6 @@ CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   OUT differing       text,
   OUT row_values      text,
   OUT change_keys     text,
-  OUT versions        text,
   OUT restored        text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
@@ -745,17 +746,6 @@ BEGIN
   FROM pg_attribute a
   LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-
-  -- One row for each change of one row, oldest first. $1 is the table, $2 the row's canonical key, handle the ctid of the
-  -- image in the history table.
-  versions := format($$
-    SELECT (row_number() OVER (ORDER BY v.statement_id, v.handle) + (SELECT pgtrack._purged_versions($1, $2)))::integer AS ver, v.*
-    FROM (SELECT s.statement_id, s.operation, h.ctid AS handle, g.row_key, %s AS image
-          FROM pgtrack._lineage($1, $2) g
-          CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)
-          JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
-          JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id) v$$,
-    image, key_record, history, history_is_key, relation_id);
   fingerprint := pgtrack._fingerprint(p_table);
 END
 $_make_shape$;
@@ -815,8 +805,6 @@ BEGIN
   IF v_key IS NULL THEN
     RAISE EXCEPTION 'the key must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
-  SELECT format('{%s}', string_agg(format('%s: …', to_json(k)), ', ' ORDER BY position)) INTO v_example
-  FROM unnest(v_shape.keys) WITH ORDINALITY AS o (k, position);
   BEGIN
     IF cardinality(v_shape.keys) > 1 AND jsonb_typeof(v_key) = 'string' THEN
       v_key := (v_key #>> '{}')::jsonb;
@@ -824,14 +812,14 @@ BEGIN
     IF cardinality(v_shape.keys) = 1
        AND (jsonb_typeof(v_key) <> 'object' OR NOT v_key ? v_shape.keys[1]::text) THEN
       v_key := jsonb_build_object(v_shape.keys[1], v_key);
-    END IF;
-    IF jsonb_typeof(v_key) <> 'object'
+    ELSIF jsonb_typeof(v_key) <> 'object'
        OR v_shape.keys::text[] <> ALL (SELECT array_agg(k ORDER BY array_position(v_shape.keys::text[], k))
                                       FROM jsonb_object_keys(v_key) k) THEN
       v_reason := CASE jsonb_typeof(v_key)
         WHEN 'object' THEN format('It names the columns (%s).', (SELECT string_agg(k, ', ') FROM jsonb_object_keys(v_key) k))
         ELSE format('It is one value, the key has %s columns.', cardinality(v_shape.keys)) END;
-    ELSE
+    END IF;
+    IF v_reason IS NULL THEN
       -- Once with the session's own settings, which decide what "01/02/2026" is, then in the common form.
       EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', v_shape.key_record)
       INTO v_key USING v_key;
@@ -840,6 +828,8 @@ BEGIN
   EXCEPTION WHEN data_exception THEN
     v_reason := initcap(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.';
   END;
+  SELECT format('{%s}', string_agg(format('%s: …', to_json(k)), ', ' ORDER BY position)) INTO v_example
+  FROM unnest(v_shape.keys) WITH ORDINALITY AS o (k, position);
   RAISE EXCEPTION 'the key % does not fit table %', p_key, v_shape.name USING
     ERRCODE = 'invalid_parameter_value',
     DETAIL = v_reason,
@@ -2527,10 +2517,11 @@ COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb) IS
   'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_key$
+BEGIN
+  RETURN (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1);
+END
+$_live_key$;
 COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
@@ -2574,30 +2565,63 @@ END
 $_require_select$;
 COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
 
+-- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
+CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
+RETURNS TABLE (ver integer, statement_id bigint, operation "char", row_key jsonb, handle tid, image jsonb)
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $_versions$
+DECLARE
+  v_after  bigint;
+  v_until  bigint;
+BEGIN
+  ver := pgtrack._purged_versions(p_table, p_key);
+  FOR row_key, v_after, v_until IN
+    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.after_id
+  LOOP
+    FOR statement_id, handle, image IN EXECUTE format($$
+      SELECT h.pgtrack_statement_id, h.ctid, %s
+      FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s
+      WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3
+      ORDER BY h.pgtrack_statement_id, h.ctid$$,
+      p_shape.image, p_shape.key_record, p_shape.history, p_shape.history_is_key)
+    USING row_key, v_after, v_until
+    LOOP
+      SELECT s.operation INTO operation FROM pgtrack.statement s
+      WHERE s.relation_id = p_shape.relation_id AND s.statement_id = _versions.statement_id;
+      CONTINUE WHEN NOT FOUND;
+      ver := ver + 1;
+      RETURN NEXT;
+    END LOOP;
+  END LOOP;
+END
+$_versions$;
+COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
+  'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';
+
 CREATE OR REPLACE FUNCTION pgtrack._history(p_table regclass, p_key jsonb)
 RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history$
 DECLARE
-  v_shape  record;
+  v_shape  pgtrack.relation_shape;
+  v_live   jsonb;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  RETURN QUERY EXECUTE format($$
+  v_shape := pgtrack._shape(p_table);
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
+                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
+  INTO v_live USING pgtrack._live_key(p_table, p_key);
+  RETURN QUERY
     SELECT c.ver, a.operation, a.at, a.who, pgtrack._changed_columns(c.before, c.after), c.before, c.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT v.ver, v.statement_id,
                  CASE WHEN v.operation <> 'I' THEN v.image END AS before,
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
-                      ELSE (SELECT %s FROM jsonb_to_record($3) AS k(%s) JOIN %s t ON %s) END AS after
-          FROM (%s) v
+                      ELSE v_live END AS after
+          FROM pgtrack._versions(p_table, v_shape, p_key) v
           WINDOW w AS (ORDER BY v.ver)) c
-    JOIN pgtrack.activity a ON a.relation_id = %s AND a.statement_id = c.statement_id
-    ORDER BY c.ver$$,
-    v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.versions,
-    v_shape.relation_id)
-  USING p_table, p_key, pgtrack._live_key(p_table, p_key);
+    JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
+    ORDER BY c.ver;
 END
 $_history$;
 COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
@@ -3061,7 +3085,7 @@ CREATE OR REPLACE FUNCTION pgtrack._plan_row(
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_plan_row$
 DECLARE
-  v_shape     record;
+  v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
   v_reached   record;
   v_next      record;
@@ -3069,7 +3093,7 @@ DECLARE
   v_purged    integer;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF p_lock THEN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
@@ -3079,7 +3103,7 @@ BEGIN
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
 
-  EXECUTE format('SELECT max(ver), min(ver) - 1 FROM (%s) v', v_shape.versions) INTO versions, v_purged USING p_table, p_key;
+  SELECT max(v.ver), min(v.ver) - 1 INTO versions, v_purged FROM pgtrack._versions(p_table, v_shape, p_key) v;
   IF versions IS NULL THEN
     RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'no_data_found',
@@ -3097,8 +3121,8 @@ BEGIN
       ERRCODE = 'TK002',
       DETAIL = format('Versions before %s have been purged.', v_purged);
   END IF;
-  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3', v_shape.versions) INTO v_reached USING p_table, p_key, version;
-  EXECUTE format('SELECT * FROM (%s) v WHERE ver = $3 + 1', v_shape.versions) INTO v_next USING p_table, p_key, version;
+  SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
+  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
   statement_id := v_next.statement_id;
   IF v_next.operation <> 'I' AND EXISTS (
        SELECT FROM pgtrack.erasure e
@@ -3144,7 +3168,7 @@ BEGIN
   END IF;
 
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  EXECUTE format('SELECT operation FROM (%s) v WHERE ver = $3', v_shape.versions) INTO v_next USING p_table, p_key, versions;
+  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = versions;
   IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
@@ -3226,13 +3250,12 @@ BEGIN
     RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
   -- A transaction happened when it made its last change: one with changes on both sides of the moment is after it.
-  EXECUTE format($$
-    SELECT coalesce(min(v.ver) FILTER (WHERE s.last_at > $3) - 1, max(v.ver)), min(v.operation::text) FILTER (WHERE v.ver = 1)
-    FROM (%s) v
-    CROSS JOIN LATERAL (SELECT max(o.at) AS last_at FROM pgtrack.statement o
-                        WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = %s AND x.statement_id = v.statement_id)) s$$,
-    v_shape.versions, v_shape.relation_id)
-  INTO v_version, v_first USING p_table, p_key, p_when;
+  SELECT coalesce(min(v.ver) FILTER (WHERE s.last_at > p_when) - 1, max(v.ver)), min(v.operation::text) FILTER (WHERE v.ver = 1)
+  INTO v_version, v_first
+  FROM pgtrack._versions(p_table, v_shape, p_key) v
+  CROSS JOIN LATERAL (
+    SELECT max(o.at) AS last_at FROM pgtrack.statement o
+    WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = v_shape.relation_id AND x.statement_id = v.statement_id)) s;
   IF p_when < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
     PERFORM pgtrack._refuse_purged(p_table, p_when::text);
   END IF;
@@ -3252,10 +3275,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_re
 DECLARE
   v_version  integer;
   v_exists   boolean;
-  v_shape    record;
+  v_shape    pgtrack.relation_shape;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
                  v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
   IF v_exists THEN
@@ -3264,8 +3287,7 @@ BEGIN
       DETAIL = 'Only a row that was deleted can be restored.',
       HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
   END IF;
-  EXECUTE format('SELECT max(ver) - 1 FROM (%s) v WHERE operation IN (''D'', ''T'')', v_shape.versions)
-  INTO v_version USING p_table, p_key;
+  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.operation IN ('D', 'T');
   IF v_version IS NULL THEN
     RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'no_data_found',
