@@ -80,6 +80,11 @@ impl Problem {
 }
 
 impl AppError {
+    /// The URL names a connection that is not there, or that the person does not see.
+    pub(crate) fn no_connection() -> Self {
+        Self::NotFound("There is no connection of this name.".to_owned())
+    }
+
     /// What to tell people about it.
     pub(crate) fn problem(&self) -> Problem {
         match self {

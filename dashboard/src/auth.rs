@@ -11,7 +11,7 @@ mod setup;
 
 pub use account::{AccountError, Role};
 
-pub(crate) use account::{Account, check_name};
+pub(crate) use account::{Account, Grant, check_name};
 pub(crate) use cookie::{cookie, set_cookie};
 pub(crate) use limit::Limiter;
 pub(crate) use login::{Attempt, log_in, sign_in};

@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::app_error::AppError;
-use crate::auth::SessionId;
+use crate::auth::{Account, SessionId};
 use crate::database::Database;
 use crate::live::Hub;
 use crate::network::AllowedHosts;
 use crate::seal::KeyRing;
-use crate::store::connections::{self as store, Saved};
+use crate::store::connections::{self as store, Details, Saved};
+use crate::store::grants;
 
 pub(crate) use probe::{Stages, probe};
 pub(crate) use saved::{Environment, TlsMode, config};
@@ -33,6 +34,25 @@ pub(crate) struct Connection {
     pub(crate) environment: Environment,
     /// Nothing is changed there through the dashboard.
     pub(crate) is_read_only: bool,
+}
+
+impl From<&Details> for Connection {
+    fn from(details: &Details) -> Self {
+        Self {
+            slug: details.slug.clone(),
+            label: details.label.clone(),
+            environment: details.environment,
+            is_read_only: details.is_read_only,
+        }
+    }
+}
+
+impl Connection {
+    /// What is named where an account may see no connection; no URL leads to it.
+    fn nothing() -> Self {
+        let (slug, label) = ("-".to_owned(), "no connection".to_owned());
+        Self { slug, label, environment: Environment::None, is_read_only: false }
+    }
 }
 
 /// A database that can be asked.
@@ -115,6 +135,20 @@ impl Connections {
         &self.configured
     }
 
+    /// The one to show where a URL names none: the configured one, else the first that the account may see.
+    pub(crate) async fn usual(&self, account: &Account) -> Result<Arc<Connection>, AppError> {
+        let client = self.configured.database.read().await?;
+        if grants::role_in(&client, account, &self.configured.info.slug).await?.is_some() {
+            return Ok(self.configured.info.clone());
+        }
+        for saved in store::list(&client).await? {
+            if grants::role_in(&client, account, &saved.details.slug).await?.is_some() {
+                return Ok(Arc::new(Connection::from(&saved.details)));
+            }
+        }
+        Ok(Arc::new(Connection::nothing()))
+    }
+
     /// The one that a URL names, for this session.
     pub(crate) async fn find(&self, slug: &str, session: &SessionId) -> Result<Found, AppError> {
         if slug == self.configured.info.slug {
@@ -168,12 +202,7 @@ impl Connections {
             return Ok(entry.opened.clone());
         }
         let database = Database::saved(&config, details.tls, addresses)?;
-        let info = Connection {
-            slug: details.slug.clone(),
-            label: details.label.clone(),
-            environment: details.environment,
-            is_read_only: details.is_read_only,
-        };
+        let info = Connection::from(details);
         let opened = Arc::new(Opened::new(info, Arc::new(database), self.shutdown.clone()));
         let mut entries = lock(&self.entries);
         if entries.len() >= MOST_OPEN
@@ -201,9 +230,7 @@ impl<S: Sync> FromRequestParts<S> for Shown {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
         let opened = parts.extensions.get::<Arc<Opened>>().cloned();
-        opened
-            .map(Self)
-            .ok_or_else(|| AppError::NotFound("There is no connection of this name.".to_owned()))
+        opened.map(Self).ok_or_else(AppError::no_connection)
     }
 }
 

@@ -55,6 +55,7 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/settings",                                      viewer,   page(get(settings::get).post(settings::post))),
         ("/users",                                         admin,    page(get(users::get).post(users::post))),
         ("/users/{id}",                                    admin,    page(post(users::change))),
+        ("/users/{id}/connections",                        admin,    page(post(users::grant))),
         ("/users/{id}/remove",                             admin,    page(post(users::remove))),
         ("/connections",                                   viewer,   page(get(connections::get))),
         ("/connections/new",                               admin,    page(get(connections::new).post(connections::add))),

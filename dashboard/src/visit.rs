@@ -37,6 +37,8 @@ fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr 
 pub(crate) struct SignedIn {
     pub(crate) account: Account,
     pub(crate) session: SessionId,
+    /// What they may do in the connection that the page shows; elsewhere their account's role.
+    pub(crate) role: Role,
 }
 
 /// What a page needs to know about its request.
@@ -78,9 +80,9 @@ impl Visit {
         Links::new(&self.connection.slug)
     }
 
-    /// Whether this person has a role, or a higher one.
+    /// Whether this person has a role here, or a higher one.
     pub(crate) fn is(&self, role: Role) -> bool {
-        self.signed_in.as_ref().is_some_and(|person| person.account.role >= role)
+        self.signed_in.as_ref().is_some_and(|person| person.role >= role)
     }
 
     /// Whether this person may take the history along as a file.

@@ -44,6 +44,39 @@ impl Role {
     }
 }
 
+/// What a person may do in one connection, if that is not their role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// They do not see it.
+    None,
+    Role(Role),
+}
+
+impl Grant {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::None, Self::Role(Role::Viewer), Self::Role(Role::Operator), Self::Role(Role::Admin)];
+
+    /// The word that is stored and sent.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Role(role) => role.word(),
+        }
+    }
+
+    /// Reads a stored word; one that we do not know grants nothing.
+    pub(crate) fn from_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|grant| grant.word() == word).unwrap_or(Self::None)
+    }
+
+    pub(crate) fn role(self) -> Option<Role> {
+        match self {
+            Self::None => None,
+            Self::Role(role) => Some(role),
+        }
+    }
+}
+
 /// Why an account cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

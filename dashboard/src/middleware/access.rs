@@ -8,12 +8,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app_error::{AppError, NotInstalled};
-use crate::auth::Role;
-use crate::connections::Found;
+use crate::auth::{Account, Role};
+use crate::connections::{Connection, Found};
 use crate::links;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
-use crate::store::sessions;
+use crate::store::{grants, sessions};
 use crate::visit::{SignedIn, Visit};
 
 /// Lets only people with the role in; leads others to the sign-in page.
@@ -24,15 +24,24 @@ pub(crate) async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let signed_in = match find_session(&state, request.headers()).await {
+    let mut signed_in = match find_session(&state, request.headers()).await {
         Ok(Some(signed_in)) => signed_in,
         Ok(None) => return sign_in_first(&visit, &request),
         Err(error) => return error.into_response(),
     };
-    let mut visit = Visit { signed_in: Some(signed_in.clone()), ..visit };
     let slug = parameters.iter().find(|(name, _)| *name == "connection").map(|(_, slug)| slug);
-    let mut response = if signed_in.account.role < role {
+    let (usual, role_here) = match look_up(&state, &signed_in.account, slug).await {
+        Ok(found) => found,
+        Err(error) => return error.into_response(),
+    };
+    signed_in.role = role_here.unwrap_or(signed_in.role);
+    let mut visit =
+        Visit { signed_in: Some(signed_in.clone()), connection: usual.clone(), ..visit };
+    let mut response = if signed_in.role < role {
         refuse(&state, &visit, &signed_in, request.uri(), role).await
+    } else if role_here.is_none() {
+        // As if there were none.
+        AppError::no_connection().into_response()
     } else {
         let found = match slug {
             Some(slug) => state.connections.find(slug, &signed_in.session).await.map(Some),
@@ -40,10 +49,7 @@ pub(crate) async fn require(
         };
         match found {
             Err(error) => error.into_response(),
-            Ok(Some(Found::Nothing)) => {
-                AppError::NotFound("There is no connection of this name.".to_owned())
-                    .into_response()
-            }
+            Ok(Some(Found::Nothing)) => AppError::no_connection().into_response(),
             Ok(Some(Found::Locked(saved))) => {
                 Redirect::to(&links::unlock(&saved.details.slug)).into_response()
             }
@@ -68,7 +74,21 @@ pub(crate) async fn require(
         }
     };
     response.extensions_mut().insert(signed_in);
+    response.extensions_mut().insert(usual);
     response
+}
+
+/// The connection that a person sees where none is named, and their role in the one that a URL names, if they see it.
+async fn look_up(
+    state: &AppState,
+    account: &Account,
+    slug: Option<&str>,
+) -> Result<(Arc<Connection>, Option<Role>), AppError> {
+    let role = match slug {
+        Some(slug) => grants::role_in(&*state.database.read().await?, account, slug).await?,
+        None => Some(account.role),
+    };
+    Ok((state.connections.usual(account).await?, role))
 }
 
 /// The session that a request belongs to; notes that it is in use.
@@ -83,7 +103,8 @@ pub(crate) async fn find_session(
     if found.is_due {
         sessions::touch(&*state.database.write().await?, &session).await?;
     }
-    Ok(Some(SignedIn { account: found.account, session }))
+    let role = found.account.role;
+    Ok(Some(SignedIn { account: found.account, session, role }))
 }
 
 fn sign_in_first(visit: &Visit, request: &Request) -> Response {

@@ -1,10 +1,13 @@
 //! Renders the page of a request that failed, and logs why, once.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app_error::Problem;
+use crate::connections::Connection;
 use crate::view;
 use crate::visit::{SignedIn, Visit};
 
@@ -21,6 +24,9 @@ pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Ne
     }
     // Who asked is found out further inside; with it the page has its navigation.
     visit.signed_in = response.extensions_mut().remove::<SignedIn>();
+    if let Some(connection) = response.extensions_mut().remove::<Arc<Connection>>() {
+        visit.connection = connection;
+    }
     let mut page = (problem.status, view::problem::page(&visit, &problem)).into_response();
     for (name, value) in response.headers() {
         page.headers_mut().entry(name).or_insert_with(|| value.clone());

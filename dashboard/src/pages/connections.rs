@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Page, State};
 use crate::app_error::AppError;
-use crate::auth::{Role, check_name};
+use crate::auth::{Grant, Role, check_name};
 use crate::connections::{Environment, Stages, TlsMode, probe};
 use crate::extract::{Form, Path};
 use crate::links::encode;
@@ -16,6 +16,7 @@ use crate::network::is_host_name;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
 use crate::store::connections::{self as store, Details, Saved};
+use crate::store::grants;
 use crate::view::connections::{Editor, list_page, page};
 use crate::visit::{SignedIn, Visit};
 
@@ -48,9 +49,18 @@ pub(crate) struct Named {
     slug: String,
 }
 
-pub(crate) async fn get(state: State, visit: Visit) -> Page {
-    let saved = store::list(&*state.database.read().await?).await?;
-    Ok(list_page(&visit, &state.connections.configured().info, &saved))
+pub(crate) async fn get(state: State, visit: Visit, person: SignedIn) -> Page {
+    let client = state.database.read().await?;
+    let grants = grants::list(&client).await?;
+    // Admins manage also those that they do not read.
+    let is_shown = |slug: &str| {
+        person.account.role == Role::Admin
+            || grants.get(&(person.account.id, slug.to_owned())) != Some(&Grant::None)
+    };
+    let mut saved = store::list(&client).await?;
+    saved.retain(|one| is_shown(&one.details.slug));
+    let configured = &state.connections.configured().info;
+    Ok(list_page(&visit, is_shown(&configured.slug).then_some(configured), &saved))
 }
 
 /// The empty form.
@@ -222,7 +232,15 @@ fn password(state: &AppState, saved: Option<&Saved>, fields: &Fields) -> Zeroizi
 
 async fn known(state: &AppState, slug: &str) -> Result<Saved, AppError> {
     let found = store::find(&*state.database.read().await?, slug).await?;
-    found.ok_or_else(|| AppError::NotFound("There is no connection of this name.".to_owned()))
+    found.ok_or_else(AppError::no_connection)
+}
+
+/// The one to unlock, if this person sees it.
+async fn seen(state: &AppState, person: &SignedIn, slug: &str) -> Result<Saved, AppError> {
+    let client = state.database.read().await?;
+    grants::role_in(&client, &person.account, slug).await?.ok_or_else(AppError::no_connection)?;
+    drop(client);
+    known(state, slug).await
 }
 
 async fn note(
@@ -244,8 +262,13 @@ async fn note(
 }
 
 /// The form that asks for the password of a connection.
-pub(crate) async fn locked(state: State, visit: Visit, Path(named): Path<Named>) -> Page {
-    let saved = known(&state, &named.slug).await?;
+pub(crate) async fn locked(
+    state: State,
+    visit: Visit,
+    person: SignedIn,
+    Path(named): Path<Named>,
+) -> Page {
+    let saved = seen(&state, &person, &named.slug).await?;
     Ok(crate::view::connections::unlock_page(&visit, &saved, None))
 }
 
@@ -262,7 +285,7 @@ pub(crate) async fn unlock(
     Path(named): Path<Named>,
     Form(key): Form<Key>,
 ) -> Result<Response, AppError> {
-    let saved = known(&state, &named.slug).await?;
+    let saved = seen(&state, &person, &named.slug).await?;
     let refused = |status, why: &str| {
         (status, crate::view::connections::unlock_page(&visit, &saved, Some(why))).into_response()
     };

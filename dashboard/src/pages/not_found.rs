@@ -22,8 +22,11 @@ pub(crate) async fn method(state: State, headers: HeaderMap) -> Response {
 async fn respond(state: &AppState, headers: &HeaderMap, error: AppError) -> Response {
     let mut response = error.into_response();
     // A database that is down is no reason to fail here.
-    if let Ok(Some(signed_in)) = find_session(state, headers).await {
+    if let Ok(Some(signed_in)) = find_session(state, headers).await
+        && let Ok(usual) = state.connections.usual(&signed_in.account).await
+    {
         response.extensions_mut().insert(signed_in);
+        response.extensions_mut().insert(usual);
     }
     response
 }

@@ -1,15 +1,18 @@
 //! `/users`: who may sign in, and as what. For admins.
 
+use std::collections::HashMap;
+use std::iter;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::{Page, State};
 use crate::app_error::AppError;
-use crate::auth::{Role, check_name, check_password};
+use crate::auth::{Account, Grant, Role, SessionId, check_name, check_password};
 use crate::extract::{Form, Path};
 use crate::store::audit::{self, Action, Entry};
-use crate::store::{accounts, sessions};
+use crate::store::{accounts, connections, grants, sessions};
 use crate::view::users::{Users, page};
 use crate::visit::{SignedIn, Visit};
 
@@ -34,8 +37,41 @@ pub(crate) struct Named {
 }
 
 pub(crate) async fn get(state: State, visit: Visit, person: SignedIn) -> Page {
-    let list = accounts::list(&*state.database.read().await?).await?;
-    Ok(page(&visit, &Users { list: &list, own: person.account.id, name: "", refusal: None }))
+    show(&state, &visit, &person, "", None).await
+}
+
+/// The page, with what was typed before and why nobody was added.
+async fn show(
+    state: &State,
+    visit: &Visit,
+    person: &SignedIn,
+    name: &str,
+    refusal: Option<String>,
+) -> Page {
+    let client = state.database.read().await?;
+    let (list, grants) = tokio::try_join!(accounts::list(&client), grants::list(&client))?;
+    let connections = shown(state, &client).await?;
+    let users = Users {
+        list: &list,
+        connections: &connections,
+        grants: &grants,
+        own: person.account.id,
+        name,
+        refusal,
+    };
+    Ok(page(visit, &users))
+}
+
+/// Every connection: its name in URLs, and that for people.
+async fn shown(
+    state: &State,
+    client: &tokio_postgres::Client,
+) -> Result<Vec<(String, String)>, AppError> {
+    let configured = &state.connections.configured().info;
+    let saved = connections::list(client).await?.into_iter().map(|one| one.details);
+    Ok(iter::once((configured.slug.clone(), configured.label.clone()))
+        .chain(saved.map(|details| (details.slug, details.label)))
+        .collect())
 }
 
 pub(crate) async fn post(
@@ -45,10 +81,8 @@ pub(crate) async fn post(
     Form(form): Form<NewUser>,
 ) -> Result<Response, AppError> {
     let refuse = async |why: String| {
-        let list = accounts::list(&*state.database.read().await?).await?;
-        let refusal = Some(why);
-        let users = Users { list: &list, own: person.account.id, name: &form.name, refusal };
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&visit, &users)).into_response())
+        let page = show(&state, &visit, &person, &form.name, Some(why)).await?;
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
     let role = read_role(&form.role)?;
     let checked = check_name(&form.name).and_then(|name| {
@@ -91,11 +125,7 @@ pub(crate) async fn change(
         Some(state.passwords.hash(form.password.clone()).await?)
     };
     accounts::change(&client, account.id, role, hash.as_deref()).await?;
-    // Whoever is signed in with another role or password signs in again.
-    for session in sessions::end_all(&client, account.id, Some(&person.session)).await? {
-        state.streams.end_session(&session);
-        state.connections.forget(&session);
-    }
+    end_sessions(&state, &client, &account, Some(&person.session)).await?;
     let password = if hash.is_some() { ", with a new password" } else { "" };
     let subject = format!("{} as {}{password}", account.name, role.word());
     note(&client, &visit, &person, Action::AccountChanged, &subject).await?;
@@ -113,23 +143,73 @@ pub(crate) async fn remove(
     if account.id == person.account.id {
         return Err(AppError::Conflict("You cannot remove yourself. Ask another admin."));
     }
-    for session in sessions::end_all(&client, account.id, None).await? {
-        state.streams.end_session(&session);
-        state.connections.forget(&session);
-    }
+    end_sessions(&state, &client, &account, None).await?;
     accounts::remove(&client, account.id).await?;
     note(&client, &visit, &person, Action::AccountRemoved, &account.name).await?;
     Ok(Redirect::to("/users").into_response())
 }
 
-async fn known(client: &tokio_postgres::Client, id: i64) -> Result<crate::auth::Account, AppError> {
+/// Changes what an account may do in single connections.
+pub(crate) async fn grant(
+    state: State,
+    visit: Visit,
+    person: SignedIn,
+    Path(named): Path<Named>,
+    Form(form): Form<HashMap<String, String>>,
+) -> Result<Response, AppError> {
+    let client = state.database.write().await?;
+    let account = known(&client, named.id).await?;
+    let shown = shown(&state, &client).await?;
+    let mut given = Vec::new();
+    for (connection, word) in form {
+        if !shown.iter().any(|(slug, _)| *slug == connection) {
+            return Err(AppError::no_connection());
+        }
+        let grant = match word.as_str() {
+            "" => None,
+            word => Some(
+                Grant::ALL.into_iter().find(|grant| grant.word() == word).ok_or_else(no_role)?,
+            ),
+        };
+        given.push((connection, grant));
+    }
+    given.sort_by(|(one, _), (other, _)| one.cmp(other));
+    grants::set(&client, account.id, &given).await?;
+    end_sessions(&state, &client, &account, Some(&person.session)).await?;
+    let words = given.iter().map(|(connection, grant)| {
+        format!("{connection}: {}", grant.map_or("as everywhere", Grant::word))
+    });
+    let subject = format!("{} in {}", account.name, words.collect::<Vec<_>>().join(", "));
+    note(&client, &visit, &person, Action::AccountChanged, &subject).await?;
+    Ok(Redirect::to("/users").into_response())
+}
+
+/// Whoever is signed in with what is no longer true signs in again; also ends what they watch.
+async fn end_sessions(
+    state: &State,
+    client: &tokio_postgres::Client,
+    account: &Account,
+    except: Option<&SessionId>,
+) -> Result<(), AppError> {
+    for session in sessions::end_all(client, account.id, except).await? {
+        state.streams.end_session(&session);
+        state.connections.forget(&session);
+    }
+    Ok(())
+}
+
+async fn known(client: &tokio_postgres::Client, id: i64) -> Result<Account, AppError> {
     let found = accounts::by_id(client, id).await?;
     found.ok_or_else(|| AppError::NotFound("There is no such user.".to_owned()))
 }
 
 fn read_role(word: &str) -> Result<Role, AppError> {
     let role = Role::ALL.into_iter().find(|role| role.word() == word);
-    role.ok_or_else(|| AppError::BadRequest("There is no such role.".to_owned()))
+    role.ok_or_else(no_role)
+}
+
+fn no_role() -> AppError {
+    AppError::BadRequest("There is no such role.".to_owned())
 }
 
 async fn note(

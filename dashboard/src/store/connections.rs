@@ -107,9 +107,10 @@ pub(crate) async fn set_password(
     Ok(())
 }
 
-/// Removes one.
+/// Removes one, and what was granted for it: another may get its name.
 pub(crate) async fn remove(client: &Client, id: i64) -> Result<(), Error> {
-    let query = "DELETE FROM pgtrack_dashboard.connection WHERE connection_id = $1";
+    let query = "WITH gone AS (DELETE FROM pgtrack_dashboard.connection WHERE connection_id = $1 RETURNING slug)
+                 DELETE FROM pgtrack_dashboard.connection_grant g USING gone WHERE g.connection = gone.slug";
     client.execute(query, &[&id]).await.map_err(failed("remove a connection"))?;
     Ok(())
 }

@@ -111,3 +111,14 @@ COMMENT ON COLUMN pgtrack_dashboard.connection.role_name IS 'The role to log in 
 COMMENT ON COLUMN pgtrack_dashboard.connection.tls IS 'verify-full, require or disable.';
 COMMENT ON COLUMN pgtrack_dashboard.connection.sealed_password IS 'The password under AES-256-GCM; null if it is asked every time.';
 COMMENT ON COLUMN pgtrack_dashboard.connection.created_at IS 'When it was added.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.connection_grant (
+  account_id  bigint  NOT NULL REFERENCES pgtrack_dashboard.account ON DELETE CASCADE,
+  connection  text    NOT NULL,
+  access      text    NOT NULL CHECK (access IN ('none', 'viewer', 'operator', 'admin')),
+  PRIMARY KEY (account_id, connection)
+);
+COMMENT ON TABLE pgtrack_dashboard.connection_grant IS 'What accounts may do in single connections, where that is not their role.';
+COMMENT ON COLUMN pgtrack_dashboard.connection_grant.account_id IS 'Whose it is.';
+COMMENT ON COLUMN pgtrack_dashboard.connection_grant.connection IS 'The connection, as URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.connection_grant.access IS 'The role there; none: it is not shown.';

@@ -1,5 +1,7 @@
 //! The databases that are shown, and the form to add or change one.
 
+use std::sync::Arc;
+
 use axum::response::Html;
 use maud::{Markup, html};
 
@@ -12,7 +14,11 @@ use crate::pages::connections::Fields;
 use crate::store::connections::{Details, Saved};
 use crate::visit::Visit;
 
-pub(crate) fn list_page(visit: &Visit, configured: &Connection, saved: &[Saved]) -> Html<String> {
+pub(crate) fn list_page(
+    visit: &Visit,
+    configured: Option<&Arc<Connection>>,
+    saved: &[Saved],
+) -> Html<String> {
     let body = html! {
         header.head {
             div.title {
@@ -24,9 +30,11 @@ pub(crate) fn list_page(visit: &Visit, configured: &Connection, saved: &[Saved])
             caption.hidden { "Connections" }
             thead { tr { th scope="col" { "Name" } th scope="col" { "Server" } th scope="col" { "Encryption" } th scope="col" { "Password" } th scope="col" { "Change" } } }
             tbody {
-                tr {
-                    th scope="row" data-head="Name" { a href=(Links::new(&configured.slug).overview()) { (configured.label) } }
-                    td data-head="Server" colspan="4" { span.note { "from the configuration; also holds the dashboard's own tables" } }
+                @if let Some(configured) = configured {
+                    tr {
+                        th scope="row" data-head="Name" { a href=(Links::new(&configured.slug).overview()) { (configured.label) } }
+                        td data-head="Server" colspan="4" { span.note { "from the configuration; also holds the dashboard's own tables" } }
+                    }
                 }
                 @for one in saved { (row(visit, one)) }
             }

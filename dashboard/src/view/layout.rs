@@ -109,13 +109,13 @@ fn menu(visit: &Visit, person: &SignedIn) -> Markup {
         details.menu {
             summary { span.name { (person.account.name) } " " (icon::chevron()) }
             div.panel {
-                p { strong { (person.account.name) } br; span.note { "Role: " (person.account.role.word()) } }
+                p { strong { (person.account.name) } br; span.note { "Role: " (person.role.word()) } }
                 (theme_switch(visit))
                 ul.links {
                     li { a href="/account" { "Account" } }
                     li { a href="/settings" { "Settings" } }
                     li { a href="/connections" { "Connections" } }
-                    @if visit.is(Role::Admin) {
+                    @if person.account.role == Role::Admin {
                         li { a href="/users" { "Users" } }
                         li { a href="/audit" { "Audit log" } }
                     }

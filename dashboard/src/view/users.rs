@@ -6,13 +6,17 @@ use maud::{Markup, html};
 use super::form::{Field, field, refusal};
 use super::layout::{Page, Section, page as frame};
 use super::time;
-use crate::auth::Role;
+use crate::auth::{Grant, Role};
 use crate::store::accounts::Listed;
+use crate::store::grants::Grants;
 use crate::visit::Visit;
 
 /// What the page shows.
 pub(crate) struct Users<'a> {
     pub(crate) list: &'a [Listed],
+    /// Every connection: its name in URLs, and that for people.
+    pub(crate) connections: &'a [(String, String)],
+    pub(crate) grants: &'a Grants,
     /// The one who looks at them.
     pub(crate) own: i64,
     /// What was typed before.
@@ -25,7 +29,7 @@ pub(crate) fn page(visit: &Visit, users: &Users<'_>) -> Html<String> {
     let body = html! {
         header.head {
             h1 { "Users" }
-            p.lead { "Viewers read. Operators also undo, revert, restore and export. Admins also manage users, connections, tracking and storage." }
+            p.lead { "Viewers read. Operators also undo, revert, restore and export. Admins also manage users, connections, tracking and storage. In single connections somebody may have another role, or none." }
         }
         table.list {
             caption.hidden { "Users" }
@@ -54,10 +58,34 @@ fn row(visit: &Visit, users: &Users<'_>, one: &Listed) -> Markup {
                         label { span.hidden { "New password of " (name) } input type="password" name="password" autocomplete="new-password" placeholder="new password, or as it is"; }
                         button.quiet { "Save" span.hidden { " " (name) } }
                     }
+                    (grants(users, one))
                     @if id != users.own {
                         form method="post" action={ "/users/" (id) "/remove" } { button.quiet.danger { "Remove" span.hidden { " " (name) } } }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What somebody may do in single connections.
+fn grants(users: &Users<'_>, one: &Listed) -> Markup {
+    let id = one.account.id;
+    let given = |slug: &String| users.grants.get(&(id, slug.clone())).copied();
+    let others = users.connections.iter().filter(|(slug, _)| given(slug).is_some()).count();
+    html! {
+        details {
+            summary { "Connections" span.hidden { " of " (one.account.name) } @if others > 0 { " (" (others) " otherwise)" } }
+            form method="post" action={ "/users/" (id) "/connections" } {
+                @for (slug, label) in users.connections {
+                    label { (label) " "
+                        select name=(slug) {
+                            option value="" { "as everywhere" }
+                            @for grant in Grant::ALL { option value=(grant.word()) selected[given(slug) == Some(grant)] { (grant.word()) } }
+                        }
+                    }
+                }
+                button.quiet { "Save" span.hidden { " the connections of " (one.account.name) } }
             }
         }
     }

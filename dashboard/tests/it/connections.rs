@@ -8,7 +8,7 @@ use crate::support::{Browser, Page, on_site};
 const SECRET: &str = "s3cret of the bank";
 
 /// Another database, and a role that has to give its password.
-async fn bank() -> Database {
+pub(crate) async fn bank() -> Database {
     let server = Server::shared(&newest());
     // Several tests do this at the same time, in one cluster.
     let client = pgtrack_testkit::connect(&server.url("postgres")).await;
@@ -37,11 +37,11 @@ async fn bank() -> Database {
     server.database().await
 }
 
-fn port() -> String {
+pub(crate) fn port() -> String {
     Server::shared(&newest()).port().to_string()
 }
 
-fn fields<'a>(database: &'a Database, port: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn fields<'a>(database: &'a Database, port: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("label", "The bank"),
         ("slug", "bank"),
@@ -71,7 +71,7 @@ fn stages(page: &Page) -> Vec<String> {
     page.texts(".stages li")
 }
 
-async fn install(browser: &mut Browser) {
+pub(crate) async fn install(browser: &mut Browser) {
     let page = browser.get("/c/bank").await;
     assert_eq!(page.location(), "/c/bank/install");
     let page = browser.get("/c/bank/install").await;

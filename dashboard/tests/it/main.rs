@@ -8,6 +8,7 @@ mod connections;
 mod contrast;
 mod csrf;
 mod escaping;
+mod grants;
 mod headers;
 mod journey;
 mod live;
