@@ -548,11 +548,11 @@ $_table$;
 COMMENT ON FUNCTION pgtrack._table(text, text) IS 'The table that a caller means, or an error.';
 
 CREATE OR REPLACE FUNCTION pgtrack._name(p_table regclass) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $_name$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_name$
 BEGIN
-  RETURN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-          WHERE c.oid OPERATOR(pg_catalog.=) p_table);
+  RETURN (SELECT format('%I.%I', n.nspname, c.relname)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.oid = p_table);
 END
 $_name$;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';

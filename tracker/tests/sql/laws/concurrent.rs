@@ -151,6 +151,10 @@ async fn tag(session: &Session, points: &Points) {
     let world = World::through(session).await;
     let name = format!("tag {}", points.borrow().len());
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+    // Whoever truncates and takes it back may be in the way, as in `write`.
+    if session.attempt(&World::lock_to_read()).await.is_err() {
+        return session.run("ROLLBACK").await;
+    }
     let state = world.state().await;
     if session.attempt(&format!("SELECT pgtrack.tag('{name}')")).await.is_ok() {
         session.run("COMMIT").await;
