@@ -32,11 +32,17 @@ impl Capture {
         self.remaining = 0;
     }
 
+    /// How many bytes of its body are still to come, if it is of this kind and not complete.
+    pub(super) fn missing(&self, tag: u8) -> Option<usize> {
+        (self.tag == tag && self.remaining > 0).then_some(self.remaining as usize)
+    }
+
     /// The next part of the body; returns the message when this was the last.
     pub(super) fn extend<'a>(&mut self, part: &'a [u8]) -> Option<Captured<'a>> {
         let Self { tag, body_bytes, .. } = *self;
         if part.len() == body_bytes as usize {
             // Nearly always: there is nothing to put together.
+            self.remaining = 0;
             let head = Cow::Borrowed(part.get(..self.limit).unwrap_or(part));
             return Some(Captured { tag, body_bytes, head });
         }

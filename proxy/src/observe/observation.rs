@@ -11,6 +11,7 @@ use super::judgement::Judgement;
 use super::pairing::Pairing;
 use super::request::{self, Errand, Request};
 use super::words::{creates, verb};
+use crate::protocol::frontend;
 use crate::protocol::scanner::{Body, Observer, Scanner};
 
 /// How much is kept of one session.
@@ -160,6 +161,15 @@ impl Observation {
             count = count.saturating_add(step);
         }
         count
+    }
+
+    /// How many of the last bytes from the client must not pass yet, because an `Execute` that is not complete may be
+    /// held: as many as there are of its last `tail` bytes.
+    pub(crate) fn unfinished_tail(&self, tail: usize) -> usize {
+        match self.request.missing(frontend::EXECUTE) {
+            Some(missing) if self.has_judged => tail.saturating_sub(missing),
+            _ => 0,
+        }
     }
 
     /// What is to be decided about the message that is held.

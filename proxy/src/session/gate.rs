@@ -47,11 +47,11 @@ impl Gate for ClientGate<'_> {
         &mut self,
         cx: &mut Context<'_>,
         fresh: &mut [u8],
-        _is_last: bool,
+        is_last: bool,
     ) -> Poll<Option<Passage>> {
         match &mut self.0 {
             None => Poll::Ready(Some(Passage::of(fresh.len()))),
-            Some(watch) => watch.poll_client(cx, fresh).map(|count| count.map(Passage::of)),
+            Some(watch) => watch.poll_client(cx, fresh, is_last).map(|c| c.map(Passage::of)),
         }
     }
 }

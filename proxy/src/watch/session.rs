@@ -19,6 +19,8 @@ use crate::{Config, SessionId};
 
 /// The tag and the length field; manual, "Message Formats".
 const HEADER_BYTES: usize = 5;
+/// The end of the portal's name and the row limit, which end an `Execute`.
+const EXECUTE_TAIL: usize = 5;
 
 /// Who is behind a session.
 pub(crate) struct Who {
@@ -46,7 +48,8 @@ pub(crate) struct SessionWatch {
     deciding: Option<Pin<Box<dyn Future<Output = Decision> + Send>>>,
     /// How many bytes before the end of the held message the one is that has to be spoiled to refuse it.
     spoil_at: usize,
-    /// How many bytes from the client were looked at and not passed: up to the end of the held message.
+    /// How many bytes from the client were looked at and not passed: up to the end of the held message, or those of
+    /// one that is not complete and may be held.
     held_bytes: usize,
     /// What to tell the client between two messages from the server.
     notices: Vec<u8>,
@@ -85,13 +88,19 @@ impl SessionWatch {
         &mut self,
         cx: &mut Context<'_>,
         fresh: &mut [u8],
+        is_last: bool,
     ) -> Poll<Option<usize>> {
         if self.deciding.is_none() {
-            let count = self.observation.client_step(fresh, self.now);
-            let Some(held) = self.observation.held() else { return Poll::Ready(Some(count)) };
+            let unseen = fresh.get(self.held_bytes..).unwrap_or_default();
+            let count = self.held_bytes + self.observation.client_step(unseen, self.now);
+            let Some(held) = self.observation.held() else {
+                let tail = if is_last { 0 } else { self.observation.unfinished_tail(EXECUTE_TAIL) };
+                self.held_bytes = tail.min(count);
+                return Poll::Ready(Some(count - self.held_bytes));
+            };
             // Of `Query`, the end of the text; of `Execute`, the end of the portal's name before the row limit.
             self.spoil_at = match &held {
-                Held::Execution { by_name: false, .. } => 5,
+                Held::Execution { by_name: false, .. } => EXECUTE_TAIL,
                 _ => 1,
             };
             self.held_bytes = count;

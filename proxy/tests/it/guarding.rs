@@ -1,5 +1,7 @@
 //! Guard rails, in every way to send a statement.
 
+use std::time::Duration;
+
 use pgtrack_proxy::{Guard, Rail, Response};
 use pgtrack_testkit::{Database, on_each_version};
 
@@ -86,14 +88,17 @@ fn a_denied_statement_of_a_pipeline_fails_and_what_follows_is_skipped() {
             one("SELECT 4"),
             sync(),
         ];
-        // However it is split on its way.
-        for byte in pipeline.concat() {
-            wire.send(&[byte]).await;
+        // However it is split on its way, and however slowly it comes.
+        for pause in [Duration::ZERO, Duration::from_millis(1)] {
+            for byte in pipeline.concat() {
+                wire.send(&[byte]).await;
+                tokio::time::sleep(pause).await;
+            }
+            let first = wire.until(b'Z').await;
+            assert_eq!(tags(&first), "12DC12EZ");
+            assert_eq!(field(&first[6], b'C'), "42501");
+            assert_eq!(tags(&wire.until(b'Z').await), "12DCZ");
         }
-        let first = wire.until(b'Z').await;
-        assert_eq!(tags(&first), "12DC12EZ");
-        assert_eq!(field(&first[6], b'C'), "42501");
-        assert_eq!(tags(&wire.until(b'Z').await), "12DCZ");
 
         // In one piece, with a named statement and portal.
         let named = [
