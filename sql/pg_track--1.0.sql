@@ -99,6 +99,7 @@ BEGIN
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
+      ('relation_shape', 'key_is_plain', 'boolean'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
@@ -187,7 +188,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   differing        text,
   row_values       text,
   change_keys      text,
-  restored         text
+  restored         text,
+  key_is_plain     boolean
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -214,6 +216,7 @@ COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns 
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
 COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
@@ -550,9 +553,8 @@ COMMENT ON FUNCTION pgtrack._table(text, text) IS 'The table that a caller means
 CREATE OR REPLACE FUNCTION pgtrack._name(p_table regclass) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_name$
 BEGIN
-  RETURN (SELECT format('%I.%I', n.nspname, c.relname)
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-          WHERE c.oid = p_table);
+  -- As nothing but pg_catalog is searched, its text has the schema; of a table that is gone it is the number.
+  RETURN nullif(p_table::text, p_table::oid::text);
 END
 $_name$;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
@@ -566,14 +568,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
 
+-- Asked in every call that reads, so it hashes, and uses the indexes of catalogs that are small enough to be read whole.
 CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_fingerprint$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $_fingerprint$
 BEGIN
-  RETURN md5(concat(
-    (SELECT string_agg(concat_ws(' ', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated, d.oid), ', ' ORDER BY a.attnum)
-     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
-    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary)));
+  RETURN concat_ws('/',
+    (SELECT bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0))
+     FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table),
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary));
 END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
@@ -647,7 +650,8 @@ CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   OUT differing       text,
   OUT row_values      text,
   OUT change_keys     text,
-  OUT restored        text
+  OUT restored        text,
+  OUT key_is_plain    boolean
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
@@ -680,8 +684,9 @@ BEGIN
          string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
          format('jsonb_build_object(%s)',
                 string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position)),
-         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position)
-  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys
+         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position),
+         bool_and(a.atttypid = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[]))
+  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys, key_is_plain
   FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
   JOIN pgtrack.relation_column c
     ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
@@ -759,8 +764,9 @@ DECLARE
 BEGIN
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
-  WHERE r.relid = p_table AND s.fingerprint = pgtrack._fingerprint(p_table);
-  IF NOT FOUND THEN
+  WHERE r.relid = p_table;
+  -- Compared here, so that it is computed for this table alone.
+  IF v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
     SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table) m;
   ELSE
     -- The schema may have been renamed.
@@ -787,57 +793,65 @@ $_canonical_key$;
 COMMENT ON FUNCTION pgtrack._canonical_key(jsonb, text) IS
   'A key in the one form that is the same for the same row, independent of the session''s settings.';
 
-CREATE OR REPLACE FUNCTION pgtrack._key(p_table regclass, p_key jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION pgtrack._key(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key$
 DECLARE
-  v_shape    record;
   v_key      jsonb := p_key;
   v_example  text;
   v_reason   text;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF v_shape.keys = '{}' THEN
-    RAISE EXCEPTION 'table % has no primary key', v_shape.name USING
+  IF p_shape.keys = '{}' THEN
+    RAISE EXCEPTION 'table % has no primary key', p_shape.name USING
       ERRCODE = 'object_not_in_prerequisite_state',
       DETAIL = 'Its changes are recorded, but a single row cannot be named.',
-      HINT = format('Add one: ALTER TABLE %s ADD PRIMARY KEY (...).', v_shape.name);
+      HINT = format('Add one: ALTER TABLE %s ADD PRIMARY KEY (...).', p_shape.name);
   END IF;
   IF v_key IS NULL THEN
     RAISE EXCEPTION 'the key must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
   BEGIN
-    IF cardinality(v_shape.keys) > 1 AND jsonb_typeof(v_key) = 'string' THEN
+    IF cardinality(p_shape.keys) > 1 AND jsonb_typeof(v_key) = 'string' THEN
       v_key := (v_key #>> '{}')::jsonb;
     END IF;
-    IF cardinality(v_shape.keys) = 1
-       AND (jsonb_typeof(v_key) <> 'object' OR NOT v_key ? v_shape.keys[1]::text) THEN
-      v_key := jsonb_build_object(v_shape.keys[1], v_key);
+    IF cardinality(p_shape.keys) = 1
+       AND (jsonb_typeof(v_key) <> 'object' OR NOT v_key ? p_shape.keys[1]::text) THEN
+      v_key := jsonb_build_object(p_shape.keys[1], v_key);
     ELSIF jsonb_typeof(v_key) <> 'object'
-       OR v_shape.keys::text[] <> ALL (SELECT array_agg(k ORDER BY array_position(v_shape.keys::text[], k))
+       OR p_shape.keys::text[] <> ALL (SELECT array_agg(k ORDER BY array_position(p_shape.keys::text[], k))
                                       FROM jsonb_object_keys(v_key) k) THEN
       v_reason := CASE jsonb_typeof(v_key)
         WHEN 'object' THEN format('It names the columns (%s).', (SELECT string_agg(k, ', ') FROM jsonb_object_keys(v_key) k))
-        ELSE format('It is one value, the key has %s columns.', cardinality(v_shape.keys)) END;
+        ELSE format('It is one value, the key has %s columns.', cardinality(p_shape.keys)) END;
     END IF;
     IF v_reason IS NULL THEN
-      -- Once with the session's own settings, which decide what "01/02/2026" is, then in the common form.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', v_shape.key_record)
+      -- With the session's own settings, which decide what "01/02/2026" is.
+      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
       INTO v_key USING v_key;
-      RETURN pgtrack._canonical_key(v_key, v_shape.key_record);
+      IF p_shape.key_is_plain THEN
+        RETURN v_key;
+      END IF;
+      RETURN pgtrack._canonical_key(v_key, p_shape.key_record);
     END IF;
   EXCEPTION WHEN data_exception THEN
     v_reason := initcap(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.';
   END;
   SELECT format('{%s}', string_agg(format('%s: …', to_json(k)), ', ' ORDER BY position)) INTO v_example
-  FROM unnest(v_shape.keys) WITH ORDINALITY AS o (k, position);
-  RAISE EXCEPTION 'the key % does not fit table %', p_key, v_shape.name USING
+  FROM unnest(p_shape.keys) WITH ORDINALITY AS o (k, position);
+  RAISE EXCEPTION 'the key % does not fit table %', p_key, p_shape.name USING
     ERRCODE = 'invalid_parameter_value',
     DETAIL = v_reason,
-    HINT = format('The primary key is (%s). Write it as ''%s''%s.', v_shape.key_record, v_example,
-                  CASE cardinality(v_shape.keys) WHEN 1 THEN ', or as the value alone' ELSE '' END);
+    HINT = format('The primary key is (%s). Write it as ''%s''%s.', p_shape.key_record, v_example,
+                  CASE cardinality(p_shape.keys) WHEN 1 THEN ', or as the value alone' ELSE '' END);
 END
 $_key$;
-COMMENT ON FUNCTION pgtrack._key(regclass, jsonb) IS 'The canonical key that a caller means, or an error that shows how to write one.';
+COMMENT ON FUNCTION pgtrack._key(pgtrack.relation_shape, jsonb) IS 'The canonical key that a caller means, or an error that shows how to write one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key(p_table regclass, p_key jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pgtrack._key(pgtrack._shape(p_table), p_key);
+END;
+COMMENT ON FUNCTION pgtrack._key(regclass, jsonb) IS 'The same for a table whose shape is not at hand.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_text(p_key jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2597,19 +2611,21 @@ $_versions$;
 COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
   'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';
 
-CREATE OR REPLACE FUNCTION pgtrack._history(p_table regclass, p_key jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._history(p_table regclass, p_key_as_given jsonb)
 RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history$
 DECLARE
   v_shape  pgtrack.relation_shape;
+  v_key    jsonb;
   v_live   jsonb;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   v_shape := pgtrack._shape(p_table);
+  v_key := pgtrack._key(v_shape, p_key_as_given);
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO v_live USING pgtrack._live_key(p_table, p_key);
+  INTO v_live USING pgtrack._live_key(p_table, v_key);
   RETURN QUERY
     SELECT c.ver, a.operation, a.at, a.who, pgtrack._changed_columns(c.before, c.after), c.before, c.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
@@ -2618,7 +2634,7 @@ BEGIN
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
                       ELSE v_live END AS after
-          FROM pgtrack._versions(p_table, v_shape, p_key) v
+          FROM pgtrack._versions(p_table, v_shape, v_key) v
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -2643,8 +2659,8 @@ BEGIN
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
-    v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, pgtrack._canonical_key(%s, %L)) x '
-                        'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json, v_shape.key_record);
+    v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
+                        'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
     v_version := format($$
       SELECT (SELECT count(*)::integer FROM %1$s h
@@ -4035,12 +4051,12 @@ $diff$;
 COMMENT ON FUNCTION pgtrack.diff(text, text, text, text) IS
   'The rows of a table that differ between two points, or between a point and now.';
 
-CREATE OR REPLACE FUNCTION pgtrack._blame(p_table regclass, p_key jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._blame(p_table regclass, p_key_as_given jsonb)
 RETURNS TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH version AS MATERIALIZED (
-    SELECT h.* FROM pgtrack._history(p_table, p_key) h
+    SELECT h.* FROM pgtrack._history(p_table, p_key_as_given) h
   ), latest AS (
     SELECT v.ver, v.after FROM version v WHERE v.after IS NOT NULL ORDER BY v.ver DESC LIMIT 1
   )
@@ -4584,10 +4600,10 @@ BEGIN
   FOR v_verb IN
     SELECT * FROM (VALUES
       ('history', '', '', c_history, 'STABLE',
-       'SELECT x.* FROM pgtrack._history(%1$s, %2$s) x',
+       'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
        'Every recorded change of one row, oldest first, with the row before and after it.'),
       ('blame', '', '', 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)', 'STABLE',
-       'SELECT x.* FROM pgtrack._blame(%1$s, %2$s) x',
+       'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
        'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
       ('undo', '', c_options, 'text', 'VOLATILE',
        'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message)',
@@ -4626,7 +4642,7 @@ BEGIN
         'CREATE OR REPLACE FUNCTION pgtrack.%I("table" text, key %s%s, schema text DEFAULT NULL%s) RETURNS %s LANGUAGE sql %s AS %L',
         v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments, v_verb.options, v_verb.result, v_verb.volatility,
         format(v_verb.body, 'pgtrack._table("table", schema)',
-          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key)));
+          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key), v_form.key));
       EXECUTE format('COMMENT ON FUNCTION pgtrack.%I("table" text, key %s%s, schema text%s) IS %L',
         v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments,
         regexp_replace(v_verb.options, ' DEFAULT [^,]+', '', 'g'), v_verb.comment || v_form.comment);
