@@ -3334,11 +3334,12 @@ COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer) IS 'Does the work of
 -- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
 -- canonical_key, newer_id the
 -- first later change by others, unless what they changed has been changed back, and base the image right before that.
-CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
 DECLARE
   v_shape      record;
-  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which);
+  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
   v_has_newer  boolean;
   v_tenancy    text := '';
   v_canonical  text := 'NULL::jsonb';
@@ -3368,6 +3369,17 @@ BEGIN
     v_paths := format(
       ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
       ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
+    IF v_retaken IS NOT NULL THEN
+      -- Whoever takes a key finds that the row there is gone.
+      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE x.key = pgtrack._canonical_key(%s, %L) AND x.statement_id < s.statement_id)',
+                          v_tenancy, v_retaken, v_shape.key_json, v_shape.key_record);
+      v_paths := format(
+        ', path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
+        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(x.statement_id) FROM %s WHERE x.key = g.row_key'
+        ' AND x.statement_id > g.after_id AND x.statement_id <= g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
+        ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+        ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', v_retaken, v_shape.relation_id);
+    END IF;
     -- A row is undone to what it was before its first change, under whatever key that was.
     v_not_moved :=
       'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
@@ -3423,7 +3435,8 @@ BEGIN
     v_moved, v_newer, v_live, v_not_moved, v_live_key);
 END
 $_changed_rows_sql$;
-COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text) IS 'The query for the rows of a table that a set of statements changed.';
+COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text) IS
+  'The query for the rows of a table that a set of statements changed: any, or those after a point.';
 
 CREATE OR REPLACE FUNCTION pgtrack._keys_changed_since(p_table regclass, p_which text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_keys_changed_since$
@@ -3519,7 +3532,7 @@ END
 $_tables_of$;
 COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of statements changed, all of which can be reverted, or an error.';
 
-CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
 DECLARE
@@ -3545,11 +3558,11 @@ BEGIN
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which), coalesce(v_shape.differs, 'false'));
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'));
   END LOOP;
 END
 $_plan_set$;
-COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text) IS 'What undoing a set of statements would do, row by row.';
+COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text) IS 'What undoing a set of statements would do, row by row.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_erased(p_table regclass, p_which text, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_erased$
@@ -3595,7 +3608,7 @@ COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
-                                              p_on_conflict text, p_reverts text, p_message text)
+                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
@@ -3645,7 +3658,7 @@ BEGIN
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which), v_shape.relation_id,
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point), v_shape.relation_id,
       CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
            ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
     INTO v_rows;
@@ -3668,7 +3681,7 @@ BEGIN
     FROM pgtrack._apply(v_all, p_reverts, p_message) a;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text) IS 'Undoes a set of statements.';
+COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text) IS 'Undoes a set of statements.';
 
 CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
@@ -3853,6 +3866,61 @@ END
 $_after_in$;
 COMMENT ON FUNCTION pgtrack._after_in(regclass, text) IS 'The condition for statements after a point that the history of a table reaches back to.';
 
+-- In REPEATABLE READ a transaction keeps its snapshot, and yet takes keys that others, whom it does not see, took and left
+-- since. What they did under such a key is after the point xid:N, and before what the point shows there. It is rare, so
+-- it is looked for first.
+CREATE OR REPLACE FUNCTION pgtrack._retaken(p_table regclass, p_which text, p_point text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retaken$
+DECLARE
+  v_shape  record;
+  v_own    text;
+  v_first  bigint;
+  v_last   bigint;
+  v_ids    bigint[];
+  v_keys   jsonb[];
+BEGIN
+  IF p_point IS NULL OR p_point NOT LIKE 'xid:%' THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_own := pgtrack._of_transaction(substr(p_point, 5)::bigint);
+  EXECUTE format('SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %s AND %s', v_shape.relation_id, v_own)
+  INTO v_last;
+  EXECUTE format('SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %s AND s.statement_id < $1 AND (%s)',
+                 v_shape.relation_id, p_which)
+  INTO v_first USING v_last;
+  IF v_first IS NULL THEN
+    RETURN NULL;
+  END IF;
+  -- A key is taken by a change under it, and by a change of another key to it.
+  EXECUTE format($$
+    WITH own AS MATERIALIZED (
+      SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND s.statement_id BETWEEN $1 AND $2 AND (%2$s)
+    ), others AS MATERIALIZED (
+      SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND s.statement_id BETWEEN $1 AND $2 AND (%3$s)
+    ), used AS MATERIALIZED (
+      SELECT c.pgtrack_statement_id, %4$s FROM %5$s c WHERE c.pgtrack_statement_id BETWEEN $1 AND $2
+      UNION ALL
+      SELECT a.statement_id, k.* FROM pgtrack._key_changes(%1$s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%6$s)
+      WHERE a.statement_id BETWEEN $1 AND $2
+    )
+    SELECT array_agg(h.pgtrack_statement_id), array_agg(pgtrack._canonical_key(%7$s, %6$L))
+    FROM used h
+    WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
+      AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
+                                       AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)$$,
+    v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record, v_shape.key_json, v_shape.same_row)
+  INTO v_ids, v_keys USING v_first, v_last;
+  IF v_ids IS NOT NULL THEN
+    RETURN format('unnest(%L::bigint[], %L::jsonb[]) AS x (statement_id, key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s)',
+                  v_ids, v_keys, v_shape.key_record);
+  END IF;
+  RETURN NULL;
+END
+$_retaken$;
+COMMENT ON FUNCTION pgtrack._retaken(regclass, text, text) IS
+  'The query part, if any, for the keys x.key (k) that the transaction of a point took in x.statement_id after others who come after the point.';
+
 CREATE OR REPLACE FUNCTION pgtrack._require_key(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_key$
 BEGIN
@@ -3924,11 +3992,26 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.tags() IS 'All tags, newest first.';
 
+CREATE OR REPLACE FUNCTION pgtrack._arrivals_sql(p_table regclass, p_which text, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'SELECT a.new_key, a.statement_id FROM pgtrack._key_changes(%1$s) a'
+    ' JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id WHERE (%2$s)%3$s',
+    s.relation_id, p_which,
+    CASE WHEN p_retaken IS NOT NULL
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE x.key = a.new_key AND x.statement_id > a.statement_id)', p_retaken) ELSE '' END)
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._arrivals_sql(regclass, text, text) IS
+  'The query for the keys that a set of statements gave to rows, unless they are retaken.';
+
 -- The first change of each row by a set of statements: pgtrack_is_insert, and the columns of the history table. Rows
--- that came to their key by a change of the key are left out; they are found under their first key.
+-- that came to their key by a change of the key are left out; they are found under their first key. So are changes under
+-- a key that is retaken.
 -- Which statements are in the set is asked of a hash table for each row of one scan: a join might be planned as a scan of
 -- the history for each statement. IS TRUE keeps PostgreSQL from making it a join.
-CREATE OR REPLACE FUNCTION pgtrack._first_changes_sql(p_table regclass, p_which text) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._first_changes_sql(p_table regclass, p_which text, p_retaken text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
@@ -3938,38 +4021,40 @@ BEGIN ATOMIC
                                          WHERE s.relation_id = %2$s AND s.operation = 'I' AND (%3$s))) IS TRUE AS pgtrack_is_insert, c.*
       FROM %4$s c
       WHERE c.pgtrack_statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))
-        AND (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))) IS TRUE
+        AND (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))) IS TRUE%5$s
       ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
     || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
     CROSS JOIN LATERAL (SELECT f.*) h
-    WHERE NOT EXISTS (SELECT FROM pgtrack._key_changes(%2$s) a JOIN pgtrack.statement s ON s.relation_id = %2$s AND s.statement_id = a.statement_id
-                      WHERE a.new_key = pgtrack._canonical_key(%5$s, %6$L) AND a.statement_id < f.pgtrack_statement_id AND (%3$s))$$
+    WHERE NOT EXISTS (SELECT FROM (%6$s) a WHERE a.new_key = pgtrack._canonical_key(%7$s, %8$L) AND a.statement_id < f.pgtrack_statement_id)$$
        ELSE '' END,
-    s.change_keys, s.relation_id, p_which, s.history, s.key_json, s.key_record)
+    s.change_keys, s.relation_id, p_which, s.history,
+    CASE WHEN p_retaken IS NOT NULL
+      THEN format(' AND NOT EXISTS (SELECT FROM %s CROSS JOIN LATERAL (SELECT c.*) h WHERE x.statement_id > c.pgtrack_statement_id AND %s)',
+                  p_retaken, s.history_is_key) ELSE '' END,
+    pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_json, s.key_record)
   FROM pgtrack._shape(p_table) s;
 END;
-COMMENT ON FUNCTION pgtrack._first_changes_sql(regclass, text) IS 'The query for the first change of each row by a set of statements.';
+COMMENT ON FUNCTION pgtrack._first_changes_sql(regclass, text, text) IS 'The query for the first change of each row by a set of statements.';
 
 -- Live rows that were not there under their key before a set of statements, because it changed their key.
-CREATE OR REPLACE FUNCTION pgtrack._arrived_sql(p_table regclass, p_which text) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._arrived_sql(p_table regclass, p_which text, p_retaken text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id)
-    THEN format(
-      'EXISTS (SELECT FROM pgtrack._key_changes(%1$s) a JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id'
-      ' CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%2$s) WHERE %3$s AND (%4$s))',
-      s.relation_id, s.key_record, s.live_is_key, p_which)
+    THEN format('EXISTS (SELECT FROM (%s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%s) WHERE %s)',
+                pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_record, s.live_is_key)
     ELSE 'false' END
   FROM pgtrack._shape(p_table) s;
 END;
-COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text) IS 'The condition for live rows whose key a set of statements has changed.';
+COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition for live rows whose key a set of statements has changed.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
 DECLARE
-  v_table  regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(rowtype) AND t.typrelid <> 0);
-  v_which  text;
-  v_shape  record;
+  v_table    regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(rowtype) AND t.typrelid <> 0);
+  v_which    text;
+  v_retaken  text;
+  v_shape    record;
 BEGIN
   IF v_table IS NULL THEN
     RAISE EXCEPTION '% is not the row type of a table', pg_typeof(rowtype) USING
@@ -3977,13 +4062,14 @@ BEGIN
   END IF;
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   v_which := pgtrack._after_in(v_table, point);
+  v_retaken := pgtrack._retaken(v_table, v_which, point);
   RETURN QUERY EXECUTE format($$
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
     UNION ALL
     SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
-    pgtrack._first_changes_sql(v_table, v_which), v_shape.live_table, v_shape.live_is_history,
-    pgtrack._arrived_sql(v_table, v_which), v_shape.row_values);
+    pgtrack._first_changes_sql(v_table, v_which, v_retaken), v_shape.live_table, v_shape.live_is_history,
+    pgtrack._arrived_sql(v_table, v_which, v_retaken), v_shape.row_values);
 END
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
@@ -3999,9 +4085,11 @@ CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to tex
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
 DECLARE
-  v_shape  record;
-  v_from   text := pgtrack._after_in(p_table, p_from);
-  v_to     text := pgtrack._after_in(p_table, p_to);
+  v_shape         record;
+  v_from          text := pgtrack._after_in(p_table, p_from);
+  v_to            text := pgtrack._after_in(p_table, p_to);
+  v_from_retaken  text := pgtrack._retaken(p_table, v_from, p_from);
+  v_to_retaken    text := pgtrack._retaken(p_table, v_to, p_to);
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   -- A row that a set of statements did not change is now what it was before the set.
@@ -4025,9 +4113,9 @@ BEGIN
     SELECT %13$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
-    pgtrack._first_changes_sql(p_table, v_from), pgtrack._first_changes_sql(p_table, v_to),
+    pgtrack._first_changes_sql(p_table, v_from, v_from_retaken), pgtrack._first_changes_sql(p_table, v_to, v_to_retaken),
     v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.live_table, v_shape.live_is_key,
-    pgtrack._arrived_sql(p_table, v_from), pgtrack._arrived_sql(p_table, v_to),
+    pgtrack._arrived_sql(p_table, v_from, v_from_retaken), pgtrack._arrived_sql(p_table, v_to, v_to_retaken),
     v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
 END
 $_diff$;
@@ -4106,7 +4194,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- What has changed since is what shall go, so there are no conflicts.
   SELECT u.* FROM pgtrack._undo_set(p_tables, pgtrack._after_in_all(p_tables, p_point), p_point, true, 'force',
-                                    format('point %s', p_point), p_message) u;
+                                    format('point %s', p_point), p_message, p_point) u;
 END;
 COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables what they were at a point.';
 
@@ -4130,14 +4218,15 @@ COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracke
 CREATE OR REPLACE FUNCTION pgtrack.plan_revert_table("table" text, point text, schema text DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE AS $plan_revert_table$
-  SELECT p.* FROM pgtrack._plan_set(ARRAY[pgtrack._table($1, $3)], pgtrack._after_in(pgtrack._table($1, $3), $2)) p
+  SELECT p.* FROM pgtrack._plan_set(ARRAY[pgtrack._table($1, $3)], pgtrack._after_in(pgtrack._table($1, $3), $2), $2) p
 $plan_revert_table$;
 COMMENT ON FUNCTION pgtrack.plan_revert_table(text, text, text) IS 'What revert_table() would do, row by row, without doing it.';
 
 CREATE OR REPLACE FUNCTION pgtrack.plan_revert_schema(schema text, point text)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE AS $plan_revert_schema$
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_in($1)), pgtrack._after_in_all(ARRAY(SELECT pgtrack._tables_in($1)), $2)) p
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_in($1)), pgtrack._after_in_all(ARRAY(SELECT pgtrack._tables_in($1)), $2),
+                                   $2) p
 $plan_revert_schema$;
 COMMENT ON FUNCTION pgtrack.plan_revert_schema(text, text) IS 'What revert_schema() would do, row by row, without doing it.';
 

@@ -23,6 +23,7 @@ mod replicated;
 mod revert;
 mod rights;
 mod shape;
+mod snapshots;
 mod support;
 mod tracking;
 mod transaction;
