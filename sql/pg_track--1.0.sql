@@ -3371,12 +3371,12 @@ BEGIN
       ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
     IF v_retaken IS NOT NULL THEN
       -- Whoever takes a key finds that the row there is gone.
-      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE x.key = pgtrack._canonical_key(%s, %L) AND x.statement_id < s.statement_id)',
-                          v_tenancy, v_retaken, v_shape.key_json, v_shape.key_record);
+      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                          v_tenancy, v_retaken, v_shape.same_row);
       v_paths := format(
         ', path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
-        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(x.statement_id) FROM %s WHERE x.key = g.row_key'
-        ' AND x.statement_id > g.after_id AND x.statement_id <= g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
+        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+        ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
         ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
         ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', v_retaken, v_shape.relation_id);
     END IF;
@@ -3912,14 +3912,16 @@ BEGIN
     v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record, v_shape.key_json, v_shape.same_row)
   INTO v_ids, v_keys USING v_first, v_last;
   IF v_ids IS NOT NULL THEN
-    RETURN format('unnest(%L::bigint[], %L::jsonb[]) AS x (statement_id, key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s)',
-                  v_ids, v_keys, v_shape.key_record);
+    -- The columns have the names of the history's.
+    RETURN format('(SELECT c.pgtrack_statement_id, NULL::jsonb AS pgtrack_key, %s FROM %s c WHERE false UNION ALL SELECT x.id, x.key, k.*'
+                  ' FROM unnest(%L::bigint[], %L::jsonb[]) AS x (id, key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s)) AS h',
+                  v_shape.change_keys, v_shape.history, v_ids, v_keys, v_shape.key_record);
   END IF;
   RETURN NULL;
 END
 $_retaken$;
 COMMENT ON FUNCTION pgtrack._retaken(regclass, text, text) IS
-  'The query part, if any, for the keys x.key (k) that the transaction of a point took in x.statement_id after others who come after the point.';
+  'The query part h, if any, for the keys that the transaction of a point took after others who come after the point, each with the statement.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_key(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_key$
@@ -4000,7 +4002,8 @@ BEGIN ATOMIC
     ' JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id WHERE (%2$s)%3$s',
     s.relation_id, p_which,
     CASE WHEN p_retaken IS NOT NULL
-      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE x.key = a.new_key AND x.statement_id > a.statement_id)', p_retaken) ELSE '' END)
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_key = a.new_key AND h.pgtrack_statement_id > a.statement_id)', p_retaken)
+      ELSE '' END)
   FROM pgtrack._shape(p_table) s;
 END;
 COMMENT ON FUNCTION pgtrack._arrivals_sql(regclass, text, text) IS
@@ -4029,8 +4032,8 @@ BEGIN ATOMIC
        ELSE '' END,
     s.change_keys, s.relation_id, p_which, s.history,
     CASE WHEN p_retaken IS NOT NULL
-      THEN format(' AND NOT EXISTS (SELECT FROM %s CROSS JOIN LATERAL (SELECT c.*) h WHERE x.statement_id > c.pgtrack_statement_id AND %s)',
-                  p_retaken, s.history_is_key) ELSE '' END,
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_statement_id > c.pgtrack_statement_id AND %s)', p_retaken, s.same_row)
+      ELSE '' END,
     pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_json, s.key_record)
   FROM pgtrack._shape(p_table) s;
 END;
