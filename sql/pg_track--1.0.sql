@@ -439,11 +439,11 @@ BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
       ('statement_xid_idx', 'pgtrack.statement (xid)'),
-      ('statement_at_idx', 'pgtrack.statement USING brin (at)'),
+      ('statement_at_idx', 'pgtrack.statement USING brin (at) WITH (pages_per_range = 32, autosummarize = on)'),
       ('statement_gone_idx', 'pgtrack.statement (relation_id, statement_id) WHERE operation IN (''D'', ''T'')'),
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
-      ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at)'),
+      ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
       ('audit_entry_call_idx', 'pgtrack.audit_entry (backend_pid, at)'),
       ('key_change_xid_idx', 'pgtrack.key_change (xid)')
     ) AS i (name, definition)
@@ -1054,7 +1054,8 @@ COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A query text may quote values that must not be recorded.
+  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
+  -- characters of a text that is short enough in bytes.
   SELECT format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
@@ -1068,7 +1069,7 @@ BEGIN ATOMIC
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows,
     CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
-         THEN 'pg_catalog.left(pg_catalog.current_query(), 4000)' ELSE 'NULL' END)
+         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
@@ -1612,8 +1613,9 @@ BEGIN
     format('Old images of the rows of %s; for INSERT the key.', pgtrack._name(v_relation.relid)));
   EXECUTE format('COMMENT ON COLUMN pgtrack_history.%I.pgtrack_statement_id IS %L', v_relation.history_table,
     'The statement that made the change, in pgtrack.statement.');
-  -- History is written in the order of its statements, so a tiny index finds those of a transaction.
-  EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id)',
+  -- History is written in the order of its statements, so a tiny index finds those of a transaction. What was written
+  -- last is asked for most; it shall not wait for a vacuum of the whole table to be in the index.
+  EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id) WITH (pages_per_range = 32, autosummarize = on)',
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
   EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
