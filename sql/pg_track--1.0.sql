@@ -3343,6 +3343,7 @@ DECLARE
   v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
   v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
   v_has_newer  boolean;
+  v_operation  text := 's.operation';
   v_tenancy    text := '';
   v_canonical  text := 'NULL::jsonb';
   v_paths      text := '';
@@ -3372,7 +3373,9 @@ BEGIN
       ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
       ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
     IF v_retaken IS NOT NULL THEN
-      -- Whoever takes a key finds that the row there is gone.
+      -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
+      v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
+                            ' THEN ''I'' ELSE s.operation END', v_retaken, v_shape.same_row);
       v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
                           v_tenancy, v_retaken, v_shape.same_row);
       v_paths := format(
@@ -3416,7 +3419,7 @@ BEGIN
       SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)
     ), changed AS MATERIALIZED (
       SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
-      FROM (SELECT c.ctid AS handle, s.statement_id, s.operation, %4$s AS key,
+      FROM (SELECT c.ctid AS handle, s.statement_id, %14$s AS operation, %4$s AS key,
                    row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
             FROM chosen s
             JOIN %7$s c ON c.pgtrack_statement_id = s.statement_id
@@ -3434,7 +3437,7 @@ BEGIN
     %11$s
     %12$s$$,
     v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
-    v_moved, v_newer, v_live, v_not_moved, v_live_key);
+    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text) IS
@@ -3880,6 +3883,7 @@ DECLARE
   v_last   bigint;
   v_ids    bigint[];
   v_keys   jsonb[];
+  v_left   boolean[];
 BEGIN
   IF p_point IS NULL OR p_point NOT LIKE 'xid:%' THEN
     RETURN NULL;
@@ -3901,29 +3905,36 @@ BEGIN
     ), others AS MATERIALIZED (
       SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND s.statement_id BETWEEN $1 AND $2 AND (%3$s)
     ), used AS MATERIALIZED (
-      SELECT c.pgtrack_statement_id, %4$s FROM %5$s c WHERE c.pgtrack_statement_id BETWEEN $1 AND $2
+      SELECT c.pgtrack_statement_id, false AS pgtrack_arrives, %4$s FROM %5$s c WHERE c.pgtrack_statement_id BETWEEN $1 AND $2
       UNION ALL
-      SELECT a.statement_id, k.* FROM pgtrack._key_changes(%1$s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%6$s)
+      SELECT a.statement_id, true, k.* FROM pgtrack._key_changes(%1$s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%6$s)
       WHERE a.statement_id BETWEEN $1 AND $2
     )
-    SELECT array_agg(h.pgtrack_statement_id), array_agg(pgtrack._canonical_key(%7$s, %6$L))
-    FROM used h
-    WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
-      AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
-                                       AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)$$,
+    SELECT array_agg(u.id), array_agg(u.key), array_agg(u.is_left)
+    FROM (SELECT u.id, u.key, NOT first_value(u.leaves) OVER (PARTITION BY u.key ORDER BY u.id DESC, u.leaves) AS is_left
+          FROM (SELECT h.pgtrack_statement_id AS id, n.key,
+                       s.operation IN ('D', 'T') OR NOT h.pgtrack_arrives AND EXISTS (
+                         SELECT FROM pgtrack._key_changes(%1$s) a WHERE a.statement_id = h.pgtrack_statement_id AND a.old_key = n.key) AS leaves
+                FROM used h
+                JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+                CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%7$s, %6$L) AS key) n
+                WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
+                  AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
+                                                   AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)) u) u$$,
     v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record, v_shape.key_json, v_shape.same_row)
-  INTO v_ids, v_keys USING v_first, v_last;
+  INTO v_ids, v_keys, v_left USING v_first, v_last;
   IF v_ids IS NOT NULL THEN
     -- The columns have the names of the history's.
-    RETURN format('(SELECT c.pgtrack_statement_id, NULL::jsonb AS pgtrack_key, %s FROM %s c WHERE false UNION ALL SELECT x.id, x.key, k.*'
-                  ' FROM unnest(%L::bigint[], %L::jsonb[]) AS x (id, key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s)) AS h',
-                  v_shape.change_keys, v_shape.history, v_ids, v_keys, v_shape.key_record);
+    RETURN format('(SELECT c.pgtrack_statement_id, NULL::jsonb AS pgtrack_key, NULL::boolean AS pgtrack_is_left, %s'
+                  ' FROM %s c WHERE false UNION ALL SELECT x.id, x.key, x.is_left, k.*'
+                  ' FROM unnest(%L::bigint[], %L::jsonb[], %L::boolean[]) AS x (id, key, is_left) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s)) AS h',
+                  v_shape.change_keys, v_shape.history, v_ids, v_keys, v_left, v_shape.key_record);
   END IF;
   RETURN NULL;
 END
 $_retaken$;
 COMMENT ON FUNCTION pgtrack._retaken(regclass, text, text) IS
-  'The query part h, if any, for the keys that the transaction of a point took after others who come after the point, each with the statement.';
+  'The query part h, if any, for the keys that the transaction of a point took after others who come after the point, each with the statement and whether a row was left there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_key(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_key$
@@ -4004,7 +4015,7 @@ BEGIN ATOMIC
     ' JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id WHERE (%2$s)%3$s',
     s.relation_id, p_which,
     CASE WHEN p_retaken IS NOT NULL
-      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_key = a.new_key AND h.pgtrack_statement_id > a.statement_id)', p_retaken)
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_key = a.new_key AND h.pgtrack_statement_id > a.statement_id)', p_retaken)
       ELSE '' END)
   FROM pgtrack._shape(p_table) s;
 END;
@@ -4034,7 +4045,7 @@ BEGIN ATOMIC
        ELSE '' END,
     s.change_keys, s.relation_id, p_which, s.history,
     CASE WHEN p_retaken IS NOT NULL
-      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_statement_id > c.pgtrack_statement_id AND %s)', p_retaken, s.same_row)
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_statement_id > c.pgtrack_statement_id AND %s)', p_retaken, s.same_row)
       ELSE '' END,
     pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_json, s.key_record)
   FROM pgtrack._shape(p_table) s;

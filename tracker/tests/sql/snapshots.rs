@@ -9,7 +9,7 @@ struct Case {
     since: &'static str,
 }
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 17] = [
     Case {
         others: "INSERT INTO t VALUES (3, 'theirs'); DELETE FROM t WHERE id = 3",
         transaction: "INSERT INTO t VALUES (3, 'own')",
@@ -79,6 +79,21 @@ const CASES: [Case; 14] = [
         others: "UPDATE t SET id = 3 WHERE id = 1; DELETE FROM t WHERE id = 3; UPDATE t SET id = 1 WHERE id = 2",
         transaction: "INSERT INTO t VALUES (3, 'own')",
         since: "DELETE FROM t WHERE id = 3; UPDATE t SET id = 3 WHERE id = 1; INSERT INTO t VALUES (1, 'since')",
+    },
+    Case {
+        others: "DELETE FROM t WHERE id = 1",
+        transaction: "INSERT INTO t VALUES (1, 'own'); DELETE FROM t WHERE v = 'own'",
+        since: "",
+    },
+    Case {
+        others: "DELETE FROM t WHERE id = 1",
+        transaction: "INSERT INTO t VALUES (1, 'own'); UPDATE t SET id = 7 WHERE v = 'own'",
+        since: "INSERT INTO t VALUES (1, 'since')",
+    },
+    Case {
+        others: "UPDATE t SET id = 5 WHERE id = 1",
+        transaction: "INSERT INTO t VALUES (1, 'own'); UPDATE t SET id = 7 WHERE v = 'own'",
+        since: "INSERT INTO t VALUES (1, 'since')",
     },
 ];
 
