@@ -1,7 +1,7 @@
 //! `/c/{connection}/revert/plan`: what a revert would do. Changes nothing.
 
 use axum::response::Html;
-use pgtrack_tracker::revert::{OnConflict, Plan, Target, plan, rehearse};
+use pgtrack_tracker::revert::{Manner, OnConflict, Plan, Target, plan, rehearse};
 use pgtrack_tracker::{Column, Version, columns, history};
 use tokio_postgres::Client;
 
@@ -10,7 +10,7 @@ use crate::app_error::{AppError, Problem};
 use crate::connections::{Opened, Shown};
 use crate::extract::Query;
 use crate::hex;
-use crate::revert::{Confirmation, Subject};
+use crate::revert::{Confirmation, Subject, offered};
 use crate::table_name;
 use crate::view::plan::{MOST_STEPS, Preview, Refusal, page};
 use crate::visit::Visit;
@@ -54,11 +54,16 @@ pub(super) async fn preview(
     let submission = hex::random::<16>().map_err(|error| AppError::Internal(error.to_string()))?;
     let (orders, latest) =
         tokio::try_join!(column_orders(client, plan), latest_change(client, subject.target()))?;
-    let obstacle = rehearsed(opened, visit, question).await?;
+    let obstacle = rehearsed(opened, visit, question, &confirmation).await?;
+    let offered = match &*orders {
+        [(_, order)] if visit.may_revert() => offered(subject.target(), plan, order),
+        _ => Vec::new(),
+    };
     let preview = Preview {
         subject,
         plan,
         orders: &orders,
+        offered: &offered,
         latest: latest.as_ref(),
         obstacle,
         refusal,
@@ -73,6 +78,7 @@ async fn rehearsed(
     opened: &Opened,
     visit: &Visit,
     question: Question<'_>,
+    confirmation: &Confirmation,
 ) -> Result<Option<Problem>, AppError> {
     let steps = question.plan.steps.len();
     if !visit.may_revert() || steps == 0 || steps > MOST_REHEARSED || question.plan.conflicts() > 0
@@ -80,7 +86,8 @@ async fn rehearsed(
         return Ok(None);
     }
     let mut client = opened.database.write().await?;
-    match rehearse(&mut client, question.subject.target(), OnConflict::Error).await {
+    let manner = Manner { on_conflict: OnConflict::Error, ..confirmation.manner() };
+    match rehearse(&mut client, question.subject.target(), manner).await {
         Ok(()) => Ok(None),
         Err(error) => Ok(Some(AppError::from(error).problem())),
     }

@@ -148,7 +148,9 @@ mod tests {
     fn render(before: Option<Value>, after: Option<Value>) -> String {
         let (before, after) = (before.map(image), after.map(image));
         let row = Row { head: None, before: before.as_ref(), after: after.as_ref() };
-        let order = [Column { name: "name".to_owned(), type_name: "text".to_owned() }];
+        let column =
+            Column { name: "name".to_owned(), type_name: "text".to_owned(), can_be_set: true };
+        let order = [column];
         table(&Visit::example(), "rows", RECORDED, &[row], &order).into_string()
     }
 
