@@ -6,8 +6,10 @@ mod apply;
 mod columns;
 mod confirmation;
 mod subject;
+mod token;
 
 pub(crate) use apply::{Application, Outcome, apply_once};
 pub(crate) use columns::{Offered, narrowed, offered};
 pub(crate) use confirmation::{Choice, Confirmation, needs_reason};
 pub(crate) use subject::Subject;
+pub(crate) use token::PlanKey;

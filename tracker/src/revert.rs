@@ -259,7 +259,7 @@ fn step(row: &Row) -> Option<Step> {
     })
 }
 
-/// Reverts, if the plan is still the one that `token` stands for. Returns the transaction that did it;
+/// Reverts, if the plan as of now is the one that was seen. Returns the transaction that did it;
 /// `None` if every row was left as it is. The plan is that of all columns, also where only some are set back.
 ///
 /// # Errors
@@ -268,12 +268,12 @@ fn step(row: &Row) -> Option<Step> {
 pub async fn apply(
     client: &mut Client,
     target: &Target,
-    token: &str,
+    is_seen: impl FnOnce(&Plan) -> bool,
     manner: impl Into<Manner<'_>>,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
     let transaction = begin(client, PATIENCE).await?;
-    if plan(&transaction, target).await?.token != token {
+    if !is_seen(&plan(&transaction, target).await?) {
         return Err(Error::StalePlan);
     }
     finish(transaction, target, manner.into(), attribution).await

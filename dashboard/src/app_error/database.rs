@@ -22,10 +22,15 @@ pub(super) fn problem(error: &Error) -> Problem {
         return Problem::new(StatusCode::CONFLICT, "The plan is out of date", text)
             .hint("Go back and look at the plan again.");
     }
+    if let Error::Filter { reason } = error {
+        let text = format!("This cannot be looked for: {reason}.");
+        return Problem::new(StatusCode::BAD_REQUEST, "This request makes no sense", text);
+    }
     match error.db_error().and_then(|report| classify(report).map(|class| (report, class))) {
         Some((report, (status, title))) => Problem {
             detail: report.detail().map(str::to_owned),
             hint: report.hint().map(str::to_owned),
+            is_quoted: true,
             ..Problem::new(status, title, sentence(report.message())).cause(cause)
         },
         None => internal().cause(cause),

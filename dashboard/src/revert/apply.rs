@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pgtrack_tracker::Error;
-use pgtrack_tracker::revert::{Attribution, Manner, OnConflict, apply};
+use pgtrack_tracker::revert::{Attribution, Manner, OnConflict, Plan, apply};
 use tokio_postgres::Client;
 
-use super::Subject;
+use super::{PlanKey, Subject};
 use crate::app_error::AppError;
 use crate::connections::Opened;
 use crate::links::encode;
@@ -22,6 +22,8 @@ pub(crate) struct Application {
     pub(crate) subject: Subject,
     /// Stands for the plan that the person saw.
     pub(crate) token: String,
+    /// Makes such tokens.
+    pub(crate) key: PlanKey,
     /// Stands for the form that they sent.
     pub(crate) submission: String,
     pub(crate) on_conflict: OnConflict,
@@ -82,7 +84,8 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
     let mut target_client = application.opened.database.write().await?;
     let manner =
         Manner { on_conflict: application.on_conflict, columns: application.columns.as_deref() };
-    match apply(&mut target_client, subject.target(), token, manner, attribution).await {
+    let is_seen = |plan: &Plan| application.key.token(plan) == *token;
+    match apply(&mut target_client, subject.target(), is_seen, manner, attribution).await {
         Ok(Some(xid)) => {
             note(client, application, Action::RevertApplied, None, Some(xid)).await?;
             Ok(Outcome::Applied(xid))

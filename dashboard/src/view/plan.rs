@@ -11,7 +11,7 @@ use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, length};
-use super::{diff, effect, sql, time};
+use super::{diff, effect, key, sql, time};
 use crate::app_error::Problem;
 use crate::revert::{Confirmation, Offered, Subject, narrowed};
 use crate::visit::Visit;
@@ -176,6 +176,7 @@ fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Colum
         .iter()
         .map(|(step, after)| diff::Row {
             head: Some(step_head(visit, step)),
+            table: None,
             before: step.before.as_ref(),
             after: after.as_ref(),
         })
@@ -191,7 +192,7 @@ fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Colum
 fn step_head(visit: &Visit, step: &Step) -> Markup {
     html! {
         (effect::mark(effect::planned(step.action))) " "
-        a.key href=(visit.links().row(&step.table, &step.key)) { (step.key) }
+        (key::link(visit.links(), &step.table, &step.key))
         @if let Some(conflict) = &step.conflict {
             p.conflict { span.sign aria-hidden="true" { "!" } " Conflict: " (conflict) }
         }

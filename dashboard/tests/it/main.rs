@@ -11,6 +11,8 @@ mod csrf;
 mod escaping;
 mod grants;
 mod headers;
+mod hidden;
+mod ignored;
 mod journey;
 mod live;
 mod login;

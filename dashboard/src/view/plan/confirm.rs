@@ -14,7 +14,7 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
     html! {
         @if visit.may_revert() {
             form.confirm #confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
-                input type="hidden" name="token" value=(preview.plan.token);
+                input type="hidden" name="token" value=(preview.confirmation.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
                 @if preview.plan.conflicts() > 0 { (choices(preview)) }
                 @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
