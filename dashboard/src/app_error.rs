@@ -68,7 +68,15 @@ pub(crate) struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), detail: None, hint: None, cause: None, is_quoted: false }
+        Self {
+            status,
+            title,
+            text: text.into(),
+            detail: None,
+            hint: None,
+            cause: None,
+            is_quoted: false,
+        }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -16,8 +16,8 @@ use crate::middleware::{
 };
 use crate::pages::{
     account, activity, as_of, assets, audit, change, connections, deleted, export, health, home,
-    install, live, login, logout, not_found, overview, plan, revert, row, rules, settings, setup, storage,
-    table, tables, theme, transaction, users, views,
+    install, live, login, logout, not_found, overview, plan, revert, row, rules, settings, setup,
+    storage, table, tables, theme, transaction, users, views,
 };
 use crate::state::AppState;
 

@@ -120,8 +120,7 @@ mod tests {
 
     fn rules(purpose: Purpose, text: &str, role: Role) -> Rules {
         let patterns = parse_list(text).unwrap();
-        let rules: Vec<_> =
-            patterns.into_iter().map(|pattern| Rule { purpose, pattern }).collect();
+        let rules: Vec<_> = patterns.into_iter().map(|pattern| Rule { purpose, pattern }).collect();
         Rules::new(&rules, role)
     }
 

@@ -118,11 +118,7 @@ impl Search {
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
         pairs.push((name.to_owned(), value.to_owned()));
-        Self {
-            grouping: self.grouping,
-            shows_ignored: self.shows_ignored,
-            ..Self::read(&pairs)
-        }
+        Self { grouping: self.grouping, shows_ignored: self.shows_ignored, ..Self::read(&pairs) }
     }
 
     /// The query string that reads as this search, with its `?`; empty if there is nothing to say.
@@ -131,7 +127,11 @@ impl Search {
             (self.grouping == Grouping::Transactions).then(|| ("view", "transactions".to_owned()));
         let ignored = self.shows_ignored.then(|| ("ignored", SHOW.to_owned()));
         let before = self.before.map(|before| ("before", before.to_string()));
-        let all = grouping.into_iter().chain(self.parameters.iter().cloned()).chain(ignored).chain(before);
+        let all = grouping
+            .into_iter()
+            .chain(self.parameters.iter().cloned())
+            .chain(ignored)
+            .chain(before);
         all.fold(String::new(), |query, (name, value)| {
             let separator = if query.is_empty() { '?' } else { '&' };
             format!("{query}{separator}{name}={}", encode(&value))

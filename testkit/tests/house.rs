@@ -130,7 +130,10 @@ fn the_dashboard_reads_rows_in_one_place() {
         })
         .map(|(path, _)| path)
         .collect::<Vec<_>>();
-    assert_none(&broken, "only dashboard/src/reading.rs reads rows: it hides what a person may not see");
+    assert_none(
+        &broken,
+        "only dashboard/src/reading.rs reads rows: it hides what a person may not see",
+    );
 }
 
 #[test]

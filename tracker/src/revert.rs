@@ -71,12 +71,17 @@ impl Cause {
     }
 }
 
+/// Plans with more rows are not made whole: they would have to be held in memory. An [`Outline`] has no such limit.
+pub const MOST_STEPS: usize = 10_000;
+
 /// What a revert would do, row by row.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The rows that would change.
     pub steps: Vec<Step>,
-    /// Stands for this plan; [`apply`] refuses when a new plan would be another one.
+    /// Whether there are more rows than [`MOST_STEPS`]: these are the first ones, and [`apply`] refuses.
+    pub is_cut: bool,
+    /// Stands for this plan, as far as it is known; another plan has another one.
     pub token: String,
 }
 
@@ -207,11 +212,15 @@ const PATIENCE: Limits = Limits { lock: Duration::from_secs(2), statement: Durat
 /// When there is nothing to revert, or we may not read it.
 pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
     let (query, parameters) = plan_query(target);
-    let rows =
-        client.query(query, &borrow(&parameters)).await.map_err(Error::query("plan the revert"))?;
-    let steps: Vec<Step> = rows.iter().filter_map(step).collect();
+    let query = format!("{query} LIMIT {}", MOST_STEPS + 1);
+    let rows = client
+        .query(&query, &borrow(&parameters))
+        .await
+        .map_err(Error::query("plan the revert"))?;
+    let is_cut = rows.len() > MOST_STEPS;
+    let steps: Vec<Step> = rows.iter().take(MOST_STEPS).filter_map(step).collect();
     let token = token(&steps);
-    Ok(Plan { steps, token })
+    Ok(Plan { steps, is_cut, token })
 }
 
 fn plan_query(target: &Target) -> (&'static str, Parameters) {
@@ -263,7 +272,8 @@ fn step(row: &Row) -> Option<Step> {
 /// `None` if every row was left as it is. The plan is that of all columns, also where only some are set back.
 ///
 /// # Errors
-/// [`Error::StalePlan`] when the rows have changed since the plan was made; otherwise the server's reason.
+/// [`Error::StalePlan`] when the rows have changed since the plan was made, or are too many; otherwise the server's
+/// reason.
 /// In either case nothing was changed.
 pub async fn apply(
     client: &mut Client,
@@ -273,7 +283,8 @@ pub async fn apply(
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
     let transaction = begin(client, PATIENCE).await?;
-    if !is_seen(&plan(&transaction, target).await?) {
+    let plan = plan(&transaction, target).await?;
+    if plan.is_cut || !is_seen(&plan) {
         return Err(Error::StalePlan);
     }
     finish(transaction, target, manner.into(), attribution).await

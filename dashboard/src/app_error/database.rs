@@ -56,10 +56,10 @@ pub(super) fn installing(error: &Error) -> Problem {
 fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
     let class = match *report.code() {
         SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_OBJECT
         | SqlState::INVALID_SCHEMA_NAME
         | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
-        SqlState::UNDEFINED_COLUMN => (StatusCode::NOT_FOUND, "Not found"),
         SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, "There is one already"),
         SqlState::INSUFFICIENT_PRIVILEGE => {
             (StatusCode::FORBIDDEN, "The database does not allow this")

@@ -60,7 +60,9 @@ pub(super) async fn preview(
         tokio::try_join!(column_orders(reader, plan), latest_change(reader, subject.target()))?;
     let obstacle = rehearsed(opened, visit, question, &confirmation).await?;
     let offered = match &*orders {
-        [(_, order)] if visit.may_revert() => offered(subject.target(), plan, order),
+        [(_, order)] if visit.may_revert() && !plan.is_cut => {
+            offered(subject.target(), plan, order)
+        }
         _ => Vec::new(),
     };
     let preview = Preview {
@@ -85,7 +87,12 @@ async fn rehearsed(
     confirmation: &Confirmation,
 ) -> Result<Option<Problem>, AppError> {
     let steps = question.plan.steps.len();
-    if !visit.may_revert() || steps == 0 || steps > MOST_REHEARSED || question.plan.conflicts() > 0
+    let is_cut = question.plan.is_cut;
+    if !visit.may_revert()
+        || steps == 0
+        || is_cut
+        || steps > MOST_REHEARSED
+        || question.plan.conflicts() > 0
     {
         return Ok(None);
     }

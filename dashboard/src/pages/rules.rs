@@ -101,7 +101,8 @@ async fn save(
 ) -> Result<Response, AppError> {
     let client = state.database.write().await?;
     store::replace(&client, &shown.info.slug, purposes, rules).await?;
-    let words = rules.iter().map(|rule| format!("{}: {}", rule.purpose.word(), rule.pattern.as_str()));
+    let words =
+        rules.iter().map(|rule| format!("{}: {}", rule.purpose.word(), rule.pattern.as_str()));
     let subject = words.collect::<Vec<_>>().join(", ");
     let entry = Entry {
         connection: Some(&shown.info.slug),

@@ -122,7 +122,9 @@ impl Rules {
         let hides = |column: &str| filter.tables.iter().any(|table| self.hides(table, column));
         let row = &filter.row;
         if filter.text.is_some() {
-            Some("the texts of statements are hidden from your role, as they may hold hidden values")
+            Some(
+                "the texts of statements are hidden from your role, as they may hold hidden values",
+            )
         } else if row.value.is_some() && row.column.as_deref().is_some_and(hides) {
             Some("the values of this column are hidden from your role")
         } else if row.key.as_ref().is_some_and(|key| key.0.keys().any(|column| hides(column))) {
@@ -134,7 +136,8 @@ impl Rules {
 
     /// Whether to ask for this revert would tell what is hidden, because it names a row by a hidden key.
     pub(crate) fn objects_to(&self, target: &Target) -> bool {
-        let hides = |table: &TableName, key: &RowKey| key.0.keys().any(|name| self.hides(table, name));
+        let hides =
+            |table: &TableName, key: &RowKey| key.0.keys().any(|name| self.hides(table, name));
         match target {
             Target::LastChange(table, key)
             | Target::Version(table, key, _)

@@ -145,10 +145,18 @@ mod tests {
     fn the_last_parts_are_compared() {
         check("updated_at", &[("a", "b", "updated_at")], &[("a", "updated_at", "c")]);
         check("*.updated_at", &[("a", "b", "updated_at")], &[("a", "b", "updated_at2")]);
-        check("users.email", &[("a", "users", "email")], &[("users", "email", "x"), ("a", "b", "email")]);
+        check(
+            "users.email",
+            &[("a", "users", "email")],
+            &[("users", "email", "x"), ("a", "b", "email")],
+        );
         check("shop.users.email", &[("shop", "users", "email")], &[("bank", "users", "email")]);
         check("shop.*.*", &[("shop", "x", "y")], &[("bank", "x", "y")]);
-        check("*_cached_counter", &[("a", "b", "posts_cached_counter")], &[("a", "b", "cached_counters")]);
+        check(
+            "*_cached_counter",
+            &[("a", "b", "posts_cached_counter")],
+            &[("a", "b", "cached_counters")],
+        );
     }
 
     #[test]
@@ -182,6 +190,7 @@ mod tests {
         }
         let list = parse_list(" a \n\n b.c\r\na\n").unwrap();
         assert_eq!(list.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["a", "b.c"]);
-        assert!(parse_list(&(0..300).map(|n| format!("c{n}\n")).collect::<String>()).is_err());
+        let many: Vec<_> = (0..300).map(|number| format!("c{number}")).collect();
+        assert!(parse_list(&many.join("\n")).is_err());
     }
 }

@@ -9,8 +9,10 @@ use crate::rules::{Pattern, Purpose, Rule};
 /// Those of a connection, in the order in which they are read by people.
 pub(crate) async fn list(client: &Client, connection: &str) -> Result<Vec<Rule>, Error> {
     let query = "SELECT purpose, pattern FROM pgtrack_dashboard.column_rule WHERE connection = $1 ORDER BY pattern, purpose";
-    let rows =
-        client.query(query, &[&connection]).await.map_err(failed("read the rules about columns"))?;
+    let rows = client
+        .query(query, &[&connection])
+        .await
+        .map_err(failed("read the rules about columns"))?;
     let rule = |purpose, pattern: &str| {
         // A rule of a newer version that we cannot read hides more, not less.
         let pattern = Pattern::parse(pattern).unwrap_or_else(Pattern::everything);

@@ -153,7 +153,8 @@ fn rows_then(visit: &Visit, as_of: &AsOf<'_>, rows: &[Image], next: Option<i64>)
 
 fn row_then(visit: &Visit, as_of: &AsOf<'_>, row: &Image) -> Markup {
     let key = as_of.table.key_columns.iter();
-    let row_key = RowKey(key.filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect());
+    let row_key =
+        RowKey(key.filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect());
     let is_key = |name: &String| as_of.table.key_columns.contains(name);
     html! {
         tr {

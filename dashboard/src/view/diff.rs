@@ -63,7 +63,8 @@ fn body(visit: &Visit, row: &Row<'_>, heads: Heads<'_>, order: &[TableColumn]) -
     let is_ignored = |column: &Column<'_>| {
         is_both && row.table.is_some_and(|table| visit.rules.ignores_in(table, column.name))
     };
-    let (ignored, shown): (Vec<_>, Vec<_>) = comparison.changed.iter().partition(|one| is_ignored(one));
+    let (ignored, shown): (Vec<_>, Vec<_>) =
+        comparison.changed.iter().partition(|one| is_ignored(one));
     html! {
         tbody {
             @if let Some(head) = &row.head { tr.row-head { th colspan="3" scope="rowgroup" { (head) } } }

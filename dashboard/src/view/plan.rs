@@ -6,7 +6,7 @@ mod words;
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::revert::{Plan, Step};
+use pgtrack_tracker::revert::{self, Plan, Step};
 use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
@@ -62,12 +62,13 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            p.lead { (words::sentence(preview.subject.target(), steps, preview.confirmation)) }
+            @if preview.plan.is_cut { (too_many()) }
+            @else { p.lead { (words::sentence(preview.subject.target(), steps, preview.confirmation)) } }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
         @if preview.plan.conflicts() > 0 { (conflicts(preview.plan)) }
         @if let Some(problem) = &preview.obstacle { (obstacle(problem)) }
-        @if steps.len() > MOST_STEPS {
+        @if steps.len() > MOST_STEPS && !preview.plan.is_cut {
             div.notice {
                 p { "Only the first " (MOST_STEPS) " of " (count(length(steps.len()), "row")) " are shown. All of them are included." }
             }
@@ -78,11 +79,25 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
             p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
         } @else {
             (exact_sql(preview))
-            (confirm::form(visit, preview))
+            @if preview.plan.is_cut {
+                p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
+            } @else {
+                (confirm::form(visit, preview))
+            }
         }
     };
     let above = [("Overview", links.overview())];
     frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
+}
+
+/// One step for everything, or nothing: what is too much for a page is left to those who can watch it.
+fn too_many() -> Markup {
+    html! {
+        div.notice role="status" {
+            p { strong { "This would change more than " (count(length(revert::MOST_STEPS), "row")) ", which is too much for a page." } " Nothing can be done from here; the first " (MOST_STEPS) " rows are shown." }
+            p { "Choose fewer changes or a shorter time, or run the statement below in psql. On the command line, " code { "pgtrack undo" } " shows how many rows of which table it is about, and asks first." }
+        }
+    }
 }
 
 /// What does the same in psql.

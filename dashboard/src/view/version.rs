@@ -68,8 +68,7 @@ pub(crate) fn row_name(version: &Version, links: Links<'_>) -> Markup {
 }
 
 fn difference(visit: &Visit, version: &Version, order: &[Column]) -> Markup {
-    let row =
-        diff::Row {
+    let row = diff::Row {
         head: None,
         table: Some(&version.table),
         before: version.before.as_ref(),

@@ -22,7 +22,7 @@ async fn plant(site: &Site, purpose: &str) -> [i64; 3] {
 
 async fn rule(site: &Site, purpose: &str, pattern: &str) {
     let sql = "INSERT INTO pgtrack_dashboard.column_rule VALUES ('shop', $1, $2)";
-    site.client().await.execute(sql, &[&purpose, &pattern]).await.unwrap();
+    site.client().await.execute(sql, &[&purpose, &pattern]).await.expect("the rule can be written");
 }
 
 /// Every address that is read: an example of each route, and those that hold something here.
@@ -275,7 +275,7 @@ fn the_live_feed_hides_too_and_begins_anew_with_other_rules() {
     on_site(async |site| {
         rule(site, "hide from viewers", "shop.users.note").await;
         let mut viewer = site.signed_in(Role::Viewer).await;
-        let mut admin = site.signed_in(Role::Admin).await;
+        let admin = site.signed_in(Role::Admin).await;
         let cursor = viewer.get("/c/shop").await.attribute("#feed", "data-cursor");
         let (mut hidden, mut seen) =
             (viewer.listen(&cursor, None).await, admin.listen(&cursor, None).await);

@@ -6,12 +6,15 @@ use crate::support::{Browser, Page, Site, on_site};
 
 async fn ignore(site: &Site, patterns: &str) {
     let sql = "INSERT INTO pgtrack_dashboard.column_rule SELECT 'shop', 'ignore', unnest(string_to_array($1, ' '))";
-    site.client().await.execute(sql, &[&patterns]).await.unwrap();
+    site.client().await.execute(sql, &[&patterns]).await.expect("the rules can be written");
 }
 
 /// The numbers of the statements that a page lists, newest first.
 fn listed(page: &Page) -> Vec<String> {
-    page.texts(".entry .open > a:first-child").iter().map(|text| text.replace("Change ", "")).collect()
+    page.texts(".entry .open > a:first-child")
+        .iter()
+        .map(|text| text.replace("Change ", ""))
+        .collect()
 }
 
 async fn changes(browser: &mut Browser, query: &str) -> Page {
@@ -39,7 +42,11 @@ fn updates_of_ignored_columns_alone_are_left_out_and_counted() {
         let mut browser = site.signed_in(Role::Operator).await;
         let page = changes(&mut browser, "").await;
         assert_eq!(listed(&page), ["7", "6", "5", "2"]);
-        assert!(page.text(".ignored").starts_with("4 changes here hidden by rules"), "{}", page.text(".ignored"));
+        assert!(
+            page.text(".ignored").starts_with("4 changes here hidden by rules"),
+            "{}",
+            page.text(".ignored")
+        );
         let all = browser.follow(&page, ".ignored a").await;
         assert_eq!(listed(&all).len(), 8);
         assert!(all.text(".ignored").contains("All changes are shown"));
@@ -111,7 +118,8 @@ fn a_page_goes_on_where_it_ended() {
         loop {
             all.extend(listed(&page));
             let text = page.text(".ignored");
-            hidden += text.split(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
+            hidden +=
+                text.split(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
             if !page.has(".pager a[rel=next]") {
                 break;
             }
@@ -144,7 +152,9 @@ fn rules_are_tried_before_they_are_saved() {
         site.run("UPDATE shop.users SET note = 'x' WHERE id = 1").await;
         let mut admin = site.signed_in(Role::Admin).await;
         let tried = admin.get("/c/shop/rules?ignored=*.points").await;
-        assert!(tried.text("[role=status]").contains("Of the latest 3 changes, 2 would be left out."));
+        assert!(
+            tried.text("[role=status]").contains("Of the latest 3 changes, 2 would be left out.")
+        );
         assert_eq!(tried.text("textarea[name=ignored]"), "*.points");
         assert_eq!(listed(&changes(&mut admin, "").await).len(), 3, "nothing is saved");
         let bad = admin.get("/c/shop/rules?ignored=a%20b").await;

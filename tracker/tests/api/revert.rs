@@ -4,7 +4,8 @@ use pgtrack_testkit::on_each_version;
 use std::time::Duration;
 
 use pgtrack_tracker::revert::{
-    Action, Attribution, Limits, OnConflict, Plan, Target, Total, apply, apply_outline, outline, plan,
+    Action, Attribution, Limits, OnConflict, Plan, Target, Total, apply, apply_outline, outline,
+    plan,
 };
 use pgtrack_tracker::{Error, Reverts, RowKey, feed, history};
 

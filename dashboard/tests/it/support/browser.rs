@@ -93,7 +93,12 @@ impl Browser {
     }
 
     /// Opens a stream.
-    pub(crate) async fn stream(&self, method: Method, url: &str, headers: &[(&str, &str)]) -> Stream {
+    pub(crate) async fn stream(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Stream {
         Stream::new(self.response(method, url, headers, String::new()).await)
     }
 
