@@ -98,6 +98,7 @@ fn columns_are_chosen_and_rules_are_kept() {
         browser.pictures("columns").await;
         browser.click("input[name=column][value=stock]").await;
         browser.click("button[name=look]").await;
+        browser.text("label:has([value=stock]:not([checked], [type=hidden]))").await;
         let lead = browser.text(".lead").await;
         assert!(lead.starts_with("This will set price of 3 rows back"), "{lead}");
         browser.pictures("columns-chosen").await;

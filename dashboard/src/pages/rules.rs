@@ -101,6 +101,8 @@ async fn save(
 ) -> Result<Response, AppError> {
     let client = state.database.write().await?;
     store::replace(&client, &shown.info.slug, purposes, rules).await?;
+    // Those of other dashboards notice within seconds.
+    state.streams.end_all();
     let words =
         rules.iter().map(|rule| format!("{}: {}", rule.purpose.word(), rule.pattern.as_str()));
     let subject = words.collect::<Vec<_>>().join(", ");

@@ -287,6 +287,10 @@ fn the_live_feed_hides_too_and_begins_anew_with_other_rules() {
         let headers = [("accept", "text/event-stream")];
         let mut stream = viewer.stream(Method::GET, &changes, &headers).await;
         assert!(!stream.next().await.unwrap().data.contains("xyzzy"));
+        let fields = [("from_viewers", ""), ("from_operators", "note")];
+        let saved = admin.clone().post("/c/shop/rules/hidden", &fields).await;
+        assert_eq!(saved.status, 303);
+        assert!(stream.ended().await && hidden.ended().await && seen.ended().await);
     });
 }
 
