@@ -117,7 +117,7 @@ fn columns_are_chosen_and_rules_are_kept() {
         demo.psql("UPDATE products SET stock = 6 WHERE product_id = 101");
         demo.psql("UPDATE products SET stock = 5, price = 1 WHERE product_id = 101");
         browser.goto("/c/shop/changes?table=demo.products").await;
-        assert!(browser.text(".ignored").await.starts_with("1 change here hidden by rules"));
+        assert!(browser.text(".ignored").await.starts_with("2 hidden by rules"));
         browser.pictures("ignored").await;
         browser.goto("/c/shop/tables/demo.products/rows/%7B%22product_id%22:101%7D").await;
         browser.pictures("folded").await;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::number::{count, length};
+use super::number::{grouped, length};
 use crate::search::{SHOW, Search};
 use crate::visit::Visit;
 
@@ -21,9 +21,9 @@ pub(crate) fn notice_of_table(visit: &Visit, table: &str, ignored: usize, shows:
 fn chip(visit: &Visit, ignored: usize, shows: bool, show: &str, hide: &str) -> Markup {
     html! {
         @if shows && visit.rules.ignores_any() {
-            p.ignored { "All changes are shown. " a href=(hide) { "Hide those of ignored columns" } }
+            p.ignored.note { "All changes are shown. " a href=(hide) { "Hide those of ignored columns" } }
         } @else if ignored > 0 {
-            p.ignored { (count(length(ignored), "change")) " here hidden by rules: nothing but ignored columns differs. " a href=(show) { "Show" } }
+            p.ignored.note { strong { (grouped(length(ignored))) " hidden by rules" } ": nothing but ignored columns differs in them. " a href=(show) { "Show" } }
         }
     }
 }
