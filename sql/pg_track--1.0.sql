@@ -63,13 +63,16 @@ COMMENT ON SCHEMA pgtrack_history IS
 
 -- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
 -- views stand on stay. Nothing of yours depends on the others: the verbs name them in text that is read when they run.
+-- A verb from before it took columns goes, too: a call could mean either.
 DO $replace$
 DECLARE
   v_function  regprocedure;
 BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = 'pgtrack' AND p.proname LIKE '\_%'
+    WHERE n.nspname = 'pgtrack'
+      AND (p.proname LIKE '\_%'
+           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
@@ -625,8 +628,10 @@ COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images 
 
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
+-- Of a row that is updated only p_columns are set, where that is not null.
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(
   p_table             regclass,
+  p_columns           text[] DEFAULT NULL,
   OUT relation_id     integer,
   OUT fingerprint     text,
   OUT name            text,
@@ -704,7 +709,7 @@ BEGIN
            format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
            a.attgenerated = '' AS can_insert,
-           a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+           a.attgenerated = '' AND a.attidentity <> 'a' AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) AS can_update
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
@@ -754,10 +759,10 @@ BEGIN
   fingerprint := pgtrack._fingerprint(p_table);
 END
 $_make_shape$;
-COMMENT ON FUNCTION pgtrack._make_shape(regclass) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
+COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
 -- Made when the table's shape is followed; made anew where it was not.
-CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass) RETURNS pgtrack.relation_shape
+CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
@@ -766,8 +771,8 @@ BEGIN
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
   -- Compared here, so that it is computed for this table alone.
-  IF v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
-    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table) m;
+  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
+    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table, p_columns) m;
   ELSE
     -- The schema may have been renamed.
     v_shape.name := pgtrack._name(p_table);
@@ -776,7 +781,8 @@ BEGIN
   RETURN v_shape;
 END
 $_shape$;
-COMMENT ON FUNCTION pgtrack._shape(regclass) IS 'The pieces that dynamic SQL about one tracked table is made of.';
+COMMENT ON FUNCTION pgtrack._shape(regclass, text[]) IS
+  'The pieces that dynamic SQL about one tracked table is made of; of a row that is updated, only some columns are set if they are named.';
 
 -- Pinned settings: the same row must have the same text whatever the session prefers.
 CREATE OR REPLACE FUNCTION pgtrack._canonical_key(p_key jsonb, p_key_record text) RETURNS jsonb
@@ -2909,7 +2915,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
 
-CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_reverts text, p_message text)
+CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_reverts text, p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
@@ -2931,7 +2937,7 @@ BEGIN
   -- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts
   -- last, so that a unique value is free before it is used again: each kind waits for the parts before it.
   FOREACH v_work IN ARRAY p_work LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid, p_columns);
     n := n + 1;
     v_deleted := '{}';
     v_updated := '{}';
@@ -2956,7 +2962,7 @@ BEGIN
         ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
         n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
     END IF;
-    IF v_work.keyed_updates <> '{}' THEN
+    IF v_work.keyed_updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
       v_updated := v_updated || format('updated_by_key_%s', n);
       v_updates := v_updates || format(
         'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
@@ -2965,7 +2971,7 @@ BEGIN
         n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
         v_shape.history, v_shape.live_is_key);
     END IF;
-    IF v_work.merges <> '{}' THEN
+    IF v_work.merges <> '{}' AND v_shape.merges IS NOT NULL THEN
       v_updated := v_updated || format('merged_%s', n);
       v_updates := v_updates || format(
         'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
@@ -2995,12 +3001,13 @@ BEGIN
   PERFORM set_config('pgtrack.reverts', p_reverts, true), set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
   RETURN QUERY EXECUTE format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
   PERFORM set_config('pgtrack.reverts', '', true), set_config('pgtrack.message', coalesce(v_message, ''), true);
-  PERFORM pgtrack._report_differences(p_work);
+  PERFORM pgtrack._report_differences(p_work, p_columns);
 END
 $_apply$;
-COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text) IS 'Does a revert, in one statement. Returns what it did to each table.';
+COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text, text[]) IS
+  'Does a revert, in one statement; of rows that are updated only some columns if they are named. Returns what it did to each table.';
 
-CREATE OR REPLACE FUNCTION pgtrack._report_differences(p_work pgtrack._work[]) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._report_differences(p_work pgtrack._work[], p_columns text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_report_differences$
 DECLARE
   v_work     pgtrack._work;
@@ -3014,17 +3021,18 @@ BEGIN
       WHERE NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace);
     SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid);
     EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pgtrack_differing.name), '', ''), count(DISTINCT h.ctid)'
-                   ' FROM %s h JOIN %s t ON %s CROSS JOIN LATERAL unnest(%s) AS pgtrack_differing (name) WHERE h.ctid = ANY ($1)',
+                   ' FROM %s h JOIN %s t ON %s CROSS JOIN LATERAL unnest(%s) AS pgtrack_differing (name)'
+                   ' WHERE h.ctid = ANY ($1) AND ($2 IS NULL OR pgtrack_differing.name = ANY ($2))',
                    v_shape.history, v_shape.live_table, v_shape.live_is_history, v_shape.differing)
     INTO v_columns, v_rows
-    USING coalesce(v_work.inserts, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}');
+    USING coalesce(v_work.inserts, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'), p_columns;
     IF v_rows > 0 THEN
       RAISE NOTICE 'the triggers of % changed columns of % rows that were reverted: %', v_shape.name, v_rows, v_columns;
     END IF;
   END LOOP;
 END
 $_report_differences$;
-COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[]) IS
+COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
   'Tells which columns are not what a revert has set them to, because triggers of the application changed them.';
 
 -- A row that is deleted must not take along rows that the revert does not know of.
@@ -3086,12 +3094,13 @@ COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
 -- ---- One row -----------------------------------------------------------------------------------------
 
 -- What has to happen to a row to make it what it was right after a version (0: before the first). p_version null
--- means: before the latest version. p_lock is true when the answer will be acted on.
+-- means: before the latest version. p_lock is true when the answer will be acted on. p_columns: only these.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
   p_key             jsonb,
   p_version         integer,
   p_lock            boolean,
+  p_columns         text[],
   OUT action        text,
   OUT before        jsonb,
   OUT after         jsonb,
@@ -3111,7 +3120,8 @@ DECLARE
   v_purged    integer;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
-  v_shape := pgtrack._shape(p_table);
+  PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
+  v_shape := pgtrack._shape(p_table, p_columns);
   IF p_lock THEN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
@@ -3174,7 +3184,7 @@ BEGIN
     EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
                    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
     INTO v_differs USING v_live_key, v_next.handle;
-    IF v_next.row_key <> v_live_key THEN
+    IF v_next.row_key <> v_live_key AND (p_columns IS NULL OR v_differs) THEN
       work.keyed_updates := ARRAY[v_next.handle];
       work.updated_keys := ARRAY[v_live_key];
     ELSIF v_differs THEN
@@ -3182,7 +3192,10 @@ BEGIN
     ELSE
       action := 'nothing';
     END IF;
-    after := before || after;
+    after := before || pgtrack._only(after, p_columns);
+  END IF;
+  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
+    PERFORM pgtrack._refuse_columns(v_shape.name, p_key, action);
   END IF;
 
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
@@ -3193,9 +3206,11 @@ BEGIN
   END IF;
 END
 $_plan_row$;
-COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean) IS 'What it takes to make one row what it was after one of its versions.';
+COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
+  'What it takes to make one row, or some of its columns, what it was after one of its versions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._revert_row(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text, p_message text)
+CREATE OR REPLACE FUNCTION pgtrack._revert_row(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text, p_message text,
+                                               p_columns text[] DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_revert_row$
 DECLARE
@@ -3204,7 +3219,7 @@ DECLARE
   v_what  text;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
-  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true);
+  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
       RAISE EXCEPTION 'cannot % % (%): %',
@@ -3216,10 +3231,12 @@ BEGIN
     END IF;
   END IF;
   IF v_plan.action = 'nothing' THEN
-    RETURN format('%s (%s): nothing to do, it is as after version %s already', v_name, pgtrack._key_text(p_key), v_plan.version);
+    RETURN format('%s (%s): nothing to do, %s as after version %s already', v_name, pgtrack._key_text(p_key),
+                  CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
   END IF;
-  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict), p_message);
-  PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message);
+  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
+                                  || pgtrack._columns_argument(p_columns), p_message);
+  PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message, p_columns);
   v_what := CASE v_plan.action
     WHEN 'insert' THEN 'row inserted again'
     WHEN 'delete' THEN 'row deleted'
@@ -3227,11 +3244,76 @@ BEGIN
   END;
   RETURN format('%s (%s): %s%s', v_name, pgtrack._key_text(p_key), v_what,
                 CASE WHEN v_plan.action = 'delete' THEN ''
+                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
                      WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
                      ELSE format(', now as after version %s', v_plan.version) END);
 END
 $_revert_row$;
-COMMENT ON FUNCTION pgtrack._revert_row(regclass, jsonb, integer, text, text, text) IS 'Makes one row what it was after one of its versions.';
+COMMENT ON FUNCTION pgtrack._revert_row(regclass, jsonb, integer, text, text, text, text[]) IS
+  'Makes one row, or some of its columns, what it was after one of its versions.';
+
+-- ---- Some columns only -------------------------------------------------------------------------------
+
+-- Null is all of them. What is named must be there to be set, in one table at least; a row that would be inserted or
+-- deleted has no columns that could stay as they are.
+CREATE OR REPLACE FUNCTION pgtrack._check_columns(p_tables regclass[], p_columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_check_columns$
+DECLARE
+  v_known   text[];
+  v_column  text;
+BEGIN
+  IF p_columns IS NULL THEN
+    RETURN;
+  END IF;
+  IF cardinality(p_columns) = 0 THEN
+    RAISE EXCEPTION 'columns names no column' USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name those that shall be set back, or leave columns out for all of them.';
+  END IF;
+  SELECT array_agg(DISTINCT c.column_name::text) INTO v_known
+  FROM pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name AND NOT a.attisdropped
+  WHERE r.relid = ANY (p_tables) AND a.attgenerated = '' AND a.attidentity <> 'a';
+  SELECT x INTO v_column FROM unnest(p_columns) x WHERE x IS NULL OR NOT coalesce(x = ANY (v_known), false) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'there is no column % to set back', coalesce(quote_ident(v_column), 'null') USING
+      ERRCODE = 'undefined_column',
+      DETAIL = format('What can be set back in %s is: %s.',
+                      (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(p_tables) t), array_to_string(v_known, ', ')),
+      HINT = 'Columns are named as they are, without quotes: ARRAY[''email'', ''Full Name'']. Generated columns follow the others.';
+  END IF;
+END
+$_check_columns$;
+COMMENT ON FUNCTION pgtrack._check_columns(regclass[], text[]) IS 'Refuses columns that cannot be set back.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_columns(p_name text, p_key jsonb, p_action text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_refuse_columns$
+BEGIN
+  RAISE EXCEPTION 'cannot set back only some columns of %', p_name || coalesce(format(' (%s)', pgtrack._key_text(p_key)), '') USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = CASE p_action WHEN 'insert' THEN 'The row is missing and would be inserted again.'
+                           WHEN 'delete' THEN 'The row was not there before and would be deleted.'
+                           ELSE 'Rows of the table have got other keys since.' END,
+    HINT = 'Leave columns out to do all of it.';
+END
+$_refuse_columns$;
+COMMENT ON FUNCTION pgtrack._refuse_columns(text, jsonb, text) IS 'Refuses columns where whole rows come or go.';
+
+CREATE OR REPLACE FUNCTION pgtrack._only(p_image jsonb, p_columns text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_columns IS NULL THEN p_image
+              ELSE (SELECT coalesce(jsonb_object_agg(i.key, i.value), '{}') FROM jsonb_each(p_image) i WHERE i.key = ANY (p_columns)) END;
+END;
+COMMENT ON FUNCTION pgtrack._only(jsonb, text[]) IS 'Some columns of an image; null is all of them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._columns_argument(p_columns text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_columns IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('columns', p_columns) END;
+END;
+COMMENT ON FUNCTION pgtrack._columns_argument(text[]) IS 'The argument of a call, for its record; nothing where it was left out.';
 
 CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$
@@ -3316,14 +3398,14 @@ END
 $_version_to_restore$;
 COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version of a deleted row right before its deletion.';
 
-CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer)
+CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, version integer, statement_id bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT pgtrack._name(p_table), p_key, p.action, p.before, p.after, p.conflict, p.version, p.statement_id
-  FROM pgtrack._plan_row(p_table, p_key, p_version, false) p;
+  FROM pgtrack._plan_row(p_table, p_key, p_version, false, p_columns) p;
 END;
-COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer) IS 'Does the work of the plan_ functions for one row.';
+COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text[]) IS 'Does the work of the plan_ functions for one row.';
 
 
 -- ---- Sets of changes ---------------------------------------------------------------------------------
@@ -3537,18 +3619,22 @@ END
 $_tables_of$;
 COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of statements changed, all of which can be reverted, or an error.';
 
-CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
 DECLARE
   v_table  regclass;
   v_shape  record;
 BEGIN
+  PERFORM pgtrack._check_columns(p_tables, p_columns);
   FOREACH v_table IN ARRAY p_tables LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_table);
+    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
     RETURN QUERY EXECUTE format($$
-      SELECT %1$L, p.key, p.action, p.before, CASE WHEN p.action <> 'delete' THEN coalesce(p.before, '{}') || p.image END,
-             CASE WHEN p.newer_id IS NOT NULL THEN
+      SELECT %1$L, p.key, p.action, p.before,
+             CASE p.action WHEN 'update' THEN p.before || pgtrack._only(p.image, %11$L) WHEN 'insert' THEN p.image END,
+             CASE WHEN %11$L IS NOT NULL AND p.action <> 'update' THEN pgtrack._refuse_columns(%1$L, p.key, p.action)::text
+                  WHEN p.newer_id IS NOT NULL THEN
                (SELECT format('changed since by %%s at %%s, transaction %%s', a.who, a.at, a.xid)
                 FROM pgtrack.activity a WHERE a.relation_id = %2$s AND a.statement_id = p.newer_id) END
       FROM (SELECT r.key, r.statement_id, r.newer_id,
@@ -3563,11 +3649,21 @@ BEGIN
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'));
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'), p_columns);
   END LOOP;
 END
 $_plan_set$;
-COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text) IS 'What undoing a set of statements would do, row by row.';
+COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text, text[]) IS 'What undoing a set of statements would do, row by row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_moves(p_table regclass, p_which text, p_columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_moves$
+BEGIN
+  IF p_columns IS NOT NULL AND pgtrack._keys_changed_since(p_table, p_which) THEN
+    PERFORM pgtrack._refuse_columns(pgtrack._name(p_table), NULL, 'move');
+  END IF;
+END
+$_refuse_moves$;
+COMMENT ON FUNCTION pgtrack._refuse_moves(regclass, text, text[]) IS 'Refuses columns where rows have got other keys: what a key names may be another row.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_erased(p_table regclass, p_which text, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_erased$
@@ -3613,7 +3709,8 @@ COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
-                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL)
+                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
+                                              p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
@@ -3625,12 +3722,13 @@ DECLARE
   v_skipped    jsonb := '{}';
   v_conflict   text;
 BEGIN
-  PERFORM pgtrack._check_on_conflict(p_on_conflict);
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_tables, p_columns);
   FOREACH v_table IN ARRAY p_tables LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_table);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
     -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
+    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
     IF p_lock_tables OR v_has_moves THEN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
     ELSE
@@ -3661,6 +3759,9 @@ BEGIN
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
+             (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I' OR NOT is_live)))[1] AS whole_key,
+             (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
+              FILTER (WHERE decision = 'undo' AND (operation = 'I' OR NOT is_live)))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
       FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point), v_shape.relation_id,
@@ -3677,38 +3778,43 @@ BEGIN
         HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
     END IF;
     PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
+    IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
+      PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
+    END IF;
     v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
                           v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
-    FROM pgtrack._apply(v_all, p_reverts, p_message) a;
+    FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text) IS 'Undoes a set of statements.';
+COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[]) IS 'Undoes a set of statements.';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint)
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint, columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
-                                    pgtrack._of_transaction(xid)) p;
+                                    pgtrack._of_transaction(xid), p_columns => columns) p;
 END;
-COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint) IS 'What undo_transaction() would do, row by row, without doing it.';
+COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint, text[]) IS 'What undo_transaction() would do, row by row, without doing it.';
 
-CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+                                                     columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT pgtrack._audit('undo_transaction', jsonb_build_object('xid', xid, 'on_conflict', on_conflict), message);
+  SELECT pgtrack._audit('undo_transaction', jsonb_build_object('xid', xid, 'on_conflict', on_conflict)
+                                               || pgtrack._columns_argument(columns), message);
   SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
                                     pgtrack._of_transaction(xid), format('transaction %s', xid), false, on_conflict,
-                                    format('xid:%s', xid), message) u;
+                                    format('xid:%s', xid), message, p_columns => columns) u;
 END;
-COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text) IS
+COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text, text[]) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
-  'or on_conflict => ''skip'', ''merge'' or ''force''.';
+  'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.';
 
 CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -3717,46 +3823,50 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[])
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[], columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
-                                    pgtrack._of_transactions(xids)) p;
+                                    pgtrack._of_transactions(xids), p_columns => columns) p;
 END;
-COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[]) IS 'What undo_transactions() would do, row by row, without doing it.';
+COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[], text[]) IS 'What undo_transactions() would do, row by row, without doing it.';
 
-CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+                                                      columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict), message);
+  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict)
+                                               || pgtrack._columns_argument(columns), message);
   SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
                                     pgtrack._of_transactions(xids), 'these transactions', false, on_conflict,
-                                    'transactions ' || array_to_string(xids, ', '), message) u;
+                                    'transactions ' || array_to_string(xids, ', '), message, p_columns => columns) u;
 END;
-COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text) IS
+COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text, text[]) IS
   'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[])
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[], columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
-                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids)) p;
+                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), p_columns => columns) p;
 END;
-COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[]) IS 'What undo_statements() would do, row by row, without doing it.';
+COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[], text[]) IS 'What undo_statements() would do, row by row, without doing it.';
 
-CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+                                                    columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict), message);
+  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict)
+                                               || pgtrack._columns_argument(columns), message);
   SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
                                     format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
-                                    'changes ' || array_to_string(statement_ids, ', '), message) u;
+                                    'changes ' || array_to_string(statement_ids, ', '), message, p_columns => columns) u;
 END;
-COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text) IS
+COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text, text[]) IS
   'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ---------------------------------------------------------------------------------------------------
@@ -4267,26 +4377,28 @@ COMMENT ON FUNCTION pgtrack._made_by(text, text, text, timestamptz, timestamptz)
 
 CREATE OR REPLACE FUNCTION pgtrack.undo_where(
   actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
-  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
+  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+  columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
-  SELECT pgtrack._audit('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5, 'on_conflict', $6), $7);
+  SELECT pgtrack._audit('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5, 'on_conflict', $6)
+                                       || pgtrack._columns_argument($8), $7);
   SELECT u.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
   CROSS JOIN LATERAL pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, 'these changes', false, $6,
-    concat_ws(' ', 'where', 'actor=' || $1, 'application=' || $2, 'user=' || $3, 'from=' || $4, 'to=' || $5), $7) u
+    concat_ws(' ', 'where', 'actor=' || $1, 'application=' || $2, 'user=' || $3, 'from=' || $4, 'to=' || $5), $7, p_columns => $8) u
 $undo_where$;
-COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text) IS
+COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text, text[]) IS
   'Undoes everything that an actor, an application or a user did, in a time if given, in one step.';
 
 CREATE OR REPLACE FUNCTION pgtrack.plan_undo_where(
   actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
-  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL)
+  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_where$
   SELECT p.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
-  CROSS JOIN LATERAL pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which) p
+  CROSS JOIN LATERAL pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, p_columns => $6) p
 $plan_undo_where$;
-COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz, text[]) IS
   'What undo_where() would do, row by row, without doing it.';
 
 -- ---------------------------------------------------------------------------------------------------
@@ -4699,6 +4811,7 @@ DECLARE
   c_plan CONSTANT     text := 'TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, '
                               'version integer, statement_id bigint)';
   c_options CONSTANT  text := ', on_conflict text DEFAULT ''error'', message text DEFAULT NULL';
+  c_columns CONSTANT  text := ', columns text[] DEFAULT NULL';
   v_verb              record;
   v_form              record;
 BEGIN
@@ -4710,26 +4823,28 @@ BEGIN
       ('blame', '', '', 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)', 'STABLE',
        'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
        'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
-      ('undo', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message)',
-       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again.'),
-      ('revert', ', version integer', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message)',
-       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change.'),
-      ('rollback_to', ', "when" timestamptz', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message)',
-       'Makes one row what it was at a moment.'),
+      ('undo', '', c_options || c_columns, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message, columns)',
+       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again. '
+       'columns names those to set back; null is all.'),
+      ('revert', ', version integer', c_options || c_columns, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message, columns)',
+       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
+       'columns names those to set back; null is all.'),
+      ('rollback_to', ', "when" timestamptz', c_options || c_columns, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message, columns)',
+       'Makes one row what it was at a moment. columns names those to set back; null is all.'),
       ('restore', '', c_options, 'text', 'VOLATILE',
        'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
        'Inserts a deleted row again, as it was right before its latest deletion.'),
       ('erase', ', reason text', '', 'text', 'VOLATILE',
        'SELECT pgtrack._erase(%1$s, %2$s, reason)',
        'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.'),
-      ('plan_undo', '', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL) x',
+      ('plan_undo', '', c_columns, c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL, columns) x',
        'What undo() would do, without doing it.'),
-      ('plan_revert', ', version integer', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version) x',
+      ('plan_revert', ', version integer', c_columns, c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version, columns) x',
        'What revert() would do, without doing it.'),
       ('plan_restore', '', '', c_plan, 'VOLATILE',
        'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s)) x',
@@ -4793,7 +4908,7 @@ BEGIN ATOMIC
   -- Two forms of a verb differ only in the key's type; one line for both.
   SELECT DISTINCT ON (h.call, h.position) h.call, h.description
   FROM (SELECT format('pgtrack.%s(%s)', p.proname,
-                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+', '', 'g')) AS call,
+                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
                obj_description(p.oid, 'pg_proc') AS description,
                array_position('{track,untrack,log,show,changes,history,history_pk,deleted,undo,revert,rollback_to,restore,undo_transaction}'::text[], p.proname::text) AS position
         FROM pg_proc p

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use deadpool_postgres::{PoolError, TimeoutType};
 
 use crate::database::trouble;
+use crate::rules::Rules;
 
 /// A request that cannot be answered as asked.
 #[derive(Debug)]
@@ -61,16 +62,36 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
     /// For the log: every cause.
     pub(crate) cause: Option<String>,
+    /// Whether these are the database's own words, which may hold values.
+    pub(crate) is_quoted: bool,
 }
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), detail: None, hint: None, cause: None }
+        Self {
+            status,
+            title,
+            text: text.into(),
+            detail: None,
+            hint: None,
+            cause: None,
+            is_quoted: false,
+        }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The problem for somebody from whom values are hidden: without what the database says of it.
+    pub(crate) fn hidden_by(self, rules: &Rules) -> Self {
+        if !(self.is_quoted && rules.hides_any()) {
+            return self;
+        }
+        let text = "What the database says about it is hidden from your role, as it may hold hidden values.";
+        let hint = "Ask an admin, who sees it.".to_owned();
+        Self { text: text.to_owned(), detail: None, hint: Some(hint), ..self }
     }
 
     fn cause(mut self, cause: impl Into<String>) -> Self {
@@ -83,6 +104,13 @@ impl AppError {
     /// The URL names a connection that is not there, or that the person does not see.
     pub(crate) fn no_connection() -> Self {
         Self::NotFound("There is no connection of this name.".to_owned())
+    }
+
+    /// To name a row would tell what the person does not see.
+    pub(crate) fn hidden_key() -> Self {
+        Self::Forbidden(
+            "The key of this table is hidden from your role, so its rows cannot be named.",
+        )
     }
 
     /// What to tell people about it.
@@ -104,7 +132,8 @@ impl AppError {
             Self::Install(error) => database::installing(error),
             Self::Conflict(why) => Problem::new(StatusCode::CONFLICT, "This cannot be done", *why),
             Self::Refused(why) => {
-                Problem::new(StatusCode::CONFLICT, "The database does not allow this", why)
+                let title = "The database does not allow this";
+                Problem { is_quoted: true, ..Problem::new(StatusCode::CONFLICT, title, why) }
             }
             Self::WrongMethod => Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -73,7 +73,11 @@ mod tests {
     }
 
     fn order(names: &[&str]) -> Vec<Column> {
-        let column = |name: &&str| Column { name: (*name).to_owned(), type_name: String::new() };
+        let column = |name: &&str| Column {
+            name: (*name).to_owned(),
+            type_name: String::new(),
+            can_be_set: true,
+        };
         names.iter().map(column).collect()
     }
 

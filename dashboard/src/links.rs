@@ -123,6 +123,10 @@ impl<'a> Links<'a> {
         format!("{}/health", self.overview())
     }
 
+    pub(crate) fn rules(self) -> String {
+        format!("{}/rules", self.overview())
+    }
+
     pub(crate) fn storage(self) -> String {
         format!("{}/storage", self.overview())
     }

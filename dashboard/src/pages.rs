@@ -21,6 +21,7 @@ pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod revert;
 pub(crate) mod row;
+pub(crate) mod rules;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod storage;

@@ -3,9 +3,13 @@
 //! How a revert works is decided in SQL; `pgtrack_tracker::revert` plans and applies it.
 
 mod apply;
+mod columns;
 mod confirmation;
 mod subject;
+mod token;
 
 pub(crate) use apply::{Application, Outcome, apply_once};
+pub(crate) use columns::{Offered, narrowed, offered};
 pub(crate) use confirmation::{Choice, Confirmation, needs_reason};
 pub(crate) use subject::Subject;
+pub(crate) use token::PlanKey;

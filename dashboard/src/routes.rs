@@ -16,8 +16,8 @@ use crate::middleware::{
 };
 use crate::pages::{
     account, activity, as_of, assets, audit, change, connections, deleted, export, health, home,
-    install, live, login, logout, not_found, overview, plan, revert, row, settings, setup, storage,
-    table, tables, theme, transaction, users, views,
+    install, live, login, logout, not_found, overview, plan, revert, row, rules, settings, setup,
+    storage, table, tables, theme, transaction, users, views,
 };
 use crate::state::AppState;
 
@@ -83,6 +83,8 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/c/{connection}/storage/purge",                  admin,    page(post(storage::post))),
         ("/c/{connection}/health",                         viewer,   page(get(health::get))),
         ("/c/{connection}/health/track",                   admin,    page(post(health::track))),
+        ("/c/{connection}/rules",                          admin,    page(get(rules::get).post(rules::ignore))),
+        ("/c/{connection}/rules/hidden",                   admin,    page(post(rules::hide))),
         ("/c/{connection}/revert/plan",                    viewer,   page(get(plan::get))),
         ("/c/{connection}/revert",                         operator, page(post(revert::post))),
     ]

@@ -27,6 +27,8 @@ pub(crate) enum Grouping {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Search {
     pub(crate) grouping: Grouping,
+    /// Whether changes of ignored columns alone are shown, too.
+    pub(crate) shows_ignored: bool,
     /// The parameters of the filter, in the order of [`NAMES`].
     parameters: Vec<(&'static str, String)>,
     /// The statement below which the page begins.
@@ -48,6 +50,8 @@ const NAMES: [(&str, &str); 12] = [
     ("value", "Value"),
     ("reverts", "Reverts only"),
 ];
+/// In the query string: shows what is left out otherwise.
+pub(crate) const SHOW: &str = "show";
 /// Of these there can be several.
 const MANY: [&str; 2] = ["table", "op"];
 
@@ -88,6 +92,7 @@ impl Search {
         if last("view").is_some_and(|pair| pair.1 == "transactions") {
             search.grouping = Grouping::Transactions;
         }
+        search.shows_ignored = last("ignored").is_some_and(|pair| pair.1 == SHOW);
         search.before = last("before").and_then(|pair| pair.1.parse().ok());
         search
     }
@@ -113,15 +118,20 @@ impl Search {
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
         pairs.push((name.to_owned(), value.to_owned()));
-        Self { grouping: self.grouping, ..Self::read(&pairs) }
+        Self { grouping: self.grouping, shows_ignored: self.shows_ignored, ..Self::read(&pairs) }
     }
 
     /// The query string that reads as this search, with its `?`; empty if there is nothing to say.
     pub(crate) fn query(&self) -> String {
         let grouping =
             (self.grouping == Grouping::Transactions).then(|| ("view", "transactions".to_owned()));
+        let ignored = self.shows_ignored.then(|| ("ignored", SHOW.to_owned()));
         let before = self.before.map(|before| ("before", before.to_string()));
-        let all = grouping.into_iter().chain(self.parameters.iter().cloned()).chain(before);
+        let all = grouping
+            .into_iter()
+            .chain(self.parameters.iter().cloned())
+            .chain(ignored)
+            .chain(before);
         all.fold(String::new(), |query, (name, value)| {
             let separator = if query.is_empty() { '?' } else { '&' };
             format!("{query}{separator}{name}={}", encode(&value))
@@ -161,6 +171,11 @@ impl Search {
     /// The same search from below a statement on.
     pub(crate) fn older_than(&self, statement: i64) -> Self {
         Self { before: Some(statement), ..self.clone() }
+    }
+
+    /// The same search with or without changes of ignored columns alone.
+    pub(crate) fn showing_ignored(&self, shows_ignored: bool) -> Self {
+        Self { shows_ignored, ..self.clone() }
     }
 
     /// The same search shown in another way.

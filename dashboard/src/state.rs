@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_connect::Connector;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::connections::{Connection, Connections, Environment, Opened};
 use crate::database::Database;
 use crate::live::Streams;
+use crate::revert::PlanKey;
 use crate::tally::Tally;
 
 /// The running application behind [`app`](crate::app).
@@ -31,6 +33,8 @@ pub struct AppState {
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) tally: Tally,
+    /// Makes the tokens of plans; in the database.
+    pub(crate) plan_key: OnceCell<PlanKey>,
     /// Ends the streams and the poller; they would keep the server from stopping.
     pub(crate) shutdown: CancellationToken,
 }
@@ -65,6 +69,7 @@ impl AppState {
             attempts_by_address: Limiter::new(20, minute),
             streams: Arc::default(),
             tally: Tally::default(),
+            plan_key: OnceCell::new(),
             shutdown,
         })
     }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::connections::Connection;
 use crate::links::Links;
 use crate::preferences::Preferences;
+use crate::rules::Rules;
 use crate::state::AppState;
 
 /// Who sent a request: the peer, or whom a trusted web server names as the last one before itself.
@@ -55,6 +56,8 @@ pub(crate) struct Visit {
     pub(crate) connection: Arc<Connection>,
     /// `None` on the pages that need no account.
     pub(crate) signed_in: Option<SignedIn>,
+    /// The rules about columns, as they are for this person in the connection that a URL names.
+    pub(crate) rules: Arc<Rules>,
 }
 
 impl Visit {
@@ -73,6 +76,7 @@ impl Visit {
             }),
             connection: state.connections.configured().info.clone(),
             signed_in: None,
+            rules: Arc::default(),
         }
     }
 
@@ -107,6 +111,7 @@ impl Visit {
             client_addr: String::new(),
             connection: Arc::new(connection),
             signed_in: None,
+            rules: Arc::default(),
         }
     }
 

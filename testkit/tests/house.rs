@@ -102,6 +102,41 @@ fn each_crate_keeps_to_its_own_trade() {
 }
 
 #[test]
+fn the_dashboard_reads_rows_in_one_place() {
+    let readers = [
+        "history::row(",
+        "history::table(",
+        "history::statement(",
+        "history::transaction(",
+        "history::deleted(",
+        "history::blame(",
+        "past::rows(",
+        "past::diff(",
+        "feed::newest(",
+        "feed::transaction(",
+        "feed::transactions(",
+        "activity::statement(",
+        "activity::statements(",
+        "activity::transactions(",
+        "activity::among(",
+        "revert::plan(",
+    ];
+    let broken = sources(&[".rs"])
+        .into_iter()
+        .filter(|(path, text)| {
+            path.starts_with("dashboard/src/")
+                && path != "dashboard/src/reading.rs"
+                && readers.iter().any(|reader| text.contains(reader))
+        })
+        .map(|(path, _)| path)
+        .collect::<Vec<_>>();
+    assert_none(
+        &broken,
+        "only dashboard/src/reading.rs reads rows: it hides what a person may not see",
+    );
+}
+
+#[test]
 fn every_file_says_what_it_is_and_stays_readable() {
     let mut broken = Vec::new();
     for (path, text) in sources(&[".rs"]) {

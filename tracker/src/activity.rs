@@ -5,6 +5,7 @@
 
 mod counts;
 mod filter;
+mod quiet;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ use crate::model::{Operation, Reverts};
 
 pub use counts::{Count, counts};
 pub use filter::{Filter, RowFilter};
+pub use quiet::{IsIgnored, quiet_statements, quiet_transactions};
 
 use filter::Condition;
 

@@ -42,6 +42,13 @@ pub enum Target {
     Cause(Cause),
 }
 
+impl Target {
+    /// Whether some columns can be set back without the others: not of whole rows, and not of whole tables.
+    pub fn has_columns(&self) -> bool {
+        !matches!(self, Self::DeletedRow(..) | Self::Table(..) | Self::Schema(..))
+    }
+}
+
 /// Who or what did something, and when; at least one of the first three is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cause {
@@ -64,12 +71,17 @@ impl Cause {
     }
 }
 
+/// Plans with more rows are not made whole: they would have to be held in memory. An [`Outline`] has no such limit.
+pub const MOST_STEPS: usize = 10_000;
+
 /// What a revert would do, row by row.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The rows that would change.
     pub steps: Vec<Step>,
-    /// Stands for this plan; [`apply`] refuses when a new plan would be another one.
+    /// Whether there are more rows than [`MOST_STEPS`]: these are the first ones, and [`apply`] refuses.
+    pub is_cut: bool,
+    /// Stands for this plan, as far as it is known; another plan has another one.
     pub token: String,
 }
 
@@ -157,6 +169,22 @@ impl OnConflict {
     }
 }
 
+/// How a revert is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// What to do about rows that somebody else changed since.
+    pub on_conflict: OnConflict,
+    /// The columns to set back of rows that are updated; `None` is all of them.
+    pub columns: Option<&'a [String]>,
+}
+
+/// All columns.
+impl From<OnConflict> for Manner<'_> {
+    fn from(on_conflict: OnConflict) -> Self {
+        Self { on_conflict, columns: None }
+    }
+}
+
 /// Who reverts, and why; recorded with the change.
 #[derive(Debug, Clone, Copy)]
 pub struct Attribution<'a> {
@@ -184,11 +212,15 @@ const PATIENCE: Limits = Limits { lock: Duration::from_secs(2), statement: Durat
 /// When there is nothing to revert, or we may not read it.
 pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
     let (query, parameters) = plan_query(target);
-    let rows =
-        client.query(query, &borrow(&parameters)).await.map_err(Error::query("plan the revert"))?;
-    let steps: Vec<Step> = rows.iter().filter_map(step).collect();
+    let query = format!("{query} LIMIT {}", MOST_STEPS + 1);
+    let rows = client
+        .query(&query, &borrow(&parameters))
+        .await
+        .map_err(Error::query("plan the revert"))?;
+    let is_cut = rows.len() > MOST_STEPS;
+    let steps: Vec<Step> = rows.iter().take(MOST_STEPS).filter_map(step).collect();
     let token = token(&steps);
-    Ok(Plan { steps, token })
+    Ok(Plan { steps, is_cut, token })
 }
 
 fn plan_query(target: &Target) -> (&'static str, Parameters) {
@@ -236,24 +268,26 @@ fn step(row: &Row) -> Option<Step> {
     })
 }
 
-/// Reverts, if the plan is still the one that `token` stands for. Returns the transaction that did it;
-/// `None` if every row was left as it is.
+/// Reverts, if the plan as of now is the one that was seen. Returns the transaction that did it;
+/// `None` if every row was left as it is. The plan is that of all columns, also where only some are set back.
 ///
 /// # Errors
-/// [`Error::StalePlan`] when the rows have changed since the plan was made; otherwise the server's reason.
+/// [`Error::StalePlan`] when the rows have changed since the plan was made, or are too many; otherwise the server's
+/// reason.
 /// In either case nothing was changed.
 pub async fn apply(
     client: &mut Client,
     target: &Target,
-    token: &str,
-    on_conflict: OnConflict,
+    is_seen: impl FnOnce(&Plan) -> bool,
+    manner: impl Into<Manner<'_>>,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
     let transaction = begin(client, PATIENCE).await?;
-    if plan(&transaction, target).await?.token != token {
+    let plan = plan(&transaction, target).await?;
+    if plan.is_cut || !is_seen(&plan) {
         return Err(Error::StalePlan);
     }
-    finish(transaction, target, on_conflict, attribution).await
+    finish(transaction, target, manner.into(), attribution).await
 }
 
 /// One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail.
@@ -277,7 +311,7 @@ async fn begin(client: &mut Client, limits: Limits) -> Result<Transaction<'_>, E
 async fn finish(
     transaction: Transaction<'_>,
     target: &Target,
-    on_conflict: OnConflict,
+    manner: Manner<'_>,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
     if let Some(actor) = attribution.actor {
@@ -286,7 +320,7 @@ async fn finish(
             .await
             .map_err(Error::query("name the actor"))?;
     }
-    match run(&transaction, target, on_conflict, attribution.message).await {
+    match run(&transaction, target, manner, attribution.message).await {
         Ok(()) => {}
         Err(error) if error.sqlstate() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {
             return Err(Error::StalePlan);
@@ -311,14 +345,14 @@ async fn finish(
 pub async fn rehearse(
     client: &mut Client,
     target: &Target,
-    on_conflict: OnConflict,
+    manner: Manner<'_>,
 ) -> Result<(), Error> {
     let transaction = client.transaction().await.map_err(Error::query("begin a rehearsal"))?;
     transaction
         .batch_execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'")
         .await
         .map_err(Error::query("begin a rehearsal"))?;
-    run(&transaction, target, on_conflict, None).await?;
+    run(&transaction, target, manner, None).await?;
     transaction
         .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
         .await
@@ -329,30 +363,31 @@ pub async fn rehearse(
 async fn run(
     transaction: &Transaction<'_>,
     target: &Target,
-    on_conflict: OnConflict,
+    manner: Manner<'_>,
     message: Option<&str>,
 ) -> Result<(), Error> {
     let (query, mut parameters) = match target {
-        Target::LastChange(table, key) => {
-            ("SELECT pgtrack.undo_pk($1, $2, on_conflict => $3, message => $4)", row(table, key))
-        }
+        Target::LastChange(table, key) => (
+            "SELECT pgtrack.undo_pk($1, $2, on_conflict => $3, message => $4, columns => $5)",
+            row(table, key),
+        ),
         Target::DeletedRow(table, key) => {
             ("SELECT pgtrack.restore_pk($1, $2, on_conflict => $3, message => $4)", row(table, key))
         }
         Target::Version(table, key, version) => (
-            "SELECT pgtrack.revert_pk($1, $2, $3, on_conflict => $4, message => $5)",
+            "SELECT pgtrack.revert_pk($1, $2, $3, on_conflict => $4, message => $5, columns => $6)",
             with(row(table, key), *version),
         ),
         Target::Transaction(xid) => (
-            "SELECT pgtrack.undo_transaction($1, on_conflict => $2, message => $3)",
+            "SELECT pgtrack.undo_transaction($1, on_conflict => $2, message => $3, columns => $4)",
             with(vec![], *xid),
         ),
         Target::Transactions(xids) => (
-            "SELECT pgtrack.undo_transactions($1, on_conflict => $2, message => $3)",
+            "SELECT pgtrack.undo_transactions($1, on_conflict => $2, message => $3, columns => $4)",
             with(vec![], xids.clone()),
         ),
         Target::Statements(ids) => (
-            "SELECT pgtrack.undo_statements($1, on_conflict => $2, message => $3)",
+            "SELECT pgtrack.undo_statements($1, on_conflict => $2, message => $3, columns => $4)",
             with(vec![], ids.clone()),
         ),
         // A revert to a point has no conflicts: whatever came after the point is undone.
@@ -365,14 +400,17 @@ async fn run(
             with(with(vec![], quoted(schema)), point.clone()),
         ),
         Target::Cause(cause) => (
-            "SELECT pgtrack.undo_where($1, $2, $3, $4, $5, on_conflict => $6, message => $7)",
+            "SELECT pgtrack.undo_where($1, $2, $3, $4, $5, on_conflict => $6, message => $7, columns => $8)",
             cause.parameters(),
         ),
     };
     if !matches!(target, Target::Table(..) | Target::Schema(..)) {
-        parameters.push(Box::new(on_conflict.word().to_owned()));
+        parameters.push(Box::new(manner.on_conflict.word().to_owned()));
     }
     parameters.push(Box::new(message.map(str::to_owned)));
+    if target.has_columns() {
+        parameters.push(Box::new(manner.columns.map(<[String]>::to_vec)));
+    }
     transaction.query(query, &borrow(&parameters)).await.map_err(Error::query("revert"))?;
     Ok(())
 }

@@ -108,6 +108,8 @@ pub struct Column {
     pub name: String,
     /// Its type, such as `numeric(10,2)`.
     pub type_name: String,
+    /// Whether a value can be given; the database makes those of others.
+    pub can_be_set: bool,
 }
 
 /// The columns of a tracked table in their order, to show row images in.
@@ -115,7 +117,7 @@ pub struct Column {
 /// # Errors
 /// When the catalog cannot be read.
 pub async fn columns(client: &Client, name: &TableName) -> Result<Vec<Column>, Error> {
-    let query = "SELECT c.column_name, format_type(a.atttypid, a.atttypmod)
+    let query = "SELECT c.column_name, format_type(a.atttypid, a.atttypmod), a.attgenerated = '' AND a.attidentity <> 'a'
                  FROM pgtrack.relation r
                  JOIN pgtrack.relation_column c USING (relation_id)
                  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum
@@ -125,7 +127,9 @@ pub async fn columns(client: &Client, name: &TableName) -> Result<Vec<Column>, E
         .query(query, &[&name.schema, &name.name])
         .await
         .map_err(Error::query("read a table's columns"))?;
-    Ok(rows.iter().map(|row| Column { name: row.get(0), type_name: row.get(1) }).collect())
+    let read =
+        |row: &Row| Column { name: row.get(0), type_name: row.get(1), can_be_set: row.get(2) };
+    Ok(rows.iter().map(read).collect())
 }
 
 /// Tracks every table of a schema; returns how many are tracked.

@@ -85,6 +85,47 @@ fn a_conflict_is_resolved_column_by_column() {
 }
 
 #[test]
+fn columns_are_chosen_and_rules_are_kept() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        let products = "SELECT price, stock FROM products WHERE product_id = 101";
+        let before = demo.psql("SELECT price FROM products WHERE product_id = 101");
+        demo.psql("UPDATE products SET price = 0, stock = 7 WHERE product_id < 103");
+        let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
+        browser.goto(&format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}")).await;
+        browser.pictures("columns").await;
+        browser.click("input[name=column][value=stock]").await;
+        browser.click("button[name=look]").await;
+        browser.text("label:has([value=stock]:not([checked], [type=hidden]))").await;
+        let lead = browser.text(".lead").await;
+        assert!(lead.starts_with("This will set price of 3 rows back"), "{lead}");
+        browser.pictures("columns-chosen").await;
+        browser.type_into("[name=reason]", "the stock was counted").await;
+        browser.click(".confirm button.primary").await;
+        browser.text(&format!("a[href$='/tx/{xid}']")).await;
+        assert_eq!(demo.psql(products), format!("{before}|7"));
+
+        browser.goto("/c/shop/rules").await;
+        browser.type_into("[name=ignored]", "*.stock").await;
+        browser.click("button[formmethod=get]").await;
+        assert!(browser.text("[role=status]").await.contains("would be left out"));
+        browser.pictures("rules").await;
+        browser.click("form[action$='/rules'] button.primary").await;
+        browser.text(".notice.good").await;
+        demo.psql("UPDATE products SET stock = 6 WHERE product_id = 101");
+        demo.psql("UPDATE products SET stock = 5, price = 1 WHERE product_id = 101");
+        browser.goto("/c/shop/changes?table=demo.products").await;
+        assert!(browser.text(".ignored").await.starts_with("2 hidden by rules"));
+        browser.pictures("ignored").await;
+        browser.goto("/c/shop/tables/demo.products/rows/%7B%22product_id%22:101%7D").await;
+        browser.pictures("folded").await;
+        browser.close().await;
+    });
+}
+
+#[test]
 fn deleted_rows_come_back_and_a_table_goes_back_in_time() {
     let demo = Demo::start(&["--no-traffic"]);
     pgtrack_testkit::block_on(async {

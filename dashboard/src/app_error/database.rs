@@ -22,10 +22,15 @@ pub(super) fn problem(error: &Error) -> Problem {
         return Problem::new(StatusCode::CONFLICT, "The plan is out of date", text)
             .hint("Go back and look at the plan again.");
     }
+    if let Error::Filter { reason } = error {
+        let text = format!("This cannot be looked for: {reason}.");
+        return Problem::new(StatusCode::BAD_REQUEST, "This request makes no sense", text);
+    }
     match error.db_error().and_then(|report| classify(report).map(|class| (report, class))) {
         Some((report, (status, title))) => Problem {
             detail: report.detail().map(str::to_owned),
             hint: report.hint().map(str::to_owned),
+            is_quoted: true,
             ..Problem::new(status, title, sentence(report.message())).cause(cause)
         },
         None => internal().cause(cause),
@@ -51,6 +56,7 @@ pub(super) fn installing(error: &Error) -> Problem {
 fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
     let class = match *report.code() {
         SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_OBJECT
         | SqlState::INVALID_SCHEMA_NAME
         | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),

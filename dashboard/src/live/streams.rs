@@ -66,6 +66,13 @@ impl Streams {
         }
     }
 
+    /// Ends all of them; browsers that may go on come back.
+    pub(crate) fn end_all(&self) {
+        for stream in self.lock().streams.values() {
+            stream.end.cancel();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

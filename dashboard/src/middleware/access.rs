@@ -11,9 +11,10 @@ use crate::app_error::{AppError, NotInstalled};
 use crate::auth::{Account, Role};
 use crate::connections::{Connection, Found};
 use crate::links;
+use crate::rules::{Rule, Rules};
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
-use crate::store::{grants, sessions};
+use crate::store::{grants, rules, sessions};
 use crate::visit::{SignedIn, Visit};
 
 /// Lets only people with the role in; leads others to the sign-in page.
@@ -30,13 +31,18 @@ pub(crate) async fn require(
         Err(error) => return error.into_response(),
     };
     let slug = parameters.iter().find(|(name, _)| *name == "connection").map(|(_, slug)| slug);
-    let (usual, role_here) = match look_up(&state, &signed_in.account, slug).await {
+    let (usual, role_here, rules) = match look_up(&state, &signed_in.account, slug).await {
         Ok(found) => found,
         Err(error) => return error.into_response(),
     };
     signed_in.role = role_here.unwrap_or(signed_in.role);
-    let mut visit =
-        Visit { signed_in: Some(signed_in.clone()), connection: usual.clone(), ..visit };
+    let rules = Arc::new(Rules::new(&rules, signed_in.role));
+    let mut visit = Visit {
+        signed_in: Some(signed_in.clone()),
+        connection: usual.clone(),
+        rules: rules.clone(),
+        ..visit
+    };
     let mut response = if signed_in.role < role {
         refuse(&state, &visit, &signed_in, request.uri(), role).await
     } else if role_here.is_none() {
@@ -75,20 +81,25 @@ pub(crate) async fn require(
     };
     response.extensions_mut().insert(signed_in);
     response.extensions_mut().insert(usual);
+    response.extensions_mut().insert(rules);
     response
 }
 
-/// The connection that a person sees where none is named, and their role in the one that a URL names, if they see it.
+/// The connection that a person sees where none is named, and of the one that a URL names their role, if they see it,
+/// and the rules.
 async fn look_up(
     state: &AppState,
     account: &Account,
     slug: Option<&str>,
-) -> Result<(Arc<Connection>, Option<Role>), AppError> {
-    let role = match slug {
-        Some(slug) => grants::role_in(&*state.database.read().await?, account, slug).await?,
-        None => Some(account.role),
+) -> Result<(Arc<Connection>, Option<Role>, Vec<Rule>), AppError> {
+    let (role, rules) = match slug {
+        Some(slug) => {
+            let client = state.database.read().await?;
+            tokio::try_join!(grants::role_in(&client, account, slug), rules::list(&client, slug))?
+        }
+        None => (Some(account.role), Vec::new()),
     };
-    Ok((state.connections.usual(account).await?, role))
+    Ok((state.connections.usual(account).await?, role, rules))
 }
 
 /// The session that a request belongs to; notes that it is in use.

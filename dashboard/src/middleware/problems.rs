@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app_error::Problem;
 use crate::connections::Connection;
+use crate::rules::Rules;
 use crate::view;
 use crate::visit::{SignedIn, Visit};
 
 /// Replaces a response that carries a [`Problem`] with its page. Headers such as `Allow` stay.
 pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
     if let Some(cause) = &problem.cause {
         if problem.status.is_server_error() {
             tracing::error!(cause, request_id = &*visit.request_id, "request failed");
@@ -26,6 +27,9 @@ pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Ne
     visit.signed_in = response.extensions_mut().remove::<SignedIn>();
     if let Some(connection) = response.extensions_mut().remove::<Arc<Connection>>() {
         visit.connection = connection;
+    }
+    if let Some(rules) = response.extensions_mut().remove::<Arc<Rules>>() {
+        problem = problem.hidden_by(&rules);
     }
     let mut page = (problem.status, view::problem::page(&visit, &problem)).into_response();
     for (name, value) in response.headers() {

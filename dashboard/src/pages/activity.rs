@@ -1,14 +1,14 @@
 //! `/c/{connection}/changes`: every recorded change that passes the filter in the query string.
 
 use axum::response::Html;
-use pgtrack_tracker::activity::{Filter, Page as List, Rest, statements, transactions};
+use pgtrack_tracker::activity::{Filter, Rest};
 use pgtrack_tracker::{feed, tracked_tables};
-use tokio_postgres::Client;
 
 use super::{Page, State};
 use crate::app_error::AppError;
 use crate::connections::Shown;
 use crate::extract::Query;
+use crate::reading::{Listed, Reader};
 use crate::search::{Grouping, Search, Span};
 use crate::store::views;
 use crate::tally::Tallied;
@@ -28,23 +28,23 @@ pub(crate) async fn get(
     Query(pairs): Pairs,
 ) -> Page {
     let search = Search::read(&pairs);
-    let client = shown.database.read().await?;
+    let reader = Reader::open(&shown, &visit).await?;
     let saved = {
         let client = state.database.read().await?;
         views::list(&client, person.account.id, &shown.info.slug).await?
     };
-    let tables = tracked_tables(&client).await?;
+    let tables = tracked_tables(&reader).await?;
     let filter = match search.filter(&visit.clock) {
         Ok(filter) => filter,
         Err(why) => return Ok(refused(&visit, &search, &tables, &saved, why)),
     };
     // The cursor first: what is committed in between comes twice to the feed, which knows it, not never.
-    let cursor = feed::now(&client).await?;
+    let cursor = feed::now(&reader).await?;
     let (found, tallied) = tokio::join!(
-        list(&client, &search, &filter),
+        list(&reader, &search, &filter),
         chart(&state, &shown, &search, &filter, &visit)
     );
-    let (entries, rest) = match found {
+    let (entries, rest, ignored) = match found {
         Ok(found) => found,
         Err(AppError::Database(pgtrack_tracker::Error::Filter { reason })) => {
             return Ok(refused(&visit, &search, &tables, &saved, reason.to_owned()));
@@ -61,6 +61,7 @@ pub(crate) async fn get(
             refusal: None,
             entries,
             rest,
+            ignored,
             cursor: is_live.then_some(cursor),
             chart: tallied,
         },
@@ -69,20 +70,23 @@ pub(crate) async fn get(
 
 /// One page of changes or transactions.
 async fn list(
-    client: &Client,
+    reader: &Reader,
     search: &Search,
     filter: &Filter,
-) -> Result<(Entries, Rest), AppError> {
-    match search.grouping {
+) -> Result<(Entries, Rest, usize), AppError> {
+    let (before, shows_all) = (search.before, search.shows_ignored);
+    Ok(match search.grouping {
         Grouping::Changes => {
-            let List { items, rest } = statements(client, filter, search.before, PAGE).await?;
-            Ok((Entries::Changes(items), rest))
+            let Listed { items, rest, ignored } =
+                reader.statements(filter, before, PAGE, shows_all).await?;
+            (Entries::Changes(items), rest, ignored)
         }
         Grouping::Transactions => {
-            let List { items, rest } = transactions(client, filter, search.before, PAGE).await?;
-            Ok((Entries::Transactions(feed::transactions(client, &items).await?), rest))
+            let Listed { items, rest, ignored } =
+                reader.transactions(filter, before, PAGE, shows_all).await?;
+            (Entries::Transactions(items), rest, ignored)
         }
-    }
+    })
 }
 
 /// The chart of the first page. A search inside of rows or texts would take too long to count.
@@ -120,6 +124,7 @@ fn refused(
             refusal: Some(why),
             entries,
             rest: Rest::None,
+            ignored: 0,
             cursor: None,
             chart: None,
         },

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{Page, known_table};
 use crate::connections::Shown;
 use crate::extract::{Path, Query};
+use crate::reading::Reader;
 use crate::view::as_of::{AsOf, Content, page};
 use crate::visit::Visit;
 
@@ -32,9 +33,9 @@ pub(crate) async fn get(
     Path(named): Path<Named>,
     Query(look): Query<Look>,
 ) -> Page {
-    let client = shown.database.read().await?;
-    let table = known_table(&client, &named.table).await?;
-    let (order, tags) = tokio::try_join!(columns(&client, &table.name), past::tags(&client))?;
+    let reader = Reader::open(&shown, &visit).await?;
+    let table = known_table(&reader, &named.table).await?;
+    let (order, tags) = tokio::try_join!(columns(&reader, &table.name), past::tags(&reader))?;
     let typed = look.point.trim();
     // A time without a zone is in the person's own; anything else is for pg_track to understand.
     let at = visit.clock.read(typed);
@@ -43,16 +44,14 @@ pub(crate) async fn get(
     let content = if point.is_empty() || table.key_columns.is_empty() {
         Content::Nothing
     } else if look.show.as_deref() == Some("rows") {
-        let mut rows =
-            past::rows(&client, &table.name, &table.key_columns, &point, PAGE + 1, skip).await?;
+        let mut rows = reader.rows_then(&table, &point, PAGE + 1, skip).await?;
         let shown = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let next = (rows.len() > shown).then_some(skip + PAGE);
         rows.truncate(shown);
         Content::Rows { rows, next }
     } else {
         let most = usize::try_from(MOST_DIFFERENCES).unwrap_or(usize::MAX);
-        let mut list =
-            past::diff(&client, &table.name, &point, "now", MOST_DIFFERENCES + 1).await?;
+        let mut list = reader.differences(&table, &point, MOST_DIFFERENCES + 1).await?;
         let is_cut = list.len() > most;
         list.truncate(most);
         Content::Differences { list, is_cut }

@@ -1,12 +1,13 @@
 //! `/c/{connection}/changes/{id}`: one statement with its row changes.
 
-use pgtrack_tracker::{activity, columns, history};
+use pgtrack_tracker::columns;
 use serde::Deserialize;
 
 use super::Page;
 use crate::app_error::AppError;
 use crate::connections::Shown;
 use crate::extract::Path;
+use crate::reading::Reader;
 use crate::table_name;
 use crate::view::statement::{Changes, page};
 use crate::visit::Visit;
@@ -19,14 +20,15 @@ pub(crate) struct Named {
 }
 
 pub(crate) async fn get(shown: Shown, visit: Visit, Path(named): Path<Named>) -> Page {
-    let client = shown.database.read().await?;
-    let statement = activity::statement(&client, named.id)
+    let reader = Reader::open(&shown, &visit).await?;
+    let statement = reader
+        .statement(named.id)
         .await?
         .ok_or_else(|| AppError::NotFound(format!("No change {} is recorded.", named.id)))?;
     let limit = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX);
-    let versions = history::statement(&client, named.id, limit).await?;
+    let versions = reader.changes_of_statement(named.id, limit).await?;
     let order = match table_name::parse(&statement.table) {
-        Some(name) => columns(&client, &name).await?,
+        Some(name) => columns(&reader, &name).await?,
         None => Vec::new(),
     };
     let shown = (statement.rows > limit).then_some(MOST_ROWS);

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use pgtrack_tracker::Reverts;
-use pgtrack_tracker::activity::{Filter, Rest, Statement, statements};
+use pgtrack_tracker::activity::{Filter, Rest, Statement};
 
 use super::State;
 use super::activity::Pairs;
@@ -15,6 +15,7 @@ use crate::app_error::AppError;
 use crate::connections::Shown;
 use crate::export::{Format, Line, notice, write};
 use crate::extract::Query;
+use crate::reading::Reader;
 use crate::search::Search;
 use crate::store::audit::{self, Action, Entry};
 use crate::visit::{SignedIn, Visit};
@@ -57,7 +58,7 @@ async fn export(
         .filter(&visit.clock)
         .map_err(|why| AppError::BadRequest(format!("This cannot be looked for: {why}.")))?;
     // A database that is down, or a filter that names nothing, is reported before the file begins.
-    statements(&*shown.database.read().await?, &filter, None, 1).await?;
+    Reader::open(&shown, &visit).await?.statements(&filter, None, 1, true).await?;
     let subject = search.query();
     let entry = Entry {
         subject: Some(&subject),
@@ -70,7 +71,9 @@ async fn export(
     let name = file_name(&shown.info.slug, &visit, format);
     let progress = Progress {
         shown,
+        visit,
         filter,
+        shows_ignored: search.shows_ignored,
         format,
         is_raw,
         before: None,
@@ -99,7 +102,9 @@ fn file_name(slug: &str, visit: &Visit, format: Format) -> String {
 /// How far an export has come.
 struct Progress {
     shown: Shown,
+    visit: Visit,
     filter: Filter,
+    shows_ignored: bool,
     format: Format,
     is_raw: bool,
     before: Option<i64>,
@@ -121,9 +126,10 @@ impl Progress {
     }
 
     async fn read(&mut self) -> Result<(), AppError> {
-        let client = self.shown.database.read().await?;
-        let page = statements(&client, &self.filter, self.before, CHUNK).await?;
-        drop(client);
+        // The session is given back before the lines are sent: whoever reads slowly holds none.
+        let reader = Reader::open(&self.shown, &self.visit).await?;
+        let page = reader.statements(&self.filter, self.before, CHUNK, self.shows_ignored).await?;
+        drop(reader);
         self.sent += page.items.len();
         let lines: Vec<Line<'_>> = page.items.iter().map(line).collect();
         self.ready.push_back(write(self.format, &lines, self.is_raw, false).into());

@@ -4,6 +4,7 @@
 //! cursor of the page.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, header};
@@ -12,20 +13,21 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use pgtrack_tracker::Transaction;
-use pgtrack_tracker::activity::{Filter, among};
+use pgtrack_tracker::activity::Filter;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::State;
 use super::activity::Pairs;
 use crate::app_error::AppError;
-use crate::auth::SessionId;
 use crate::clock::Clock;
 use crate::connections::Shown;
 use crate::extract::Query;
 use crate::live::{Delivery, Follower, Position, Ticket};
+use crate::reading::Reader;
+use crate::rules::{Rule, Rules};
 use crate::search::{Grouping, Search};
 use crate::state::AppState;
-use crate::store::sessions;
+use crate::store::{rules, sessions};
 use crate::view::{feed, statement};
 use crate::visit::{SignedIn, Visit};
 
@@ -62,10 +64,14 @@ pub(crate) async fn get(
         .filter(&visit.clock)
         .map_err(|why| AppError::BadRequest(format!("This cannot be looked for: {why}.")))?;
     let may_select = visit.may_revert() && given(&pairs, "select").is_some();
+    let rules = Watched { slug: shown.info.slug.clone(), rules: visit.rules.clone() };
+    if let Some(reason) = rules.rules.objection(&filter) {
+        return Err(pgtrack_tracker::Error::Filter { reason }.into());
+    }
     let ticket = state.streams.open(&person)?;
     let follower = Follower::start(shown.hub.clone(), position).await?;
     let showing = Showing { shown, visit, search, filter, may_select };
-    let events = events(follower, showing).take_until(end(state, ticket, person.session));
+    let events = events(follower, showing).take_until(end(state, ticket, person, rules));
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         // A reverse proxy must not collect events before it passes them on.
@@ -104,12 +110,17 @@ impl Showing {
     async fn render(&self, transaction: &Transaction) -> Result<Option<String>, AppError> {
         let links = self.visit.links();
         let clock = Clock { now: Timestamp::now(), ..self.visit.clock.clone() };
-        let whole = || feed::item(transaction, links, &clock, self.may_select).into_string();
-        if self.filter.is_open() && self.search.grouping == Grouping::Transactions {
+        let whole = || {
+            let mut seen = [transaction.clone()];
+            self.visit.rules.hide_transactions(&mut seen);
+            feed::item(&seen[0], links, &clock, self.may_select).into_string()
+        };
+        let shows_all = self.search.shows_ignored || !self.visit.rules.ignores_any();
+        if self.filter.is_open() && shows_all && self.search.grouping == Grouping::Transactions {
             return Ok(Some(whole()));
         }
-        let client = self.shown.database.read().await?;
-        let statements = among(&client, &self.filter, &[transaction.xid]).await?;
+        let reader = Reader::open(&self.shown, &self.visit).await?;
+        let statements = reader.among(&self.filter, transaction.xid, shows_all).await?;
         if statements.is_empty() {
             return Ok(None);
         }
@@ -129,21 +140,30 @@ fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|pair| pair.0 == name).map(|pair| &*pair.1)
 }
 
-/// Returns when the stream has to end: the server stops, or the session has ended. Holds the ticket until then.
-async fn end(state: State, ticket: Ticket, session: SessionId) {
+/// The rules that a stream began with.
+struct Watched {
+    slug: String,
+    rules: Arc<Rules>,
+}
+
+/// Returns when the stream has to end: the server stops, the session has ended, or other rules hold. A browser opens
+/// another one then. Holds the ticket until then.
+async fn end(state: State, ticket: Ticket, person: SignedIn, watched: Watched) {
     let mut checks = interval(SESSION_CHECK);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = state.shutdown.cancelled() => return,
             () = ticket.end.cancelled() => return,
-            _ = checks.tick() => if has_ended(&state, &session).await { return },
+            _ = checks.tick() => if has_ended(&state, &person, &watched).await { return },
         }
     }
 }
 
 /// A database that is down says nothing about the session.
-async fn has_ended(state: &AppState, session: &SessionId) -> bool {
+async fn has_ended(state: &AppState, person: &SignedIn, watched: &Watched) -> bool {
     let Ok(client) = state.database.read().await else { return false };
-    matches!(sessions::find(&client, session).await, Ok(None))
+    let is_other = |rules: Vec<Rule>| Rules::new(&rules, person.role) != *watched.rules;
+    matches!(sessions::find(&client, &person.session).await, Ok(None))
+        || rules::list(&client, &watched.slug).await.is_ok_and(is_other)
 }

@@ -1,16 +1,17 @@
 //! `/c/{connection}/revert/plan`: what a revert would do. Changes nothing.
 
 use axum::response::Html;
-use pgtrack_tracker::revert::{OnConflict, Plan, Target, plan, rehearse};
-use pgtrack_tracker::{Column, Version, columns, history};
+use pgtrack_tracker::revert::{Manner, OnConflict, Plan, Target, rehearse};
+use pgtrack_tracker::{Column, Version, columns};
 use tokio_postgres::Client;
 
-use super::Page;
+use super::{Page, State};
 use crate::app_error::{AppError, Problem};
 use crate::connections::{Opened, Shown};
 use crate::extract::Query;
 use crate::hex;
-use crate::revert::{Confirmation, Subject};
+use crate::reading::Reader;
+use crate::revert::{Confirmation, PlanKey, Subject, offered};
 use crate::table_name;
 use crate::view::plan::{MOST_STEPS, Preview, Refusal, page};
 use crate::visit::Visit;
@@ -21,12 +22,13 @@ const MOST_REHEARSED: usize = 1000;
 /// The query string as pairs: some of its names come more than once.
 pub(super) type Pairs = Query<Vec<(String, String)>>;
 
-pub(crate) async fn get(shown: Shown, visit: Visit, Query(pairs): Pairs) -> Page {
-    let client = shown.database.read().await?;
+pub(crate) async fn get(state: State, shown: Shown, visit: Visit, Query(pairs): Pairs) -> Page {
+    let reader = Reader::open(&shown, &visit).await?;
     let subject = subject(&pairs)?;
-    let plan = plan(&**client, subject.target()).await?;
-    let question = Question { subject: &subject, plan: &plan };
-    preview(&shown, &client, &visit, question, None, Confirmation::default()).await
+    let plan = reader.plan(subject.target()).await?;
+    let token = PlanKey::of(&state).await?.token(&plan);
+    let question = Question { subject: &subject, plan: &plan, token: &token };
+    preview(&shown, &reader, &visit, question, None, Confirmation::default()).await
 }
 
 /// What is to be confirmed.
@@ -34,6 +36,8 @@ pub(crate) async fn get(shown: Shown, visit: Visit, Query(pairs): Pairs) -> Page
 pub(super) struct Question<'a> {
     pub(super) subject: &'a Subject,
     pub(super) plan: &'a Plan,
+    /// Stands for the plan.
+    pub(super) token: &'a str,
 }
 
 pub(super) fn subject(pairs: &[(String, String)]) -> Result<Subject, AppError> {
@@ -44,25 +48,32 @@ pub(super) fn subject(pairs: &[(String, String)]) -> Result<Subject, AppError> {
 /// The preview with a form that has not been sent yet, filled in as before.
 pub(super) async fn preview(
     opened: &Opened,
-    client: &Client,
+    reader: &Reader,
     visit: &Visit,
     question: Question<'_>,
     refusal: Option<Refusal>,
     confirmation: Confirmation,
 ) -> Result<Html<String>, AppError> {
-    let Question { subject, plan } = question;
+    let Question { subject, plan, token } = question;
     let submission = hex::random::<16>().map_err(|error| AppError::Internal(error.to_string()))?;
     let (orders, latest) =
-        tokio::try_join!(column_orders(client, plan), latest_change(client, subject.target()))?;
-    let obstacle = rehearsed(opened, visit, question).await?;
+        tokio::try_join!(column_orders(reader, plan), latest_change(reader, subject.target()))?;
+    let obstacle = rehearsed(opened, visit, question, &confirmation).await?;
+    let offered = match &*orders {
+        [(_, order)] if visit.may_revert() && !plan.is_cut => {
+            offered(subject.target(), plan, order)
+        }
+        _ => Vec::new(),
+    };
     let preview = Preview {
         subject,
         plan,
         orders: &orders,
+        offered: &offered,
         latest: latest.as_ref(),
         obstacle,
         refusal,
-        confirmation: &Confirmation { submission, ..confirmation },
+        confirmation: &Confirmation { submission, token: token.to_owned(), ..confirmation },
     };
     Ok(page(visit, &preview))
 }
@@ -73,16 +84,23 @@ async fn rehearsed(
     opened: &Opened,
     visit: &Visit,
     question: Question<'_>,
+    confirmation: &Confirmation,
 ) -> Result<Option<Problem>, AppError> {
     let steps = question.plan.steps.len();
-    if !visit.may_revert() || steps == 0 || steps > MOST_REHEARSED || question.plan.conflicts() > 0
+    let is_cut = question.plan.is_cut;
+    if !visit.may_revert()
+        || steps == 0
+        || is_cut
+        || steps > MOST_REHEARSED
+        || question.plan.conflicts() > 0
     {
         return Ok(None);
     }
     let mut client = opened.database.write().await?;
-    match rehearse(&mut client, question.subject.target(), OnConflict::Error).await {
+    let manner = Manner { on_conflict: OnConflict::Error, ..confirmation.manner() };
+    match rehearse(&mut client, question.subject.target(), manner).await {
         Ok(()) => Ok(None),
-        Err(error) => Ok(Some(AppError::from(error).problem())),
+        Err(error) => Ok(Some(AppError::from(error).problem().hidden_by(&visit.rules))),
     }
 }
 
@@ -106,11 +124,11 @@ async fn column_orders(
 }
 
 /// For a revert of one row: what was done to the row last.
-async fn latest_change(client: &Client, target: &Target) -> Result<Option<Version>, AppError> {
+async fn latest_change(reader: &Reader, target: &Target) -> Result<Option<Version>, AppError> {
     match target {
         Target::LastChange(table, key)
         | Target::Version(table, key, _)
-        | Target::DeletedRow(table, key) => Ok(history::row(client, table, key).await?.pop()),
+        | Target::DeletedRow(table, key) => Ok(reader.row(table, key).await?.pop()),
         _ => Ok(None),
     }
 }

@@ -2,15 +2,14 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use pgtrack_tracker::revert::{OnConflict, Plan, plan};
-use tokio_postgres::Client;
 
 use super::State;
 use super::plan::{Pairs, Question, preview, subject};
 use crate::app_error::AppError;
 use crate::connections::{Environment, Opened, Shown};
 use crate::extract::{Form, Query};
-use crate::revert::{Application, Choice, Confirmation, Outcome, apply_once, needs_reason};
+use crate::reading::Reader;
+use crate::revert::{Application, Confirmation, Outcome, PlanKey, apply_once, needs_reason};
 use crate::view::plan::Refusal;
 use crate::visit::{SignedIn, Visit};
 
@@ -20,34 +19,57 @@ pub(crate) async fn post(
     visit: Visit,
     person: SignedIn,
     Query(pairs): Pairs,
-    Form(confirmation): Form<Confirmation>,
+    Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, AppError> {
     shown.require_writable()?;
     let subject = subject(&pairs)?;
     let target = subject.target();
+    let confirmation = Confirmation::read(&fields)
+        .ok_or_else(|| AppError::BadRequest("This is not the form of a plan.".to_owned()))?;
+    let key = PlanKey::of(&state).await?;
+    if visit.rules.objects_to(target) {
+        return Err(AppError::hidden_key());
+    }
+    let refusal = match &confirmation.columns {
+        Some(columns) if columns.is_empty() => Some(Refusal::NoColumn),
+        _ => None,
+    };
+    if confirmation.is_look || refusal.is_some() {
+        let reader = Reader::open(&shown, &visit).await?;
+        let plan = reader.plan(target).await?;
+        let token = key.token(&plan);
+        let question = Question { subject: &subject, plan: &plan, token: &token };
+        return again(&shown, &reader, &visit, question, refusal, confirmation).await;
+    }
     let is_production = shown.info.environment == Environment::Production;
     if is_production && confirmation.label.trim() != shown.info.label {
-        let client = shown.database.read().await?;
-        let plan = plan(&**client, target).await?;
-        let question = Question { subject: &subject, plan: &plan };
-        return again(&shown, &client, &visit, question, Refusal::NotNamed, confirmation).await;
+        let reader = Reader::open(&shown, &visit).await?;
+        let plan = reader.plan(target).await?;
+        let token = key.token(&plan);
+        let question = Question { subject: &subject, plan: &plan, token: &token };
+        return again(&shown, &reader, &visit, question, Some(Refusal::NotNamed), confirmation)
+            .await;
     }
     let reason = confirmation.reason.trim();
     if reason.is_empty() {
         // What a person saw and confirms without a reason: only its size matters here, `apply` checks the rest.
-        let client = shown.database.read().await?;
-        let plan = plan(&**client, target).await?;
-        if plan.token == confirmation.token && needs_reason(plan.steps.len()) {
-            let question = Question { subject: &subject, plan: &plan };
-            return again(&shown, &client, &visit, question, Refusal::NoReason, confirmation).await;
+        let reader = Reader::open(&shown, &visit).await?;
+        let plan = reader.plan(target).await?;
+        let token = key.token(&plan);
+        if token == confirmation.token && needs_reason(plan.steps.len()) {
+            let question = Question { subject: &subject, plan: &plan, token: &token };
+            return again(&shown, &reader, &visit, question, Some(Refusal::NoReason), confirmation)
+                .await;
         }
     }
     let application = Application {
         opened: shown.0.clone(),
         subject: subject.clone(),
         token: confirmation.token.clone(),
+        key: key.clone(),
         submission: confirmation.submission.clone(),
-        on_conflict: confirmation.on_conflict.map_or(OnConflict::Error, Choice::on_conflict),
+        on_conflict: confirmation.manner().on_conflict,
+        columns: confirmation.columns.clone(),
         reason: (!reason.is_empty()).then(|| reason.to_owned()),
         actor: person.account.name,
         client_addr: visit.client_addr.clone(),
@@ -60,26 +82,29 @@ pub(crate) async fn post(
         Outcome::Conflict => Refusal::Conflict,
         Outcome::NothingChanged => Refusal::NothingChanged,
     };
-    let client = shown.database.read().await?;
-    let plan: Plan = plan(&**client, target).await?;
-    let question = Question { subject: &subject, plan: &plan };
-    again(&shown, &client, &visit, question, refusal, confirmation).await
+    let reader = Reader::open(&shown, &visit).await?;
+    let plan = reader.plan(target).await?;
+    let token = key.token(&plan);
+    let question = Question { subject: &subject, plan: &plan, token: &token };
+    again(&shown, &reader, &visit, question, Some(refusal), confirmation).await
 }
 
 /// The preview again, with the plan as of now and what was filled in.
 async fn again(
     opened: &Opened,
-    client: &Client,
+    reader: &Reader,
     visit: &Visit,
     question: Question<'_>,
-    refusal: Refusal,
+    refusal: Option<Refusal>,
     confirmation: Confirmation,
 ) -> Result<Response, AppError> {
     let status = match refusal {
-        Refusal::NoReason | Refusal::NotNamed => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::NothingChanged => StatusCode::OK,
-        Refusal::Stale | Refusal::Conflict => StatusCode::CONFLICT,
+        Some(Refusal::NoReason | Refusal::NotNamed | Refusal::NoColumn) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Some(Refusal::NothingChanged) | None => StatusCode::OK,
+        Some(Refusal::Stale | Refusal::Conflict) => StatusCode::CONFLICT,
     };
-    let page = preview(opened, client, visit, question, Some(refusal), confirmation).await?;
+    let page = preview(opened, reader, visit, question, refusal, confirmation).await?;
     Ok((status, page).into_response())
 }

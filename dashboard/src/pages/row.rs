@@ -1,7 +1,7 @@
 //! `/c/{connection}/tables/{table}/rows/{key}`: the history of one row. The key is a JSON object.
 //! `?from=v1&to=current` compares two versions, `?column=` shows the history of one column, `?at=` the row at a moment.
 
-use pgtrack_tracker::{RowKey, Version, columns, history};
+use pgtrack_tracker::{RowKey, Version, columns};
 use serde::Deserialize;
 
 use super::{Page, known_table};
@@ -9,6 +9,7 @@ use crate::app_error::AppError;
 use crate::comparison::Image;
 use crate::connections::Shown;
 use crate::extract::{Path, Query};
+use crate::reading::Reader;
 use crate::view::row::{Compared, RowHistory, page};
 use crate::visit::Visit;
 
@@ -32,14 +33,14 @@ pub(crate) async fn get(
     Path(named): Path<Named>,
     Query(look): Query<Look>,
 ) -> Page {
-    let client = shown.database.read().await?;
-    let table = known_table(&client, &named.table).await?;
+    let reader = Reader::open(&shown, &visit).await?;
+    let table = known_table(&reader, &named.table).await?;
     let key = RowKey::from_json(&named.key).ok_or_else(|| {
         let example = r#"{"id": 1}"#;
         AppError::BadRequest(format!("{} is no key; a key looks like {example}.", named.key))
     })?;
-    let (mut versions, order) =
-        tokio::try_join!(history::row(&client, &table.name, &key), columns(&client, &table.name))?;
+    let mut versions = reader.row(&table.name, &key).await?;
+    let order = columns(&reader, &table.name).await?;
     if versions.is_empty() {
         let what = format!("No change of {} ({key}) is recorded.", table.display_name);
         return Err(AppError::NotFound(what));

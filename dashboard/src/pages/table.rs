@@ -1,11 +1,13 @@
 //! `/c/{connection}/tables/{table}`: the latest changes of one table.
 
-use pgtrack_tracker::{columns, history};
+use pgtrack_tracker::columns;
 use serde::Deserialize;
 
 use super::{Page, known_table};
 use crate::connections::Shown;
 use crate::extract::{Path, Query};
+use crate::reading::Reader;
+use crate::search::SHOW;
 use crate::view::table::{Latest, page};
 use crate::visit::Visit;
 
@@ -20,6 +22,8 @@ pub(crate) struct Named {
 #[derive(Deserialize)]
 pub(crate) struct Size {
     max: Option<i32>,
+    /// `show`: also those of ignored columns alone.
+    ignored: Option<String>,
 }
 
 pub(crate) async fn get(
@@ -28,12 +32,15 @@ pub(crate) async fn get(
     Path(named): Path<Named>,
     Query(size): Query<Size>,
 ) -> Page {
-    let client = shown.database.read().await?;
-    let table = known_table(&client, &named.table).await?;
+    let reader = Reader::open(&shown, &visit).await?;
+    let table = known_table(&reader, &named.table).await?;
     let max = size.max.filter(|max| STEPS.contains(max)).unwrap_or(STEPS[0]);
-    let (versions, order) =
-        tokio::try_join!(history::table(&client, &table.name, max), columns(&client, &table.name))?;
-    let is_full = i32::try_from(versions.len()).is_ok_and(|shown| shown >= max);
+    let shows_ignored = size.ignored.as_deref() == Some(SHOW);
+    let (versions, ignored) = reader.changes_of_table(&table.name, max, shows_ignored).await?;
+    let order = columns(&reader, &table.name).await?;
+    let is_full = i32::try_from(versions.len() + ignored).is_ok_and(|shown| shown >= max);
     let more = STEPS.into_iter().find(|step| is_full && *step > max);
-    Ok(page(&visit, &Latest { table: &table, order: &order, versions: &versions, more }))
+    let latest =
+        Latest { table: &table, order: &order, versions: &versions, more, ignored, shows_ignored };
+    Ok(page(&visit, &latest))
 }

@@ -1,6 +1,6 @@
 //! `/c/{connection}/tx/{xid}`: one transaction with all its row changes.
 
-use pgtrack_tracker::{Version, columns, feed, history};
+use pgtrack_tracker::{Version, columns};
 use serde::Deserialize;
 use tokio_postgres::Client;
 
@@ -8,6 +8,7 @@ use super::Page;
 use crate::app_error::AppError;
 use crate::connections::Shown;
 use crate::extract::Path;
+use crate::reading::Reader;
 use crate::table_name;
 use crate::view::transaction::{Changes, TableChanges, page};
 use crate::visit::Visit;
@@ -20,15 +21,16 @@ pub(crate) struct Named {
 }
 
 pub(crate) async fn get(shown: Shown, visit: Visit, Path(named): Path<Named>) -> Page {
-    let client = shown.database.read().await?;
-    let transaction = feed::transaction(&client, named.xid)
+    let reader = Reader::open(&shown, &visit).await?;
+    let transaction = reader
+        .transaction(named.xid)
         .await?
         .ok_or_else(|| AppError::NotFound(unknown(named.xid)))?;
     let limit = i64::try_from(MOST_ROWS + 1).unwrap_or(i64::MAX);
-    let mut versions = history::transaction(&client, named.xid, limit).await?;
+    let mut versions = reader.changes_of_transaction(named.xid, limit).await?;
     let is_cut = versions.len() > MOST_ROWS;
     versions.truncate(MOST_ROWS);
-    let tables = by_table(&client, &versions).await?;
+    let tables = by_table(&reader, &versions).await?;
     let shown = is_cut.then_some(MOST_ROWS);
     Ok(page(&visit, &Changes { transaction: &transaction, tables, shown }))
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use pgtrack_tracker::Error;
-use pgtrack_tracker::revert::{Attribution, OnConflict, apply};
+use pgtrack_tracker::revert::{Attribution, Manner, OnConflict, Plan, apply};
 use tokio_postgres::Client;
 
-use super::Subject;
+use super::{PlanKey, Subject};
 use crate::app_error::AppError;
 use crate::connections::Opened;
+use crate::links::encode;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
 use crate::store::failed;
@@ -21,13 +22,25 @@ pub(crate) struct Application {
     pub(crate) subject: Subject,
     /// Stands for the plan that the person saw.
     pub(crate) token: String,
+    /// Makes such tokens.
+    pub(crate) key: PlanKey,
     /// Stands for the form that they sent.
     pub(crate) submission: String,
     pub(crate) on_conflict: OnConflict,
+    /// The columns to set back; `None` is all of them.
+    pub(crate) columns: Option<Vec<String>>,
     pub(crate) reason: Option<String>,
     /// The account's name.
     pub(crate) actor: String,
     pub(crate) client_addr: String,
+}
+
+impl Application {
+    /// What is reverted, for the audit log.
+    fn subject_text(&self) -> String {
+        let columns = self.columns.iter().flatten();
+        columns.fold(self.subject.query(), |text, one| format!("{text}&column={}", encode(one)))
+    }
 }
 
 /// How it ended.
@@ -69,9 +82,10 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
     }
     let attribution = Attribution { actor: Some(actor), message: application.reason.as_deref() };
     let mut target_client = application.opened.database.write().await?;
-    match apply(&mut target_client, subject.target(), token, application.on_conflict, attribution)
-        .await
-    {
+    let manner =
+        Manner { on_conflict: application.on_conflict, columns: application.columns.as_deref() };
+    let is_seen = |plan: &Plan| application.key.token(plan) == *token;
+    match apply(&mut target_client, subject.target(), is_seen, manner, attribution).await {
         Ok(Some(xid)) => {
             note(client, application, Action::RevertApplied, None, Some(xid)).await?;
             Ok(Outcome::Applied(xid))
@@ -123,7 +137,7 @@ async fn note(
 ) -> Result<(), AppError> {
     let entry = Entry {
         connection: Some(&application.opened.info.slug),
-        subject: Some(&application.subject.query()),
+        subject: Some(&application.subject_text()),
         outcome,
         submission: Some(&application.submission),
         xid,

@@ -1,10 +1,9 @@
 //! What a person says when they confirm a plan.
 
-use pgtrack_tracker::revert::OnConflict;
-use serde::Deserialize;
+use pgtrack_tracker::revert::{Manner, OnConflict};
 
 /// The fields of the form.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Confirmation {
     /// Stands for the plan that was shown.
     pub(crate) token: String,
@@ -12,17 +11,56 @@ pub(crate) struct Confirmation {
     pub(crate) submission: String,
     /// What to do with rows that changed since; only asked where there are any.
     pub(crate) on_conflict: Option<Choice>,
+    /// The columns to set back; `None` is all of them.
+    pub(crate) columns: Option<Vec<String>>,
+    /// Only to look at the plan again, with these columns.
+    pub(crate) is_look: bool,
     /// The connection's name, typed where a mistake would be dear.
-    #[serde(default)]
     pub(crate) label: String,
     /// Why.
-    #[serde(default)]
     pub(crate) reason: String,
 }
 
+impl Confirmation {
+    /// Of the boxes for columns, the form names all of them and sends those that are ticked.
+    pub(crate) const OFFERED: &str = "offered";
+    pub(crate) const COLUMN: &str = "column";
+    /// The name of the button that only looks.
+    pub(crate) const LOOK: &str = "look";
+
+    /// Reads the fields of the form; `None` if it is not one of ours.
+    pub(crate) fn read(pairs: &[(String, String)]) -> Option<Self> {
+        let all = |name: &str| -> Vec<String> {
+            pairs.iter().filter(|pair| pair.0 == name).map(|pair| pair.1.clone()).collect()
+        };
+        let one = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.clone());
+        let (offered, columns) = (all(Self::OFFERED), all(Self::COLUMN));
+        let is_whole = offered.iter().all(|name| columns.contains(name));
+        Some(Self {
+            token: one("token")?,
+            submission: one("submission")?,
+            on_conflict: match one("on_conflict") {
+                Some(word) => Some(Choice::from_word(&word)?),
+                None => None,
+            },
+            columns: (!is_whole).then_some(columns),
+            is_look: one(Self::LOOK).is_some(),
+            label: one("label").unwrap_or_default(),
+            reason: one("reason").unwrap_or_default(),
+        })
+    }
+
+    /// How the tracker is to do it.
+    pub(crate) fn manner(&self) -> Manner<'_> {
+        Manner {
+            on_conflict: self.on_conflict.map_or(OnConflict::Error, Choice::on_conflict),
+            columns: self.columns.as_deref(),
+        }
+    }
+}
+
 /// What to do with rows that somebody changed since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Choice {
     Skip,
     Merge,
@@ -30,6 +68,10 @@ pub(crate) enum Choice {
 }
 
 impl Choice {
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Skip, Self::Merge, Self::Overwrite].into_iter().find(|one| one.word() == word)
+    }
+
     pub(crate) fn on_conflict(self) -> OnConflict {
         match self {
             Self::Skip => OnConflict::Skip,
@@ -51,4 +93,34 @@ impl Choice {
 /// A single row is put back without ceremony; of more, people will want to know why.
 pub(crate) fn needs_reason(steps: usize) -> bool {
     steps > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Choice, Confirmation};
+
+    fn read(fields: &[(&str, &str)]) -> Option<Confirmation> {
+        let fixed = [("token", "t"), ("submission", "s")];
+        let pairs = fixed.iter().chain(fields);
+        let pairs: Vec<_> = pairs.map(|pair| (pair.0.to_owned(), pair.1.to_owned())).collect();
+        Confirmation::read(&pairs)
+    }
+
+    #[test]
+    fn columns_are_chosen_where_some_are_not_ticked() {
+        let columns = |fields: &[(&str, &str)]| read(fields).unwrap().columns;
+        assert_eq!(columns(&[]), None);
+        let offered = [("offered", "a"), ("offered", "b")];
+        let with = |ticked: &[(&'static str, &'static str)]| [&offered[..], ticked].concat();
+        assert_eq!(columns(&with(&[("column", "b"), ("column", "a")])), None);
+        assert_eq!(columns(&with(&[("column", "b")])), Some(vec!["b".to_owned()]));
+        assert_eq!(columns(&with(&[])), Some(vec![]), "none is not all");
+    }
+
+    #[test]
+    fn what_is_no_form_of_ours_is_none() {
+        assert_eq!(read(&[("on_conflict", "merge")]).unwrap().on_conflict, Some(Choice::Merge));
+        assert!(read(&[("on_conflict", "explode")]).is_none());
+        assert!(Confirmation::read(&[("token".to_owned(), "t".to_owned())]).is_none());
+    }
 }

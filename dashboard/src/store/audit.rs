@@ -63,10 +63,11 @@ pub(crate) enum Action {
     Installed,
     Tracked,
     Purged,
+    RulesChanged,
 }
 
 impl Action {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::AccountCreated,
         Self::AccountChanged,
         Self::AccountRemoved,
@@ -84,6 +85,7 @@ impl Action {
         Self::Installed,
         Self::Tracked,
         Self::Purged,
+        Self::RulesChanged,
     ];
 
     fn words(self) -> &'static str {
@@ -105,6 +107,7 @@ impl Action {
             Self::Installed => "pg_track installed",
             Self::Tracked => "tracking changed",
             Self::Purged => "history purged",
+            Self::RulesChanged => "column rules changed",
         }
     }
 }

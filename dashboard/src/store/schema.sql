@@ -122,3 +122,24 @@ COMMENT ON TABLE pgtrack_dashboard.connection_grant IS 'What accounts may do in 
 COMMENT ON COLUMN pgtrack_dashboard.connection_grant.account_id IS 'Whose it is.';
 COMMENT ON COLUMN pgtrack_dashboard.connection_grant.connection IS 'The connection, as URLs name it.';
 COMMENT ON COLUMN pgtrack_dashboard.connection_grant.access IS 'The role there; none: it is not shown.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.column_rule (
+  connection  text  NOT NULL,
+  purpose     text  NOT NULL,
+  pattern     text  NOT NULL,
+  PRIMARY KEY (connection, purpose, pattern)
+);
+COMMENT ON TABLE pgtrack_dashboard.column_rule IS 'Columns whose changes alone are not shown in lists, and those whose values some roles do not see.';
+COMMENT ON COLUMN pgtrack_dashboard.column_rule.connection IS 'The connection, as URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.column_rule.purpose IS 'ignore, hide from viewers, or hide from operators: from viewers, too.';
+COMMENT ON COLUMN pgtrack_dashboard.column_rule.pattern IS 'column, table.column or schema.table.column, with * for any text.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.secret (
+  purpose  text   NOT NULL PRIMARY KEY,
+  value    bytea  NOT NULL
+);
+COMMENT ON TABLE pgtrack_dashboard.secret IS 'Random keys that all dashboards of this database share.';
+COMMENT ON COLUMN pgtrack_dashboard.secret.purpose IS 'plan: what stands for a plan in a form says nothing of the values in it.';
+COMMENT ON COLUMN pgtrack_dashboard.secret.value IS 'The key.';
+INSERT INTO pgtrack_dashboard.secret (purpose, value)
+VALUES ('plan', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))) ON CONFLICT DO NOTHING;

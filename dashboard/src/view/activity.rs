@@ -10,7 +10,7 @@ use pgtrack_tracker::revert::Cause;
 use pgtrack_tracker::{TrackedTable, Transaction};
 
 use super::layout::{Page, Section, page as frame};
-use super::{chart, feed, live, statement};
+use super::{chart, feed, ignored, live, statement};
 use crate::revert::Subject;
 use crate::search::{Grouping, Search, Span};
 use crate::store::views::SavedView;
@@ -26,6 +26,8 @@ pub(crate) struct Activity<'a> {
     pub(crate) refusal: Option<String>,
     pub(crate) entries: Entries,
     pub(crate) rest: Rest,
+    /// How many were left out by the rules of the connection.
+    pub(crate) ignored: usize,
     /// Where the list ends and the live feed begins; none where nothing new can come.
     pub(crate) cursor: Option<Cursor>,
     pub(crate) chart: Option<(Span, Tallied)>,
@@ -70,7 +72,8 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
                 }
             }
             @if activity.cursor.is_some() { (live::banner()) }
-            @if activity.refusal.is_none() && activity.entries.is_empty() { (nothing(visit, activity)) }
+            (ignored::notice(visit, activity.search, activity.ignored))
+            @if activity.refusal.is_none() && activity.entries.is_empty() && activity.ignored == 0 { (nothing(visit, activity)) }
             (list(visit, activity))
             (pager(visit, activity))
         }

@@ -10,7 +10,7 @@ use super::layout::{Page, Section, page as frame};
 use super::number::{count, length};
 use super::table::{Tab, head};
 use super::value::{is_number, value};
-use super::{diff, effect, time};
+use super::{diff, effect, key, time};
 use crate::comparison::Image;
 use crate::links::encode;
 use crate::revert::Subject;
@@ -110,8 +110,9 @@ fn differences(visit: &Visit, as_of: &AsOf<'_>, list: &[Difference], is_cut: boo
         .map(|one| diff::Row {
             head: Some(html! {
                 (effect::mark(effect::done(one.operation))) " "
-                a.key href=(visit.links().row(&as_of.table.display_name, &one.key)) { (one.key) }
+                (key::link(visit.links(), &as_of.table.display_name, &one.key))
             }),
+            table: Some(&as_of.table.display_name),
             before: one.before.as_ref(),
             after: one.after.as_ref(),
         })
@@ -152,7 +153,8 @@ fn rows_then(visit: &Visit, as_of: &AsOf<'_>, rows: &[Image], next: Option<i64>)
 
 fn row_then(visit: &Visit, as_of: &AsOf<'_>, row: &Image) -> Markup {
     let key = as_of.table.key_columns.iter();
-    let key = RowKey(key.filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect());
+    let row_key =
+        RowKey(key.filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect());
     let is_key = |name: &String| as_of.table.key_columns.contains(name);
     html! {
         tr {
@@ -160,7 +162,8 @@ fn row_then(visit: &Visit, as_of: &AsOf<'_>, row: &Image) -> Markup {
                 @let content = row.get(&column.name);
                 @if is_key(&column.name) {
                     th scope="row" data-head=(column.name) {
-                        a href=(visit.links().row(&as_of.table.display_name, &key)) { (value(content)) }
+                        @if key::is_hidden(&row_key) { (value(content)) }
+                        @else { a href=(visit.links().row(&as_of.table.display_name, &row_key)) { (value(content)) } }
                     }
                 } @else {
                     td.number[is_number(content)] data-head=(column.name) { (value(content)) }

@@ -8,7 +8,7 @@ use pgtrack_tracker::{Column, TrackedTable};
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, length};
 use super::table::{Tab, head};
-use super::{diff, time};
+use super::{diff, key, time};
 use crate::comparison::compare;
 use crate::revert::Subject;
 use crate::visit::Visit;
@@ -52,12 +52,12 @@ fn item(visit: &Visit, deleted: &Deleted<'_>, row: &DeletedRow) -> Markup {
     html! {
         li.version {
             header {
-                h2 { a.key href=(links.row(name, &row.key)) { (row.key) } }
+                h2 { (key::link(links, name, &row.key)) }
                 p.meta {
                     "Deleted " (time::moment(row.deleted_at, &visit.clock)) " by " strong { (row.who) } ", "
                     a href=(links.transaction(row.xid)) { "transaction " (row.xid) }
                 }
-                @if visit.may_revert() {
+                @if visit.may_revert() && !key::is_hidden(&row.key) {
                     div.actions { a.button href=(restore) { "Restore row…" span.hidden { " " (row.key) } } }
                 }
             }

@@ -27,6 +27,8 @@ pub(crate) const PLANNED: Heads<'_> = Heads { before: "Now", after: "After this"
 pub(crate) struct Row<'a> {
     /// What the row is and what is done to it; none where the page has said so.
     pub(crate) head: Option<Markup>,
+    /// Where columns that the rules ignore are folded: the table.
+    pub(crate) table: Option<&'a str>,
     pub(crate) before: Option<&'a Image>,
     pub(crate) after: Option<&'a Image>,
 }
@@ -50,18 +52,46 @@ pub(crate) fn table(
                     th scope="col" { (heads.after) }
                 }
             }
-            @for row in rows { (body(row, heads, order)) }
+            @for row in rows { (body(visit, row, heads, order)) }
         }
     }
 }
 
-fn body(row: &Row<'_>, heads: Heads<'_>, order: &[TableColumn]) -> Markup {
+fn body(visit: &Visit, row: &Row<'_>, heads: Heads<'_>, order: &[TableColumn]) -> Markup {
     let comparison = compare(row.before, row.after, order);
+    let is_both = row.before.is_some() && row.after.is_some();
+    let is_ignored = |column: &Column<'_>| {
+        is_both && row.table.is_some_and(|table| visit.rules.ignores_in(table, column.name))
+    };
+    let (ignored, shown): (Vec<_>, Vec<_>) =
+        comparison.changed.iter().partition(|one| is_ignored(one));
     html! {
         tbody {
             @if let Some(head) = &row.head { tr.row-head { th colspan="3" scope="rowgroup" { (head) } } }
-            @for column in &comparison.changed { (changed(column, heads, order)) }
+            @for column in shown { (changed(column, heads, order)) }
+            @if !ignored.is_empty() { (folded(&ignored, heads, order)) }
             @if !comparison.unchanged.is_empty() { (unchanged(&comparison.unchanged, order)) }
+        }
+    }
+}
+
+/// Changed columns that nobody wants to hear of.
+fn folded(columns: &[&Column<'_>], heads: Heads<'_>, order: &[TableColumn]) -> Markup {
+    html! {
+        tr.unchanged {
+            td colspan="3" {
+                details {
+                    summary { "Show " (count(length(columns.len()), "ignored column")) }
+                    dl.image {
+                        @for column in columns {
+                            div {
+                                dt title=[type_name(column.name, order)] { (column.name) }
+                                dd { span.hidden { (heads.before) " " } (value(column.before)) " → " span.hidden { (heads.after) " " } (value(column.after)) }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -147,8 +177,10 @@ mod tests {
 
     fn render(before: Option<Value>, after: Option<Value>) -> String {
         let (before, after) = (before.map(image), after.map(image));
-        let row = Row { head: None, before: before.as_ref(), after: after.as_ref() };
-        let order = [Column { name: "name".to_owned(), type_name: "text".to_owned() }];
+        let row = Row { head: None, table: None, before: before.as_ref(), after: after.as_ref() };
+        let column =
+            Column { name: "name".to_owned(), type_name: "text".to_owned(), can_be_set: true };
+        let order = [column];
         table(&Visit::example(), "rows", RECORDED, &[row], &order).into_string()
     }
 

@@ -24,7 +24,10 @@ pub(crate) fn page(visit: &Visit, health: &Health<'_>) -> Html<String> {
     let all = health.tracked.len() + health.untracked.len();
     let body = html! {
         header.head {
-            h1 { "Health" }
+            div.title {
+                h1 { "Health" }
+                @if visit.is(Role::Admin) { div.actions { a.button href=(visit.links().rules()) { "Column rules" } } }
+            }
             dl.facts.strip {
                 div { dt { "Tracked" } dd { (grouped(length(health.tracked.len()))) " of " (count(length(all), "table")) } }
                 div { dt { "Findings" } dd { (grouped(length(health.findings.len()))) } }

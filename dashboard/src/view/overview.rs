@@ -9,7 +9,7 @@ use pgtrack_tracker::{TrackedTable, Transaction};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{grouped, length, size};
-use super::{chart, feed, live, tables, time};
+use super::{chart, feed, ignored, live, tables, time};
 use crate::search::{Grouping, Search, Span};
 use crate::tally::Tallied;
 use crate::visit::Visit;
@@ -21,6 +21,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) transactions: &'a [Transaction],
     /// Where the list ends and the live feed begins.
     pub(crate) cursor: &'a Cursor,
+    /// How many were left out by the rules of the connection.
+    pub(crate) ignored: usize,
     /// Whether there are older ones.
     pub(crate) has_older: bool,
     /// The last day.
@@ -44,7 +46,8 @@ pub(crate) fn page(visit: &Visit, overview: &Overview<'_>) -> Html<String> {
                 (live::controls(visit))
             }
             (live::banner())
-            @if overview.transactions.is_empty() { (nothing_yet(visit, overview)) }
+            (ignored::notice(visit, &transactions, overview.ignored))
+            @if overview.transactions.is_empty() && overview.ignored == 0 { (nothing_yet(visit, overview)) }
             ol.feed #feed data-live=(links.live(&transactions, false)) data-cursor=(overview.cursor.as_str()) {
                 @for transaction in overview.transactions { (feed::item(transaction, links, &visit.clock, false)) }
             }

@@ -1,18 +1,19 @@
 //! The preview of a revert: what would happen, what stands against it, and the button that does it.
 
+mod columns;
 mod confirm;
 mod words;
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::revert::{Plan, Step};
+use pgtrack_tracker::revert::{self, Plan, Step};
 use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, length};
-use super::{diff, effect, sql, time};
+use super::{diff, effect, key, sql, time};
 use crate::app_error::Problem;
-use crate::revert::{Confirmation, Subject};
+use crate::revert::{Confirmation, Offered, Subject, narrowed};
 use crate::visit::Visit;
 
 /// No more rows than this are shown; all are reverted.
@@ -24,6 +25,8 @@ pub(crate) struct Preview<'a> {
     pub(crate) plan: &'a Plan,
     /// For each table of the plan its columns in their order.
     pub(crate) orders: &'a [(String, Vec<Column>)],
+    /// The columns to choose from.
+    pub(crate) offered: &'a [Offered],
     /// For a revert of one row: the row's latest change.
     pub(crate) latest: Option<&'a Version>,
     /// What would stand against it besides conflicts.
@@ -45,6 +48,8 @@ pub(crate) enum Refusal {
     NoReason,
     /// The connection's name is needed.
     NotNamed,
+    /// No column is ticked.
+    NoColumn,
     /// Every row was left as it is.
     NothingChanged,
 }
@@ -57,26 +62,42 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            p.lead { (words::sentence(preview.subject.target(), steps)) }
+            @if preview.plan.is_cut { (too_many()) }
+            @else { p.lead { (words::sentence(preview.subject.target(), steps, preview.confirmation)) } }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
         @if preview.plan.conflicts() > 0 { (conflicts(preview.plan)) }
         @if let Some(problem) = &preview.obstacle { (obstacle(problem)) }
-        @if steps.len() > MOST_STEPS {
+        @if steps.len() > MOST_STEPS && !preview.plan.is_cut {
             div.notice {
                 p { "Only the first " (MOST_STEPS) " of " (count(length(steps.len()), "row")) " are shown. All of them are included." }
             }
         }
+        @if !preview.offered.is_empty() { (columns::choice(preview)) }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
         @if words::is_idle(steps) {
             p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
         } @else {
             (exact_sql(preview))
-            (confirm::form(visit, preview))
+            @if preview.plan.is_cut {
+                p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
+            } @else {
+                (confirm::form(visit, preview))
+            }
         }
     };
     let above = [("Overview", links.overview())];
     frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
+}
+
+/// One step for everything, or nothing: what is too much for a page is left to those who can watch it.
+fn too_many() -> Markup {
+    html! {
+        div.notice role="status" {
+            p { strong { "This would change more than " (count(length(revert::MOST_STEPS), "row")) ", which is too much for a page." } " Nothing can be done from here; the first " (MOST_STEPS) " rows are shown." }
+            p { "Choose fewer changes or a shorter time, or run the statement below in psql. On the command line, " code { "pgtrack undo" } " shows how many rows of which table it is about, and asks first." }
+        }
+    }
 }
 
 /// What does the same in psql.
@@ -111,6 +132,10 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
                 Refusal::NotNamed => {
                     p { strong { "Nothing was done yet: this is production." } }
                     p { "Type the name of the connection, " strong { (visit.connection.label) } ", to confirm." }
+                }
+                Refusal::NoColumn => {
+                    p { strong { "Nothing was done yet: no column is ticked." } }
+                    p { "Tick those to set back." }
                 }
                 Refusal::NothingChanged => {
                     p { strong { "Nothing was changed." } }
@@ -156,11 +181,19 @@ fn obstacle(problem: &Problem) -> Markup {
 
 fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Column]) -> Markup {
     let steps = preview.plan.steps.iter().take(MOST_STEPS).filter(|step| step.table == table);
+    let steps: Vec<_> = steps
+        .map(|step| match &preview.confirmation.columns {
+            Some(columns) => (step, narrowed(step, columns)),
+            None => (step, step.after.clone()),
+        })
+        .collect();
     let rows: Vec<_> = steps
-        .map(|step| diff::Row {
+        .iter()
+        .map(|(step, after)| diff::Row {
             head: Some(step_head(visit, step)),
+            table: None,
             before: step.before.as_ref(),
-            after: step.after.as_ref(),
+            after: after.as_ref(),
         })
         .collect();
     html! {
@@ -174,7 +207,7 @@ fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Colum
 fn step_head(visit: &Visit, step: &Step) -> Markup {
     html! {
         (effect::mark(effect::planned(step.action))) " "
-        a.key href=(visit.links().row(&step.table, &step.key)) { (step.key) }
+        (key::link(visit.links(), &step.table, &step.key))
         @if let Some(conflict) = &step.conflict {
             p.conflict { span.sign aria-hidden="true" { "!" } " Conflict: " (conflict) }
         }

@@ -114,6 +114,9 @@ pub(crate) fn page(visit: &Visit, changes: &Changes<'_>) -> Html<String> {
         @if let Some(text) = &statement.query {
             section { h2 { "Statement" } pre.query data-copyable { code { (sql::highlighted(text)) } } }
         }
+        @if visit.rules.hides_any() {
+            p.note { "The text of the statement is hidden from your role, as it may hold hidden values." }
+        }
         @if let Some(shown) = changes.shown {
             div.notice { p { "Only " (count(length(shown), "row")) " are shown. An undo includes all of them." } }
         }

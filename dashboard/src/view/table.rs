@@ -6,8 +6,8 @@ use pgtrack_tracker::{Column, TrackedTable, Version};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{count, size};
-use super::{tables, time, version};
-use crate::search::Search;
+use super::{ignored, tables, time, version};
+use crate::search::{SHOW, Search};
 use crate::visit::Visit;
 
 /// What the page shows.
@@ -17,6 +17,9 @@ pub(crate) struct Latest<'a> {
     pub(crate) order: &'a [Column],
     /// Newest first.
     pub(crate) versions: &'a [Version],
+    /// How many were left out by the rules of the connection.
+    pub(crate) ignored: usize,
+    pub(crate) shows_ignored: bool,
     /// How many to show next, if there may be more.
     pub(crate) more: Option<i32>,
 }
@@ -26,14 +29,15 @@ pub(crate) fn page(visit: &Visit, latest: &Latest<'_>) -> Html<String> {
     let context = version::Context { order: latest.order, names_row: true, action: None };
     let body = html! {
         (head(visit, latest.table, Tab::Changes))
-        @if latest.versions.is_empty() {
+        (ignored::notice_of_table(visit, name, latest.ignored, latest.shows_ignored))
+        @if latest.versions.is_empty() && latest.ignored == 0 {
             div.card.blank { p { strong { "No change of this table has been recorded yet." } } }
         }
         h2.hidden { "Latest changes" }
         ol.versions { @for one in latest.versions { (version::item(visit, one, &context)) } }
         @if let Some(more) = latest.more {
             nav.pager aria-label="Pages" {
-                a.button href={ (visit.links().table(name)) "?max=" (more) } { "Show " (count(more.into(), "change")) }
+                a.button href={ (visit.links().table(name)) "?max=" (more) @if latest.shows_ignored { "&ignored=" (SHOW) } } { "Show " (count(more.into(), "change")) }
             }
         }
     };

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::number::{grouped, length};
+use crate::rules::is_hidden;
 
 /// Texts up to this many characters are shown as they are.
 const SHORT: usize = 160;
@@ -16,6 +17,7 @@ const MOST: usize = 8192;
 pub(crate) fn value(value: Option<&Value>) -> Markup {
     match value {
         None => html! { span.absent { span aria-hidden="true" { "·" } span.hidden { "no row" } } },
+        Some(hidden) if is_hidden(hidden) => html! { span.hidden-value { "(hidden)" } },
         Some(Value::Null) => html! { span.null { "NULL" } },
         Some(Value::String(text)) if text.is_empty() => {
             html! { span.empty title="empty string" { "\"\"" } }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use pgtrack_tracker::{Column, Operation, Version};
 
-use super::{diff, effect, query, time};
+use super::{diff, effect, key, query, time};
 use crate::links::Links;
 use crate::visit::Visit;
 
@@ -50,6 +50,7 @@ pub(crate) fn diff_row<'a>(version: &'a Version, links: Links<'_>) -> diff::Row<
             @if let Some(number) = version.number { " " span.number { "version " (number) } }
             @if is_half_known(version) { (half_known()) }
         }),
+        table: Some(&version.table),
         before: version.before.as_ref(),
         after: version.after.as_ref(),
     }
@@ -58,8 +59,8 @@ pub(crate) fn diff_row<'a>(version: &'a Version, links: Links<'_>) -> diff::Row<
 /// The row's key, linked to its history.
 pub(crate) fn row_name(version: &Version, links: Links<'_>) -> Markup {
     html! {
-        @if let Some(key) = &version.key {
-            a.key href=(links.row(&version.table, key)) { (key) }
+        @if let Some(row_key) = &version.key {
+            (key::link(links, &version.table, row_key))
         } @else {
             span.key { "a row without a key" }
         }
@@ -67,8 +68,12 @@ pub(crate) fn row_name(version: &Version, links: Links<'_>) -> Markup {
 }
 
 fn difference(visit: &Visit, version: &Version, order: &[Column]) -> Markup {
-    let row =
-        diff::Row { head: None, before: version.before.as_ref(), after: version.after.as_ref() };
+    let row = diff::Row {
+        head: None,
+        table: Some(&version.table),
+        before: version.before.as_ref(),
+        after: version.after.as_ref(),
+    };
     html! {
         @if is_half_known(version) { (half_known()) }
         (diff::table(visit, "What changed", diff::RECORDED, &[row], order))

@@ -21,7 +21,7 @@ fn find_and_undo_and_undo_the_undo() {
         let plan = browser.follow(&transaction, "a.button.primary").await;
         assert_eq!(plan.text("h1"), format!("Undo transaction {wrong}"));
         assert!(plan.text(".lead").starts_with("This will set 3 rows back"));
-        assert_eq!(plan.text("form.confirm button"), "Undo 3 changes");
+        assert_eq!(plan.text("form.confirm button.primary"), "Undo 3 changes");
         assert_eq!(site.value(points).await, "0,0,0", "a plan changes nothing");
 
         // More than one row needs a reason.

@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod activity;
+mod columns;
 mod conflicts;
 mod connections;
 mod contrast;
@@ -10,6 +11,8 @@ mod csrf;
 mod escaping;
 mod grants;
 mod headers;
+mod hidden;
+mod ignored;
 mod journey;
 mod live;
 mod login;

@@ -164,3 +164,32 @@ fn reverts_of_what_is_not_there_are_explained() {
         }
     });
 }
+
+#[test]
+fn what_is_too_much_for_a_page_is_left_to_psql() {
+    on_site(async |site| {
+        let more = "CREATE TABLE shop.many AS SELECT i AS id, 0 AS points FROM generate_series(1, 10001) i;
+                    ALTER TABLE shop.many ADD PRIMARY KEY (id); SELECT FROM pgtrack.track('shop.many')";
+        site.run(more).await;
+        let most = site.run("UPDATE shop.many SET points = 1 WHERE id <= 10000").await;
+        let too_many = site.run("UPDATE shop.many SET points = 2").await;
+        let mut browser = site.signed_in(Role::Operator).await;
+        let url = |xid| format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}");
+        let plan = browser.get(&url(too_many)).await;
+        assert!(plan.text(".notice").contains("more than 10,000 rows"), "{}", plan.text("main"));
+        assert!(plan.text("details.sql code").contains("undo_transaction"));
+        assert!(!plan.has("form.confirm"));
+        let fields = [("token", "x"), ("submission", "y"), ("reason", "because")];
+        let refused = browser.post(&url(too_many).replace("/plan", ""), &fields).await;
+        assert_eq!(refused.status, 409);
+        assert!(!refused.has("form.confirm"));
+        site.run("UPDATE shop.many SET points = 1 WHERE id <= 10000").await;
+        let plan = browser.get(&url(most)).await;
+        assert!(
+            plan.text(".notice").contains("Only the first 200 of 10,000 rows"),
+            "{}",
+            plan.text("main")
+        );
+        assert!(plan.html.len() < 400_000, "{}", plan.html.len());
+    });
+}

@@ -108,5 +108,5 @@ pub async fn apply_outline(
     if outline(&transaction, target, 0).await?.token != token {
         return Err(Error::StalePlan);
     }
-    finish(transaction, target, on_conflict, attribution).await
+    finish(transaction, target, on_conflict.into(), attribution).await
 }

@@ -4,11 +4,17 @@ use pgtrack_testkit::on_each_version;
 use std::time::Duration;
 
 use pgtrack_tracker::revert::{
-    Action, Attribution, Limits, OnConflict, Target, Total, apply, apply_outline, outline, plan,
+    Action, Attribution, Limits, OnConflict, Plan, Target, Total, apply, apply_outline, outline,
+    plan,
 };
 use pgtrack_tracker::{Error, Reverts, RowKey, feed, history};
 
 use crate::support::{table, tracked_table, value};
+
+/// Recognises a plan that was shown.
+fn seen(shown: &Plan) -> impl FnOnce(&Plan) -> bool {
+    |plan| plan.token == shown.token
+}
 
 const ANN: Attribution<'_> = Attribution { actor: Some("ann"), message: Some("a mistake") };
 
@@ -23,7 +29,7 @@ fn a_plan_is_applied_as_shown_and_attributed() {
         assert_eq!(shown.steps.len(), 1);
         assert_eq!(shown.steps[0].action, Action::Update);
         assert_eq!(shown.steps[0].after.as_ref().unwrap()["v"], "a");
-        let xid = apply(&mut client, &target, &shown.token, OnConflict::Error, ANN)
+        let xid = apply(&mut client, &target, seen(&shown), OnConflict::Error, ANN)
             .await
             .unwrap()
             .unwrap();
@@ -52,19 +58,19 @@ fn a_stale_plan_and_a_second_submission_change_nothing() {
         let shown = plan(&client, &target).await.unwrap();
         client.batch_execute("UPDATE t SET v = 'newer'").await.unwrap();
         let error =
-            apply(&mut client, &target, &shown.token, OnConflict::Force, ANN).await.unwrap_err();
+            apply(&mut client, &target, seen(&shown), OnConflict::Force, ANN).await.unwrap_err();
         assert!(matches!(error, Error::StalePlan) && error.is_conflict(), "{error}");
         assert_eq!(value(&client).await, "newer");
 
         let fresh = plan(&client, &target).await.unwrap();
         assert_eq!(fresh.conflicts(), 1);
         let error =
-            apply(&mut client, &target, &fresh.token, OnConflict::Error, ANN).await.unwrap_err();
+            apply(&mut client, &target, seen(&fresh), OnConflict::Error, ANN).await.unwrap_err();
         assert!(error.is_conflict(), "{error}");
-        apply(&mut client, &target, &fresh.token, OnConflict::Force, ANN).await.unwrap();
+        apply(&mut client, &target, seen(&fresh), OnConflict::Force, ANN).await.unwrap();
         assert_eq!(value(&client).await, "a");
         let error =
-            apply(&mut client, &target, &fresh.token, OnConflict::Force, ANN).await.unwrap_err();
+            apply(&mut client, &target, seen(&fresh), OnConflict::Force, ANN).await.unwrap_err();
         assert!(matches!(error, Error::StalePlan), "{error}");
         assert_eq!(value(&client).await, "a");
     });
@@ -80,7 +86,7 @@ fn a_deleted_row_is_restored() {
         let target = Target::DeletedRow(table(), gone[0].key.clone());
         let shown = plan(&client, &target).await.unwrap();
         assert_eq!(shown.steps[0].action, Action::Insert);
-        apply(&mut client, &target, &shown.token, OnConflict::Error, ANN).await.unwrap();
+        apply(&mut client, &target, seen(&shown), OnConflict::Error, ANN).await.unwrap();
         assert_eq!(value(&client).await, "b");
         assert!(history::deleted(&client, &table(), 10).await.unwrap().is_empty());
     });

@@ -95,7 +95,7 @@ fn help_lists_every_public_function_and_says_what_it_does() {
             WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\\_%'
               AND NOT EXISTS (SELECT FROM pgtrack.help() h WHERE h.call LIKE 'pgtrack.' || p.proname || '(%' AND h.description <> '')", "").await;
         session.check("SELECT count(*) FILTER (WHERE call LIKE 'pgtrack.undo(%'), min(call) FILTER (WHERE call LIKE 'pgtrack.undo(%') FROM pgtrack.help()", "
-            1|pgtrack.undo(\"table\" text, key, schema text DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL)").await;
+            1|pgtrack.undo(\"table\" text, key, schema text DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL, columns text[] DEFAULT NULL)").await;
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod capture;
+mod columns;
 mod ddl;
 mod drift;
 mod elsewhere;

@@ -37,7 +37,7 @@ async fn rendered(session: &Session) -> String {
                 .rows(&format!(
                     "SELECT format(E'\\n### %s\\n\\n```sql\\npgtrack.%1$s(%s)\\n  → %s\\n```\\n\\n%s', proname, arguments, result, comment)
                      FROM (SELECT DISTINCT ON (arguments) p.proname, p.oid,
-                                  regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\\mkey (anyelement|text)', 'key'), '::[a-z ]+', '', 'g') AS arguments,
+                                  regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\\mkey (anyelement|text)', 'key'), '::[a-z ]+(\\[\\])?', '', 'g') AS arguments,
                                   replace(replace(pg_get_function_result(p.oid), 'TABLE(', 'rows ('), 'SETOF anyelement', 'rows of the table') AS result,
                                   obj_description(p.oid, 'pg_proc') AS comment
                            FROM pg_proc p WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname = '{name}' ORDER BY arguments, p.oid) f ORDER BY oid"

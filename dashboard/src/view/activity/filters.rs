@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Activity;
 use crate::links::Links;
-use crate::search::{Chip, Grouping, Search};
+use crate::search::{Chip, Grouping, SHOW, Search};
 use crate::view::form::refusal;
 use crate::visit::Visit;
 
@@ -45,6 +45,7 @@ pub(super) fn form(visit: &Visit, activity: &Activity<'_>) -> Markup {
             @if let Some(why) = &activity.refusal { (refusal(&format!("This cannot be looked for: {why}."))) }
             form method="get" action=(links.changes(&Search::default())) role="search" {
                 @if search.grouping == Grouping::Transactions { input type="hidden" name="view" value="transactions"; }
+                @if search.shows_ignored { input type="hidden" name="ignored" value=(SHOW); }
                 // Several tables or operations are kept; the list adds one.
                 @for name in ["table", "op"] {
                     @for value in search.values(name) { input type="hidden" name=(name) value=(value); }

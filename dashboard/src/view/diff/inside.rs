@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
+use crate::rules::is_hidden;
 use crate::view::number::{count, length};
 use crate::view::value::value;
 
@@ -18,6 +19,9 @@ const FIRST_BYTES: usize = 16;
 
 /// The two values with their differences marked; `None` where they are clearer as they are.
 pub(super) fn parts(before: &Value, after: &Value, type_name: &str) -> Option<(Markup, Markup)> {
+    if is_hidden(before) || is_hidden(after) {
+        return None;
+    }
     match (before, after) {
         (Value::String(old), Value::String(new)) if type_name == "bytea" => {
             Some((bytes(old), bytes(new)))

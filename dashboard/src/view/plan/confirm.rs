@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use pgtrack_tracker::revert::Target;
 
-use super::{Preview, Refusal, words};
+use super::{Preview, Refusal, columns, words};
 use crate::connections::Environment;
 use crate::revert::{Choice, needs_reason};
 use crate::visit::Visit;
@@ -13,8 +13,8 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
     let back = words::back(visit.links(), preview.subject.target());
     html! {
         @if visit.may_revert() {
-            form.confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
-                input type="hidden" name="token" value=(preview.plan.token);
+            form.confirm #confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
+                input type="hidden" name="token" value=(preview.confirmation.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
                 @if preview.plan.conflicts() > 0 { (choices(preview)) }
                 @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
@@ -22,6 +22,7 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
                 div.actions {
                     a.button href=(back) { "Cancel" }
                     button.primary { (words::button(preview.subject.target(), &preview.plan.steps)) }
+                    (columns::look(preview))
                 }
                 p.note {
                     "You can undo this afterwards. Sequences, and what triggers did outside of tables, stay as they are."

@@ -41,9 +41,16 @@ fn by(cause: &Cause) -> String {
 }
 
 /// What would happen, in one sentence.
-pub(super) fn sentence(target: &Target, steps: &[Step]) -> String {
+pub(super) fn sentence(target: &Target, steps: &[Step], confirmation: &Confirmation) -> String {
     if is_idle(steps) {
         return "There is nothing to do: everything is as wanted already.".to_owned();
+    }
+    if let Some(columns) = confirmation.columns.as_ref().filter(|columns| !columns.is_empty()) {
+        return format!(
+            "This will set {} of {} back and leave all other columns as they are. Nothing has been changed yet.",
+            listed(columns),
+            count(length(steps.len()), "row")
+        );
     }
     let (subject, until) = match target {
         Target::Transaction(xid) => (None, format!("everything is as before transaction {xid}")),
@@ -158,13 +165,20 @@ pub(super) fn sql(target: &Target, confirmation: &Confirmation) -> String {
     };
     let conflict = confirmation.on_conflict.map(|choice| choice.on_conflict().word().to_owned());
     let reason = Some(confirmation.reason.clone()).filter(|reason| !reason.is_empty());
-    let options = [named("on_conflict", conflict), named("message", reason)];
+    let columns = confirmation.columns.as_ref().map(|columns| array(columns));
+    let options = [named("on_conflict", conflict), named("message", reason), columns];
     let options = options.into_iter().flatten().fold(String::new(), |all, one| all + ", " + &one);
     format!("SELECT {call}{options});")
 }
 
 fn named(name: &str, value: Option<String>) -> Option<String> {
     value.map(|value| format!("{name} => {}", literal(&value)))
+}
+
+/// An argument that names columns.
+fn array(columns: &[String]) -> String {
+    let names: Vec<_> = columns.iter().map(|one| literal(one)).collect();
+    format!("columns => ARRAY[{}]", names.join(", "))
 }
 
 /// A text as SQL takes it.
@@ -209,7 +223,7 @@ mod tests {
     #[track_caller]
     fn check(actions: &[Action], expected_sentence: &str, expected_button: &str) {
         let (target, steps) = (Target::Transaction(7), steps(actions));
-        assert_eq!(sentence(&target, &steps), expected_sentence);
+        assert_eq!(sentence(&target, &steps, &Confirmation::default()), expected_sentence);
         assert_eq!(button(&target, &steps), expected_button);
     }
 
@@ -233,9 +247,20 @@ mod tests {
     fn a_plan_that_does_nothing_says_so() {
         let target = Target::Transaction(7);
         assert!(
-            sentence(&target, &steps(&[Action::Nothing])).starts_with("There is nothing to do")
+            sentence(&target, &steps(&[Action::Nothing]), &Confirmation::default())
+                .starts_with("There is nothing to do")
         );
-        assert!(sentence(&target, &[]).starts_with("There is nothing to do"));
+        assert!(
+            sentence(&target, &[], &Confirmation::default()).starts_with("There is nothing to do")
+        );
+        let some = Confirmation {
+            columns: Some(vec!["a".to_owned(), "b".to_owned()]),
+            ..Confirmation::default()
+        };
+        assert_eq!(
+            sentence(&target, &steps(&[Action::Update]), &some),
+            "This will set a and b of 1 row back and leave all other columns as they are. Nothing has been changed yet."
+        );
     }
 
     #[test]
@@ -246,6 +271,11 @@ mod tests {
             ..Confirmation::default()
         };
         let usual = Confirmation::default();
+        let columns = Some(vec!["a".to_owned(), "b'c".to_owned()]);
+        assert_eq!(
+            sql(&Target::Transaction(7), &Confirmation { columns, ..usual.clone() }),
+            "SELECT * FROM pgtrack.undo_transaction(7, columns => ARRAY['a', 'b''c']);"
+        );
         assert_eq!(
             sql(&Target::Transaction(7), &confirmation),
             "SELECT * FROM pgtrack.undo_transaction(7, on_conflict => 'force', message => 'it''s wrong');"

@@ -15,7 +15,7 @@ pub(crate) struct Compared<'a> {
 
 pub(super) fn section(visit: &Visit, history: &RowHistory<'_>, compared: &Compared<'_>) -> Markup {
     let (from, to) = (word(&compared.from.0), word(&compared.to.0));
-    let row = diff::Row { head: None, before: compared.from.1, after: compared.to.1 };
+    let row = diff::Row { head: None, table: None, before: compared.from.1, after: compared.to.1 };
     let heads = diff::Heads { before: &from, after: &to };
     html! {
         section aria-labelledby="compared" {

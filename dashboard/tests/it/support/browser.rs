@@ -89,7 +89,17 @@ impl Browser {
         let mut headers = vec![("accept", "text/event-stream")];
         headers.extend(last_event_id.map(|id| ("last-event-id", id)));
         let url = format!("/c/shop/changes/live?view=transactions&after={after}");
-        Stream::new(self.response(Method::GET, &url, &headers, String::new()).await)
+        self.stream(Method::GET, &url, &headers).await
+    }
+
+    /// Opens a stream.
+    pub(crate) async fn stream(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Stream {
+        Stream::new(self.response(method, url, headers, String::new()).await)
     }
 
     async fn response(
