@@ -69,7 +69,7 @@ fn ignored(visit: &Visit, rules: &RulesPage<'_>) -> Markup {
             }
             p.note {
                 "Only the changes of a page are looked at, 200 at a time. Updates of more than 20 rows, of rows without a key or with another key since, "
-                "and of tables whose columns have changed since are always shown."
+                "and of tables whose columns have changed since are always shown; far back, so are those of rows with more than 500 versions."
             }
         }
     }
