@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
+use tower_http::compression::CompressionLayer;
 
 use crate::auth::Role;
 use crate::middleware::{
@@ -122,6 +123,8 @@ pub fn app(state: Arc<AppState>) -> Router {
         .layer(from_fn(catch_panic))
         .layer(from_fn(render_problems))
         .layer(from_fn_with_state(state.clone(), describe))
+        // Not of live feeds, whose events must not wait for more.
+        .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), headers))
         .with_state(state)
 }

@@ -109,7 +109,7 @@ fn no_page_is_heavy() {
         for (selector, name) in
             [("link[rel=stylesheet]", "href"), ("script", "src"), ("link[rel=icon]", "href")]
         {
-            assets += admin.get(&page.attribute(selector, name)).await.html.len();
+            assets += admin.weight(&page.attribute(selector, name)).await;
         }
         for url in [
             "/c/shop",
@@ -119,6 +119,7 @@ fn no_page_is_heavy() {
             "/c/shop/tables/shop.users/as-of?point=now&show=rows",
             "/c/shop/storage",
             "/c/shop/health",
+            "/c/shop/rules",
             "/users",
             "/audit",
             "/connections",
@@ -130,8 +131,9 @@ fn no_page_is_heavy() {
             for attribute in ["src=\"http", "href=\"http", "src=\"//", "href=\"//"] {
                 assert!(!page.html.contains(attribute), "{url}");
             }
-            let weight = page.html.len() + assets;
-            assert!(weight < 150_000, "{url}: {weight} bytes");
+            let weight = admin.weight(url).await + assets;
+            assert!(weight < 30_000, "{url}: {weight} bytes");
+            assert!(page.html.len() < 100_000, "{url}: {} bytes of HTML", page.html.len());
         }
     });
 }

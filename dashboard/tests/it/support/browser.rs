@@ -33,6 +33,14 @@ impl Browser {
         self.send(Method::GET, url, &[("sec-fetch-site", "none")], String::new()).await
     }
 
+    /// How many bytes are sent for a page or a file to a browser that takes them compressed.
+    pub(crate) async fn weight(&self, url: &str) -> usize {
+        let headers = [("sec-fetch-site", "none"), ("accept-encoding", "gzip")];
+        let response = self.response(Method::GET, url, &headers, String::new()).await;
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip", "{url}");
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().len()
+    }
+
     /// Sends a form as a page of the dashboard does.
     pub(crate) async fn post(&mut self, url: &str, fields: &[(&str, &str)]) -> Page {
         self.send(Method::POST, url, &[("sec-fetch-site", "same-origin")], encode(fields)).await
