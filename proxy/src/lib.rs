@@ -29,6 +29,7 @@ mod listener;
 mod liveness;
 mod notice;
 pub mod observe;
+mod pacing;
 mod protocol;
 mod provision;
 mod proxy;

@@ -36,6 +36,7 @@ pub(crate) mod frontend {
 /// Tags of the messages that a server sends; manual, "Message Formats".
 pub(crate) mod backend {
     pub(crate) const BACKEND_KEY_DATA: u8 = b'K';
+    pub(crate) const DATA_ROW: u8 = b'D';
     pub(crate) const ERROR_RESPONSE: u8 = b'E';
     pub(crate) const NEGOTIATE_PROTOCOL_VERSION: u8 = b'v';
     pub(crate) const READY_FOR_QUERY: u8 = b'Z';

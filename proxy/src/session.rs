@@ -164,10 +164,9 @@ impl Connection<'_> {
         let activity = Activity::new(self.first_use(packet), self.shared.cancel_key(server));
         let watch = self.watch(client, session, database, user);
         let mut relay = Relay::new(client, upstream, rest, answer, activity, watch);
-        let end = tokio::select! {
-            biased;
-            end = relay.run() => end,
-            () = self.shutdown.cancelled() => relay.drain(self.shared.config.drain_timeout).await,
+        let end = match relay.run(self.shutdown).await {
+            Some(end) => end,
+            None => relay.drain(self.shared.config.drain_timeout).await,
         };
         debug!(%session, reason = &end as &dyn std::error::Error, "session ended");
         relay.finish();

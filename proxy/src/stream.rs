@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::ServerConnection;
@@ -47,16 +47,29 @@ impl Stream {
         Ok(Self::Tcp(stream))
     }
 
-    /// Is ready when a read would return at once, so that memory is taken only then.
-    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Whether a read may return at once, as far as the runtime has been told.
+    pub(crate) fn may_be_readable(&self) -> bool {
         match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
             Self::Tls(stream) => {
                 let (socket, session) = stream.get_ref();
                 // What was decrypted waits in the session, and the socket does not know of it.
-                if session.wants_read() { socket.poll_read_ready(cx) } else { Poll::Ready(Ok(())) }
+                !session.wants_read() || socket.may_be_readable()
             }
+            Self::Closed => true,
+        }
+    }
+
+    /// Is ready when a read would return at once, so that memory is taken only then.
+    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.may_be_readable() {
+            return Poll::Ready(Ok(()));
+        }
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
             Self::Closed => Poll::Ready(Ok(())),
         }
     }

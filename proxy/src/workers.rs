@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::Counters;
+use crate::{Counters, pacing};
 
 /// Serves one connection. It is called on the thread that will run it.
 pub(crate) type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
@@ -74,7 +74,10 @@ impl Worker {
         counters: &Arc<Counters>,
         abort: &CancellationToken,
     ) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(pacing::before_waiting)
+            .build()?;
         let (jobs, received) = mpsc::unbounded_channel();
         let load = Arc::<AtomicUsize>::default();
         let (on_end, ended) = oneshot::channel();

@@ -10,7 +10,6 @@ pub(super) enum Answer<'a> {
     CloseComplete,
     /// The last message of a description: `RowDescription` or `NoData`.
     Described,
-    DataRow,
     CommandComplete {
         tag: &'a str,
     },
@@ -41,9 +40,7 @@ pub(super) fn interest(tag: u8) -> Option<usize> {
         b'C' | b'S' | backend::ERROR_RESPONSE => Some(256),
         backend::READY_FOR_QUERY => Some(1),
         backend::BACKEND_KEY_DATA => Some(4),
-        b'1' | b'2' | b'3' | b'T' | b'n' | b'D' | b'I' | b's' | b'G' | b'H' | b'W' | b'V' => {
-            Some(0)
-        }
+        b'1' | b'2' | b'3' | b'T' | b'n' | b'I' | b's' | b'G' | b'H' | b'W' | b'V' => Some(0),
         _ => None,
     }
 }
@@ -56,7 +53,6 @@ impl<'a> Answer<'a> {
             b'2' => Self::BindComplete,
             b'3' => Self::CloseComplete,
             b'T' | b'n' => Self::Described,
-            b'D' => Self::DataRow,
             b'C' => Self::CommandComplete { tag: string(head)?.0 },
             b'I' => Self::EmptyQuery,
             b's' => Self::PortalSuspended,

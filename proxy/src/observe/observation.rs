@@ -10,9 +10,9 @@ use super::first_look::FirstLook;
 use super::judgement::Judgement;
 use super::pairing::Pairing;
 use super::request::{self, Errand, Request};
-use super::words::{creates, verb};
-use crate::protocol::frontend;
+use super::words::is_followed;
 use crate::protocol::scanner::{Body, Observer, Scanner};
+use crate::protocol::{backend, frontend};
 
 /// How much is kept of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,10 +311,7 @@ impl Observer for FromClient<'_> {
 
     fn body(&mut self, part: &[u8]) {
         let look = self.look;
-        // What a text does with prepared statements matters, and what it creates.
-        let is_kept = |text: &[u8]| {
-            !look.calls || look.may_matter(text) || verb(text).is_some() || creates(text)
-        };
+        let is_kept = |text: &[u8]| !look.calls || is_followed(text) || look.may_matter(text);
         if let Some(message) = self.request.extend(part)
             && let Some(request) = Request::read(&message, self.now, is_kept)
         {
@@ -340,6 +337,10 @@ struct FromServer<'a> {
 
 impl Observer for FromServer<'_> {
     fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
+        if tag == backend::DATA_ROW {
+            self.pairing.row();
+            return Body::Skip;
+        }
         let Some(interest) = answer::interest(tag).filter(|_| !*self.is_opaque) else {
             return Body::Skip;
         };

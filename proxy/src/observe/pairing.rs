@@ -170,7 +170,12 @@ impl Pairing {
         self.prepared.get(&name).filter(|text| text.judgement.is_some())
     }
 
-    /// The server sent a message.
+    /// The server sent a row.
+    pub(super) fn row(&mut self) {
+        self.data_rows = self.data_rows.saturating_add(1);
+    }
+
+    /// The server sent a message that is no row.
     pub(super) fn answered(&mut self, answer: &Answer<'_>, now: Instant) {
         if let Answer::Setting { name, value } = answer {
             self.settings.changed(name, value);
@@ -182,10 +187,6 @@ impl Pairing {
         }
         if self.is_starting {
             self.is_starting = !matches!(answer, Answer::Ready { .. });
-            return;
-        }
-        if let Answer::DataRow = answer {
-            self.data_rows = self.data_rows.saturating_add(1);
             return;
         }
         self.drop_ignored(answer);
@@ -205,10 +206,7 @@ impl Pairing {
             Answer::PortalSuspended => self.suspended(now),
             Answer::Error { sqlstate, is_fatal } => self.error(*sqlstate, *is_fatal, now),
             Answer::Ready { status } => self.ready(*status, now),
-            Answer::Begun
-            | Answer::DataRow
-            | Answer::Setting { .. }
-            | Answer::BackendKey { .. } => {}
+            Answer::Begun | Answer::Setting { .. } | Answer::BackendKey { .. } => {}
         }
         if !matches!(answer, Answer::Begun | Answer::CopyIn) {
             self.answered = Some(now);

@@ -34,6 +34,14 @@ pub(super) fn verb(text: &[u8]) -> Option<Verb> {
     })
 }
 
+/// Whether a text is of interest when it is completed: it does something with prepared statements, or creates something.
+pub(super) fn is_followed(text: &[u8]) -> bool {
+    let Some((keyword, _)) = bare_word(skip(text)) else { return false };
+    [b"prepare".as_slice(), b"execute", b"deallocate", b"create"]
+        .iter()
+        .any(|followed| keyword.eq_ignore_ascii_case(followed))
+}
+
 /// Whether a text begins with `CREATE`.
 pub(super) fn creates(text: &[u8]) -> bool {
     bare_word(skip(text)).is_some_and(|(keyword, _)| keyword.eq_ignore_ascii_case(b"create"))

@@ -63,7 +63,8 @@ impl Scanner {
         }
     }
 
-    /// Reports what is in the next bytes, up to the end of a header or of a body at most. Returns how many those are.
+    /// Reports what is in the next bytes, up to the end of a header or of a body at most, or of a run of messages of one
+    /// kind whose bodies are skipped. Returns how many those are.
     pub(crate) fn step(&mut self, bytes: &[u8], observer: &mut impl Observer) -> usize {
         match &mut self.place {
             Place::Body { remaining, body } => {
@@ -79,7 +80,11 @@ impl Scanner {
             }
             Place::Header { have: 0, .. } if let Some(header) = bytes.first_chunk() => {
                 self.place = begin(*header, observer);
-                HEADER_BYTES
+                HEADER_BYTES.saturating_add(self.skip_run(
+                    header[0],
+                    bytes.get(HEADER_BYTES..).unwrap_or_default(),
+                    observer,
+                ))
             }
             Place::Header { bytes: header, have } => {
                 let free = header.get_mut(*have..).unwrap_or_default();
@@ -95,6 +100,25 @@ impl Scanner {
             }
             Place::Opaque => bytes.len(),
         }
+    }
+
+    /// Skips the body that has begun, if it is here, and whole messages of the same kind behind it: there may be
+    /// hundreds of rows in a read.
+    fn skip_run(&mut self, kind: u8, bytes: &[u8], observer: &mut impl Observer) -> usize {
+        let mut rest = bytes;
+        while let Place::Body { remaining, body: Body::Skip } = self.place
+            && let Some(behind) = rest.get(remaining..)
+        {
+            rest = behind;
+            self.place = Place::BOUNDARY;
+            if let Some((header, body)) = rest.split_first_chunk()
+                && header[0] == kind
+            {
+                rest = body;
+                self.place = begin(*header, observer);
+            }
+        }
+        bytes.len().saturating_sub(rest.len())
     }
 }
 

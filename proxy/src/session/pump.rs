@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 
 use crate::buffer::Buffer;
+use crate::pacing::Flow;
 use crate::protocol::scanner::{Observer, Scanner};
 use crate::stream::Stream;
 
@@ -25,8 +26,13 @@ pub(super) struct Pump {
     insert: Vec<u8>,
     drop: usize,
     scanner: Scanner,
+    /// There was nothing to read, and the task will be woken when there is.
+    is_awaiting: bool,
+    /// What was written may wait in TLS.
+    is_unflushed: bool,
     has_source_ended: bool,
     bytes: u64,
+    flow: Flow,
 }
 
 /// Which side of a direction failed.
@@ -48,8 +54,11 @@ impl Pump {
             insert: Vec::new(),
             drop: 0,
             scanner,
+            is_awaiting: false,
+            is_unflushed: false,
             has_source_ended: false,
             bytes,
+            flow: Flow::default(),
         }
     }
 
@@ -75,12 +84,35 @@ impl Pump {
         observer: &mut impl Observer,
         gate: &mut impl Gate,
     ) -> Poll<Result<(), Broken>> {
+        let before = self.bytes;
+        let polled = self.poll_turn(cx, source, sink, observer, gate);
+        if self.bytes > before {
+            self.flow.turn(usize::try_from(self.bytes - before).unwrap_or(usize::MAX));
+        }
+        polled
+    }
+
+    fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Stream,
+        sink: &mut Stream,
+        observer: &mut impl Observer,
+        gate: &mut impl Gate,
+    ) -> Poll<Result<(), Broken>> {
         for _ in 0..READS_PER_TURN {
-            ready!(self.poll_pass(cx, sink, gate))?;
+            if self.is_unflushed || !self.buffer.is_empty() {
+                ready!(self.poll_pass(cx, sink, gate))?;
+            }
             if self.has_source_ended {
                 return Pin::new(sink).poll_shutdown(cx).map_err(Broken::Sink);
             }
-            let count = ready!(self.buffer.poll_fill(cx, source)).map_err(Broken::Source)?;
+            if self.is_awaiting && !source.may_be_readable() {
+                return Poll::Pending;
+            }
+            let filled = self.buffer.poll_fill(cx, source);
+            self.is_awaiting = filled.is_pending();
+            let count = ready!(filled).map_err(Broken::Source)?;
             self.has_source_ended = count == 0;
             self.bytes += count as u64;
             let behind = self.buffer.bytes().len() - count;
@@ -97,6 +129,7 @@ impl Pump {
         sink: &mut Stream,
         gate: &mut impl Gate,
     ) -> Poll<Result<(), Broken>> {
+        self.is_unflushed = true;
         loop {
             ready!(self.buffer.poll_write(cx, sink, &mut self.passed)).map_err(Broken::Sink)?;
             while !self.insert.is_empty() {
@@ -104,7 +137,9 @@ impl Pump {
                 let count = ready!(written).map_err(Broken::Sink)?;
                 self.insert.drain(..count);
             }
-            self.buffer.consume(std::mem::take(&mut self.drop));
+            if self.drop > 0 {
+                self.buffer.consume(std::mem::take(&mut self.drop));
+            }
             if self.buffer.is_empty() {
                 break;
             }
@@ -121,7 +156,9 @@ impl Pump {
             }
             (self.passed, self.insert, self.drop) = (passage.pass, passage.insert, passage.drop);
         }
-        Pin::new(sink).poll_flush(cx).map_err(Broken::Sink)
+        ready!(Pin::new(sink).poll_flush(cx)).map_err(Broken::Sink)?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
     }
 }
 

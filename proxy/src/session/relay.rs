@@ -5,10 +5,13 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, FromClient, FromUpstream};
 use super::gate::{ClientGate, ServerGate};
@@ -66,17 +69,27 @@ impl<'a> Relay<'a> {
         Self { client, upstream, up, down, is_up_over: false, activity, watch }
     }
 
-    /// Relays until a side ends the session.
+    /// Relays until a side ends the session, or `shutdown` is cancelled: then there is no end yet.
     ///
     /// # Cancel safety
     /// Nothing is lost; it can be called again.
-    pub(super) async fn run(&mut self) -> End {
-        poll_fn(|cx| self.poll(cx)).await
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Option<End> {
+        let mut cancelled = pin!(shutdown.cancelled());
+        if poll_fn(|cx| Poll::Ready(cancelled.as_mut().poll(cx).is_ready())).await {
+            return None;
+        }
+        // The token wakes this task now, so it is enough to look at it. The pumps have turns of their own.
+        let relaying = poll_fn(|cx| match self.poll(cx) {
+            Poll::Pending if shutdown.is_cancelled() => Poll::Ready(None),
+            polled => polled.map(Some),
+        });
+        unconstrained(relaying).await
     }
 
     /// Relays until the session is idle, for at most `within`.
     pub(super) async fn drain(&mut self, within: Duration) -> End {
-        let drained = timeout(within, poll_fn(|cx| self.poll_until_idle(cx))).await;
+        let draining = unconstrained(poll_fn(|cx| self.poll_until_idle(cx)));
+        let drained = timeout(within, draining).await;
         drained.unwrap_or(if self.down.is_between_messages() {
             End::Drained
         } else {

@@ -33,6 +33,8 @@ async fn pumped(pieces: Vec<Vec<u8>>) -> (Vec<u8>, u64, bool) {
         let observer = &mut FromClient(&mut activity);
         pump.poll(cx, &mut source, &mut sink, observer, &mut ClientGate(None))
     });
+    // As in a session: turns are its own.
+    let pumping = tokio::task::unconstrained(pumping);
     let ((), pumped, read) = tokio::join!(writing, pumping, reader.read_to_end(&mut received));
     pumped.unwrap();
     read.unwrap();
