@@ -38,7 +38,8 @@ impl Browser {
         let headers = [("sec-fetch-site", "none"), ("accept-encoding", "gzip")];
         let response = self.response(Method::GET, url, &headers, String::new()).await;
         assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip", "{url}");
-        axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().len()
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        body.expect("the body is whole").len()
     }
 
     /// Sends a form as a page of the dashboard does.
