@@ -36,15 +36,18 @@ pub(super) fn verb(text: &[u8]) -> Option<Verb> {
 
 /// Whether a text is of interest when it is completed: it does something with prepared statements, or creates something.
 pub(super) fn is_followed(text: &[u8]) -> bool {
-    let Some((keyword, _)) = bare_word(skip(text)) else { return false };
-    [b"prepare".as_slice(), b"execute", b"deallocate", b"create"]
-        .iter()
-        .any(|followed| keyword.eq_ignore_ascii_case(followed))
+    begins_with(text, &[b"prepare", b"execute", b"deallocate", b"create"])
 }
 
 /// Whether a text begins with `CREATE`.
 pub(super) fn creates(text: &[u8]) -> bool {
-    bare_word(skip(text)).is_some_and(|(keyword, _)| keyword.eq_ignore_ascii_case(b"create"))
+    begins_with(text, &[b"create"])
+}
+
+fn begins_with(text: &[u8], keywords: &[&[u8]]) -> bool {
+    bare_word(skip(text)).is_some_and(|(first, _)| {
+        keywords.iter().any(|keyword| first.eq_ignore_ascii_case(keyword))
+    })
 }
 
 /// Reads an identifier: folded to lower case as the server does it, or quoted.
