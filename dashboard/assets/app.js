@@ -14,19 +14,29 @@ function fragment(html) {
   return template.content;
 }
 
+// ---- Texts: all of them are the server's, in attributes ----
+
+const page = document.documentElement;
+const plural = new Intl.PluralRules(page.lang);
+
+// The form of a text for a number, from `one=# day ago|other=# days ago`.
+function counted(forms, number) {
+  const all = new Map(forms.split('|').map((form) => form.split(/=(.*)/s)));
+  return (all.get(plural.select(number)) ?? all.get('other')).replace('#', number);
+}
+
 // ---- Relative times, in the words of the server ----
 
 function ago(seconds) {
-  if (seconds < 5) return 'just now';
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  if (seconds < 172800) return '1 day ago';
-  return `${Math.floor(seconds / 86400)} days ago`;
+  if (seconds < 5) return page.dataset.justNow;
+  if (seconds < 60) return counted(page.dataset.seconds, seconds);
+  if (seconds < 3600) return counted(page.dataset.minutes, Math.floor(seconds / 60));
+  if (seconds < 86400) return counted(page.dataset.hours, Math.floor(seconds / 3600));
+  return counted(page.dataset.days, Math.floor(seconds / 86400));
 }
 
 // The server's clock counts: this machine's may be wrong.
-const skew = Date.now() - Number(document.documentElement.dataset.now);
+const skew = Date.now() - Number(page.dataset.now);
 
 function refreshTimes() {
   const now = Date.now() - skew;
@@ -49,6 +59,7 @@ class Feed {
     this.list = list;
     this.url = list.dataset.live;
     this.lastId = list.dataset.cursor;
+    this.words = document.getElementById('live').dataset;
     this.state = document.getElementById('live-state');
     this.news = document.getElementById('live-news');
     this.pauseButton = document.getElementById('live-pause');
@@ -91,7 +102,7 @@ class Feed {
         this.close();
         setTimeout(() => this.open(), RETRY_MS);
       }
-      this.tell('Live updates are interrupted, trying again');
+      this.tell(this.words.interrupted);
     });
   }
 
@@ -109,12 +120,12 @@ class Feed {
     this.reloadLink.href = location.href;
     this.banner.hidden = false;
     this.pauseButton.hidden = true;
-    this.tell('There are many newer changes');
+    this.tell(this.words.many);
   }
 
   togglePause() {
     this.isPaused = !this.isPaused;
-    this.pauseButton.textContent = this.isPaused ? 'Resume' : 'Pause';
+    this.pauseButton.textContent = this.isPaused ? this.words.resume : this.words.pause;
     this.tell();
     this.flush();
   }
@@ -140,11 +151,10 @@ class Feed {
     const count = this.waiting.length;
     this.banner.hidden = count === 0;
     if (count === 0) return;
-    const text = count === 1 ? '1 new change' : `${count} new changes`;
-    this.showButton.textContent = `Show ${text}`;
+    this.showButton.textContent = counted(this.words.showNew, count);
     if (Date.now() - this.announcedAt > ANNOUNCE_MS) {
       this.announcedAt = Date.now();
-      this.news.textContent = text;
+      this.news.textContent = counted(this.words.new, count);
     }
   }
 
@@ -174,7 +184,7 @@ class Feed {
   tell(text) {
     const isLive = !text && !this.isPaused && this.source !== null;
     this.state.dataset.state = isLive ? 'live' : '';
-    const usual = this.isPaused ? 'Paused' : 'Live';
+    const usual = this.isPaused ? this.words.paused : this.words.liveWord;
     if (this.state.textContent !== (text || usual)) this.state.textContent = text || usual;
   }
 }
@@ -208,15 +218,16 @@ document.addEventListener('keydown', (event) => {
 
 // ---- Copying ----
 
+const { copy, copied } = document.body.dataset;
 for (const block of document.querySelectorAll('pre[data-copyable]')) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'quiet copy';
-  button.textContent = 'Copy';
+  button.textContent = copy;
   button.addEventListener('click', async () => {
     await navigator.clipboard.writeText(block.textContent);
-    button.textContent = 'Copied';
-    setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+    button.textContent = copied;
+    setTimeout(() => { button.textContent = copy; }, 2000);
   });
   block.after(button);
 }
@@ -229,7 +240,7 @@ if (zone) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'quiet';
-  button.textContent = `Use this browser's zone, ${own}`;
+  button.textContent = zone.dataset.zone.replace('#', own);
   button.addEventListener('click', () => { zone.value = own; });
   zone.after(button);
 }

@@ -11,32 +11,36 @@ use deadpool_postgres::{PoolError, TimeoutType};
 
 use crate::database::trouble;
 use crate::rules::Rules;
+use crate::words::problem::Text;
+use crate::words::{Why, plain};
 
 /// A request that cannot be answered as asked.
 #[derive(Debug)]
 pub(crate) enum AppError {
     /// There is no such page, table or transaction.
-    NotFound(String),
+    NotFound(Text),
     /// The person's role does not allow it, or the request does not come from our own pages.
-    Forbidden(&'static str),
+    Forbidden(Text),
     /// The request makes no sense.
-    BadRequest(String),
+    BadRequest(Text),
     /// It cannot be done as things are.
-    Conflict(&'static str),
+    Conflict(Text),
     /// The database does not have pg_track.
     NotInstalled,
     /// pg_track could not be installed.
     Install(pgtrack_tracker::Error),
     /// The database would not do it; what it says is for people.
-    Refused(String),
+    Refused(Text),
+    /// A search asks for what cannot be told.
+    Unsearchable(Why),
     /// The page exists, but not for this method.
     WrongMethod,
     /// Nobody is signed in, and the client is no browser that could be led to the sign-in page.
     SignInNeeded,
     /// One person, or everybody together, has too many of something open.
-    TooMany(&'static str),
+    TooMany(Text),
     /// The database, or a part of it, cannot be reached.
-    Unavailable(&'static str),
+    Unavailable(Why),
     /// The database reported an error.
     Database(pgtrack_tracker::Error),
     /// We took too long.
@@ -53,13 +57,13 @@ pub(crate) struct NotInstalled;
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
-    pub(crate) title: &'static str,
+    pub(crate) title: Text,
     /// What happened.
-    pub(crate) text: String,
+    pub(crate) text: Text,
     /// The server's DETAIL.
-    pub(crate) detail: Option<String>,
+    pub(crate) detail: Option<Text>,
     /// What to do; the server's HINT, or ours.
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: Option<Text>,
     /// For the log: every cause.
     pub(crate) cause: Option<String>,
     /// Whether these are the database's own words, which may hold values.
@@ -67,20 +71,12 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self {
-            status,
-            title,
-            text: text.into(),
-            detail: None,
-            hint: None,
-            cause: None,
-            is_quoted: false,
-        }
+    fn new(status: StatusCode, title: Text, text: Text) -> Self {
+        Self { status, title, text, detail: None, hint: None, cause: None, is_quoted: false }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    fn hint(mut self, hint: Text) -> Self {
+        self.hint = Some(hint);
         self
     }
 
@@ -89,9 +85,7 @@ impl Problem {
         if !(self.is_quoted && rules.hides_any()) {
             return self;
         }
-        let text = "What the database says about it is hidden from your role, as it may hold hidden values.";
-        let hint = "Ask an admin, who sees it.".to_owned();
-        Self { text: text.to_owned(), detail: None, hint: Some(hint), ..self }
+        Self { text: Text::HiddenFromRole, detail: None, hint: Some(Text::AskAdmin), ..self }
     }
 
     fn cause(mut self, cause: impl Into<String>) -> Self {
@@ -103,76 +97,80 @@ impl Problem {
 impl AppError {
     /// The URL names a connection that is not there, or that the person does not see.
     pub(crate) fn no_connection() -> Self {
-        Self::NotFound("There is no connection of this name.".to_owned())
+        Self::NotFound(Text::NoConnection)
     }
 
     /// To name a row would tell what the person does not see.
     pub(crate) fn hidden_key() -> Self {
-        Self::Forbidden(
-            "The key of this table is hidden from your role, so its rows cannot be named.",
-        )
+        Self::Forbidden(Text::KeyHidden)
     }
 
     /// What to tell people about it.
     pub(crate) fn problem(&self) -> Problem {
         match self {
-            Self::NotFound(what) => Problem::new(StatusCode::NOT_FOUND, "Not found", what)
-                .hint("Check the address, or start from the overview."),
-            Self::Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, "Not allowed", *why),
+            Self::NotFound(what) => {
+                Problem::new(StatusCode::NOT_FOUND, Text::NotFound, what.clone())
+                    .hint(Text::CheckAddress)
+            }
+            Self::Forbidden(why) => {
+                Problem::new(StatusCode::FORBIDDEN, Text::NotAllowed, why.clone())
+            }
             Self::BadRequest(why) => {
-                Problem::new(StatusCode::BAD_REQUEST, "This request makes no sense", why)
-                    .hint("Go back and try again from the page you came from.")
+                Problem::new(StatusCode::BAD_REQUEST, Text::MakesNoSense, why.clone())
+                    .hint(Text::GoBack)
             }
-            Self::NotInstalled => Problem::new(
-                StatusCode::CONFLICT,
-                "pg_track is not installed here",
-                "This database does not have pg_track, or an older version of it.",
-            )
-            .hint("An admin can install it: they are led there when they open this page."),
+            Self::Unsearchable(why) => {
+                let text = Text::CannotBeLookedFor(why.clone());
+                Problem::new(StatusCode::BAD_REQUEST, Text::MakesNoSense, text)
+            }
+            Self::NotInstalled => {
+                Problem::new(StatusCode::CONFLICT, Text::NotInstalled, Text::LacksPgTrack)
+                    .hint(Text::AdminCanInstall)
+            }
             Self::Install(error) => database::installing(error),
-            Self::Conflict(why) => Problem::new(StatusCode::CONFLICT, "This cannot be done", *why),
-            Self::Refused(why) => {
-                let title = "The database does not allow this";
-                Problem { is_quoted: true, ..Problem::new(StatusCode::CONFLICT, title, why) }
+            Self::Conflict(why) => {
+                Problem::new(StatusCode::CONFLICT, Text::NotDoneNow, why.clone())
             }
-            Self::WrongMethod => Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Not this way",
-                "This address does not answer this kind of request.",
-            )
-            .hint("Start from the overview."),
+            Self::Refused(why) => Problem {
+                is_quoted: true,
+                ..Problem::new(StatusCode::CONFLICT, Text::DatabaseDoesNotAllow, why.clone())
+            },
+            Self::WrongMethod => {
+                let status = StatusCode::METHOD_NOT_ALLOWED;
+                Problem::new(status, Text::NotThisWay, Text::AnswersNotThis)
+                    .hint(Text::StartFromOverview)
+            }
             Self::SignInNeeded => {
-                Problem::new(StatusCode::UNAUTHORIZED, "Signed out", "Your session has ended.")
-                    .hint("Sign in again.")
+                Problem::new(StatusCode::UNAUTHORIZED, Text::SignedOut, Text::SessionEnded)
+                    .hint(Text::SignInAgain)
             }
             Self::TooMany(what) => {
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many at once", *what)
-                    .hint("Close other tabs, or wait a moment.")
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, Text::TooManyAtOnce, what.clone())
+                    .hint(Text::CloseTabs)
             }
-            Self::Unavailable(reason) => unavailable(reason),
+            Self::Unavailable(why) => unavailable(why.clone()),
             Self::Database(error) => database::problem(error),
-            Self::Deadline => Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "This took too long",
-                "The page was not ready after 30 seconds and was given up.",
-            )
-            .hint("Try again; if it happens again, the database may be busy."),
+            Self::Deadline => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Problem::new(status, Text::TookTooLong, Text::NotReadyInTime)
+                    .hint(Text::TryAgainBusy)
+            }
             Self::Internal(cause) => internal().cause(cause),
         }
     }
 }
 
-fn unavailable(reason: &str) -> Problem {
-    let text = format!("The dashboard cannot use its database: {reason}.");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The database is not available", text)
-        .hint("Nothing was changed. Reload this page; it works again as soon as the database does.")
-        .cause(reason)
+fn unavailable(why: Why) -> Problem {
+    let cause = plain(&why);
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, Text::DatabaseUnavailable, Text::DatabaseUnusable(why))
+        .hint(Text::NothingChangedReload)
+        .cause(cause)
 }
 
 fn internal() -> Problem {
-    let text = "The dashboard failed at something that should have worked.";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", text)
-        .hint("Try again. If it happens again, look up the request id in the dashboard's log.")
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Problem::new(status, Text::SomethingWrong, Text::DefectOfOurs).hint(Text::TryAgainLog)
 }
 
 impl IntoResponse for AppError {
@@ -189,7 +187,10 @@ impl IntoResponse for AppError {
 
 impl From<pgtrack_tracker::Error> for AppError {
     fn from(error: pgtrack_tracker::Error) -> Self {
-        Self::Database(error)
+        match error {
+            pgtrack_tracker::Error::Filter { fault } => Self::Unsearchable(Why::Filter(fault)),
+            error => Self::Database(error),
+        }
     }
 }
 
@@ -202,12 +203,10 @@ impl From<crate::Error> for AppError {
 impl From<PoolError> for AppError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Timeout(TimeoutType::Wait) => {
-                Self::Unavailable("all of the dashboard's connections are busy")
-            }
-            PoolError::Timeout(_) => Self::Unavailable("the server did not answer in time"),
+            PoolError::Timeout(TimeoutType::Wait) => Self::Unavailable(Why::AllBusy),
+            PoolError::Timeout(_) => Self::Unavailable(Why::NoAnswer),
             PoolError::Backend(source) => match trouble(&source) {
-                Some(trouble) => Self::Unavailable(trouble.reason),
+                Some(trouble) => Self::Unavailable(Why::Outage(trouble.outage)),
                 None => Self::Database(pgtrack_tracker::Error::Query {
                     action: "open a session".to_owned(),
                     source,

@@ -20,8 +20,10 @@ use crate::network::AllowedHosts;
 use crate::seal::KeyRing;
 use crate::store::connections::{self as store, Details, Saved};
 use crate::store::grants;
+use crate::words::Why;
+use crate::words::problem::Text;
 
-pub(crate) use probe::{Stages, probe};
+pub(crate) use probe::{Finding, Part, Stages, probe};
 pub(crate) use saved::{Environment, TlsMode, config};
 
 /// A database as the pages name it.
@@ -75,9 +77,7 @@ impl Opened {
     /// Refuses what would change something in a database that is only shown.
     pub(crate) fn require_writable(&self) -> Result<(), AppError> {
         if self.info.is_read_only {
-            return Err(AppError::Forbidden(
-                "This connection is for viewing only; nothing is changed through it.",
-            ));
+            return Err(AppError::Forbidden(Text::ViewingOnly));
         }
         Ok(())
     }
@@ -166,9 +166,10 @@ impl Connections {
             return Ok(Found::Opened(entry.opened.clone()));
         }
         let password = match &saved.sealed_password {
-            Some(sealed) => self.keys.open(&saved.id.to_string(), sealed).ok_or(
-                AppError::Unavailable("the key that its password was sealed with is not there"),
-            )?,
+            Some(sealed) => self
+                .keys
+                .open(&saved.id.to_string(), sealed)
+                .ok_or(AppError::Unavailable(Why::KeyMissing))?,
             None => match lock(&self.passwords).get(&(saved.id, session.clone())) {
                 Some(password) => password.clone(),
                 None => return Ok(Found::Locked(saved)),
@@ -193,7 +194,7 @@ impl Connections {
         let details = &saved.details;
         let (config, addresses) = config(details, password, &self.allowed)
             .await
-            .map_err(|refusal| AppError::Unavailable(refusal.text()))?;
+            .map_err(|refusal| AppError::Unavailable(Why::Host(refusal)))?;
         if let Some(entry) = lock(&self.entries).get_mut(&key)
             && entry.version == saved.version
             && entry.opened.database.addresses() == addresses

@@ -16,6 +16,7 @@ use crate::routes::app;
 use crate::server::serve;
 use crate::state::AppState;
 use crate::store::accounts;
+use crate::words::{Why, plain};
 
 /// A dashboard that listens, and serves once it [runs](Self::run).
 #[derive(Debug)]
@@ -128,11 +129,12 @@ impl Dashboard {
 }
 
 /// The reason to wait for the database, if waiting may help.
-fn passing_trouble(error: &pgtrack_tracker::Error) -> Option<&'static str> {
+fn passing_trouble(error: &pgtrack_tracker::Error) -> Option<String> {
     match error {
         pgtrack_tracker::Error::Connect { source, .. }
         | pgtrack_tracker::Error::Query { source, .. } => {
-            trouble(source).filter(|trouble| trouble.may_pass).map(|trouble| trouble.reason)
+            let passing = trouble(source).filter(|trouble| trouble.may_pass);
+            passing.map(|trouble| plain(Why::Outage(trouble.outage)))
         }
         _ => None,
     }
@@ -142,7 +144,7 @@ fn passing_trouble(error: &pgtrack_tracker::Error) -> Option<&'static str> {
 fn from_app(error: AppError) -> Error {
     match error {
         AppError::Database(error) => Error::Prepare(error),
-        AppError::Unavailable(reason) => Error::Unavailable { reason },
-        _ => Error::Unavailable { reason: "no session could be opened" },
+        AppError::Unavailable(why) => Error::Unavailable { reason: plain(why) },
+        _ => Error::Unavailable { reason: plain(Why::NoSession) },
     }
 }

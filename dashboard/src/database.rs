@@ -19,9 +19,10 @@ use tokio_postgres::{Client, Config};
 use crate::app_error::AppError;
 use crate::connections::TlsMode;
 use crate::store;
+use crate::words::Why;
 use link::Link;
 
-pub(crate) use trouble::trouble;
+pub(crate) use trouble::{Outage, trouble};
 
 /// How long a request waits for a session, and a session for the server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,7 +76,7 @@ impl Database {
     ) -> Result<Self, AppError> {
         let config = named(config);
         let connector = Connector::load(&tls.settings()).map_err(|error| match error {
-            TlsError::NoSystemRoots => AppError::Unavailable("this machine trusts no certificates"),
+            TlsError::NoSystemRoots => AppError::Unavailable(Why::NoCertificates),
             error => AppError::Internal(error.to_string()),
         })?;
         Ok(Self { addresses, ..Self::through(&config, &connector) })

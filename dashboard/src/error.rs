@@ -26,7 +26,7 @@ pub enum Error {
     #[error("could not reach the database: {reason}")]
     Unavailable {
         /// The kind of failure, in words.
-        reason: &'static str,
+        reason: String,
     },
     /// An account cannot be created like this.
     #[error(transparent)]

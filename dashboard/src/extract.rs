@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::app_error::AppError;
+use crate::words::problem::Text;
 
 /// Parameters of the route. What cannot be read as one names nothing.
 pub(crate) struct Path<T>(pub(crate) T);
@@ -21,9 +22,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let result = axum::extract::Path::from_request_parts(parts, state).await;
-        result.map(|path| Self(path.0)).map_err(|_: PathRejection| {
-            AppError::NotFound("There is no page at this address.".to_owned())
-        })
+        result.map(|path| Self(path.0)).map_err(|_: PathRejection| AppError::NotFound(Text::NoPage))
     }
 }
 
@@ -33,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let result = axum::extract::Query::from_request_parts(parts, state).await;
         result.map(|query| Self(query.0)).map_err(|rejection: QueryRejection| {
-            AppError::BadRequest(format!("{}.", rejection.body_text()))
+            AppError::BadRequest(Text::Quoted(format!("{}.", rejection.body_text())))
         })
     }
 }
@@ -44,7 +43,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, AppError> {
         let result = axum::extract::Form::from_request(request, state).await;
         result.map(|form| Self(form.0)).map_err(|rejection: FormRejection| {
-            AppError::BadRequest(format!("{}.", rejection.body_text()))
+            AppError::BadRequest(Text::Quoted(format!("{}.", rejection.body_text())))
         })
     }
 }

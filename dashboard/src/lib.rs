@@ -7,6 +7,9 @@
 //! does nothing else, `live` streams new transactions, `auth` and `middleware` guard it all, `store` holds the
 //! dashboard's own tables.
 
+#[cfg(test)]
+extern crate self as pgtrack_dashboard;
+
 mod app_error;
 mod assets;
 mod auth;
@@ -40,6 +43,7 @@ mod table_name;
 mod tally;
 mod view;
 mod visit;
+mod words;
 
 pub use auth::{AccountError, Role};
 pub use config::Config;

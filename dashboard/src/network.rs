@@ -92,21 +92,6 @@ pub(crate) enum Refusal {
     Address,
 }
 
-impl Refusal {
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::NotAHost => "this is neither the name of a host nor an address",
-            Self::Unknown => "no address is known for this host",
-            Self::Port => {
-                "this port is not allowed; list host:port in allowed_hosts of the configuration"
-            }
-            Self::Address => {
-                "this address is not allowed; list it in allowed_hosts of the configuration"
-            }
-        }
-    }
-}
-
 /// Finds the addresses of a host and checks every one of them.
 pub(crate) async fn resolve(
     host: &str,

@@ -41,6 +41,7 @@ use tokio_postgres::Client;
 use crate::app_error::AppError;
 use crate::state::AppState;
 use crate::table_name;
+use crate::words::problem::Text;
 
 type State = axum::extract::State<Arc<AppState>>;
 type Page = Result<Html<String>, AppError>;
@@ -51,5 +52,5 @@ async fn known_table(client: &Client, text: &str) -> Result<TrackedTable, AppErr
         Some(name) => tracked_table(client, &name).await?,
         None => None,
     };
-    found.ok_or_else(|| AppError::NotFound(format!("No table {text} is tracked.")))
+    found.ok_or_else(|| AppError::NotFound(Text::NoTableTracked(text.to_owned())))
 }

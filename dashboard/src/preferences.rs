@@ -4,9 +4,13 @@ use axum::http::HeaderMap;
 use jiff::tz::TimeZone;
 
 use crate::auth::cookie;
+use crate::words::{Dates, Language, Numbers, Words};
 
 /// The cookies, one for each preference.
 pub(crate) const THEME: &str = "pgtrack-theme";
+pub(crate) const LANGUAGE: &str = "pgtrack-language";
+pub(crate) const NUMBERS: &str = "pgtrack-numbers";
+pub(crate) const DATES: &str = "pgtrack-dates";
 pub(crate) const ZONE: &str = "pgtrack-zone";
 pub(crate) const DENSITY: &str = "pgtrack-density";
 pub(crate) const DIFF: &str = "pgtrack-diff";
@@ -42,6 +46,7 @@ impl Theme {
 #[derive(Debug, Clone)]
 pub(crate) struct Preferences {
     pub(crate) theme: Theme,
+    pub(crate) words: Words,
     pub(crate) zone: TimeZone,
     /// Less space between things.
     pub(crate) is_compact: bool,
@@ -56,6 +61,13 @@ impl Preferences {
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         Self {
             theme: cookie(headers, THEME).and_then(Theme::from_word).unwrap_or(Theme::Auto),
+            words: Words {
+                language: cookie(headers, LANGUAGE)
+                    .and_then(Language::from_tag)
+                    .unwrap_or_default(),
+                numbers: cookie(headers, NUMBERS).and_then(Numbers::from_word).unwrap_or_default(),
+                dates: cookie(headers, DATES).and_then(Dates::from_word).unwrap_or_default(),
+            },
             zone: cookie(headers, ZONE).and_then(zone).unwrap_or(TimeZone::UTC),
             is_compact: cookie(headers, DENSITY) == Some("compact"),
             is_inline: cookie(headers, DIFF) == Some("inline"),
@@ -79,6 +91,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
     use super::{Preferences, Theme};
+    use crate::words::{Dates, Numbers, Words};
 
     fn read(cookies: &'static str) -> Preferences {
         let mut headers = HeaderMap::new();
@@ -89,18 +102,22 @@ mod tests {
     #[test]
     fn preferences_come_from_cookies() {
         let chosen = read(
-            "pgtrack-theme=dark; pgtrack-zone=Asia/Tokyo; pgtrack-density=compact; pgtrack-shortcuts=off",
+            "pgtrack-theme=dark; pgtrack-zone=Asia/Tokyo; pgtrack-density=compact; pgtrack-shortcuts=off; pgtrack-numbers=point; pgtrack-dates=day-first",
         );
         assert_eq!(chosen.theme, Theme::Dark);
         assert_eq!(chosen.zone_name(), "Asia/Tokyo");
         assert!(chosen.is_compact && !chosen.is_inline && !chosen.has_shortcuts);
+        assert_eq!((chosen.words.numbers, chosen.words.dates), (Numbers::Point, Dates::DayFirst));
     }
 
     #[test]
     fn nonsense_is_ignored() {
-        let usual = read("pgtrack-theme=pink; pgtrack-zone=Mars/Phobos; pgtrack-density=x");
+        let usual = read(
+            "pgtrack-theme=pink; pgtrack-zone=Mars/Phobos; pgtrack-density=x; pgtrack-numbers=y; pgtrack-language=xx",
+        );
         assert_eq!(usual.theme, Theme::Auto);
         assert_eq!(usual.zone_name(), "UTC");
         assert!(!usual.is_compact && usual.has_shortcuts);
+        assert_eq!(usual.words, Words::default());
     }
 }

@@ -14,7 +14,7 @@ use pgtrack_tracker::feed::{self, Cursor};
 use pgtrack_tracker::history::{self, DeletedRow};
 use pgtrack_tracker::past::{self, Difference};
 use pgtrack_tracker::revert::{self, Plan, Target};
-use pgtrack_tracker::{Error, Operation, RowKey, TableName, TrackedTable, Transaction, Version};
+use pgtrack_tracker::{Operation, RowKey, TableName, TrackedTable, Transaction, Version};
 use tokio_postgres::Client;
 
 use crate::app_error::AppError;
@@ -263,7 +263,7 @@ impl Reader {
 
     fn check(&self, filter: &Filter) -> Result<(), AppError> {
         match self.rules.objection(filter) {
-            Some(reason) => Err(Error::Filter { reason }.into()),
+            Some(why) => Err(AppError::Unsearchable(why)),
             None => Ok(()),
         }
     }

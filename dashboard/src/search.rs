@@ -10,6 +10,7 @@ use pgtrack_tracker::{Operation, RowKey};
 use crate::clock::Clock;
 use crate::links::encode;
 use crate::table_name;
+use crate::words::Why;
 
 pub(crate) use time::Span;
 
@@ -35,20 +36,9 @@ pub(crate) struct Search {
     pub(crate) before: Option<i64>,
 }
 
-/// The parameters of the filter, each with what its chip says.
-const NAMES: [(&str, &str); 12] = [
-    ("table", "Table"),
-    ("op", "Operation"),
-    ("who", "Who"),
-    ("app", "Application"),
-    ("since", "Since"),
-    ("until", "Until"),
-    ("q", "Text"),
-    ("xid", "Transaction"),
-    ("key", "Row"),
-    ("column", "Column"),
-    ("value", "Value"),
-    ("reverts", "Reverts only"),
+/// The parameters of the filter.
+const NAMES: [&str; 12] = [
+    "table", "op", "who", "app", "since", "until", "q", "xid", "key", "column", "value", "reverts",
 ];
 /// In the query string: shows what is left out otherwise.
 pub(crate) const SHOW: &str = "show";
@@ -60,7 +50,6 @@ const MANY: [&str; 2] = ["table", "op"];
 pub(crate) struct Chip<'a> {
     /// The parameter.
     pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
     pub(crate) value: &'a str,
     /// The same search without it.
     pub(crate) without: Search,
@@ -70,7 +59,7 @@ impl Search {
     /// Reads the pairs of a query string. Empty fields of a form say nothing.
     pub(crate) fn read(pairs: &[(String, String)]) -> Self {
         let mut search = Self::default();
-        for (name, _) in NAMES {
+        for name in NAMES {
             let mut values = pairs
                 .iter()
                 .filter(|pair| pair.0 == name)
@@ -156,10 +145,9 @@ impl Search {
     /// The active parts of the filter.
     pub(crate) fn chips(&self) -> impl Iterator<Item = Chip<'_>> {
         self.parameters.iter().enumerate().map(|(index, (name, value))| {
-            let label = NAMES.iter().find(|one| one.0 == *name).map_or("", |one| one.1);
             let mut without = Self { before: None, ..self.clone() };
             without.parameters.remove(index);
-            Chip { name, label, value: if *name == "reverts" { "" } else { value }, without }
+            Chip { name, value: if *name == "reverts" { "" } else { value }, without }
         })
     }
 
@@ -197,7 +185,7 @@ impl Search {
     }
 
     /// What the tracker is asked for, or which field makes no sense.
-    pub(crate) fn filter(&self, clock: &Clock) -> Result<Filter, String> {
+    pub(crate) fn filter(&self, clock: &Clock) -> Result<Filter, Why> {
         let mut filter = Filter {
             who: self.value("who").map(str::to_owned),
             application: self.value("app").map(str::to_owned),
@@ -211,43 +199,33 @@ impl Search {
             ..Filter::default()
         };
         for text in self.values("table") {
-            let table = table_name::parse(text).ok_or_else(|| {
-                format!("“{text}” is no table; a table is written with its schema, as public.users")
-            })?;
+            let table = table_name::parse(text).ok_or_else(|| Why::NoTable(text.to_owned()))?;
             filter.tables.push(table);
         }
         for text in self.values("op") {
-            let operation = Operation::from_word(&text.to_uppercase()).ok_or_else(|| {
-                format!("“{text}” is no operation; they are insert, update, delete and truncate")
-            })?;
+            let operation = Operation::from_word(&text.to_uppercase())
+                .ok_or_else(|| Why::NoOperation(text.to_owned()))?;
             filter.operations.push(operation);
         }
         for (name, moment) in [("since", &mut filter.since), ("until", &mut filter.until)] {
             if let Some(text) = self.value(name) {
-                *moment = Some(time::read(text, clock).ok_or_else(|| {
-                    format!("“{text}” is no time; write 2026-11-23 14:00 or, for an hour ago, 1h")
-                })?);
+                *moment =
+                    Some(time::read(text, clock).ok_or_else(|| Why::NoTime(text.to_owned()))?);
             }
         }
         if let Some(text) = self.value("xid") {
             let xid = text.parse::<i64>().ok().filter(|xid| *xid > 0);
-            filter.xid =
-                Some(xid.ok_or_else(|| format!("“{text}” is no number of a transaction"))?);
+            filter.xid = Some(xid.ok_or_else(|| Why::NoTransaction(text.to_owned()))?);
         }
         if let Some(text) = self.value("key") {
             let key = RowKey::from_json(text);
-            filter.row.key =
-                Some(key.ok_or_else(|| {
-                    format!("“{text}” is no key; a key looks like {{\"id\": 1}}")
-                })?);
+            filter.row.key = Some(key.ok_or_else(|| Why::NoKey(text.to_owned()))?);
         }
         if !filter.row.is_open() && filter.tables.len() != 1 {
-            return Err(
-                "a row, a column or a value can be looked for in one table; choose it".to_owned()
-            );
+            return Err(Why::OneTable);
         }
         if filter.row.value.is_some() && filter.row.column.is_none() {
-            return Err("a value is looked for in a column; say in which".to_owned());
+            return Err(Why::SayColumn);
         }
         Ok(filter)
     }
@@ -259,6 +237,7 @@ mod tests {
 
     use super::{Grouping, Search};
     use crate::clock::Clock;
+    use crate::words::plain;
 
     fn read(pairs: &[(&str, &str)]) -> Search {
         let pairs: Vec<_> =
@@ -335,7 +314,7 @@ mod tests {
             (&[("column", "x")], "in one table"),
             (&[("value", "x"), ("table", "a.b")], "say in which"),
         ] {
-            let error = read(pairs).filter(&clock()).unwrap_err();
+            let error = plain(read(pairs).filter(&clock()).unwrap_err());
             assert!(error.contains(word), "{error}");
         }
         let filter =

@@ -18,6 +18,7 @@ use crate::links::Links;
 use crate::preferences::Preferences;
 use crate::rules::Rules;
 use crate::state::AppState;
+use crate::words::Say;
 
 /// Who sent a request: the peer, or whom a trusted web server names as the last one before itself.
 fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
@@ -78,6 +79,11 @@ impl Visit {
             signed_in: None,
             rules: Arc::default(),
         }
+    }
+
+    /// Says something as this person wants it said.
+    pub(crate) fn say<T: Say>(&self, what: T) -> T::Said {
+        self.preferences.words.say(what)
     }
 
     pub(crate) fn links(&self) -> Links<'_> {

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::model::{Operation, Reverts};
 
 pub use counts::{Count, counts};
-pub use filter::{Filter, RowFilter};
+pub use filter::{Filter, FilterFault, RowFilter};
 pub use quiet::{IsIgnored, quiet_statements, quiet_transactions};
 
 use filter::Condition;

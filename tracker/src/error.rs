@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use tokio_postgres::error::{DbError, SqlState};
 
+use crate::activity::FilterFault;
+
 /// A failed operation on the upstream database.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,10 +51,10 @@ pub enum Error {
         found: String,
     },
     /// A filter asks for what cannot be told.
-    #[error("this filter cannot be used: {reason}")]
+    #[error("this filter cannot be used: {fault}")]
     Filter {
         /// What is wrong with it.
-        reason: &'static str,
+        fault: FilterFault,
     },
     /// The rows have changed since the plan was shown.
     #[error("the rows have changed since the plan was made")]

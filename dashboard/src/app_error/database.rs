@@ -9,27 +9,24 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::{Problem, internal, unavailable};
 use crate::database::trouble;
+use crate::words::Why;
+use crate::words::problem::Text;
 
 pub(super) fn problem(error: &Error) -> Problem {
     let cause = error.chain();
     if let Error::Connect { source, .. } | Error::Query { source, .. } = error
         && let Some(trouble) = trouble(source)
     {
-        return unavailable(trouble.reason).cause(cause);
+        return unavailable(Why::Outage(trouble.outage)).cause(cause);
     }
     if let Error::StalePlan = error {
-        let text = "The rows have changed since the plan was made. Nothing was changed.";
-        return Problem::new(StatusCode::CONFLICT, "The plan is out of date", text)
-            .hint("Go back and look at the plan again.");
-    }
-    if let Error::Filter { reason } = error {
-        let text = format!("This cannot be looked for: {reason}.");
-        return Problem::new(StatusCode::BAD_REQUEST, "This request makes no sense", text);
+        let text = Text::RowsChangedSincePlan;
+        return Problem::new(StatusCode::CONFLICT, Text::PlanOutOfDate, text).hint(Text::LookAgain);
     }
     match error.db_error().and_then(|report| classify(report).map(|class| (report, class))) {
         Some((report, (status, title))) => Problem {
-            detail: report.detail().map(str::to_owned),
-            hint: report.hint().map(str::to_owned),
+            detail: quoted(report.detail()),
+            hint: quoted(report.hint()),
             is_quoted: true,
             ..Problem::new(status, title, sentence(report.message())).cause(cause)
         },
@@ -39,11 +36,11 @@ pub(super) fn problem(error: &Error) -> Problem {
 
 /// An installation that failed. Whoever installs is told what the server says.
 pub(super) fn installing(error: &Error) -> Problem {
-    let title = "pg_track could not be installed";
+    let title = Text::NotInstallable;
     match error.db_error() {
         Some(report) => Problem {
-            detail: report.detail().map(str::to_owned),
-            hint: report.hint().map(str::to_owned),
+            detail: quoted(report.detail()),
+            hint: quoted(report.hint()),
             ..Problem::new(StatusCode::CONFLICT, title, sentence(report.message()))
                 .cause(error.chain())
         },
@@ -53,33 +50,23 @@ pub(super) fn installing(error: &Error) -> Problem {
 }
 
 /// The status and title for a report that is meant for people.
-fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
+fn classify(report: &DbError) -> Option<(StatusCode, Text)> {
     let class = match *report.code() {
         SqlState::UNDEFINED_TABLE
         | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_OBJECT
         | SqlState::INVALID_SCHEMA_NAME
-        | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
-        SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, "There is one already"),
-        SqlState::INSUFFICIENT_PRIVILEGE => {
-            (StatusCode::FORBIDDEN, "The database does not allow this")
-        }
-        SqlState::INVALID_PARAMETER_VALUE => {
-            (StatusCode::BAD_REQUEST, "This request makes no sense")
-        }
-        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => {
-            (StatusCode::CONFLICT, "This cannot be done here")
-        }
-        SqlState::LOCK_NOT_AVAILABLE => {
-            (StatusCode::CONFLICT, "Somebody else is changing these rows")
-        }
-        SqlState::QUERY_CANCELED => (StatusCode::SERVICE_UNAVAILABLE, "This took too long"),
+        | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, Text::NotFound),
+        SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, Text::ThereIsOne),
+        SqlState::INSUFFICIENT_PRIVILEGE => (StatusCode::FORBIDDEN, Text::DatabaseDoesNotAllow),
+        SqlState::INVALID_PARAMETER_VALUE => (StatusCode::BAD_REQUEST, Text::MakesNoSense),
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => (StatusCode::CONFLICT, Text::NotDoneHere),
+        SqlState::LOCK_NOT_AVAILABLE => (StatusCode::CONFLICT, Text::RowsLocked),
+        SqlState::QUERY_CANCELED => (StatusCode::SERVICE_UNAVAILABLE, Text::TookTooLong),
         _ => match report.code().code() {
-            "TK001" => (StatusCode::CONFLICT, "Somebody else changed these rows"),
-            "TK002" => (StatusCode::CONFLICT, "The history needed is gone"),
-            code if code.starts_with("23") => {
-                (StatusCode::CONFLICT, "The data does not allow this")
-            }
+            "TK001" => (StatusCode::CONFLICT, Text::RowsChanged),
+            "TK002" => (StatusCode::CONFLICT, Text::HistoryGone),
+            code if code.starts_with("23") => (StatusCode::CONFLICT, Text::DataDoesNotAllow),
             _ => return None,
         },
     };
@@ -87,8 +74,13 @@ fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
 }
 
 /// The server's message as a sentence.
-fn sentence(message: &str) -> String {
+fn sentence(message: &str) -> Text {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str().trim_end_matches('.'))
+    let rest = characters.as_str().trim_end_matches('.');
+    Text::Quoted(format!("{}{rest}.", first.unwrap_or_default()))
+}
+
+fn quoted(text: Option<&str>) -> Option<Text> {
+    text.map(|text| Text::Quoted(text.to_owned()))
 }

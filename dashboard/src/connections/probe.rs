@@ -14,31 +14,54 @@ use super::{TlsMode, config};
 use crate::database::trouble;
 use crate::network::AllowedHosts;
 use crate::store::connections::Details;
+use crate::words::Why;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a stage tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Address,
+    Network,
+    Encryption,
+    Login,
+    PgTrack,
+}
+
+/// What a stage found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finding {
+    Addresses(String),
+    Answers(u16),
+    Tls(TlsMode),
+    /// As this role.
+    LoggedIn(String),
+    Version(String),
+}
 
 /// One stage and how it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stage {
-    pub(crate) name: &'static str,
+    pub(crate) part: Part,
     /// What was found, or why it failed; `None` if it did not come to this.
-    pub(crate) result: Option<Result<String, String>>,
+    pub(crate) result: Option<Result<Finding, Why>>,
 }
 
 /// All stages, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stages(pub(crate) Vec<Stage>);
 
-const NAMES: [&str; 5] = ["Address", "Network", "Encryption", "Login", "pg_track"];
+const PARTS: [Part; 5] =
+    [Part::Address, Part::Network, Part::Encryption, Part::Login, Part::PgTrack];
 
 impl Stages {
     pub(crate) fn all_good(&self) -> bool {
         self.0.iter().all(|stage| matches!(stage.result, Some(Ok(_))))
     }
 
-    fn done(results: Vec<Result<String, String>>) -> Self {
+    fn done(results: Vec<Result<Finding, Why>>) -> Self {
         let mut results = results.into_iter();
-        Self(NAMES.map(|name| Stage { name, result: results.next() }).into())
+        Self(PARTS.map(|part| Stage { part, result: results.next() }).into())
     }
 }
 
@@ -48,46 +71,40 @@ pub(crate) async fn probe(details: &Details, password: &str, allowed: &AllowedHo
     let mut driver = match config(details, password, allowed).await {
         Ok((driver, addresses)) => {
             let list: Vec<String> = addresses.iter().map(|one| one.ip().to_string()).collect();
-            results.push(Ok(list.join(", ")));
+            results.push(Ok(Finding::Addresses(list.join(", "))));
             (driver, addresses)
         }
         Err(refusal) => {
-            results.push(Err(refusal.text().to_owned()));
+            results.push(Err(Why::Host(refusal)));
             return Stages::done(results);
         }
     };
     driver.0.application_name("pgtrack-dashboard").connect_timeout(PATIENCE);
     let Some(stream) = dial(&driver.1).await else {
-        results.push(Err(format!("nobody answers on port {}", details.port)));
+        results.push(Err(Why::NobodyAnswers(details.port)));
         return Stages::done(results);
     };
-    results.push(Ok(format!("port {} answers", details.port)));
+    results.push(Ok(Finding::Answers(details.port)));
     let client = match (details.tls, connector(&details.tls.settings())) {
         (TlsMode::Disable, _) => log_in(&driver.0, stream, NoTls, &details.host).await,
-        (_, Err(error)) => Err(Failure::Tls(error.to_string())),
+        (_, Err(error)) => Err(Failure::Tls(Why::Quoted(error.to_string()))),
         (_, Ok(connector)) => log_in(&driver.0, stream, connector, &details.host).await,
     };
     match client {
         Err(Failure::Tls(why)) => results.push(Err(why)),
         Err(Failure::Login(why)) => {
-            results.push(Ok(details.tls.label().to_owned()));
+            results.push(Ok(Finding::Tls(details.tls)));
             results.push(Err(why));
         }
         Ok(client) => {
-            results.push(Ok(details.tls.label().to_owned()));
-            results.push(Ok(format!("as {}", details.role)));
+            results.push(Ok(Finding::Tls(details.tls)));
+            results.push(Ok(Finding::LoggedIn(details.role.clone())));
             results.push(match installed(&client).await {
-                Ok(Installed::Current(version)) => Ok(format!("version {version}")),
-                Ok(Installed::Missing) => {
-                    Err("not installed yet; that can be done next".to_owned())
-                }
-                Ok(Installed::Outdated(version)) => {
-                    Err(format!("version {version} is older; it can be upgraded next"))
-                }
-                Ok(Installed::Newer(version)) => {
-                    Err(format!("version {version} is newer than this dashboard"))
-                }
-                Err(_) => Err("it could not be asked for".to_owned()),
+                Ok(Installed::Current(version)) => Ok(Finding::Version(version)),
+                Ok(Installed::Missing) => Err(Why::NotInstalledYet),
+                Ok(Installed::Outdated(version)) => Err(Why::OlderVersion(version)),
+                Ok(Installed::Newer(version)) => Err(Why::NewerVersion(version)),
+                Err(_) => Err(Why::CannotBeAsked),
             });
         }
     }
@@ -104,8 +121,8 @@ async fn dial(addresses: &[SocketAddr]) -> Option<TcpStream> {
 }
 
 enum Failure {
-    Tls(String),
-    Login(String),
+    Tls(Why),
+    Login(Why),
 }
 
 async fn log_in<T>(
@@ -121,18 +138,20 @@ where
     <T::TlsConnect as TlsConnect<TcpStream>>::Future: Send,
 {
     let Ok(connect) = tls.make_tls_connect(host) else {
-        return Err(Failure::Tls("the host's name cannot be verified".to_owned()));
+        return Err(Failure::Tls(Why::NameUnverifiable));
     };
     match timeout(PATIENCE, driver.connect_raw(stream, connect)).await {
-        Err(_) => Err(Failure::Login("the server did not answer in time".to_owned())),
+        Err(_) => Err(Failure::Login(Why::NoAnswer)),
         Ok(Ok((client, session))) => {
             tokio::spawn(session);
             Ok(client)
         }
-        Ok(Err(error)) if error.to_string().contains("TLS") => Err(Failure::Tls(chain(&error))),
+        Ok(Err(error)) if error.to_string().contains("TLS") => {
+            Err(Failure::Tls(Why::Quoted(chain(&error))))
+        }
         Ok(Err(error)) => Err(Failure::Login(match trouble(&error) {
-            Some(trouble) => trouble.reason.to_owned(),
-            None => "the server refused the login".to_owned(),
+            Some(trouble) => Why::Outage(trouble.outage),
+            None => Why::LoginRefused,
         })),
     }
 }

@@ -67,14 +67,6 @@ impl TlsMode {
         UpstreamTls { mode, root, ..UpstreamTls::default() }
     }
 
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::VerifyFull => "encrypted, server verified",
-            Self::Require => "encrypted, server not verified",
-            Self::Disable => "not encrypted",
-        }
-    }
-
     /// What is not known is treated with the greatest care.
     pub(crate) fn from_word(word: &str) -> Self {
         Self::ALL.into_iter().find(|one| one.word() == word).unwrap_or(Self::VerifyFull)

@@ -3,39 +3,51 @@
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+/// The kind of failure, without what would give something away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outage {
+    Closed,
+    Unreachable,
+    /// It starts up or shuts down.
+    NotReady,
+    ShuttingDown,
+    TooManyConnections,
+    /// The role or its password.
+    Refused,
+    NoDatabase,
+    Failed,
+}
+
 /// Why the database cannot be used at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trouble {
-    /// The kind of failure, in words that give nothing away.
-    pub(crate) reason: &'static str,
+    pub(crate) outage: Outage,
     /// Whether waiting may help; a wrong password stays wrong.
     pub(crate) may_pass: bool,
 }
 
 /// What keeps us from the database, if that is what the driver's error says.
 pub(crate) fn trouble(error: &Error) -> Option<Trouble> {
-    let passing = |reason| Some(Trouble { reason, may_pass: true });
-    let lasting = |reason| Some(Trouble { reason, may_pass: false });
+    let passing = |outage| Some(Trouble { outage, may_pass: true });
+    let lasting = |outage| Some(Trouble { outage, may_pass: false });
     let Some(state) = error.code() else {
         return if error.is_closed() {
-            passing("the connection was closed")
+            passing(Outage::Closed)
         } else if is_about_connecting(error) {
-            passing("the server cannot be reached")
+            passing(Outage::Unreachable)
         } else {
             None
         };
     };
     match *state {
-        SqlState::CANNOT_CONNECT_NOW => passing("the server is starting up or shutting down"),
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => {
-            passing("the server is shutting down")
-        }
-        SqlState::TOO_MANY_CONNECTIONS => passing("the server has too many connections"),
+        SqlState::CANNOT_CONNECT_NOW => passing(Outage::NotReady),
+        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => passing(Outage::ShuttingDown),
+        SqlState::TOO_MANY_CONNECTIONS => passing(Outage::TooManyConnections),
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            lasting("the server refused the dashboard's role or password")
+            lasting(Outage::Refused)
         }
-        SqlState::INVALID_CATALOG_NAME => lasting("the database does not exist"),
-        _ if state.code().starts_with("08") => passing("the connection failed"),
+        SqlState::INVALID_CATALOG_NAME => lasting(Outage::NoDatabase),
+        _ if state.code().starts_with("08") => passing(Outage::Failed),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app_error::AppError;
 use crate::auth::SessionId;
 use crate::visit::SignedIn;
+use crate::words::problem::Text;
 
 const PER_PERSON: usize = 3;
 const ALTOGETHER: usize = 200;
@@ -46,10 +47,10 @@ impl Streams {
         let mut open = self.lock();
         let account = signed_in.account.id;
         if open.streams.values().filter(|stream| stream.account == account).count() >= PER_PERSON {
-            return Err(AppError::TooMany("You have the live feed open three times already."));
+            return Err(AppError::TooMany(Text::FeedOpenOften));
         }
         if open.streams.len() >= ALTOGETHER {
-            return Err(AppError::TooMany("The live feed is open 200 times already."));
+            return Err(AppError::TooMany(Text::FeedsOpen));
         }
         let number = open.next_number;
         let end = CancellationToken::new();

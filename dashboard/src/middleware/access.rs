@@ -16,6 +16,7 @@ use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
 use crate::store::{grants, rules, sessions};
 use crate::visit::{SignedIn, Visit};
+use crate::words::problem::Text;
 
 /// Lets only people with the role in; leads others to the sign-in page.
 pub(crate) async fn require(
@@ -128,16 +129,6 @@ fn sign_in_first(visit: &Visit, request: &Request) -> Response {
     Redirect::to(&links::login(next)).into_response()
 }
 
-fn refusal(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "Your account may not see this.",
-        Role::Operator => {
-            "Your role may read, but not revert or export. Ask an operator or an admin."
-        }
-        Role::Admin => "This is for admins only.",
-    }
-}
-
 async fn refuse(
     state: &AppState,
     visit: &Visit,
@@ -155,7 +146,7 @@ async fn refuse(
         Ok::<_, AppError>(audit::add(&client, entry).await?)
     };
     match noted.await {
-        Ok(()) => AppError::Forbidden(refusal(role)).into_response(),
+        Ok(()) => AppError::Forbidden(Text::NotYours(role)).into_response(),
         Err(error) => error.into_response(),
     }
 }

@@ -13,8 +13,9 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app_error::AppError;
 use crate::state::AppState;
+use crate::words::problem::Text;
 
-const REFUSAL: &str = "This was not sent by a page of this dashboard, so it was not done.";
+const REFUSAL: Text = Text::NotFromHere;
 
 /// Refuses what a browser sends from another site.
 pub(crate) fn same_origin() -> CsrfLayer<fn(ProtectionError) -> Response> {

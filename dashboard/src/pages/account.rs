@@ -13,6 +13,8 @@ use crate::store::audit::{self, Action, Entry};
 use crate::store::{accounts, sessions};
 use crate::view::account::{Own, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::Why;
+use crate::words::problem::Text;
 
 #[derive(Deserialize)]
 pub(crate) struct NewPassword {
@@ -39,14 +41,14 @@ pub(crate) async fn post(
     let may_try = state.attempts_by_name.take(&account.name.to_lowercase(), Instant::now()).is_ok();
     let hash = found.map(|found| found.1);
     let refusal = if !may_try {
-        Some("Too many attempts. Try again in a minute.".to_owned())
+        Some(Text::TryInAMinute)
     } else if !state.passwords.verify(form.current.clone(), hash).await? {
-        Some("The current password is another one.".to_owned())
+        Some(Text::OtherPassword)
     } else if form.password != form.again {
-        Some("The two new passwords differ.".to_owned())
+        Some(Text::NewPasswordsDiffer)
     } else {
         let checked = check_password(&form.password, &account.name);
-        checked.err().map(|error| format!("This cannot be used: {error}."))
+        checked.err().map(|error| Text::CannotBeUsed(Why::Account(error)))
     };
     if refusal.is_some() {
         let open = sessions::count(&*state.database.read().await?, account.id).await?;

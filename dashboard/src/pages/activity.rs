@@ -14,6 +14,7 @@ use crate::store::views;
 use crate::tally::Tallied;
 use crate::view::activity::{Activity, Entries, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::Why;
 
 const PAGE: usize = 50;
 
@@ -46,8 +47,8 @@ pub(crate) async fn get(
     );
     let (entries, rest, ignored) = match found {
         Ok(found) => found,
-        Err(AppError::Database(pgtrack_tracker::Error::Filter { reason })) => {
-            return Ok(refused(&visit, &search, &tables, &saved, reason.to_owned()));
+        Err(AppError::Unsearchable(why)) => {
+            return Ok(refused(&visit, &search, &tables, &saved, why));
         }
         Err(error) => return Err(error),
     };
@@ -112,7 +113,7 @@ fn refused(
     search: &Search,
     tables: &[pgtrack_tracker::TrackedTable],
     saved: &[views::SavedView],
-    why: String,
+    why: Why,
 ) -> Html<String> {
     let entries = Entries::Changes(Vec::new());
     page(

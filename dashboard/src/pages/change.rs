@@ -11,6 +11,7 @@ use crate::reading::Reader;
 use crate::table_name;
 use crate::view::statement::{Changes, page};
 use crate::visit::Visit;
+use crate::words::problem::Text;
 
 const MOST_ROWS: usize = 200;
 
@@ -24,7 +25,7 @@ pub(crate) async fn get(shown: Shown, visit: Visit, Path(named): Path<Named>) ->
     let statement = reader
         .statement(named.id)
         .await?
-        .ok_or_else(|| AppError::NotFound(format!("No change {} is recorded.", named.id)))?;
+        .ok_or_else(|| AppError::NotFound(Text::NoChange(named.id)))?;
     let limit = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX);
     let versions = reader.changes_of_statement(named.id, limit).await?;
     let order = match table_name::parse(&statement.table) {

@@ -19,6 +19,9 @@ use crate::store::connections::{self as store, Details, Saved};
 use crate::store::grants;
 use crate::view::connections::{Editor, list_page, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::connections::Text::Stage;
+use crate::words::problem::Text;
+use crate::words::{Why, plain};
 
 /// The fields of the form.
 #[derive(Debug, Clone, Deserialize)]
@@ -115,27 +118,27 @@ async fn submitted(
     saved: Option<&Saved>,
     fields: &Fields,
 ) -> Result<Response, AppError> {
-    let form = |refusal: Option<String>, stages: Option<&Stages>| {
+    let form = |refusal: Option<Text>, stages: Option<&Stages>| {
         page(visit, &editor(state, saved, Some(fields), refusal, stages))
     };
     let details = match read(saved, fields) {
         Ok(details) => details,
         Err(why) => {
-            let page = form(Some(format!("This cannot be used: {why}.")), None);
+            let page = form(Some(Text::CannotBeUsed(why)), None);
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
     if fields.action == "test" {
         // Each test opens connections to where somebody wants; not too many of them.
         if let Err(wait) = state.tests.take(&person.account.name, Instant::now()) {
-            let why = format!("Too many tests. Try again in {} seconds.", wait.as_secs() + 1);
+            let why = Text::TestsWait(wait.as_secs() + 1);
             return Ok((StatusCode::TOO_MANY_REQUESTS, form(Some(why), None)).into_response());
         }
         let password = password(state, saved, fields);
         let stages = probe(&details, &password, &state.connections.allowed).await;
         let failed = stages.0.iter().find(|stage| !matches!(stage.result, Some(Ok(_))));
-        let outcome = failed.map_or("all good", |stage| stage.name);
-        note(state, visit, person, Action::ConnectionTested, &details, Some(outcome)).await?;
+        let outcome = failed.map_or("all good".to_owned(), |stage| plain(Stage(stage.part)));
+        note(state, visit, person, Action::ConnectionTested, &details, Some(&outcome)).await?;
         return Ok(form(None, Some(&stages)).into_response());
     }
     let client = state.database.write().await?;
@@ -152,9 +155,7 @@ async fn submitted(
                 if let Some(id) = taken {
                     store::remove(&client, id).await?;
                 }
-                let why =
-                    "This cannot be used: there is a connection of this name in URLs already.";
-                let page = form(Some(why.to_owned()), None);
+                let page = form(Some(Text::CannotBeUsed(Why::SlugTaken)), None);
                 return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
             }
         },
@@ -177,30 +178,30 @@ fn editor<'a>(
     state: &AppState,
     saved: Option<&'a Saved>,
     fields: Option<&'a Fields>,
-    refusal: Option<String>,
+    refusal: Option<Text>,
     stages: Option<&'a Stages>,
 ) -> Editor<'a> {
     Editor { saved, fields, refusal, stages, can_keep: !state.connections.keys.is_empty() }
 }
 
 /// What was entered, if it makes sense.
-fn read(saved: Option<&Saved>, fields: &Fields) -> Result<Details, String> {
-    let label = check_name(&fields.label).map_err(|error| error.to_string())?.to_owned();
+fn read(saved: Option<&Saved>, fields: &Fields) -> Result<Details, Why> {
+    let label = check_name(&fields.label).map_err(Why::Account)?.to_owned();
     let slug = saved.map_or_else(|| fields.slug.trim().to_owned(), |one| one.details.slug.clone());
     let is_slug = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-';
     if slug.is_empty() || slug.len() > 40 || !slug.chars().all(is_slug) {
-        return Err("a name in URLs has small letters, digits and hyphens".to_owned());
+        return Err(Why::SlugCharacters);
     }
     let host = fields.host.trim().to_owned();
     if !is_host_name(&host) && host.parse::<std::net::IpAddr>().is_err() {
-        return Err("the host is neither a name nor an address".to_owned());
+        return Err(Why::HostNeither);
     }
     let port = fields.port.trim().parse().ok().filter(|port| *port > 0_u16);
-    let port = port.ok_or_else(|| "the port is a number from 1 to 65535".to_owned())?;
-    for (name, text) in [("database", &fields.database), ("role", &fields.role)] {
+    let port = port.ok_or(Why::PortRange)?;
+    for (text, why) in [(&fields.database, Why::DatabaseLength), (&fields.role, Why::RoleLength)] {
         let fits = (1..=63).contains(&text.len()) && !text.chars().any(char::is_control);
         if !fits {
-            return Err(format!("the {name} has 1 to 63 characters"));
+            return Err(why);
         }
     }
     Ok(Details {
@@ -286,11 +287,11 @@ pub(crate) async fn unlock(
     Form(key): Form<Key>,
 ) -> Result<Response, AppError> {
     let saved = seen(&state, &person, &named.slug).await?;
-    let refused = |status, why: &str| {
+    let refused = |status, why: &Text| {
         (status, crate::view::connections::unlock_page(&visit, &saved, Some(why))).into_response()
     };
     if let Err(wait) = state.tests.take(&person.account.name, Instant::now()) {
-        let why = format!("Too many attempts. Try again in {} seconds.", wait.as_secs() + 1);
+        let why = Text::AttemptsWait(wait.as_secs() + 1);
         return Ok(refused(StatusCode::TOO_MANY_REQUESTS, &why));
     }
     let stages = probe(&saved.details, &key.password, &state.connections.allowed).await;
@@ -298,10 +299,8 @@ pub(crate) async fn unlock(
     let failed = stages.0.iter().take(4).find_map(|stage| stage.result.clone()?.err());
     if let Some(why) = failed {
         // Why exactly is for those who may look into the network.
-        let why =
-            if visit.is(Role::Admin) { why } else { "it could not be connected to".to_owned() };
-        let why = format!("This did not work: {why}.");
-        return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, &why));
+        let why = if visit.is(Role::Admin) { why } else { Why::CannotConnect };
+        return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, &Text::DidNotWork(why)));
     }
     state.connections.unlock(saved.id, &person.session, key.password);
     Ok(Redirect::to(&format!("/c/{}", encode(&saved.details.slug))).into_response())

@@ -19,6 +19,7 @@ use crate::reading::Reader;
 use crate::search::Search;
 use crate::store::audit::{self, Action, Entry};
 use crate::visit::{SignedIn, Visit};
+use crate::words::problem::Text;
 
 /// How many changes are read at once.
 const CHUNK: usize = 1000;
@@ -56,7 +57,7 @@ async fn export(
     let search = Search::read(&pairs).newest();
     let filter = search
         .filter(&visit.clock)
-        .map_err(|why| AppError::BadRequest(format!("This cannot be looked for: {why}.")))?;
+        .map_err(|why| AppError::BadRequest(Text::CannotBeLookedFor(why)))?;
     // A database that is down, or a filter that names nothing, is reported before the file begins.
     Reader::open(&shown, &visit).await?.statements(&filter, None, 1, true).await?;
     let subject = search.query();

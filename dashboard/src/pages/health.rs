@@ -13,6 +13,7 @@ use crate::store::audit::{self, Action, Entry};
 use crate::table_name;
 use crate::view::health::{Health, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::problem::Text;
 
 /// Says nothing about the database: restarting us would not help it.
 pub(crate) async fn alive() -> &'static str {
@@ -47,7 +48,7 @@ pub(crate) async fn track(
     Form(form): Form<Tracking>,
 ) -> Result<Response, AppError> {
     let table = table_name::parse(&form.table)
-        .ok_or_else(|| AppError::BadRequest(format!("“{}” is no table.", form.table)))?;
+        .ok_or_else(|| AppError::BadRequest(Text::NoTable(form.table.clone())))?;
     shown.require_writable()?;
     let client = shown.database.write().await?;
     let status = set_tracking(&client, &table, form.tracking == "on").await?;
@@ -59,7 +60,7 @@ pub(crate) async fn track(
     };
     audit::add(&*state.database.write().await?, entry).await?;
     if status.starts_with("skipped") {
-        return Err(AppError::Refused(format!("{}: {status}.", table_name::write(&table))));
+        return Err(AppError::Refused(Text::Skipped { table: table_name::write(&table), status }));
     }
     Ok(Redirect::to(&visit.links().health()).into_response())
 }

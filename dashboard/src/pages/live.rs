@@ -30,6 +30,7 @@ use crate::state::AppState;
 use crate::store::{rules, sessions};
 use crate::view::{feed, statement};
 use crate::visit::{SignedIn, Visit};
+use crate::words::problem::Text;
 
 const RETRY: Duration = Duration::from_secs(3);
 /// How often a comment is sent, so that nothing between us and the browser thinks the stream is dead.
@@ -58,15 +59,15 @@ pub(crate) async fn get(
     let position = last_event_id
         .or_else(|| given(&pairs, "after"))
         .and_then(Position::parse)
-        .ok_or_else(|| AppError::BadRequest("It does not say where to go on.".to_owned()))?;
+        .ok_or_else(|| AppError::BadRequest(Text::NoPlace))?;
     let search = Search::read(&pairs);
     let filter = search
         .filter(&visit.clock)
-        .map_err(|why| AppError::BadRequest(format!("This cannot be looked for: {why}.")))?;
+        .map_err(|why| AppError::BadRequest(Text::CannotBeLookedFor(why)))?;
     let may_select = visit.may_revert() && given(&pairs, "select").is_some();
     let rules = Watched { slug: shown.info.slug.clone(), rules: visit.rules.clone() };
-    if let Some(reason) = rules.rules.objection(&filter) {
-        return Err(pgtrack_tracker::Error::Filter { reason }.into());
+    if let Some(why) = rules.rules.objection(&filter) {
+        return Err(AppError::Unsearchable(why));
     }
     let ticket = state.streams.open(&person)?;
     let follower = Follower::start(shown.hub.clone(), position).await?;
@@ -108,12 +109,12 @@ fn events(follower: Follower, showing: Showing) -> impl Stream<Item = Result<Eve
 impl Showing {
     /// The entries of a transaction; `None` if nothing of it passes the filter.
     async fn render(&self, transaction: &Transaction) -> Result<Option<String>, AppError> {
-        let links = self.visit.links();
         let clock = Clock { now: Timestamp::now(), ..self.visit.clock.clone() };
+        let visit = Visit { clock, ..self.visit.clone() };
         let whole = || {
             let mut seen = [transaction.clone()];
             self.visit.rules.hide_transactions(&mut seen);
-            feed::item(&seen[0], links, &clock, self.may_select).into_string()
+            feed::item(&visit, &seen[0], self.may_select).into_string()
         };
         let shows_all = self.search.shows_ignored || !self.visit.rules.ignores_any();
         if self.filter.is_open() && shows_all && self.search.grouping == Grouping::Transactions {
@@ -129,7 +130,7 @@ impl Showing {
             Grouping::Changes => {
                 let entries = statements
                     .iter()
-                    .map(|one| statement::item(one, links, &clock, self.may_select).into_string());
+                    .map(|one| statement::item(&visit, one, self.may_select).into_string());
                 entries.collect()
             }
         }))

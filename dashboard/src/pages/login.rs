@@ -12,6 +12,7 @@ use crate::links::{self, local_or_home};
 use crate::state::AppState;
 use crate::view::login::{Login, page};
 use crate::visit::Visit;
+use crate::words::problem::Text;
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -45,7 +46,7 @@ pub(crate) async fn post(
     let Credentials { name, password, next } = &credentials;
     let next = local_or_home(next);
     let name = name.trim();
-    let form = |refusal: &str| -> Html<String> {
+    let form = |refusal: &Text| -> Html<String> {
         page(&visit, &Login { next, name, refusal: Some(refusal), needs_setup: false })
     };
     let response = match log_in(&state, &headers, &visit.client_addr, name, password).await? {
@@ -53,13 +54,13 @@ pub(crate) async fn post(
             (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(next)).into_response()
         }
         Attempt::Wrong => {
-            (StatusCode::UNAUTHORIZED, form("Wrong user name or password.")).into_response()
+            (StatusCode::UNAUTHORIZED, form(&Text::WrongNameOrPassword)).into_response()
         }
         Attempt::TooMany { wait } => {
             let seconds = wait.as_secs() + 1;
-            let text = format!("Too many attempts. Try again in {seconds} seconds.");
             let retry = [(header::RETRY_AFTER, seconds.to_string())];
-            (StatusCode::TOO_MANY_REQUESTS, retry, form(&text)).into_response()
+            (StatusCode::TOO_MANY_REQUESTS, retry, form(&Text::AttemptsWait(seconds)))
+                .into_response()
         }
     };
     Ok(response)

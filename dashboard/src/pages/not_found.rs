@@ -7,11 +7,11 @@ use super::State;
 use crate::app_error::AppError;
 use crate::middleware::find_session;
 use crate::state::AppState;
+use crate::words::problem::Text;
 
 /// An unknown URL.
 pub(crate) async fn url(state: State, headers: HeaderMap) -> Response {
-    let what = "There is no page at this address.".to_owned();
-    respond(&state, &headers, AppError::NotFound(what)).await
+    respond(&state, &headers, AppError::NotFound(Text::NoPage)).await
 }
 
 /// A known URL, but not with this method.

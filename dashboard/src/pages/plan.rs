@@ -15,6 +15,7 @@ use crate::revert::{Confirmation, PlanKey, Subject, offered};
 use crate::table_name;
 use crate::view::plan::{MOST_STEPS, Preview, Refusal, page};
 use crate::visit::Visit;
+use crate::words::problem::Text;
 
 /// Plans with more rows are not rehearsed.
 const MOST_REHEARSED: usize = 1000;
@@ -41,8 +42,7 @@ pub(super) struct Question<'a> {
 }
 
 pub(super) fn subject(pairs: &[(String, String)]) -> Result<Subject, AppError> {
-    Subject::read(pairs)
-        .ok_or_else(|| AppError::BadRequest("It does not say fully what to revert.".to_owned()))
+    Subject::read(pairs).ok_or(AppError::BadRequest(Text::NoSubject))
 }
 
 /// The preview with a form that has not been sent yet, filled in as before.

@@ -12,6 +12,7 @@ use crate::reading::Reader;
 use crate::revert::{Application, Confirmation, Outcome, PlanKey, apply_once, needs_reason};
 use crate::view::plan::Refusal;
 use crate::visit::{SignedIn, Visit};
+use crate::words::problem::Text;
 
 pub(crate) async fn post(
     state: State,
@@ -24,8 +25,8 @@ pub(crate) async fn post(
     shown.require_writable()?;
     let subject = subject(&pairs)?;
     let target = subject.target();
-    let confirmation = Confirmation::read(&fields)
-        .ok_or_else(|| AppError::BadRequest("This is not the form of a plan.".to_owned()))?;
+    let confirmation =
+        Confirmation::read(&fields).ok_or(AppError::BadRequest(Text::NoFormOfPlan))?;
     let key = PlanKey::of(&state).await?;
     if visit.rules.objects_to(target) {
         return Err(AppError::hidden_key());

@@ -12,6 +12,7 @@ use crate::extract::{Path, Query};
 use crate::reading::Reader;
 use crate::view::row::{Compared, RowHistory, page};
 use crate::visit::Visit;
+use crate::words::problem::Text;
 
 #[derive(Deserialize)]
 pub(crate) struct Named {
@@ -35,15 +36,13 @@ pub(crate) async fn get(
 ) -> Page {
     let reader = Reader::open(&shown, &visit).await?;
     let table = known_table(&reader, &named.table).await?;
-    let key = RowKey::from_json(&named.key).ok_or_else(|| {
-        let example = r#"{"id": 1}"#;
-        AppError::BadRequest(format!("{} is no key; a key looks like {example}.", named.key))
-    })?;
+    let key = RowKey::from_json(&named.key)
+        .ok_or_else(|| AppError::BadRequest(Text::NoKey(named.key.clone())))?;
     let mut versions = reader.row(&table.name, &key).await?;
     let order = columns(&reader, &table.name).await?;
     if versions.is_empty() {
-        let what = format!("No change of {} ({key}) is recorded.", table.display_name);
-        return Err(AppError::NotFound(what));
+        let (table, key) = (table.display_name, key.to_string());
+        return Err(AppError::NotFound(Text::NoChangeOfRow { table, key }));
     }
     versions.reverse();
     let compared = match (look.from, look.to) {
@@ -70,7 +69,7 @@ pub(crate) async fn get(
 
 /// The row right after a version, before the first one, or now.
 fn state<'a>(versions: &'a [Version], name: &str) -> Result<Option<&'a Image>, AppError> {
-    let unknown = || AppError::NotFound(format!("The row has no version {name}."));
+    let unknown = || AppError::NotFound(Text::NoVersion(name.to_owned()));
     if name == "current" {
         return Ok(versions.first().and_then(|latest| latest.after.as_ref()));
     }

@@ -18,6 +18,8 @@ use crate::store::audit::{self, Action, Entry};
 use crate::store::rules as store;
 use crate::view::rules::{Effect, RulesPage, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::Why;
+use crate::words::problem::Text;
 
 /// How many of the latest changes a preview looks at.
 const MOST: usize = 1000;
@@ -84,8 +86,8 @@ pub(crate) async fn hide(
     let purposes = [Purpose::HideFromViewers, Purpose::HideFromOperators];
     let mut rules = Vec::new();
     for (purpose, text) in purposes.into_iter().zip([&form.from_viewers, &form.from_operators]) {
-        let patterns = parse_list(text)
-            .map_err(|why| AppError::BadRequest(format!("This cannot be saved: {why}.")))?;
+        let patterns =
+            parse_list(text).map_err(|why| AppError::BadRequest(Text::CannotBeSaved(why)))?;
         rules.extend(patterns.into_iter().map(|pattern| Rule { purpose, pattern }));
     }
     save(&state, &shown, &visit, &person, &purposes, &rules).await
@@ -120,7 +122,7 @@ async fn refuse(
     shown: &Shown,
     visit: &Visit,
     text: String,
-    why: String,
+    why: Why,
 ) -> Result<Response, AppError> {
     let page = show(state, shown, visit, Some(text), Some(Err(why))).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
@@ -132,7 +134,7 @@ async fn show(
     shown: &Shown,
     visit: &Visit,
     typed: Option<String>,
-    effect: Option<Result<Effect, String>>,
+    effect: Option<Result<Effect, Why>>,
 ) -> Page {
     let rules = store::list(&*state.database.read().await?, &shown.info.slug).await?;
     let client = shown.database.read().await?;

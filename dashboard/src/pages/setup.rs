@@ -13,6 +13,8 @@ use crate::store::accounts;
 use crate::store::audit::{self, Action, Entry};
 use crate::view::setup::{Setup, page};
 use crate::visit::Visit;
+use crate::words::Why;
+use crate::words::problem::Text;
 
 #[derive(Deserialize)]
 pub(crate) struct Link {
@@ -42,15 +44,15 @@ pub(crate) async fn post(
     admit(&state, &fields.token).await?;
     let checked = check_name(&fields.name)
         .and_then(|name| check_password(&fields.password, name).map(|()| name))
-        .map_err(|error| error.to_string())
+        .map_err(Why::Account)
         .and_then(|name| {
             let is_same = fields.password == fields.again;
-            is_same.then_some(name).ok_or_else(|| "the two passwords differ".to_owned())
+            is_same.then_some(name).ok_or(Why::PasswordsDiffer)
         });
     let name = match checked {
         Ok(name) => name,
         Err(why) => {
-            let refusal = format!("This cannot be used: {why}.");
+            let refusal = Text::CannotBeUsed(why);
             let setup = Setup { token: &fields.token, name: &fields.name, refusal: Some(&refusal) };
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&visit, &setup)).into_response());
         }
@@ -72,11 +74,9 @@ async fn admit(state: &AppState, token: &str) -> Result<(), AppError> {
     if !state.setup.is_open(&*state.database.read().await?).await? {
         return Err(closed());
     }
-    let incomplete =
-        "The setup link is not complete. Copy all of it from where the dashboard printed it.";
-    state.setup.is(token).then_some(()).ok_or(AppError::Forbidden(incomplete))
+    state.setup.is(token).then_some(()).ok_or(AppError::Forbidden(Text::IncompleteLink))
 }
 
 fn closed() -> AppError {
-    AppError::NotFound("The first account has been created already. Sign in instead.".to_owned())
+    AppError::NotFound(Text::FirstAccountThere)
 }

@@ -13,6 +13,7 @@ use crate::extract::{Form, Query};
 use crate::store::audit::{self, Action, Entry};
 use crate::view::storage::{Purge, Storage, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::problem::Text;
 
 /// A hundred years.
 const MOST_DAYS: u32 = 36_500;
@@ -66,7 +67,7 @@ pub(crate) async fn post(
 
 fn read_days(text: &str) -> Result<u32, AppError> {
     let days = text.trim().parse().ok().filter(|days| (1..=MOST_DAYS).contains(days));
-    days.ok_or_else(|| AppError::BadRequest(format!("“{text}” is no number of days.")))
+    days.ok_or_else(|| AppError::BadRequest(Text::NoDays(text.to_owned())))
 }
 
 fn age(days: u32) -> SignedDuration {

@@ -10,6 +10,7 @@ use crate::auth::set_cookie;
 use crate::extract::Form;
 use crate::links::local_or_home;
 use crate::preferences::{THEME, Theme};
+use crate::words::problem::Text;
 
 const ONE_YEAR: u32 = 365 * 24 * 60 * 60;
 
@@ -24,8 +25,7 @@ pub(crate) async fn post(
     state: State,
     Form(choice): Form<Choice>,
 ) -> Result<impl IntoResponse, AppError> {
-    let theme = Theme::from_word(&choice.theme)
-        .ok_or_else(|| AppError::BadRequest("There is no such theme.".to_owned()))?;
+    let theme = Theme::from_word(&choice.theme).ok_or(AppError::BadRequest(Text::NoTheme))?;
     let cookie = set_cookie(THEME, theme.word(), Some(ONE_YEAR), state.https);
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(local_or_home(&choice.next))))
 }

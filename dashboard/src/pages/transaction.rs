@@ -12,6 +12,7 @@ use crate::reading::Reader;
 use crate::table_name;
 use crate::view::transaction::{Changes, TableChanges, page};
 use crate::visit::Visit;
+use crate::words::problem::Text;
 
 const MOST_ROWS: usize = 200;
 
@@ -25,7 +26,7 @@ pub(crate) async fn get(shown: Shown, visit: Visit, Path(named): Path<Named>) ->
     let transaction = reader
         .transaction(named.xid)
         .await?
-        .ok_or_else(|| AppError::NotFound(unknown(named.xid)))?;
+        .ok_or_else(|| AppError::NotFound(Text::NoTransaction(named.xid)))?;
     let limit = i64::try_from(MOST_ROWS + 1).unwrap_or(i64::MAX);
     let mut versions = reader.changes_of_transaction(named.xid, limit).await?;
     let is_cut = versions.len() > MOST_ROWS;
@@ -52,10 +53,4 @@ async fn by_table<'a>(
         tables.push(TableChanges { table: &version.table, order, versions: vec![version] });
     }
     Ok(tables)
-}
-
-fn unknown(xid: i64) -> String {
-    format!(
-        "No change of transaction {xid} is recorded: it changed no tracked table, or was rolled back."
-    )
 }

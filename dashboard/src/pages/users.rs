@@ -15,6 +15,8 @@ use crate::store::audit::{self, Action, Entry};
 use crate::store::{accounts, connections, grants, sessions};
 use crate::view::users::{Users, page};
 use crate::visit::{SignedIn, Visit};
+use crate::words::Why;
+use crate::words::problem::Text;
 
 #[derive(Deserialize)]
 pub(crate) struct NewUser {
@@ -46,7 +48,7 @@ async fn show(
     visit: &Visit,
     person: &SignedIn,
     name: &str,
-    refusal: Option<String>,
+    refusal: Option<Text>,
 ) -> Page {
     let client = state.database.read().await?;
     let (list, grants) = tokio::try_join!(accounts::list(&client), grants::list(&client))?;
@@ -80,8 +82,8 @@ pub(crate) async fn post(
     person: SignedIn,
     Form(form): Form<NewUser>,
 ) -> Result<Response, AppError> {
-    let refuse = async |why: String| {
-        let page = show(&state, &visit, &person, &form.name, Some(why)).await?;
+    let refuse = async |why: Why| {
+        let page = show(&state, &visit, &person, &form.name, Some(Text::CannotBeUsed(why))).await?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
     let role = read_role(&form.role)?;
@@ -91,13 +93,13 @@ pub(crate) async fn post(
     });
     let name = match checked {
         Ok(name) => name,
-        Err(error) => return refuse(format!("This cannot be used: {error}.")).await,
+        Err(error) => return refuse(Why::Account(error)).await,
     };
     let hash = state.passwords.hash(form.password.clone()).await?;
     let client = state.database.write().await?;
     let Some(account) = accounts::create(&client, name, role, &hash).await? else {
         drop(client);
-        return refuse("This cannot be used: the name is taken.".to_owned()).await;
+        return refuse(Why::NameTaken).await;
     };
     let subject = format!("{} as {}", account.name, role.word());
     note(&client, &visit, &person, Action::AccountCreated, &subject).await?;
@@ -115,13 +117,13 @@ pub(crate) async fn change(
     let client = state.database.write().await?;
     let account = known(&client, named.id).await?;
     if account.id == person.account.id && role != Role::Admin {
-        return Err(AppError::Conflict("You cannot take your own role away. Ask another admin."));
+        return Err(AppError::Conflict(Text::NotOwnRole));
     }
     let hash = if form.password.is_empty() {
         None
     } else {
         check_password(&form.password, &account.name)
-            .map_err(|error| AppError::BadRequest(format!("This cannot be used: {error}.")))?;
+            .map_err(|error| AppError::BadRequest(Text::CannotBeUsed(Why::Account(error))))?;
         Some(state.passwords.hash(form.password.clone()).await?)
     };
     accounts::change(&client, account.id, role, hash.as_deref()).await?;
@@ -141,7 +143,7 @@ pub(crate) async fn remove(
     let client = state.database.write().await?;
     let account = known(&client, named.id).await?;
     if account.id == person.account.id {
-        return Err(AppError::Conflict("You cannot remove yourself. Ask another admin."));
+        return Err(AppError::Conflict(Text::NotOwnAccount));
     }
     end_sessions(&state, &client, &account, None).await?;
     accounts::remove(&client, account.id).await?;
@@ -200,7 +202,7 @@ async fn end_sessions(
 
 async fn known(client: &tokio_postgres::Client, id: i64) -> Result<Account, AppError> {
     let found = accounts::by_id(client, id).await?;
-    found.ok_or_else(|| AppError::NotFound("There is no such user.".to_owned()))
+    found.ok_or_else(|| AppError::NotFound(Text::NoUser))
 }
 
 fn read_role(word: &str) -> Result<Role, AppError> {
@@ -209,7 +211,7 @@ fn read_role(word: &str) -> Result<Role, AppError> {
 }
 
 fn no_role() -> AppError {
-    AppError::BadRequest("There is no such role.".to_owned())
+    AppError::BadRequest(Text::NoRole)
 }
 
 async fn note(

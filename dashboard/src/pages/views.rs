@@ -11,6 +11,8 @@ use crate::extract::Form;
 use crate::search::Search;
 use crate::store::views;
 use crate::visit::{SignedIn, Visit};
+use crate::words::Why;
+use crate::words::problem::Text;
 
 const MOST_QUERY: usize = 2000;
 
@@ -32,11 +34,12 @@ pub(crate) async fn save(
     person: SignedIn,
     Form(form): Form<Save>,
 ) -> Result<Redirect, AppError> {
-    let name = check_name(&form.name).map_err(|error| AppError::BadRequest(format!("{error}.")))?;
+    let name = check_name(&form.name)
+        .map_err(|error| AppError::BadRequest(Text::Only(Why::Account(error))))?;
     let search = Search::parse(&form.query)
         .map(|search| search.newest())
         .filter(|search| !search.is_open() && search.query().len() <= MOST_QUERY)
-        .ok_or_else(|| AppError::BadRequest("There is no filter to save.".to_owned()))?;
+        .ok_or(AppError::BadRequest(Text::NoFilter))?;
     let client = state.database.write().await?;
     views::save(&client, person.account.id, &shown.info.slug, name, &search.query()).await?;
     Ok(Redirect::to(&visit.links().changes(&search)))

@@ -13,6 +13,7 @@ use crate::links::encode;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
 use crate::store::failed;
+use crate::words::plain;
 
 /// A confirmed plan.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
         }
         Err(error) => {
             let error = AppError::from(error);
-            let why = error.problem().text;
+            let why = plain(error.problem().text);
             note(client, application, Action::RevertRefused, Some(&why), None).await?;
             Err(error)
         }

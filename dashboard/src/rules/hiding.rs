@@ -14,6 +14,7 @@ use pgtrack_tracker::{RowKey, TableName, TrackedTable, Transaction, Version};
 use serde_json::{Map, Value};
 
 use super::Rules;
+use crate::words::Why;
 
 /// Begins the mark; a character that no keyboard has.
 const MARK: &str = "\u{f8ff}hidden ";
@@ -115,20 +116,18 @@ impl Rules {
     }
 
     /// Why a filter would tell what is hidden: whoever may ask whether a value is there can guess it.
-    pub(crate) fn objection(&self, filter: &Filter) -> Option<&'static str> {
+    pub(crate) fn objection(&self, filter: &Filter) -> Option<Why> {
         if !self.hides_any() {
             return None;
         }
         let hides = |column: &str| filter.tables.iter().any(|table| self.hides(table, column));
         let row = &filter.row;
         if filter.text.is_some() {
-            Some(
-                "the texts of statements are hidden from your role, as they may hold hidden values",
-            )
+            Some(Why::TextsHidden)
         } else if row.value.is_some() && row.column.as_deref().is_some_and(hides) {
-            Some("the values of this column are hidden from your role")
+            Some(Why::ValuesHidden)
         } else if row.key.as_ref().is_some_and(|key| key.0.keys().any(|column| hides(column))) {
-            Some("the key of this table is hidden from your role")
+            Some(Why::KeyHidden)
         } else {
             None
         }

@@ -2,6 +2,8 @@
 
 use pgtrack_tracker::TableName;
 
+use crate::words::Why;
+
 /// No more rules than this of one kind.
 const MOST: usize = 200;
 
@@ -104,18 +106,16 @@ fn glob_matches(glob: &str, text: &str) -> bool {
 }
 
 /// Reads the lines of a form; blank ones say nothing. The error is the line that is no pattern.
-pub(crate) fn parse_list(text: &str) -> Result<Vec<Pattern>, String> {
+pub(crate) fn parse_list(text: &str) -> Result<Vec<Pattern>, Why> {
     let mut patterns = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let pattern = Pattern::parse(line).ok_or_else(|| {
-            format!("“{line}” is no rule; a rule is column, table.column or schema.table.column")
-        })?;
+        let pattern = Pattern::parse(line).ok_or_else(|| Why::NoRule(line.to_owned()))?;
         if !patterns.contains(&pattern) {
             patterns.push(pattern);
         }
     }
     if patterns.len() > MOST {
-        return Err(format!("there are more than {MOST} rules"));
+        return Err(Why::TooManyRules(MOST));
     }
     Ok(patterns)
 }
@@ -124,7 +124,7 @@ pub(crate) fn parse_list(text: &str) -> Result<Vec<Pattern>, String> {
 mod tests {
     use pgtrack_tracker::TableName;
 
-    use super::{Pattern, glob_matches, parse_list};
+    use super::{Pattern, Why, glob_matches, parse_list};
 
     #[track_caller]
     fn check(pattern: &str, matching: &[(&str, &str, &str)], others: &[(&str, &str, &str)]) {
@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_named() {
         for bad in ["a.b.c.d", "a..b", ".", "a b", "\"a", "\"\"", "a\"b"] {
-            assert!(parse_list(&format!("ok\n{bad}\n")).unwrap_err().contains(bad), "{bad}");
+            let error = parse_list(&format!("ok\n{bad}\n")).unwrap_err();
+            assert_eq!(error, Why::NoRule(bad.to_owned()));
         }
         let list = parse_list(" a \n\n b.c\r\na\n").unwrap();
         assert_eq!(list.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["a", "b.c"]);

@@ -67,7 +67,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::AccountCreated,
         Self::AccountChanged,
         Self::AccountRemoved,
@@ -88,7 +88,8 @@ impl Action {
         Self::RulesChanged,
     ];
 
-    fn words(self) -> &'static str {
+    /// The words that are stored.
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::AccountCreated => "account created",
             Self::LoginOk => "login ok",

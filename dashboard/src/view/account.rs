@@ -5,9 +5,10 @@ use maud::html;
 
 use super::form::{Field, field, refusal};
 use super::layout::{Page, Section, page as frame};
-use super::number::count;
 use crate::auth::Account;
 use crate::visit::Visit;
+use crate::words::people::Text;
+use crate::words::{Marked, Shared, problem};
 
 /// What the page shows.
 pub(crate) struct Own<'a> {
@@ -15,40 +16,43 @@ pub(crate) struct Own<'a> {
     /// In how many browsers it is signed in.
     pub(crate) sessions: i64,
     /// Why the password was not changed.
-    pub(crate) refusal: Option<String>,
+    pub(crate) refusal: Option<problem::Text>,
 }
 
 pub(crate) fn page(visit: &Visit, own: &Own<'_>) -> Html<String> {
-    let password = |label, name, autocomplete, help| Field {
-        label,
+    let password = |label: Text<'_>, name, autocomplete, help: Option<Text<'_>>| Field {
+        label: visit.say(label),
         name,
         kind: "password",
         autocomplete,
         value: "",
-        help,
+        help: help.map(|help| visit.say(help)),
     };
-    let long = Some("At least 12 characters. A sentence is easy to remember and hard to guess.");
+    let long = Some(Text::PasswordHelp);
     let body = html! {
         header.head {
             h1 { (own.account.name) }
-            p { "Your role is " strong { (own.account.role.word()) } "." }
+            p { (visit.say(Marked::YourRoleIs(own.account.role))) }
         }
         section.card.form-card aria-labelledby="password-heading" {
-            h2 #password-heading { "Change your password" }
-            @if let Some(text) = &own.refusal { (refusal(text)) }
+            h2 #password-heading { (visit.say(Text::ChangeYourPassword)) }
+            @if let Some(text) = &own.refusal { (refusal(visit, text)) }
             form method="post" action="/account" {
                 input type="hidden" name="username" autocomplete="username" value=(own.account.name);
-                (field(&password("Current password", "current", "current-password", None)))
-                (field(&password("New password", "password", "new-password", long)))
-                (field(&password("New password again", "again", "new-password", None)))
-                button.primary { "Change password" }
+                (field(&password(Text::CurrentPassword, "current", "current-password", None)))
+                (field(&password(Text::NewPassword, "password", "new-password", long)))
+                (field(&password(Text::NewPasswordAgain, "again", "new-password", None)))
+                button.primary { (visit.say(Text::ChangePassword)) }
             }
         }
         section.card.form-card aria-labelledby="sessions" {
-            h2 #sessions { "Signed in" }
-            p { "You are signed in in " (count(own.sessions, "browser")) "." }
-            form method="post" action="/account/sign-out-everywhere" { div.actions { button { "Sign out everywhere" } } }
+            h2 #sessions { (visit.say(Text::SignedIn)) }
+            p { (visit.say(Text::SignedInBrowsers(own.sessions))) }
+            form method="post" action="/account/sign-out-everywhere" { div.actions { button { (visit.say(Text::SignOutEverywhere)) } } }
         }
     };
-    frame(visit, &Page { title: "Account", section: Section::Other, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Shared::Account), section: Section::Other, above: &[], body },
+    )
 }

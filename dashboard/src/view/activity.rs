@@ -16,6 +16,8 @@ use crate::search::{Grouping, Search, Span};
 use crate::store::views::SavedView;
 use crate::tally::Tallied;
 use crate::visit::Visit;
+use crate::words::activity::Text;
+use crate::words::{Marked, Shared, Why};
 
 /// What the page shows.
 pub(crate) struct Activity<'a> {
@@ -23,7 +25,7 @@ pub(crate) struct Activity<'a> {
     pub(crate) tables: &'a [TrackedTable],
     pub(crate) saved: &'a [SavedView],
     /// Why nothing was looked for.
-    pub(crate) refusal: Option<String>,
+    pub(crate) refusal: Option<Why>,
     pub(crate) entries: Entries,
     pub(crate) rest: Rest,
     /// How many were left out by the rules of the connection.
@@ -53,10 +55,10 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
     let body = html! {
         header.head {
             div.title {
-                h1 { "Activity" }
+                h1 { (visit.say(Shared::Activity)) }
                 (filters::actions(visit, search))
                 @if let (true, Some(cause)) = (visit.may_revert(), cause(visit, activity)) {
-                    div.actions { a.button data-undo href=(visit.links().plan(&Subject::cause(cause))) { "Undo all of these…" } }
+                    div.actions { a.button data-undo href=(visit.links().plan(&Subject::cause(cause))) { (visit.say(Text::UndoAll)) } }
                 }
             }
         }
@@ -64,21 +66,24 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
         @if let Some((span, tallied)) = &activity.chart { (chart::section(visit, search, *span, tallied)) }
         section aria-labelledby="list-heading" {
             div.toolbar {
-                h2 #list-heading { @if search.before.is_some() { "Earlier changes" } @else { "Latest changes" } }
+                h2 #list-heading { @if search.before.is_some() { (visit.say(Text::EarlierChanges)) } @else { (visit.say(Shared::LatestChanges)) } }
                 (grouping(visit, search))
                 @if activity.cursor.is_some() { (live::controls(visit)) }
                 @if search.before.is_some() {
-                    a.button.quiet href=(visit.links().changes(&search.newest())) { "Newest changes" }
+                    a.button.quiet href=(visit.links().changes(&search.newest())) { (visit.say(Text::NewestChanges)) }
                 }
             }
-            @if activity.cursor.is_some() { (live::banner()) }
+            @if activity.cursor.is_some() { (live::banner(visit)) }
             (ignored::notice(visit, activity.search, activity.ignored))
             @if activity.refusal.is_none() && activity.entries.is_empty() && activity.ignored == 0 { (nothing(visit, activity)) }
             (list(visit, activity))
             (pager(visit, activity))
         }
     };
-    frame(visit, &Page { title: "Activity", section: Section::Activity, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Shared::Activity), section: Section::Activity, above: &[], body },
+    )
 }
 
 /// What the filter names, if it names nothing but who or what did it and when: that can be undone as a whole.
@@ -112,14 +117,14 @@ fn cause(visit: &Visit, activity: &Activity<'_>) -> Option<Cause> {
 
 fn grouping(visit: &Visit, search: &Search) -> Markup {
     let links = visit.links();
-    let entry = |label: &str, grouping| {
+    let entry = |label, grouping| {
         let is_current = (search.grouping == grouping).then_some("true");
-        html! { a href=(links.changes(&search.grouped(grouping))) aria-current=[is_current] { (label) } }
+        html! { a href=(links.changes(&search.grouped(grouping))) aria-current=[is_current] { (visit.say(label)) } }
     };
     html! {
-        nav.switch aria-label="Show" {
-            (entry("Changes", Grouping::Changes))
-            (entry("Transactions", Grouping::Transactions))
+        nav.switch aria-label=(visit.say(Shared::Show)) {
+            (entry(Text::ByChange, Grouping::Changes))
+            (entry(Text::ByTransaction, Grouping::Transactions))
         }
     }
 }
@@ -138,10 +143,10 @@ fn list(visit: &Visit, activity: &Activity<'_>) -> Markup {
         ol.feed #feed data-live=[live] data-cursor=[cursor] {
             @match &activity.entries {
                 Entries::Changes(list) => {
-                    @for one in list { (statement::item(one, links, &visit.clock, may_select)) }
+                    @for one in list { (statement::item(visit, one, may_select)) }
                 }
                 Entries::Transactions(list) => {
-                    @for one in list { (feed::item(one, links, &visit.clock, may_select)) }
+                    @for one in list { (feed::item(visit, one, may_select)) }
                 }
             }
         }
@@ -152,8 +157,8 @@ fn list(visit: &Visit, activity: &Activity<'_>) -> Markup {
                 input type="hidden" name="act" value=(act);
                 (items)
                 div.actions.selected {
-                    button { "Undo selected…" }
-                    span.note { "Tick what belongs together; it is undone in one step, after a preview." }
+                    button { (visit.say(Text::UndoSelected)) }
+                    span.note { (visit.say(Text::TickTogether)) }
                 }
             }
         } @else {
@@ -168,14 +173,14 @@ fn pager(visit: &Visit, activity: &Activity<'_>) -> Markup {
         @match activity.rest {
             Rest::None => {}
             Rest::Older(statement) => {
-                nav.pager aria-label="Pages" {
-                    a.button rel="next" href=(links.changes(&activity.search.older_than(statement))) { "Older changes" }
+                nav.pager aria-label=(visit.say(Shared::Pages)) {
+                    a.button rel="next" href=(links.changes(&activity.search.older_than(statement))) { (visit.say(Text::OlderChanges)) }
                 }
             }
             Rest::Unknown(statement) => {
                 div.notice role="status" {
-                    p { "The search stopped after 100,000 statements, to answer in time. There may be more." }
-                    p { a.button rel="next" href=(links.changes(&activity.search.older_than(statement))) { "Search further back" } }
+                    p { (visit.say(Text::SearchStopped)) }
+                    p { a.button rel="next" href=(links.changes(&activity.search.older_than(statement))) { (visit.say(Text::SearchFurther)) } }
                 }
             }
         }
@@ -183,19 +188,18 @@ fn pager(visit: &Visit, activity: &Activity<'_>) -> Markup {
 }
 
 fn nothing(visit: &Visit, activity: &Activity<'_>) -> Markup {
-    let links = visit.links();
     html! {
         div.card.blank #nothing-yet {
             @if activity.search.before.is_some() {
-                p { "There are no earlier changes." }
+                p { (visit.say(Text::NoEarlier)) }
             } @else if !activity.search.is_open() {
-                p { strong { "No change passes this filter." } }
-                @if matches!(activity.rest, Rest::Unknown(_)) { p { "At least not among the latest ones." } }
-                p { "Take a part of it away:" }
-                ul.chips { @for chip in activity.search.chips() { (filters::chip(links, &chip)) } }
+                p { strong { (visit.say(Text::NonePasses)) } }
+                @if matches!(activity.rest, Rest::Unknown(_)) { p { (visit.say(Text::NotAmongLatest)) } }
+                p { (visit.say(Text::TakePartAway)) }
+                ul.chips { @for chip in activity.search.chips() { (filters::chip(visit, &chip)) } }
             } @else if let Some(table) = activity.tables.first() {
-                p { strong { "No change has been recorded yet." } }
-                p { "Change a row of a tracked table, for example in " code { (table.display_name) } ", and it appears here." }
+                p { strong { (visit.say(Text::NothingRecordedYet)) } }
+                p { (visit.say(Marked::ChangeARow(&table.display_name))) }
             } @else {
                 (super::tables::nothing_tracked(visit))
             }

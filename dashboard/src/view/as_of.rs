@@ -7,7 +7,7 @@ use pgtrack_tracker::past::{Difference, Tag};
 use pgtrack_tracker::{Column, RowKey, TrackedTable};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, length};
+use super::number::length;
 use super::table::{Tab, head};
 use super::value::{is_number, value};
 use super::{diff, effect, key, time};
@@ -15,6 +15,8 @@ use crate::comparison::Image;
 use crate::links::encode;
 use crate::revert::Subject;
 use crate::visit::Visit;
+use crate::words::rows::Text;
+use crate::words::{Marked, Shared};
 
 /// What the page shows.
 pub(crate) struct AsOf<'a> {
@@ -52,7 +54,7 @@ impl AsOf<'_> {
     }
 
     fn point_in_words(&self, visit: &Visit) -> String {
-        self.at.map_or_else(|| self.typed.to_owned(), |at| time::text(at, &visit.clock))
+        self.at.map_or_else(|| self.typed.to_owned(), |at| time::text(visit, at))
     }
 }
 
@@ -64,25 +66,28 @@ pub(crate) fn page(visit: &Visit, as_of: &AsOf<'_>) -> Html<String> {
         @if !as_of.table.key_columns.is_empty() { (form(visit, as_of)) }
         @if !matches!(as_of.content, Content::Nothing) { (chosen(visit, as_of)) }
         @match &as_of.content {
-            Content::Nothing => p.note { "Choose a moment or a tag: what the table held then is worked out from its history." },
+            Content::Nothing => p.note { (visit.say(Text::ChooseMoment)) },
             Content::Differences { list, is_cut } => (differences(visit, as_of, list, *is_cut)),
             Content::Rows { rows, next } => (rows_then(visit, as_of, rows, *next)),
         }
     };
-    let above = [("Tables", links.tables()), (name.as_str(), links.table(name))];
-    frame(visit, &Page { title: "As of", section: Section::Tables, above: &above, body })
+    let above = [(visit.say(Shared::Tables), links.tables()), (name.into(), links.table(name))];
+    frame(
+        visit,
+        &Page { title: &visit.say(Text::AsOf), section: Section::Tables, above: &above, body },
+    )
 }
 
 fn form(visit: &Visit, as_of: &AsOf<'_>) -> Markup {
     html! {
         form.row-form method="get" action=(visit.links().as_of(&as_of.table.display_name)) {
             label {
-                span { "A moment (" (visit.preferences.zone_name()) "), a tag, or xid:N" }
+                span { (visit.say(Text::MomentOrTag(visit.preferences.zone_name()))) }
                 input type="text" name="point" required list="tags" value=[(!as_of.typed.is_empty()).then_some(as_of.typed)]
                     placeholder="2026-11-23 14:00";
-                datalist #tags { @for tag in as_of.tags { option value=(tag.name) { (time::text(tag.at, &visit.clock)) } } }
+                datalist #tags { @for tag in as_of.tags { option value=(tag.name) { (time::text(visit, tag.at)) } } }
             }
-            button.primary { "Show" }
+            button.primary { (visit.say(Shared::ShowIt)) }
         }
     }
 }
@@ -92,14 +97,14 @@ fn chosen(visit: &Visit, as_of: &AsOf<'_>) -> Markup {
     let is_rows = matches!(as_of.content, Content::Rows { .. });
     html! {
         div.notice role="status" {
-            p { "As of " strong { (as_of.point_in_words(visit)) } ". This is the past; nothing here can be edited." }
+            p { (visit.say(Marked::AsOf(&as_of.point_in_words(visit)))) }
         }
         div.toolbar {
-            nav.switch aria-label="Show" {
-                a href=(as_of.link(visit, "differences")) aria-current=[(!is_rows).then_some("true")] { "Compared with now" }
-                a href=(as_of.link(visit, "rows")) aria-current=[is_rows.then_some("true")] { "Rows then" }
+            nav.switch aria-label=(visit.say(Shared::Show)) {
+                a href=(as_of.link(visit, "differences")) aria-current=[(!is_rows).then_some("true")] { (visit.say(Text::ComparedWithNow)) }
+                a href=(as_of.link(visit, "rows")) aria-current=[is_rows.then_some("true")] { (visit.say(Text::RowsThen)) }
             }
-            @if visit.may_revert() { a.button data-undo href=(revert) { "Revert table to this point…" } }
+            @if visit.may_revert() { a.button data-undo href=(revert) { (visit.say(Text::RevertTable)) } }
         }
     }
 }
@@ -109,8 +114,8 @@ fn differences(visit: &Visit, as_of: &AsOf<'_>, list: &[Difference], is_cut: boo
         .iter()
         .map(|one| diff::Row {
             head: Some(html! {
-                (effect::mark(effect::done(one.operation))) " "
-                (key::link(visit.links(), &as_of.table.display_name, &one.key))
+                (effect::mark(&effect::done(visit, one.operation))) " "
+                (key::link(visit, &as_of.table.display_name, &one.key))
             }),
             table: Some(&as_of.table.display_name),
             before: one.before.as_ref(),
@@ -119,11 +124,11 @@ fn differences(visit: &Visit, as_of: &AsOf<'_>, list: &[Difference], is_cut: boo
         .collect();
     html! {
         section {
-            h2 { "Changed since: " @if is_cut { "more than " } (count(length(list.len()), "row")) }
+            h2 { (visit.say(Text::ChangedSince { rows: length(list.len()), is_cut })) }
             @if list.is_empty() {
-                div.card.blank { p { strong { "Nothing has changed since." } } }
+                div.card.blank { p { strong { (visit.say(Text::NothingChangedSince)) } } }
             } @else {
-                (diff::table(visit, "What differs", diff::Heads { before: "Then", after: "Now" }, &rows, as_of.order))
+                (diff::table(visit, &visit.say(Text::WhatDiffers), &diff::Heads::past(visit), &rows, as_of.order))
             }
         }
     }
@@ -132,20 +137,20 @@ fn differences(visit: &Visit, as_of: &AsOf<'_>, list: &[Difference], is_cut: boo
 fn rows_then(visit: &Visit, as_of: &AsOf<'_>, rows: &[Image], next: Option<i64>) -> Markup {
     html! {
         section {
-            h2 { "Rows then" }
+            h2 { (visit.say(Text::RowsThen)) }
             @if rows.is_empty() {
-                div.card.blank { p { strong { "The table held no more rows." } } }
+                div.card.blank { p { strong { (visit.say(Text::NoMoreRows)) } } }
             } @else {
                 div.wide {
                     table.list.data {
-                        caption.hidden { "Rows of " (as_of.table.display_name) " as of " (as_of.point) }
+                        caption.hidden { (visit.say(Text::RowsOfAsOf { table: &as_of.table.display_name, point: as_of.point })) }
                         thead { tr { @for column in as_of.order { th scope="col" title=(column.type_name) { (column.name) } } } }
                         tbody { @for row in rows { (row_then(visit, as_of, row)) } }
                     }
                 }
             }
             @if let Some(next) = next {
-                nav.pager aria-label="Pages" { a.button rel="next" href={ (as_of.link(visit, "rows")) "&skip=" (next) } { "More rows" } }
+                nav.pager aria-label=(visit.say(Shared::Pages)) { a.button rel="next" href={ (as_of.link(visit, "rows")) "&skip=" (next) } { (visit.say(Text::MoreRows)) } }
             }
         }
     }
@@ -162,11 +167,11 @@ fn row_then(visit: &Visit, as_of: &AsOf<'_>, row: &Image) -> Markup {
                 @let content = row.get(&column.name);
                 @if is_key(&column.name) {
                     th scope="row" data-head=(column.name) {
-                        @if key::is_hidden(&row_key) { (value(content)) }
-                        @else { a href=(visit.links().row(&as_of.table.display_name, &row_key)) { (value(content)) } }
+                        @if key::is_hidden(&row_key) { (value(visit, content)) }
+                        @else { a href=(visit.links().row(&as_of.table.display_name, &row_key)) { (value(visit, content)) } }
                     }
                 } @else {
-                    td.number[is_number(content)] data-head=(column.name) { (value(content)) }
+                    td.number[is_number(content)] data-head=(column.name) { (value(visit, content)) }
                 }
             }
         }

@@ -5,20 +5,19 @@ use maud::{Markup, html};
 use pgtrack_tracker::Operation;
 use pgtrack_tracker::activity::Count;
 
-use super::number::{count, grouped};
+use super::number::grouped;
 use super::time;
 use crate::search::{Search, Span};
 use crate::tally::Tallied;
 use crate::visit::Visit;
+use crate::words::activity::Text;
+use crate::words::{Marked, Shared};
 
 const WIDTH: i64 = 960;
 const HEIGHT: i64 = 96;
 /// From the bottom of a bar to its top.
-const ORDER: [(Operation, &str, &str); 3] = [
-    (Operation::Insert, "insert", "inserted"),
-    (Operation::Update, "update", "updated"),
-    (Operation::Delete, "delete", "deleted"),
-];
+const ORDER: [(Operation, &str); 3] =
+    [(Operation::Insert, "insert"), (Operation::Update, "update"), (Operation::Delete, "delete")];
 
 /// One bar.
 struct Part {
@@ -36,11 +35,11 @@ impl Part {
 /// The chart of a search, or why there is none.
 pub(crate) fn section(visit: &Visit, search: &Search, span: Span, tallied: &Tallied) -> Markup {
     html! {
-        section.chart aria-label="Row changes over time" {
+        section.chart aria-label=(visit.say(Text::RowChangesOverTime)) {
             @match tallied {
                 Tallied::Known(counts) => (bars(visit, search, span, counts)),
-                Tallied::Pending => p.note { "The changes are being counted. " a href=(visit.here) { "Show the chart" } },
-                Tallied::Failed => p.note { "These are too many changes to be counted in time; choose a shorter time." },
+                Tallied::Pending => p.note { (visit.say(Text::BeingCounted)) " " a href=(visit.here) { (visit.say(Text::ShowChart)) } },
+                Tallied::Failed => p.note { (visit.say(Text::TooManyToCount)) },
             }
         }
     }
@@ -65,15 +64,16 @@ fn bars(visit: &Visit, search: &Search, span: Span, counts: &[Count]) -> Markup 
     let parts = parts(span, counts);
     let most = parts.iter().map(Part::sum).max().unwrap_or(0);
     if most == 0 {
-        return html! { p.note { "Nothing was changed from " (time::exact(span.from, &visit.clock)) " on." } };
+        return html! { p.note { (visit.say(Marked::NothingChangedFrom(time::exact(visit, span.from)))) } };
     }
     let number = i64::try_from(parts.len()).unwrap_or(1).max(1);
     let step = WIDTH / number;
+    let (from, to) = (time::text(visit, span.from), time::text(visit, span.to));
     html! {
         figure {
             svg.bars viewBox={ "0 0 " (step * number) " " (HEIGHT) } preserveAspectRatio="none" role="group"
                 aria-labelledby="chart-title" {
-                title #chart-title { "Row changes from " (time::text(span.from, &visit.clock)) " to " (time::text(span.to, &visit.clock)) }
+                title #chart-title { (visit.say(Text::RowChangesBetween { from: &from, to: &to })) }
                 defs {
                     pattern #hatch width="4" height="4" patternUnits="userSpaceOnUse" { path d="M0 4L4 0" {} }
                 }
@@ -82,14 +82,14 @@ fn bars(visit: &Visit, search: &Search, span: Span, counts: &[Count]) -> Markup 
                 }
             }
             figcaption.axis {
-                span { (time::exact(span.from, &visit.clock)) }
+                span { (time::exact(visit, span.from)) }
                 span.legend {
-                    @for (_, class, word) in ORDER { span.key-of { span.swatch.(class) {} " " (word) } }
-                    span { "most: " (count(most, "row")) }
+                    @for (operation, class) in ORDER { span.key-of { span.swatch.(class) {} " " (visit.say(Shared::Done(operation))) } }
+                    span { (visit.say(Text::Most(most))) }
                 }
-                span { (time::exact(span.to, &visit.clock)) }
+                span { (time::exact(visit, span.to)) }
             }
-            details.numbers { summary { "Numbers" } (numbers(visit, &parts)) }
+            details.numbers { summary { (visit.say(Text::Figures)) } (numbers(visit, &parts)) }
         }
     }
 }
@@ -101,7 +101,7 @@ fn bar(visit: &Visit, search: &Search, span: Span, part: &Part, place: (i64, i64
     let inside = search.and("since", &part.at.to_string()).and("until", &end.to_string());
     let mut top = HEIGHT;
     let mut pieces = Vec::new();
-    for (rows, (_, class, _)) in part.rows.into_iter().zip(ORDER) {
+    for (rows, (_, class)) in part.rows.into_iter().zip(ORDER) {
         if rows == 0 {
             continue;
         }
@@ -111,12 +111,10 @@ fn bar(visit: &Visit, search: &Search, span: Span, part: &Part, place: (i64, i64
         top -= height;
         pieces.push((class, top, height));
     }
+    let rows: Vec<_> = part.rows.into_iter().zip(ORDER.map(|(operation, _)| operation)).collect();
     html! {
         a href=(visit.links().changes(&inside)) {
-            title {
-                (time::text(part.at, &visit.clock)) ":"
-                @for (rows, (_, _, word)) in part.rows.into_iter().zip(ORDER) { @if rows > 0 { " " (grouped(rows)) " " (word) } }
-            }
+            title { (visit.say(Text::Bar { at: &time::text(visit, part.at), rows: &rows })) }
             @for (class, y, height) in pieces {
                 rect.(class) x=(x) y=(y) width=((step - 2).max(1)) height=(height) {}
                 @if class == "delete" { rect.hatched x=(x) y=(y) width=((step - 2).max(1)) height=(height) {} }
@@ -128,13 +126,13 @@ fn bar(visit: &Visit, search: &Search, span: Span, part: &Part, place: (i64, i64
 fn numbers(visit: &Visit, parts: &[Part]) -> Markup {
     html! {
         table.list {
-            caption.hidden { "Row changes over time" }
-            thead { tr { th scope="col" { "From" } @for (_, _, word) in ORDER { th.number scope="col" { (word) } } } }
+            caption.hidden { (visit.say(Text::RowChangesOverTime)) }
+            thead { tr { th scope="col" { (visit.say(Text::From)) } @for (operation, _) in ORDER { th.number scope="col" { (visit.say(Shared::Done(operation))) } } } }
             tbody {
                 @for part in parts.iter().filter(|part| part.sum() > 0) {
                     tr {
-                        th scope="row" data-head="From" { (time::exact(part.at, &visit.clock)) }
-                        @for (rows, (_, _, word)) in part.rows.into_iter().zip(ORDER) { td.number data-head=(word) { (grouped(rows)) } }
+                        th scope="row" data-head=(visit.say(Text::From)) { (time::exact(visit, part.at)) }
+                        @for (rows, (operation, _)) in part.rows.into_iter().zip(ORDER) { td.number data-head=(visit.say(Shared::Done(operation))) { (grouped(visit, rows)) } }
                     }
                 }
             }

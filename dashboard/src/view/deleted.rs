@@ -6,12 +6,15 @@ use pgtrack_tracker::history::DeletedRow;
 use pgtrack_tracker::{Column, TrackedTable};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, length};
+use super::number::length;
 use super::table::{Tab, head};
+use super::version::link_to_transaction;
 use super::{diff, key, time};
 use crate::comparison::compare;
 use crate::revert::Subject;
 use crate::visit::Visit;
+use crate::words::rows::Text;
+use crate::words::{Marked, Shared};
 
 /// What the page shows.
 pub(crate) struct Deleted<'a> {
@@ -31,17 +34,25 @@ pub(crate) fn page(visit: &Visit, deleted: &Deleted<'_>) -> Html<String> {
         (head(visit, deleted.table, Tab::Deleted))
         @if deleted.rows.is_empty() {
             div.card.blank {
-                p { strong { "Nothing is missing." } }
-                p { "Rows that are deleted from " code { (name) } " appear here and can be restored." }
+                p { strong { (visit.say(Text::NothingMissing)) } }
+                p { (visit.say(Marked::DeletedRowsAppear(name))) }
             }
         }
         @if deleted.is_cut {
-            div.notice { p { "Only the latest " (count(length(deleted.rows.len()), "deleted row")) " are shown." } }
+            div.notice { p { (visit.say(Text::OnlyLatestDeleted(length(deleted.rows.len())))) } }
         }
         ol.versions { @for row in deleted.rows { (item(visit, deleted, row)) } }
     };
-    let above = [("Tables", links.tables()), (name.as_str(), links.table(name))];
-    frame(visit, &Page { title: "Deleted rows", section: Section::Tables, above: &above, body })
+    let above = [(visit.say(Shared::Tables), links.tables()), (name.into(), links.table(name))];
+    frame(
+        visit,
+        &Page {
+            title: &visit.say(Text::DeletedRows),
+            section: Section::Tables,
+            above: &above,
+            body,
+        },
+    )
 }
 
 fn item(visit: &Visit, deleted: &Deleted<'_>, row: &DeletedRow) -> Markup {
@@ -49,19 +60,21 @@ fn item(visit: &Visit, deleted: &Deleted<'_>, row: &DeletedRow) -> Markup {
     let name = &deleted.table.display_name;
     let columns = compare(Some(&row.data), Some(&row.data), deleted.order).unchanged;
     let restore = links.plan(&Subject::deleted_row(&deleted.table.name, &row.key));
+    let deleted_by = Marked::DeletedBy {
+        when: time::moment(visit, row.deleted_at),
+        who: &row.who,
+        transaction: link_to_transaction(visit, row.xid),
+    };
     html! {
         li.version {
             header {
-                h2 { (key::link(links, name, &row.key)) }
-                p.meta {
-                    "Deleted " (time::moment(row.deleted_at, &visit.clock)) " by " strong { (row.who) } ", "
-                    a href=(links.transaction(row.xid)) { "transaction " (row.xid) }
-                }
+                h2 { (key::link(visit, name, &row.key)) }
+                p.meta { (visit.say(deleted_by)) }
                 @if visit.may_revert() && !key::is_hidden(&row.key) {
-                    div.actions { a.button href=(restore) { "Restore row…" span.hidden { " " (row.key) } } }
+                    div.actions { a.button href=(restore) { (visit.say(Shared::RestoreRow)) span.hidden { " " (row.key) } } }
                 }
             }
-            (diff::image(columns.into_iter(), deleted.order))
+            (diff::image(visit, columns.into_iter(), deleted.order))
         }
     }
 }

@@ -2,26 +2,42 @@
 
 mod inside;
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 use pgtrack_tracker::Column as TableColumn;
 use serde_json::Value;
 
-use super::number::{count, length};
+use super::number::length;
 use super::value::{is_number, value};
 use crate::comparison::{Column, Image, compare};
 use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::rows::Text;
 
 /// The heads of the two columns of values.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Heads<'a> {
-    pub(crate) before: &'a str,
-    pub(crate) after: &'a str,
+#[derive(Debug, Clone)]
+pub(crate) struct Heads {
+    pub(crate) before: Cow<'static, str>,
+    pub(crate) after: Cow<'static, str>,
 }
 
-/// Of a recorded change.
-pub(crate) const RECORDED: Heads<'_> = Heads { before: "Before", after: "After" };
-/// Of a plan.
-pub(crate) const PLANNED: Heads<'_> = Heads { before: "Now", after: "After this" };
+impl Heads {
+    /// Of a recorded change.
+    pub(crate) fn recorded(visit: &Visit) -> Self {
+        Self { before: visit.say(Text::Before), after: visit.say(Text::After) }
+    }
+
+    /// Of a plan.
+    pub(crate) fn planned(visit: &Visit) -> Self {
+        Self { before: visit.say(Text::Now), after: visit.say(Text::AfterThis) }
+    }
+
+    /// Of the past.
+    pub(crate) fn past(visit: &Visit) -> Self {
+        Self { before: visit.say(Text::Then), after: visit.say(Text::Now) }
+    }
+}
 
 /// One row that changed or would change.
 pub(crate) struct Row<'a> {
@@ -38,7 +54,7 @@ pub(crate) struct Row<'a> {
 pub(crate) fn table(
     visit: &Visit,
     caption: &str,
-    heads: Heads<'_>,
+    heads: &Heads,
     rows: &[Row<'_>],
     order: &[TableColumn],
 ) -> Markup {
@@ -47,7 +63,7 @@ pub(crate) fn table(
             caption.hidden { (caption) }
             thead {
                 tr {
-                    th scope="col" { "Column" }
+                    th scope="col" { (visit.say(Shared::Column)) }
                     th scope="col" { (heads.before) }
                     th scope="col" { (heads.after) }
                 }
@@ -57,7 +73,7 @@ pub(crate) fn table(
     }
 }
 
-fn body(visit: &Visit, row: &Row<'_>, heads: Heads<'_>, order: &[TableColumn]) -> Markup {
+fn body(visit: &Visit, row: &Row<'_>, heads: &Heads, order: &[TableColumn]) -> Markup {
     let comparison = compare(row.before, row.after, order);
     let is_both = row.before.is_some() && row.after.is_some();
     let is_ignored = |column: &Column<'_>| {
@@ -68,25 +84,25 @@ fn body(visit: &Visit, row: &Row<'_>, heads: Heads<'_>, order: &[TableColumn]) -
     html! {
         tbody {
             @if let Some(head) = &row.head { tr.row-head { th colspan="3" scope="rowgroup" { (head) } } }
-            @for column in shown { (changed(column, heads, order)) }
-            @if !ignored.is_empty() { (folded(&ignored, heads, order)) }
-            @if !comparison.unchanged.is_empty() { (unchanged(&comparison.unchanged, order)) }
+            @for column in shown { (changed(visit, column, heads, order)) }
+            @if !ignored.is_empty() { (folded(visit, &ignored, heads, order)) }
+            @if !comparison.unchanged.is_empty() { (unchanged(visit, &comparison.unchanged, order)) }
         }
     }
 }
 
 /// Changed columns that nobody wants to hear of.
-fn folded(columns: &[&Column<'_>], heads: Heads<'_>, order: &[TableColumn]) -> Markup {
+fn folded(visit: &Visit, columns: &[&Column<'_>], heads: &Heads, order: &[TableColumn]) -> Markup {
     html! {
         tr.unchanged {
             td colspan="3" {
                 details {
-                    summary { "Show " (count(length(columns.len()), "ignored column")) }
+                    summary { (visit.say(Text::ShowIgnored(length(columns.len())))) }
                     dl.image {
                         @for column in columns {
                             div {
                                 dt title=[type_name(column.name, order)] { (column.name) }
-                                dd { span.hidden { (heads.before) " " } (value(column.before)) " → " span.hidden { (heads.after) " " } (value(column.after)) }
+                                dd { span.hidden { (heads.before) " " } (value(visit, column.before)) " → " span.hidden { (heads.after) " " } (value(visit, column.after)) }
                             }
                         }
                     }
@@ -96,18 +112,21 @@ fn folded(columns: &[&Column<'_>], heads: Heads<'_>, order: &[TableColumn]) -> M
     }
 }
 
-fn changed(column: &Column<'_>, heads: Heads<'_>, order: &[TableColumn]) -> Markup {
+fn changed(visit: &Visit, column: &Column<'_>, heads: &Heads, order: &[TableColumn]) -> Markup {
     let type_name = type_name(column.name, order);
     let parts = match (column.before, column.after) {
-        (Some(before), Some(after)) => inside::parts(before, after, type_name.unwrap_or_default()),
+        (Some(before), Some(after)) => {
+            inside::parts(visit, before, after, type_name.unwrap_or_default())
+        }
         _ => None,
     };
-    let (old, new) = parts.unwrap_or_else(|| (value(column.before), value(column.after)));
+    let (old, new) =
+        parts.unwrap_or_else(|| (value(visit, column.before), value(visit, column.after)));
     html! {
         tr {
             th scope="row" title=[type_name] { (column.name) }
-            (cell(column.before, &old, heads.before, "old", "−"))
-            (cell(column.after, &new, heads.after, "new", "+"))
+            (cell(column.before, &old, &heads.before, "old", "−"))
+            (cell(column.after, &new, &heads.after, "new", "+"))
         }
     }
 }
@@ -123,13 +142,13 @@ fn cell(content: Option<&Value>, shown: &Markup, head: &str, class: &str, sign: 
     }
 }
 
-fn unchanged(columns: &[(&str, &Value)], order: &[TableColumn]) -> Markup {
+fn unchanged(visit: &Visit, columns: &[(&str, &Value)], order: &[TableColumn]) -> Markup {
     html! {
         tr.unchanged {
             td colspan="3" {
                 details {
-                    summary { "Show " (count(length(columns.len()), "unchanged column")) }
-                    (image(columns.iter().copied(), order))
+                    summary { (visit.say(Text::ShowUnchanged(length(columns.len())))) }
+                    (image(visit, columns.iter().copied(), order))
                 }
             }
         }
@@ -138,13 +157,14 @@ fn unchanged(columns: &[(&str, &Value)], order: &[TableColumn]) -> Markup {
 
 /// The columns and values of one row image.
 pub(crate) fn image<'a>(
+    visit: &Visit,
     columns: impl Iterator<Item = (&'a str, &'a Value)>,
     order: &[TableColumn],
 ) -> Markup {
     html! {
         dl.image {
             @for (name, content) in columns {
-                div { dt title=[type_name(name, order)] { (name) } dd { (value(Some(content))) } }
+                div { dt title=[type_name(name, order)] { (name) } dd { (value(visit, Some(content))) } }
             }
         }
     }
@@ -161,7 +181,7 @@ mod tests {
     use scraper::{Html, Selector};
     use serde_json::{Value, json};
 
-    use super::{RECORDED, Row, table};
+    use super::{Heads, Row, table};
     use crate::comparison::Image;
     use crate::visit::Visit;
 
@@ -181,7 +201,8 @@ mod tests {
         let column =
             Column { name: "name".to_owned(), type_name: "text".to_owned(), can_be_set: true };
         let order = [column];
-        table(&Visit::example(), "rows", RECORDED, &[row], &order).into_string()
+        let visit = Visit::example();
+        table(&visit, "rows", &Heads::recorded(&visit), &[row], &order).into_string()
     }
 
     #[test]

@@ -1,66 +1,51 @@
 //! The list of transactions, newest first. The live feed sends the same items.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 use pgtrack_tracker::Transaction;
 
 use super::effect::{effects, undo_badge};
 use super::{query, select, time};
-use crate::clock::Clock;
-use crate::links::Links;
+use crate::visit::Visit;
+use crate::words::Marked;
+use crate::words::activity::Text;
 
 /// One transaction.
-pub(crate) fn item(
-    transaction: &Transaction,
-    links: Links<'_>,
-    clock: &Clock,
-    may_select: bool,
-) -> Markup {
+pub(crate) fn item(visit: &Visit, transaction: &Transaction, may_select: bool) -> Markup {
+    let xid = transaction.xid;
     html! {
-        li.entry data-xid=(transaction.xid) {
+        li.entry data-xid=(xid) {
             div.when {
-                @if may_select { (select::tick("xid", transaction.xid, &format!("transaction {}", transaction.xid))) }
-                (time::moment(transaction.at, clock))
+                @if may_select { (select::tick("xid", xid, &visit.say(Text::SelectTransaction(xid)))) }
+                (time::moment(visit, transaction.at))
             }
             div.who {
                 span {
                     strong { (transaction.who) }
                     @if let Some(application) = &transaction.application { " " span.origin { (application) } }
                 }
-                span.origin { (origin(transaction)) }
+                span.origin { (origin(visit, transaction)) }
             }
             div.what {
                 div.summary {
-                    @if let Some(reverts) = &transaction.reverts { (undo_badge(reverts, links)) }
-                    (effects(&transaction.effects, links))
+                    @if let Some(reverts) = &transaction.reverts { (undo_badge(visit, reverts)) }
+                    (effects(visit, &transaction.effects))
                 }
                 @if let Some(message) = &transaction.message { p.message { (message) } }
-                @if let Some(text) = &transaction.query { (query::line(text)) }
+                @if let Some(text) = &transaction.query { (query::line(visit, text)) }
             }
-            a.open href=(links.transaction(transaction.xid)) {
-                span.long { "Transaction " } span.short aria-hidden="true" { "tx " } (transaction.xid)
-            }
+            a.open href=(visit.links().transaction(xid)) { (visit.say(Marked::OpenTransaction(xid))) }
         }
     }
 }
 
-/// From where: the client's address, and whether it came through the proxy.
-pub(crate) fn origin(transaction: &Transaction) -> Markup {
-    origin_of(
-        transaction.client_addr.as_deref(),
-        transaction.through_proxy,
-        (transaction.who != transaction.user_name).then_some(&*transaction.user_name),
-    )
-}
-
-/// The same of anything; `user_name` is the session user where somebody else is named as the actor.
-pub(crate) fn origin_of(
-    client_addr: Option<&str>,
-    through_proxy: bool,
-    user_name: Option<&str>,
-) -> Markup {
-    html! {
-        (client_addr.unwrap_or("local socket"))
-        @if through_proxy { " via proxy" } @else { ", direct" }
-        @if let Some(user_name) = user_name { ", as " (user_name) }
-    }
+/// From where: the client's address, and whether it came through the proxy. Names the session user where somebody
+/// else is named as the actor.
+pub(crate) fn origin(visit: &Visit, transaction: &Transaction) -> Cow<'static, str> {
+    visit.say(Text::Origin {
+        client: transaction.client_addr.as_deref(),
+        through_proxy: transaction.through_proxy,
+        user: (transaction.who != transaction.user_name).then_some(&transaction.user_name),
+    })
 }

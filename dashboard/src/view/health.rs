@@ -6,10 +6,13 @@ use pgtrack_tracker::TrackedTable;
 use pgtrack_tracker::care::{Finding, Untracked};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, grouped, length};
+use super::number::{grouped, length};
+use super::tables::add_key;
 use crate::auth::Role;
 use crate::table_name;
 use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::care::Text;
 
 /// What the page shows.
 pub(crate) struct Health<'a> {
@@ -25,35 +28,38 @@ pub(crate) fn page(visit: &Visit, health: &Health<'_>) -> Html<String> {
     let body = html! {
         header.head {
             div.title {
-                h1 { "Health" }
-                @if visit.is(Role::Admin) { div.actions { a.button href=(visit.links().rules()) { "Column rules" } } }
+                h1 { (visit.say(Shared::Health)) }
+                @if visit.is(Role::Admin) { div.actions { a.button href=(visit.links().rules()) { (visit.say(Text::ColumnRules)) } } }
             }
             dl.facts.strip {
-                div { dt { "Tracked" } dd { (grouped(length(health.tracked.len()))) " of " (count(length(all), "table")) } }
-                div { dt { "Findings" } dd { (grouped(length(health.findings.len()))) } }
-                div { dt { "Without a primary key" } dd { (grouped(length(keyless.len()))) } }
+                div { dt { (visit.say(Text::Tracked)) } dd { (visit.say(Text::TrackedOf { tracked: length(health.tracked.len()), of: length(all) })) } }
+                div { dt { (visit.say(Text::Findings)) } dd { (grouped(visit, length(health.findings.len()))) } }
+                div { dt { (visit.say(Text::WithoutKey)) } dd { (grouped(visit, length(keyless.len()))) } }
             }
         }
         (findings(visit, health))
         @if !keyless.is_empty() { (without_key(visit, &keyless)) }
         (not_tracked(visit, health))
     };
-    frame(visit, &Page { title: "Health", section: Section::Health, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Shared::Health), section: Section::Health, above: &[], body },
+    )
 }
 
 fn findings(visit: &Visit, health: &Health<'_>) -> Markup {
     html! {
         section aria-labelledby="findings" {
-            h2 #findings { "Findings" }
+            h2 #findings { (visit.say(Text::Findings)) }
             @if health.findings.is_empty() {
-                div.notice.good { p { "Every change of the tracked tables is recorded." } }
+                div.notice.good { p { (visit.say(Text::EverythingRecorded)) } }
             } @else {
                 ul.findings {
                     @for one in health.findings {
                         li.card {
                             p { @if let Some(table) = &one.table { span.table { (table) } ": " } strong { (one.problem) } }
-                            @if let Some(hint) = &one.hint { p.hint { strong { "What to do: " } (hint) } }
-                            @if let (Some(table), true) = (&one.table, may_change(visit)) { (switch(visit, table, "on", "Track again")) }
+                            @if let Some(hint) = &one.hint { p.hint { strong { (visit.say(Shared::WhatToDo)) " " } (hint) } }
+                            @if let (Some(table), true) = (&one.table, may_change(visit)) { (switch(visit, table, "on", Text::TrackAgain)) }
                         }
                     }
                 }
@@ -65,13 +71,13 @@ fn findings(visit: &Visit, health: &Health<'_>) -> Markup {
 fn without_key(visit: &Visit, tables: &[&TrackedTable]) -> Markup {
     html! {
         section aria-labelledby="keyless" {
-            h2 #keyless { "Tracked without a primary key" }
-            p.note { "Their changes are recorded, but single rows cannot be followed or put back." }
+            h2 #keyless { (visit.say(Text::TrackedWithoutKey)) }
+            p.note { (visit.say(Text::KeylessHelp)) }
             ul.findings {
                 @for table in tables {
                     li.card {
                         a.table href=(visit.links().table(&table.display_name)) { (table.display_name) }
-                        pre data-copyable { code { "ALTER TABLE " (table.display_name) " ADD PRIMARY KEY (…);" } }
+                        pre data-copyable { code { (add_key(&table.display_name)) ";" } }
                     }
                 }
             }
@@ -82,22 +88,22 @@ fn without_key(visit: &Visit, tables: &[&TrackedTable]) -> Markup {
 fn not_tracked(visit: &Visit, health: &Health<'_>) -> Markup {
     html! {
         section aria-labelledby="untracked" {
-            h2 #untracked { "Not tracked" }
+            h2 #untracked { (visit.say(Text::NotTracked)) }
             @if health.untracked.is_empty() {
-                p.note { "Every table is tracked." }
+                p.note { (visit.say(Text::EverythingTracked)) }
             } @else {
                 table.list {
-                    caption.hidden { "Tables that are not tracked" }
-                    thead { tr { th scope="col" { "Table" } th scope="col" { "Primary key" } th.number scope="col" { "Rows" } th scope="col" { "Tracking" } } }
+                    caption.hidden { (visit.say(Text::TablesNotTracked)) }
+                    thead { tr { th scope="col" { (visit.say(Shared::Table)) } th scope="col" { (visit.say(Shared::PrimaryKey)) } th.number scope="col" { (visit.say(Text::Rows)) } th scope="col" { (visit.say(Text::Tracking)) } } }
                     tbody {
                         @for table in health.untracked {
                             tr {
-                                th scope="row" data-head="Table" { span.table { (table.display_name) } }
-                                td data-head="Primary key" { @if table.has_key { "yes" } @else { span.badge.warn { "no primary key" } } }
-                                td.number data-head="Rows" { @if table.estimated_rows == 0 { span.note { "not counted yet" } } @else { "about " (grouped(table.estimated_rows)) } }
-                                td data-head="Tracking" {
-                                    @if may_change(visit) { (switch(visit, &table_name::write(&table.name), "on", "Track")) }
-                                    @else { span.note { "off" } }
+                                th scope="row" data-head=(visit.say(Shared::Table)) { span.table { (table.display_name) } }
+                                td data-head=(visit.say(Shared::PrimaryKey)) { @if table.has_key { (visit.say(Text::HasKey)) } @else { span.badge.warn { (visit.say(Shared::NoPrimaryKey)) } } }
+                                td.number data-head=(visit.say(Text::Rows)) { @if table.estimated_rows == 0 { span.note { (visit.say(Shared::NotCountedYet)) } } @else { (visit.say(Shared::About(table.estimated_rows))) } }
+                                td data-head=(visit.say(Text::Tracking)) {
+                                    @if may_change(visit) { (switch(visit, &table_name::write(&table.name), "on", Text::Track)) }
+                                    @else { span.note { (visit.say(Text::TrackingOff)) } }
                                 }
                             }
                         }
@@ -112,12 +118,12 @@ fn may_change(visit: &Visit) -> bool {
     visit.is(Role::Admin) && !visit.connection.is_read_only
 }
 
-fn switch(visit: &Visit, table: &str, to: &str, label: &str) -> Markup {
+fn switch(visit: &Visit, table: &str, to: &str, label: Text<'_>) -> Markup {
     html! {
         form method="post" action={ (visit.links().health()) "/track" } {
             input type="hidden" name="table" value=(table);
             input type="hidden" name="tracking" value=(to);
-            div.actions { button.quiet { (label) span.hidden { " " (table) } } }
+            div.actions { button.quiet { (visit.say(label)) span.hidden { " " (table) } } }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::number::{grouped, length};
+use super::number::length;
 use crate::search::{SHOW, Search};
 use crate::visit::Visit;
+use crate::words::activity::Text;
+use crate::words::{Marked, Shared};
 
 /// Of a search.
 pub(crate) fn notice(visit: &Visit, search: &Search, ignored: usize) -> Markup {
@@ -21,9 +23,9 @@ pub(crate) fn notice_of_table(visit: &Visit, table: &str, ignored: usize, shows:
 fn chip(visit: &Visit, ignored: usize, shows: bool, show: &str, hide: &str) -> Markup {
     html! {
         @if shows && visit.rules.ignores_any() {
-            p.ignored.note { "All changes are shown. " a href=(hide) { "Hide those of ignored columns" } }
+            p.ignored.note { (visit.say(Text::AllShown)) " " a href=(hide) { (visit.say(Text::HideIgnored)) } }
         } @else if ignored > 0 {
-            p.ignored.note { strong { (grouped(length(ignored))) " hidden by rules" } ": nothing but ignored columns differs in them. " a href=(show) { "Show" } }
+            p.ignored.note { (visit.say(Marked::HiddenByRules(length(ignored)))) " " a href=(show) { (visit.say(Shared::ShowIt)) } }
         }
     }
 }

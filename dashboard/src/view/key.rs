@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 use pgtrack_tracker::RowKey;
 
-use crate::links::Links;
 use crate::rules;
+use crate::visit::Visit;
+use crate::words::Shared;
 
 /// Whether a part of the key is hidden.
 pub(crate) fn is_hidden(key: &RowKey) -> bool {
@@ -12,12 +13,16 @@ pub(crate) fn is_hidden(key: &RowKey) -> bool {
 }
 
 /// The key as a link.
-pub(crate) fn link(links: Links<'_>, table: &str, key: &RowKey) -> Markup {
+pub(crate) fn link(visit: &Visit, table: &str, key: &RowKey) -> Markup {
     if !is_hidden(key) {
-        return html! { a.key href=(links.row(table, key)) { (key) } };
+        return html! { a.key href=(visit.links().row(table, key)) { (key) } };
     }
     let shown = key.0.iter().map(|(name, value)| {
-        let value = if rules::is_hidden(value) { "(hidden)".into() } else { value.clone() };
+        let value = if rules::is_hidden(value) {
+            (*visit.say(Shared::HiddenValue)).into()
+        } else {
+            value.clone()
+        };
         (name.clone(), value)
     });
     html! { span.key { (RowKey(shown.collect())) } }

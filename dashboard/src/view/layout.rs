@@ -1,5 +1,7 @@
 //! The frame around every page.
 
+use std::borrow::Cow;
+
 use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
 
@@ -10,6 +12,8 @@ use crate::connections::Environment;
 use crate::preferences::Theme;
 use crate::search::Search;
 use crate::visit::{SignedIn, Visit};
+use crate::words::frame::Text;
+use crate::words::{Counted, Shared};
 
 /// The entries of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +33,18 @@ pub(crate) struct Page<'a> {
     pub(crate) title: &'a str,
     pub(crate) section: Section,
     /// The pages above this one, each with its URL.
-    pub(crate) above: &'a [(&'a str, String)],
+    pub(crate) above: &'a [(Cow<'a, str>, String)],
     pub(crate) body: Markup,
 }
 
 /// The whole document.
 pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
+    let words = visit.preferences.words;
     let markup = html! {
         (DOCTYPE)
-        html lang="en" data-theme=(visit.preferences.theme.word()) data-now=(visit.clock.now.as_millisecond()) {
+        html lang=(words.language.tag()) data-theme=(visit.preferences.theme.word()) data-now=(visit.clock.now.as_millisecond())
+            data-just-now=(visit.say(Text::JustNow)) data-seconds=(Counted::SecondsAgo.forms(words)) data-minutes=(Counted::MinutesAgo.forms(words))
+            data-hours=(Counted::HoursAgo.forms(words)) data-days=(Counted::DaysAgo.forms(words)) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -47,11 +54,12 @@ pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
                 link rel="stylesheet" href=(APP_CSS.path());
                 script src=(APP_JS.path()) defer {}
             }
-            body.compact[visit.preferences.is_compact] data-shortcuts=[visit.preferences.has_shortcuts.then(|| visit.links().overview())] {
-                a.skip href="#main" { "Skip to content" }
+            body.compact[visit.preferences.is_compact] data-shortcuts=[visit.preferences.has_shortcuts.then(|| visit.links().overview())]
+                data-copy=(visit.say(Text::Copy)) data-copied=(visit.say(Text::Copied)) {
+                a.skip href="#main" { (visit.say(Text::SkipToContent)) }
                 (top_bar(visit, page.section))
                 main #main tabindex="-1" {
-                    @if !page.above.is_empty() { (breadcrumb(page.above)) }
+                    @if !page.above.is_empty() { (breadcrumb(visit, page.above)) }
                     (page.body)
                 }
             }
@@ -75,13 +83,13 @@ fn top_bar(visit: &Visit, section: Section) -> Markup {
         header.bar data-environment=[(visit.connection.environment != Environment::None).then(|| visit.connection.environment.word())] {
             a.brand href="/" { (icon::brand()) " pg_track" }
             @if let Some(person) = &visit.signed_in {
-                nav.main aria-label="Main" {
-                    a.connection href="/connections" title="The database that is shown; choose another" { (visit.connection.label) " " (environment(visit.connection.environment)) @if visit.connection.is_read_only { " " span.badge.plain { "viewing only" } } }
-                    (entry("Overview", &links.overview(), section == Section::Overview))
-                    (entry("Activity", &links.changes(&Search::default()), section == Section::Activity))
-                    (entry("Tables", &links.tables(), section == Section::Tables))
-                    (entry("Storage", &links.storage(), section == Section::Storage))
-                    (entry("Health", &links.health(), section == Section::Health))
+                nav.main aria-label=(visit.say(Text::Main)) {
+                    a.connection href="/connections" title=(visit.say(Text::ChooseDatabase)) { (visit.connection.label) " " (environment(visit, visit.connection.environment)) @if visit.connection.is_read_only { " " span.badge.plain { (visit.say(Shared::ViewingOnly)) } } }
+                    (entry(&visit.say(Shared::Overview), &links.overview(), section == Section::Overview))
+                    (entry(&visit.say(Shared::Activity), &links.changes(&Search::default()), section == Section::Activity))
+                    (entry(&visit.say(Shared::Tables), &links.tables(), section == Section::Tables))
+                    (entry(&visit.say(Shared::Storage), &links.storage(), section == Section::Storage))
+                    (entry(&visit.say(Shared::Health), &links.health(), section == Section::Health))
                 }
                 (menu(visit, person))
             } @else {
@@ -92,10 +100,10 @@ fn top_bar(visit: &Visit, section: Section) -> Markup {
 }
 
 /// What a database is for, as a sign that nobody overlooks.
-pub(crate) fn environment(environment: Environment) -> Markup {
+pub(crate) fn environment(visit: &Visit, environment: Environment) -> Markup {
     html! {
         @if environment != Environment::None {
-            span.badge.environment data-environment=(environment.word()) { (environment.word()) }
+            span.badge.environment data-environment=(environment.word()) { (visit.say(Shared::Environment(environment))) }
         }
     }
 }
@@ -109,18 +117,18 @@ fn menu(visit: &Visit, person: &SignedIn) -> Markup {
         details.menu {
             summary { span.name { (person.account.name) } " " (icon::chevron()) }
             div.panel {
-                p { strong { (person.account.name) } br; span.note { "Role: " (person.role.word()) } }
+                p { strong { (person.account.name) } br; span.note { (visit.say(Text::YourRole(person.role))) } }
                 (theme_switch(visit))
                 ul.links {
-                    li { a href="/account" { "Account" } }
-                    li { a href="/settings" { "Settings" } }
-                    li { a href="/connections" { "Connections" } }
+                    li { a href="/account" { (visit.say(Shared::Account)) } }
+                    li { a href="/settings" { (visit.say(Shared::Settings)) } }
+                    li { a href="/connections" { (visit.say(Shared::Connections)) } }
                     @if person.account.role == Role::Admin {
-                        li { a href="/users" { "Users" } }
-                        li { a href="/audit" { "Audit log" } }
+                        li { a href="/users" { (visit.say(Shared::Users)) } }
+                        li { a href="/audit" { (visit.say(Shared::AuditLog)) } }
                     }
                 }
-                form method="post" action="/logout" { button.quiet { "Sign out" } }
+                form method="post" action="/logout" { button.quiet { (visit.say(Text::SignOut)) } }
             }
         }
     }
@@ -128,20 +136,20 @@ fn menu(visit: &Visit, person: &SignedIn) -> Markup {
 
 fn theme_switch(visit: &Visit) -> Markup {
     html! {
-        form.theme method="post" action="/settings/theme" role="group" aria-label="Theme" {
+        form.theme method="post" action="/settings/theme" role="group" aria-label=(visit.say(Text::Theme)) {
             input type="hidden" name="next" value=(visit.here);
             @for theme in Theme::ALL {
                 button name="theme" value=(theme.word()) aria-pressed=((theme == visit.preferences.theme).to_string()) {
-                    (match theme { Theme::Auto => "Auto", Theme::Light => "Light", Theme::Dark => "Dark" })
+                    (visit.say(Text::ThemeName(theme)))
                 }
             }
         }
     }
 }
 
-fn breadcrumb(above: &[(&str, String)]) -> Markup {
+fn breadcrumb(visit: &Visit, above: &[(Cow<'_, str>, String)]) -> Markup {
     html! {
-        nav.breadcrumb aria-label="Breadcrumb" {
+        nav.breadcrumb aria-label=(visit.say(Text::Breadcrumb)) {
             ol { @for (label, href) in above { li { a href=(href) { (label) } } } }
         }
     }

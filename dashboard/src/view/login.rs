@@ -6,6 +6,8 @@ use maud::html;
 use super::form::{Field, field, refusal};
 use super::layout::{Page, Section, page as frame};
 use crate::visit::Visit;
+use crate::words::people::Text;
+use crate::words::{Marked, Shared, problem};
 
 /// What the form holds.
 pub(crate) struct Login<'a> {
@@ -14,14 +16,14 @@ pub(crate) struct Login<'a> {
     /// What was typed before.
     pub(crate) name: &'a str,
     /// Why it was refused.
-    pub(crate) refusal: Option<&'a str>,
+    pub(crate) refusal: Option<&'a problem::Text>,
     /// Whether there is no account yet.
     pub(crate) needs_setup: bool,
 }
 
 pub(crate) fn page(visit: &Visit, login: &Login<'_>) -> Html<String> {
     let name = Field {
-        label: "User name",
+        label: visit.say(Shared::UserName),
         name: "name",
         kind: "text",
         autocomplete: "username",
@@ -29,7 +31,7 @@ pub(crate) fn page(visit: &Visit, login: &Login<'_>) -> Html<String> {
         help: None,
     };
     let password = Field {
-        label: "Password",
+        label: visit.say(Shared::Password),
         name: "password",
         kind: "password",
         autocomplete: "current-password",
@@ -38,21 +40,24 @@ pub(crate) fn page(visit: &Visit, login: &Login<'_>) -> Html<String> {
     };
     let body = html! {
         section.card.narrow {
-            h1 { "Sign in" }
-            p.note { "to the history of " strong { (visit.connection.label) } }
+            h1 { (visit.say(Text::SignIn)) }
+            p.note { (visit.say(Marked::ToTheHistoryOf(&visit.connection.label))) }
             @if login.needs_setup {
                 div.notice role="status" {
-                    p { "There is no account yet. Open the setup link that was printed when the dashboard started." }
+                    p { (visit.say(Text::NoAccountYet)) }
                 }
             }
-            @if let Some(text) = login.refusal { (refusal(text)) }
+            @if let Some(text) = login.refusal { (refusal(visit, text)) }
             form method="post" action="/login" {
                 input type="hidden" name="next" value=(login.next);
                 (field(&name))
                 (field(&password))
-                button.primary { "Sign in" }
+                button.primary { (visit.say(Text::SignIn)) }
             }
         }
     };
-    frame(visit, &Page { title: "Sign in", section: Section::Other, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Text::SignIn), section: Section::Other, above: &[], body },
+    )
 }

@@ -13,6 +13,8 @@ use super::{chart, feed, ignored, live, tables, time};
 use crate::search::{Grouping, Search, Span};
 use crate::tally::Tallied;
 use crate::visit::Visit;
+use crate::words::activity::Text;
+use crate::words::{Marked, Shared};
 
 /// What the page shows.
 pub(crate) struct Overview<'a> {
@@ -35,31 +37,34 @@ pub(crate) fn page(visit: &Visit, overview: &Overview<'_>) -> Html<String> {
     let (span, tallied) = &overview.chart;
     let body = html! {
         header.head {
-            h1 { "Overview" }
+            h1 { (visit.say(Shared::Overview)) }
             (facts(visit, overview))
             (warnings(visit, overview))
         }
         @if !overview.transactions.is_empty() { (chart::section(visit, &Search::default(), *span, tallied)) }
         section aria-labelledby="feed-heading" {
             div.toolbar {
-                h2 #feed-heading { "Latest transactions" }
+                h2 #feed-heading { (visit.say(Text::LatestTransactions)) }
                 (live::controls(visit))
             }
-            (live::banner())
+            (live::banner(visit))
             (ignored::notice(visit, &transactions, overview.ignored))
             @if overview.transactions.is_empty() && overview.ignored == 0 { (nothing_yet(visit, overview)) }
             ol.feed #feed data-live=(links.live(&transactions, false)) data-cursor=(overview.cursor.as_str()) {
-                @for transaction in overview.transactions { (feed::item(transaction, links, &visit.clock, false)) }
+                @for transaction in overview.transactions { (feed::item(visit, transaction, false)) }
             }
             @if overview.has_older {
-                nav.pager aria-label="Pages" {
-                    a.button href=(links.changes(&transactions)) { "All activity" }
+                nav.pager aria-label=(visit.say(Shared::Pages)) {
+                    a.button href=(links.changes(&transactions)) { (visit.say(Text::AllActivity)) }
                 }
             }
         }
         @if let Tallied::Known(counts) = tallied { (rankings::sections(visit, *span, counts)) }
     };
-    frame(visit, &Page { title: "Overview", section: Section::Overview, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Shared::Overview), section: Section::Overview, above: &[], body },
+    )
 }
 
 fn facts(visit: &Visit, overview: &Overview<'_>) -> Markup {
@@ -68,18 +73,18 @@ fn facts(visit: &Visit, overview: &Overview<'_>) -> Markup {
     html! {
         dl.facts.strip {
             div {
-                dt { "Tracked tables" }
-                dd { a href=(links.tables()) { (grouped(length(overview.tables.len()))) } }
+                dt { (visit.say(Text::TrackedTables)) }
+                dd { a href=(links.tables()) { (grouped(visit, length(overview.tables.len()))) } }
             }
-            div { dt { "History" } dd { a href=(links.storage()) { (size(bytes)) } } }
+            div { dt { (visit.say(Shared::History)) } dd { a href=(links.storage()) { (size(visit, bytes)) } } }
             @if let Tallied::Known(counts) = &overview.chart.1 {
-                div { dt { "Rows changed, last 24 hours" } dd { (grouped(counts.iter().map(|one| one.rows).sum())) } }
+                div { dt { (visit.say(Text::RowsChangedLastDay)) } dd { (grouped(visit, counts.iter().map(|one| one.rows).sum())) } }
             }
             @if let Some(last) = overview.transactions.first() {
-                div { dt { "Last change" } dd { (time::moment(last.at, &visit.clock)) } }
+                div { dt { (visit.say(Text::LastChange)) } dd { (time::moment(visit, last.at)) } }
             }
             @if let Some(since) = overview.tables.iter().map(|table| table.since).min() {
-                div { dt { "Tracked since" } dd { (time::exact(since, &visit.clock)) } }
+                div { dt { (visit.say(Shared::TrackedSince)) } dd { (time::exact(visit, since)) } }
             }
         }
     }
@@ -91,9 +96,9 @@ fn warnings(visit: &Visit, overview: &Overview<'_>) -> Markup {
         @if keyless > 0 {
             div.notice {
                 p {
-                    strong { (keyless) " tracked " @if keyless == 1 { "table has" } @else { "tables have" } " no primary key. " }
-                    "Their rows cannot be followed or put back one by one. "
-                    a href=(visit.links().health()) { "See the health page" }
+                    strong { (visit.say(Text::Keyless(length(keyless)))) " " }
+                    (visit.say(Text::CannotBeFollowed)) " "
+                    a href=(visit.links().health()) { (visit.say(Text::SeeHealth)) }
                 }
             }
         }
@@ -104,8 +109,8 @@ fn nothing_yet(visit: &Visit, overview: &Overview<'_>) -> Markup {
     html! {
         div.card.blank #nothing-yet {
             @if let Some(table) = overview.tables.first() {
-                p { strong { "No change has been recorded yet." } }
-                p { "Change a row of a tracked table, for example in " code { (table.display_name) } ", and it appears here." }
+                p { strong { (visit.say(Text::NothingRecordedYet)) } }
+                p { (visit.say(Marked::ChangeARow(&table.display_name))) }
             } @else {
                 (tables::nothing_tracked(visit))
             }

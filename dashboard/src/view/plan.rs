@@ -10,11 +10,14 @@ use pgtrack_tracker::revert::{self, Plan, Step};
 use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, length};
+use super::number::length;
+use super::version::link_to_transaction;
 use super::{diff, effect, key, sql, time};
 use crate::app_error::Problem;
 use crate::revert::{Confirmation, Offered, Subject, narrowed};
 use crate::visit::Visit;
+use crate::words::plan::Text;
+use crate::words::{Marked, Shared};
 
 /// No more rows than this are shown; all are reverted.
 pub(crate) const MOST_STEPS: usize = 200;
@@ -55,56 +58,56 @@ pub(crate) enum Refusal {
 }
 
 pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
-    let title = words::title(preview.subject.target());
+    let title = visit.say(Text::Title(preview.subject.target()));
     let links = visit.links();
     let steps = &preview.plan.steps;
     let body = html! {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            @if preview.plan.is_cut { (too_many()) }
-            @else { p.lead { (words::sentence(preview.subject.target(), steps, preview.confirmation)) } }
+            @if preview.plan.is_cut { (too_many(visit)) }
+            @else { p.lead { (words::sentence(visit, preview.subject.target(), steps, preview.confirmation)) } }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
-        @if preview.plan.conflicts() > 0 { (conflicts(preview.plan)) }
-        @if let Some(problem) = &preview.obstacle { (obstacle(problem)) }
+        @if preview.plan.conflicts() > 0 { (conflicts(visit, preview.plan)) }
+        @if let Some(problem) = &preview.obstacle { (obstacle(visit, problem)) }
         @if steps.len() > MOST_STEPS && !preview.plan.is_cut {
             div.notice {
-                p { "Only the first " (MOST_STEPS) " of " (count(length(steps.len()), "row")) " are shown. All of them are included." }
+                p { (visit.say(Text::OnlyFirst { shown: length(MOST_STEPS), of: length(steps.len()) })) }
             }
         }
-        @if !preview.offered.is_empty() { (columns::choice(preview)) }
+        @if !preview.offered.is_empty() { (columns::choice(visit, preview)) }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
         @if words::is_idle(steps) {
-            p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
+            p.actions { a.button href=(words::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
         } @else {
-            (exact_sql(preview))
+            (exact_sql(visit, preview))
             @if preview.plan.is_cut {
-                p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
+                p.actions { a.button href=(words::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
             } @else {
                 (confirm::form(visit, preview))
             }
         }
     };
-    let above = [("Overview", links.overview())];
+    let above = [(visit.say(Shared::Overview), links.overview())];
     frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
 }
 
 /// One step for everything, or nothing: what is too much for a page is left to those who can watch it.
-fn too_many() -> Markup {
+fn too_many(visit: &Visit) -> Markup {
     html! {
         div.notice role="status" {
-            p { strong { "This would change more than " (count(length(revert::MOST_STEPS), "row")) ", which is too much for a page." } " Nothing can be done from here; the first " (MOST_STEPS) " rows are shown." }
-            p { "Choose fewer changes or a shorter time, or run the statement below in psql. On the command line, " code { "pgtrack undo" } " shows how many rows of which table it is about, and asks first." }
+            p { strong { (visit.say(Text::TooMany(length(revert::MOST_STEPS)))) } " " (visit.say(Text::NothingFromHere(length(MOST_STEPS)))) }
+            p { (visit.say(Marked::ChooseFewer)) }
         }
     }
 }
 
 /// What does the same in psql.
-fn exact_sql(preview: &Preview<'_>) -> Markup {
+fn exact_sql(visit: &Visit, preview: &Preview<'_>) -> Markup {
     html! {
         details.card.sql {
-            summary { "The same in SQL" }
+            summary { (visit.say(Text::SameInSql)) }
             pre data-copyable { code { (sql::highlighted(&words::sql(preview.subject.target(), preview.confirmation))) } }
         }
     }
@@ -115,31 +118,31 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
         div.notice.bad role="alert" {
             @match refusal {
                 Refusal::Stale => {
-                    p { strong { "The rows have changed since the plan was made, so nothing was done." } }
-                    p { "This is the plan as of now. Look at it again before you confirm: it may be another one." }
+                    p { strong { (visit.say(Text::StaleTitle)) } }
+                    p { (visit.say(Text::StaleHelp)) }
                     @if let Some(latest) = preview.latest {
-                        p { "See " a href=(visit.links().transaction(latest.xid)) { "transaction " (latest.xid) } " for what changed." }
+                        p { (visit.say(Marked::SeeTransaction(link_to_transaction(visit, latest.xid)))) }
                     }
                 }
                 Refusal::Conflict => {
-                    p { strong { "Somebody changed rows since, so nothing was done." } }
-                    p { "Choose below what to do with those rows." }
+                    p { strong { (visit.say(Text::ConflictTitle)) } }
+                    p { (visit.say(Text::ConflictHelp)) }
                 }
                 Refusal::NoReason => {
-                    p { strong { "Nothing was done yet: say why." } }
-                    p { "A reason is needed when more than one row is reverted. It is recorded with the change." }
+                    p { strong { (visit.say(Text::NoReasonTitle)) } }
+                    p { (visit.say(Text::NoReasonHelp)) }
                 }
                 Refusal::NotNamed => {
-                    p { strong { "Nothing was done yet: this is production." } }
-                    p { "Type the name of the connection, " strong { (visit.connection.label) } ", to confirm." }
+                    p { strong { (visit.say(Text::NotNamedTitle)) } }
+                    p { (visit.say(Marked::TypeName(&visit.connection.label))) }
                 }
                 Refusal::NoColumn => {
-                    p { strong { "Nothing was done yet: no column is ticked." } }
-                    p { "Tick those to set back." }
+                    p { strong { (visit.say(Text::NoColumnTitle)) } }
+                    p { (visit.say(Text::NoColumnHelp)) }
                 }
                 Refusal::NothingChanged => {
-                    p { strong { "Nothing was changed." } }
-                    p { "Every row was left as it is." }
+                    p { strong { (visit.say(Text::NothingChangedTitle)) } }
+                    p { (visit.say(Text::NothingChangedHelp)) }
                 }
             }
         }
@@ -147,34 +150,34 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
 }
 
 fn latest_change(visit: &Visit, latest: &Version) -> Markup {
-    html! {
-        p.meta {
-            "The row's latest change: " (effect::mark(effect::done(latest.operation)))
-            " by " strong { (latest.who) } ", " (time::moment(latest.at, &visit.clock)) ", "
-            a href=(visit.links().transaction(latest.xid)) { "transaction " (latest.xid) }
-            @if let Some(message) = &latest.message { ", " q { (message) } }
-        }
-    }
+    let change = Marked::LatestChange {
+        mark: effect::mark(&effect::done(visit, latest.operation)),
+        who: &latest.who,
+        when: time::moment(visit, latest.at),
+        transaction: link_to_transaction(visit, latest.xid),
+        message: latest.message.as_deref(),
+    };
+    html! { p.meta { (visit.say(change)) } }
 }
 
-fn conflicts(plan: &Plan) -> Markup {
+fn conflicts(visit: &Visit, plan: &Plan) -> Markup {
     html! {
         div.notice role="status" {
             p {
-                strong { (count(length(plan.conflicts()), "row")) " changed since." }
-                " What is shown for them is what overwriting would do."
+                strong { (visit.say(Text::ChangedSince(length(plan.conflicts())))) } " "
+                (visit.say(Text::OverwritingShown))
             }
         }
     }
 }
 
-fn obstacle(problem: &Problem) -> Markup {
+fn obstacle(visit: &Visit, problem: &Problem) -> Markup {
     html! {
         div.notice.bad role="status" {
-            p { strong { "As things are, this cannot be done." } " It was tried and taken back." }
-            p { (problem.text) }
-            @if let Some(detail) = &problem.detail { p { (detail) } }
-            @if let Some(hint) = &problem.hint { p.hint { strong { "What to do: " } (hint) } }
+            p { strong { (visit.say(Text::CannotBeDone)) } " " (visit.say(Text::TriedAndTakenBack)) }
+            p { (visit.say(&problem.text)) }
+            @if let Some(detail) = &problem.detail { p { (visit.say(detail)) } }
+            @if let Some(hint) = &problem.hint { p.hint { strong { (visit.say(Shared::WhatToDo)) " " } (visit.say(hint)) } }
         }
     }
 }
@@ -199,17 +202,17 @@ fn table_steps(visit: &Visit, preview: &Preview<'_>, table: &str, order: &[Colum
     html! {
         section {
             h2 { (table) }
-            (diff::table(visit, &format!("What would happen to {table}"), diff::PLANNED, &rows, order))
+            (diff::table(visit, &visit.say(Text::WhatWouldHappen(table)), &diff::Heads::planned(visit), &rows, order))
         }
     }
 }
 
 fn step_head(visit: &Visit, step: &Step) -> Markup {
     html! {
-        (effect::mark(effect::planned(step.action))) " "
-        (key::link(visit.links(), &step.table, &step.key))
+        (effect::mark(&effect::planned(visit, step.action))) " "
+        (key::link(visit, &step.table, &step.key))
         @if let Some(conflict) = &step.conflict {
-            p.conflict { span.sign aria-hidden="true" { "!" } " Conflict: " (conflict) }
+            p.conflict { span.sign aria-hidden="true" { "!" } " " (visit.say(Text::Conflict(conflict))) }
         }
     }
 }

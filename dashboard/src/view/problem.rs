@@ -6,24 +6,27 @@ use maud::html;
 use super::layout::{Page, Section, page as frame};
 use crate::app_error::Problem;
 use crate::visit::Visit;
+use crate::words::frame::Text;
+use crate::words::{Marked, Shared};
 
 pub(crate) fn page(visit: &Visit, problem: &Problem) -> Html<String> {
+    let title = &visit.say(&problem.title);
     let body = html! {
         section.card.problem {
-            p.status { "Error " (problem.status.as_u16()) }
-            h1 { (problem.title) }
-            p { (problem.text) }
-            @if let Some(detail) = &problem.detail { p { (detail) } }
-            @if let Some(hint) = &problem.hint { p.hint { strong { "What to do: " } (hint) } }
+            p.status { (visit.say(Text::Error(problem.status.as_u16()))) }
+            h1 { (title) }
+            p { (visit.say(&problem.text)) }
+            @if let Some(detail) = &problem.detail { p { (visit.say(detail)) } }
+            @if let Some(hint) = &problem.hint { p.hint { strong { (visit.say(Shared::WhatToDo)) " " } (visit.say(hint)) } }
             p.actions {
                 @if visit.signed_in.is_some() {
-                    a.button href=(visit.links().overview()) { "Go to the overview" }
+                    a.button href=(visit.links().overview()) { (visit.say(Shared::GoToOverview)) }
                 } @else {
-                    a.button href="/" { "Go to the start page" }
+                    a.button href="/" { (visit.say(Text::GoToStart)) }
                 }
             }
-            p.note { "Request id " code { (visit.request_id) } }
+            p.note { (visit.say(Marked::RequestId(&visit.request_id))) }
         }
     };
-    frame(visit, &Page { title: problem.title, section: Section::Other, above: &[], body })
+    frame(visit, &Page { title, section: Section::Other, above: &[], body })
 }

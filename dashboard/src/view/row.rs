@@ -9,12 +9,14 @@ use maud::{Markup, html};
 use pgtrack_tracker::{Column, Operation, RowKey, TrackedTable, Version};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, length};
+use super::number::length;
 use super::value::value;
 use super::{diff, version};
 use crate::comparison;
 use crate::revert::Subject;
 use crate::visit::Visit;
+use crate::words::rows::Text;
+use crate::words::{Marked, Shared};
 
 pub(crate) use compare::Compared;
 
@@ -61,10 +63,13 @@ pub(crate) fn page(visit: &Visit, history: &RowHistory<'_>) -> Html<String> {
         @if let Some(column) = history.column { (cell::section(visit, history, column)) }
         @if let Some(at) = history.at { (past::section(visit, history, at)) }
         (current(visit, history))
-        section.tools aria-label="Look at the past" { (compare::form(visit, history)) (past::form(visit, history)) }
+        section.tools aria-label=(visit.say(Text::LookAtThePast)) { (compare::form(visit, history)) (past::form(visit, history)) }
         (timeline(visit, history))
     };
-    let above = [("Tables", links.tables()), (history.name(), links.table(history.name()))];
+    let above = [
+        (visit.say(Shared::Tables), links.tables()),
+        (history.name().into(), links.table(history.name())),
+    ];
     frame(visit, &Page { title: &title, section: Section::Tables, above: &above, body })
 }
 
@@ -77,9 +82,9 @@ fn actions(visit: &Visit, history: &RowHistory<'_>) -> Markup {
     html! {
         div.actions {
             @if history.latest().is_some_and(is_deleted) {
-                a.button.primary data-undo href=(links.plan(&Subject::deleted_row(table, key))) { "Restore row…" }
+                a.button.primary data-undo href=(links.plan(&Subject::deleted_row(table, key))) { (visit.say(Shared::RestoreRow)) }
             } @else {
-                a.button.primary data-undo href=(links.plan(&Subject::last_change(table, key))) { "Undo last change…" }
+                a.button.primary data-undo href=(links.plan(&Subject::last_change(table, key))) { (visit.say(Text::UndoLastChange)) }
             }
         }
     }
@@ -92,24 +97,24 @@ fn current(visit: &Visit, history: &RowHistory<'_>) -> Markup {
     html! {
         section.card aria-labelledby="current" {
             @if let (false, Some(image)) = (is_deleted(latest), &latest.after) {
-                h2 #current { "The row now" }
+                h2 #current { (visit.say(Text::TheRowNow)) }
                 dl.image {
                     @for (name, content) in columns(image) {
                         div {
                             dt title=[diff::type_name(name, history.order)] {
                                 a href=(visit.links().cell(history.name(), history.key, name)) { (name) }
                             }
-                            dd { (value(Some(content))) " " (blame(history, name)) }
+                            dd { (value(visit, Some(content))) " " (blame(visit, history, name)) }
                         }
                     }
                 }
             } @else if let Some(image) = &latest.before {
-                h2 #current { "This row is deleted" }
-                p.note { "It was:" }
-                (diff::image(columns(image).into_iter(), history.order))
+                h2 #current { (visit.say(Text::IsDeleted)) }
+                p.note { (visit.say(Text::ItWas)) }
+                (diff::image(visit, columns(image).into_iter(), history.order))
             } @else {
-                h2 #current { "This row is missing" }
-                p.note { "It disappeared while nobody recorded." }
+                h2 #current { (visit.say(Text::IsMissing)) }
+                p.note { (visit.say(Text::Disappeared)) }
             }
         }
     }
@@ -122,12 +127,12 @@ fn author<'a>(history: &RowHistory<'a>, column: &str) -> Option<&'a Version> {
     })
 }
 
-fn blame(history: &RowHistory<'_>, column: &str) -> Markup {
+fn blame(visit: &Visit, history: &RowHistory<'_>, column: &str) -> Markup {
     html! {
         span.blame {
             @match author(history, column).and_then(|one| Some((one, one.number?))) {
-                Some((one, number)) => a href={ "#v" (number) } { "v" (number) " " (one.who) },
-                None => "since before tracking",
+                Some((one, number)) => a href={ "#v" (number) } { (visit.say(Text::Blame { version: number, who: &one.who })) },
+                None => (visit.say(Text::SinceBeforeTracking)),
             }
         }
     }
@@ -140,14 +145,14 @@ fn timeline(visit: &Visit, history: &RowHistory<'_>) -> Markup {
     let mut previous = None;
     html! {
         section aria-labelledby="history" {
-            h2 #history { (count(length(history.versions.len()), "version")) }
+            h2 #history { (visit.say(Text::Versions(length(history.versions.len())))) }
             ol.versions.timeline {
                 @for one in shown {
-                    @if previous.replace(day(one)) != Some(day(one)) { li.day { (day(one).strftime("%A, %-d %B %Y")) } }
+                    @if previous.replace(day(one)) != Some(day(one)) { li.day { (visit.say(Text::Day(day(one)))) } }
                     (timeline_item(visit, history, one))
                 }
                 @if hidden > 0 {
-                    li.version { p.note { (count(length(hidden), "older version")) " not shown." } }
+                    li.version { p.note { (visit.say(Text::OlderNotShown(length(hidden)))) } }
                 } @else {
                     (origin(visit, history))
                 }
@@ -171,8 +176,8 @@ fn version_actions(visit: &Visit, history: &RowHistory<'_>, number: i32, has_row
         visit.links().compare(history.name(), history.key, &format!("v{number}"), "current");
     html! {
         div.actions {
-            @if has_row { a.button.quiet href=(compare) { "Compare with now" span.hidden { " version " (number) } } }
-            @if has_row && visit.may_revert() { (restore(visit, history, number, "Restore this version…")) }
+            @if has_row { a.button.quiet href=(compare) { (visit.say(Marked::CompareWithNow(number))) } }
+            @if has_row && visit.may_revert() { (restore(visit, history, number, Marked::RestoreVersion(number))) }
         }
     }
 }
@@ -184,16 +189,16 @@ fn origin(visit: &Visit, history: &RowHistory<'_>) -> Markup {
         @if existed {
             li.version.origin {
                 header {
-                    h3 { "Before version 1" }
-                    p.meta { "The row existed when tracking began." }
-                    @if visit.may_revert() { div.actions { (restore(visit, history, 0, "Restore this state…")) } }
+                    h3 { (visit.say(Text::Before1)) }
+                    p.meta { (visit.say(Text::ExistedBefore)) }
+                    @if visit.may_revert() { div.actions { (restore(visit, history, 0, Marked::RestoreState)) } }
                 }
             }
         }
     }
 }
 
-fn restore(visit: &Visit, history: &RowHistory<'_>, number: i32, label: &str) -> Markup {
+fn restore(visit: &Visit, history: &RowHistory<'_>, number: i32, label: Marked<'_>) -> Markup {
     let subject = Subject::version(&history.table.name, history.key, number);
-    html! { a.button href=(visit.links().plan(&subject)) { (label) span.hidden { " version " (number) } } }
+    html! { a.button href=(visit.links().plan(&subject)) { (visit.say(label)) } }
 }

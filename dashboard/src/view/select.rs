@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-/// A checkbox named `name`; `what` says what it selects.
-pub(crate) fn tick(name: &str, value: i64, what: &str) -> Markup {
-    html! { input.tick type="checkbox" name=(name) value=(value) aria-label={ "Select " (what) }; }
+/// A checkbox named `name`; `label` says what it selects.
+pub(crate) fn tick(name: &str, value: i64, label: &str) -> Markup {
+    html! { input.tick type="checkbox" name=(name) value=(value) aria-label=(label); }
 }

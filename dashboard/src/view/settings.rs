@@ -1,11 +1,15 @@
 //! How a person wants to see things.
 
+use std::borrow::Cow;
+
 use axum::response::Html;
 use maud::{Markup, html};
 
 use super::layout::{Page, Section, page as frame};
 use crate::preferences::Theme;
 use crate::visit::Visit;
+use crate::words::frame::Text;
+use crate::words::{Dates, Language, Numbers, Shared, Words};
 
 /// Zones that are offered; any other can be typed.
 const ZONES: [&str; 14] = [
@@ -25,52 +29,107 @@ const ZONES: [&str; 14] = [
     "America/Los_Angeles",
 ];
 
-const SHORTCUTS: [(&str, &str); 8] = [
-    ("/", "search the activity"),
-    ("j, k", "next and previous entry"),
-    ("Enter", "open the entry"),
-    ("u", "undo what the page shows, after a preview"),
-    ("e", "show or hide what is folded"),
-    ("p", "pause the live list"),
-    ("g then o, a, t", "go to the overview, the activity, the tables"),
-    ("?", "show this list"),
-];
+/// A number that shows how numbers are written: 12345.6.
+const EXAMPLE_TENTHS: i64 = 123_456;
 
 pub(crate) fn page(visit: &Visit) -> Html<String> {
     let chosen = &visit.preferences;
     let body = html! {
-        header.head { h1 { "Settings" } p.note { "They are kept in this browser." } }
-        @if visit.here.ends_with("saved=yes") { div.notice.good role="status" { p { "Saved." } } }
+        header.head { h1 { (visit.say(Shared::Settings)) } p.note { (visit.say(Text::KeptInBrowser)) } }
+        @if visit.here.ends_with("saved=yes") { div.notice.good role="status" { p { (visit.say(Shared::Saved)) } } }
         section.card.form-card {
             form method="post" action="/settings" {
-                (choices("Theme", "theme", chosen.theme.word(), &Theme::ALL.map(|theme| (theme.word(), theme.word()))))
+                @if Language::ALL.len() > 1 { (language(visit)) }
+                (choices(visit, Text::Theme, "theme", chosen.theme.word(), &Theme::ALL.map(|theme| (theme.word(), Text::ThemeChoice(theme)))))
                 div.field {
-                    label for="zone" { "Time zone" }
-                    input #zone name="zone" type="text" list="zones" required value=(chosen.zone_name()) autocomplete="off" data-zone;
+                    label for="zone" { (visit.say(Text::TimeZone)) }
+                    input #zone name="zone" type="text" list="zones" required value=(chosen.zone_name()) autocomplete="off" data-zone=(visit.say(Text::UseZone));
                     datalist #zones { @for zone in ZONES { option value=(zone) {} } }
-                    p.note { "Times are shown in this zone; the zone always stands beside them, UTC is shown on pointing at them." }
+                    p.note { (visit.say(Text::AboutZones)) }
                 }
-                (choices("Density", "density", if chosen.is_compact { "compact" } else { "comfortable" }, &[("comfortable", "comfortable"), ("compact", "compact")]))
-                (choices("Before and after", "diff", if chosen.is_inline { "inline" } else { "split" }, &[("split", "side by side"), ("inline", "one below the other")]))
-                (choices("Keyboard shortcuts", "shortcuts", if chosen.has_shortcuts { "on" } else { "off" }, &[("on", "on"), ("off", "off")]))
-                div.actions { button.primary { "Save settings" } }
+                (numbers(visit))
+                (dates(visit))
+                (choices(visit, Text::Density, "density", if chosen.is_compact { "compact" } else { "comfortable" }, &[("comfortable", Text::Comfortable), ("compact", Text::Compact)]))
+                (choices(visit, Text::BeforeAndAfter, "diff", if chosen.is_inline { "inline" } else { "split" }, &[("split", Text::SideBySide), ("inline", Text::OneBelowTheOther)]))
+                (choices(visit, Text::Shortcuts, "shortcuts", if chosen.has_shortcuts { "on" } else { "off" }, &[("on", Text::On), ("off", Text::Off)]))
+                div.actions { button.primary { (visit.say(Text::SaveSettings)) } }
             }
         }
-        section.card.form-card #shortcuts {
-            h2 { "Keyboard shortcuts" }
-            dl.keys { @for (key, what) in SHORTCUTS { div { dt { kbd { (key) } } dd { (what) } } } }
-        }
+        (shortcuts(visit))
     };
-    frame(visit, &Page { title: "Settings", section: Section::Other, above: &[], body })
+    let title = &visit.say(Shared::Settings);
+    frame(visit, &Page { title, section: Section::Other, above: &[], body })
 }
 
-fn choices(label: &str, name: &str, chosen: &str, all: &[(&str, &str)]) -> Markup {
+fn choices(
+    visit: &Visit,
+    label: Text<'_>,
+    name: &str,
+    chosen: &str,
+    all: &[(&str, Text<'_>)],
+) -> Markup {
+    let all = all.iter().map(|(value, text)| (*value, visit.say(text)));
+    fieldset(&visit.say(label), name, chosen, all)
+}
+
+fn fieldset<'a>(
+    label: &str,
+    name: &str,
+    chosen: &str,
+    all: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
+) -> Markup {
     html! {
         fieldset.choices {
             legend { (label) }
             @for (value, text) in all {
-                label.choice { input type="radio" name=(name) value=(value) checked[*value == chosen]; span { (text) } }
+                label.choice { input type="radio" name=(name) value=(value) checked[value == chosen]; span { (text) } }
             }
+        }
+    }
+}
+
+/// Each language by the name that it has in itself.
+fn language(visit: &Visit) -> Markup {
+    let chosen = visit.preferences.words.language.tag();
+    let all = Language::ALL.iter().map(|one| (one.tag(), Cow::Borrowed(one.name())));
+    fieldset(&visit.say(Text::Language), "language", chosen, all)
+}
+
+/// Each way to write numbers by an example.
+fn numbers(visit: &Visit) -> Markup {
+    let words = visit.preferences.words;
+    let all = Numbers::ALL.map(|numbers| {
+        (numbers.word(), Cow::Owned(Words { numbers, ..words }.tenths(EXAMPLE_TENTHS)))
+    });
+    fieldset(&visit.say(Text::Numbers), "numbers", words.numbers.word(), all.into_iter())
+}
+
+/// Each way to write dates, with today's.
+fn dates(visit: &Visit) -> Markup {
+    let words = visit.preferences.words;
+    let today = visit.clock.now.to_zoned(visit.clock.zone.clone()).date();
+    let all = Dates::ALL.map(|dates| {
+        let example = Words { dates, ..words }.date(today);
+        (dates.word(), visit.say(Text::DateChoice(dates, &example)))
+    });
+    fieldset(&visit.say(Text::Dates), "dates", words.dates.word(), all.into_iter())
+}
+
+fn shortcuts(visit: &Visit) -> Markup {
+    let keys = [
+        ("/".into(), Text::SearchKey),
+        ("j, k".into(), Text::NextKeys),
+        (visit.say(Text::EnterKey), Text::EnterKeyDoes),
+        ("u".into(), Text::UndoKey),
+        ("e".into(), Text::UnfoldKey),
+        ("p".into(), Text::PauseKey),
+        (visit.say(Text::PageKeys), Text::PageKeysDo),
+        ("?".into(), Text::HelpKey),
+    ];
+    html! {
+        section.card.form-card #shortcuts {
+            h2 { (visit.say(Text::Shortcuts)) }
+            dl.keys { @for (key, what) in keys { div { dt { kbd { (key) } } dd { (visit.say(what)) } } } }
         }
     }
 }

@@ -6,6 +6,8 @@ use maud::html;
 use super::form::{Field, field, refusal};
 use super::layout::{Page, Section, page as frame};
 use crate::visit::Visit;
+use crate::words::people::Text;
+use crate::words::{Shared, problem};
 
 /// What the form holds.
 pub(crate) struct Setup<'a> {
@@ -13,28 +15,28 @@ pub(crate) struct Setup<'a> {
     /// What was typed before.
     pub(crate) name: &'a str,
     /// Why it was refused.
-    pub(crate) refusal: Option<&'a str>,
+    pub(crate) refusal: Option<&'a problem::Text>,
 }
 
 pub(crate) fn page(visit: &Visit, setup: &Setup<'_>) -> Html<String> {
     let name = Field {
-        label: "User name",
+        label: visit.say(Shared::UserName),
         name: "name",
         kind: "text",
         autocomplete: "username",
         value: setup.name,
-        help: Some("It is recorded with everything you undo."),
+        help: Some(visit.say(Text::RecordedWithYours)),
     };
     let password = Field {
-        label: "Password",
+        label: visit.say(Shared::Password),
         name: "password",
         kind: "password",
         autocomplete: "new-password",
         value: "",
-        help: Some("At least 12 characters. A sentence is easy to remember and hard to guess."),
+        help: Some(visit.say(Text::PasswordHelp)),
     };
     let again = Field {
-        label: "Password again",
+        label: visit.say(Text::PasswordAgain),
         name: "again",
         kind: "password",
         autocomplete: "new-password",
@@ -43,17 +45,20 @@ pub(crate) fn page(visit: &Visit, setup: &Setup<'_>) -> Html<String> {
     };
     let body = html! {
         section.card.narrow {
-            h1 { "Create the first account" }
-            p.note { "It is an admin of this dashboard." }
-            @if let Some(text) = setup.refusal { (refusal(text)) }
+            h1 { (visit.say(Text::CreateFirst)) }
+            p.note { (visit.say(Text::AdminOfThis)) }
+            @if let Some(text) = setup.refusal { (refusal(visit, text)) }
             form method="post" action="/setup" {
                 input type="hidden" name="token" value=(setup.token);
                 (field(&name))
                 (field(&password))
                 (field(&again))
-                button.primary { "Create account" }
+                button.primary { (visit.say(Text::CreateAccount)) }
             }
         }
     };
-    frame(visit, &Page { title: "First account", section: Section::Other, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Text::FirstAccount), section: Section::Other, above: &[], body },
+    )
 }

@@ -5,10 +5,12 @@ use maud::{Markup, html};
 use pgtrack_tracker::care::{Purged, Storage as Table};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, grouped, size};
+use super::number::size;
 use super::time;
 use crate::auth::Role;
 use crate::visit::Visit;
+use crate::words::care::Text;
+use crate::words::{Marked, Shared};
 
 /// What the page shows.
 pub(crate) struct Storage<'a> {
@@ -29,12 +31,12 @@ pub(crate) fn page(visit: &Visit, storage: &Storage<'_>) -> Html<String> {
     let images: i64 = storage.tables.iter().map(|one| one.heap_bytes + one.index_bytes).sum();
     let body = html! {
         header.head {
-            h1 { "Storage" }
+            h1 { (visit.say(Shared::Storage)) }
             dl.facts.strip {
-                div { dt { "All of the history" } dd { (size(images + storage.statement_bytes)) } }
-                div { dt { "Of that statements" } dd { (size(storage.statement_bytes)) } }
+                div { dt { (visit.say(Text::AllOfTheHistory)) } dd { (size(visit, images + storage.statement_bytes)) } }
+                div { dt { (visit.say(Text::OfThatStatements)) } dd { (size(visit, storage.statement_bytes)) } }
                 @if let Some(oldest) = storage.tables.iter().filter_map(|one| one.oldest).min() {
-                    div { dt { "Oldest change" } dd { (time::moment(oldest, &visit.clock)) } }
+                    div { dt { (visit.say(Shared::OldestChange)) } dd { (time::moment(visit, oldest)) } }
                 }
             }
         }
@@ -42,7 +44,10 @@ pub(crate) fn page(visit: &Visit, storage: &Storage<'_>) -> Html<String> {
         (tables(visit, storage))
         @if visit.is(Role::Admin) && !visit.connection.is_read_only { (form(visit, storage)) }
     };
-    frame(visit, &Page { title: "Storage", section: Section::Storage, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Shared::Storage), section: Section::Storage, above: &[], body },
+    )
 }
 
 fn tables(visit: &Visit, storage: &Storage<'_>) -> Markup {
@@ -51,11 +56,11 @@ fn tables(visit: &Visit, storage: &Storage<'_>) -> Markup {
             div.card.blank { (super::tables::nothing_tracked(visit)) }
         } @else {
             table.list {
-                caption.hidden { "History by table" }
+                caption.hidden { (visit.say(Text::HistoryByTable)) }
                 thead {
                     tr {
-                        th scope="col" { "Table" } th.number scope="col" { "Changes" } th.number scope="col" { "Images" }
-                        th.number scope="col" { "Indexes" } th.number scope="col" { "Growth" } th scope="col" { "Oldest change" }
+                        th scope="col" { (visit.say(Shared::Table)) } th.number scope="col" { (visit.say(Shared::Changes)) } th.number scope="col" { (visit.say(Text::Images)) }
+                        th.number scope="col" { (visit.say(Text::Indexes)) } th.number scope="col" { (visit.say(Text::Growth)) } th scope="col" { (visit.say(Shared::OldestChange)) }
                     }
                 }
                 tbody { @for one in storage.tables { (row(visit, one)) } }
@@ -67,17 +72,17 @@ fn tables(visit: &Visit, storage: &Storage<'_>) -> Markup {
 fn row(visit: &Visit, one: &Table) -> Markup {
     html! {
         tr {
-            th scope="row" data-head="Table" {
+            th scope="row" data-head=(visit.say(Shared::Table)) {
                 @if one.is_tracked { a.table href=(visit.links().table(&one.table)) { (one.table) } }
-                @else { span.table { (one.table) } " " span.badge.warn { "not tracked any more" } }
+                @else { span.table { (one.table) } " " span.badge.warn { (visit.say(Text::NotTrackedAnyMore)) } }
             }
-            td.number data-head="Changes" { @if one.estimated_changes == 0 { span.note { "not counted yet" } } @else { "about " (grouped(one.estimated_changes)) } }
-            td.number data-head="Images" { (size(one.heap_bytes)) }
-            td.number data-head="Indexes" { (size(one.index_bytes)) }
-            td.number data-head="Growth" { @if let Some(bytes) = daily(visit, one) { (size(bytes)) " a day" } @else { span.note { "not known yet" } } }
-            td data-head="Oldest change" {
-                @match one.oldest { Some(at) => (time::moment(at, &visit.clock)), None => span.note { "none" } }
-                @if let Some(at) = one.purged_until { " " span.note { "purged until " (time::text(at, &visit.clock)) } }
+            td.number data-head=(visit.say(Shared::Changes)) { @if one.estimated_changes == 0 { span.note { (visit.say(Shared::NotCountedYet)) } } @else { (visit.say(Shared::About(one.estimated_changes))) } }
+            td.number data-head=(visit.say(Text::Images)) { (size(visit, one.heap_bytes)) }
+            td.number data-head=(visit.say(Text::Indexes)) { (size(visit, one.index_bytes)) }
+            td.number data-head=(visit.say(Text::Growth)) { @if let Some(bytes) = daily(visit, one) { (visit.say(Marked::ADay(size(visit, bytes)))) } @else { span.note { (visit.say(Text::NotKnownYet)) } } }
+            td data-head=(visit.say(Shared::OldestChange)) {
+                @match one.oldest { Some(at) => (time::moment(visit, at)), None => span.note { (visit.say(Text::Nothing)) } }
+                @if let Some(at) = one.purged_until { " " span.note { (visit.say(Text::PurgedUntil(&time::text(visit, at)))) } }
             }
         }
     }
@@ -92,13 +97,13 @@ fn daily(visit: &Visit, one: &Table) -> Option<i64> {
 fn form(visit: &Visit, storage: &Storage<'_>) -> Markup {
     html! {
         section.card.form-card aria-labelledby="purge" {
-            h2 #purge { "Purge old history" }
+            h2 #purge { (visit.say(Text::PurgeOld)) }
             form.row-form method="get" action=(visit.links().storage()) {
                 label {
-                    span { "Keep the last … days" }
+                    span { (visit.say(Text::KeepDays)) }
                     input type="text" inputmode="numeric" name="keep" required value=[storage.purge.as_ref().map(|purge| purge.days)] placeholder="90";
                 }
-                button { "Show what would be removed…" }
+                button { (visit.say(Text::ShowWhatGoes)) }
             }
         }
     }
@@ -108,20 +113,17 @@ fn preview(visit: &Visit, purge: &Purge) -> Markup {
     let changes = purge.tables.iter().map(|one| one.changes).sum();
     html! {
         section.card.form-card aria-labelledby="preview" {
-            h2 #preview { "Purge what is older than " (purge.days) " days" }
+            h2 #preview { (visit.say(Text::PurgeOlder(purge.days))) }
             @if purge.tables.is_empty() {
-                p { "There is nothing that old. Nothing would be removed." }
+                p { (visit.say(Text::NothingThatOld)) }
             } @else {
-                p.lead {
-                    "This would remove " strong { (count(changes, "change")) }
-                    ". They could then neither be shown nor undone, and this cannot be taken back."
-                }
-                ul { @for one in &purge.tables { li { span.table { (one.table) } ": " (count(one.changes, "change")) " by " (count(one.statements, "statement")) } } }
+                p.lead { (visit.say(Marked::WouldRemove(changes))) }
+                ul { @for one in &purge.tables { li { span.table { (one.table) } ": " (visit.say(Text::ChangesByStatements { changes: one.changes, statements: one.statements })) } } }
                 form method="post" action={ (visit.links().storage()) "/purge" } data-once {
                     input type="hidden" name="keep" value=(purge.days);
                     div.actions {
-                        a.button href=(visit.links().storage()) { "Cancel" }
-                        button.danger { "Remove " (count(changes, "change")) }
+                        a.button href=(visit.links().storage()) { (visit.say(Shared::Cancel)) }
+                        button.danger { (visit.say(Text::RemoveChanges(changes))) }
                     }
                 }
             }

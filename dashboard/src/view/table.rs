@@ -5,10 +5,12 @@ use maud::{Markup, html};
 use pgtrack_tracker::{Column, TrackedTable, Version};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, size};
+use super::number::size;
 use super::{ignored, tables, time, version};
 use crate::search::{SHOW, Search};
 use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::rows::Text;
 
 /// What the page shows.
 pub(crate) struct Latest<'a> {
@@ -31,17 +33,17 @@ pub(crate) fn page(visit: &Visit, latest: &Latest<'_>) -> Html<String> {
         (head(visit, latest.table, Tab::Changes))
         (ignored::notice_of_table(visit, name, latest.ignored, latest.shows_ignored))
         @if latest.versions.is_empty() && latest.ignored == 0 {
-            div.card.blank { p { strong { "No change of this table has been recorded yet." } } }
+            div.card.blank { p { strong { (visit.say(Text::NothingRecorded)) } } }
         }
-        h2.hidden { "Latest changes" }
+        h2.hidden { (visit.say(Shared::LatestChanges)) }
         ol.versions { @for one in latest.versions { (version::item(visit, one, &context)) } }
         @if let Some(more) = latest.more {
-            nav.pager aria-label="Pages" {
-                a.button href={ (visit.links().table(name)) "?max=" (more) @if latest.shows_ignored { "&ignored=" (SHOW) } } { "Show " (count(more.into(), "change")) }
+            nav.pager aria-label=(visit.say(Shared::Pages)) {
+                a.button href={ (visit.links().table(name)) "?max=" (more) @if latest.shows_ignored { "&ignored=" (SHOW) } } { (visit.say(Text::ShowChanges(more.into()))) }
             }
         }
     };
-    let above = [("Tables", visit.links().tables())];
+    let above = [(visit.say(Shared::Tables), visit.links().tables())];
     frame(visit, &Page { title: name, section: Section::Tables, above: &above, body })
 }
 
@@ -62,25 +64,25 @@ pub(crate) fn head(visit: &Visit, table: &TrackedTable, tab: Tab) -> Markup {
         header.head {
             h1.name { (name) }
             dl.facts.strip {
-                div { dt { "Primary key" } dd { (tables::key(table)) } }
-                div { dt { "Tracked since" } dd { (time::moment(table.since, &visit.clock)) } }
-                div { dt { "Changes" } dd { (tables::changes(table)) } }
-                div { dt { "History" } dd { (size(table.history_bytes)) } }
+                div { dt { (visit.say(Shared::PrimaryKey)) } dd { (tables::key(visit, table)) } }
+                div { dt { (visit.say(Shared::TrackedSince)) } dd { (time::moment(visit, table.since)) } }
+                div { dt { (visit.say(Shared::Changes)) } dd { (tables::changes(visit, table)) } }
+                div { dt { (visit.say(Shared::History)) } dd { (size(visit, table.history_bytes)) } }
             }
         }
         @if table.key_columns.is_empty() {
             div.notice {
                 p {
-                    "This table has no primary key. Its changes are recorded, but single rows cannot be followed or put back. "
-                    "To change that: " code { "ALTER TABLE " (name) " ADD PRIMARY KEY (…)" }
+                    (visit.say(Text::NoKeyHere)) " "
+                    (visit.say(Text::ToChangeThat)) " " code { (tables::add_key(name)) }
                 }
             }
         } @else {
-            nav.tabs aria-label="Of this table" {
-                a href=(links.table(name)) aria-current=[current(Tab::Changes)] { "Changes" }
-                a href=(links.deleted(name)) aria-current=[current(Tab::Deleted)] { "Deleted rows" }
-                a href=(links.as_of(name)) aria-current=[current(Tab::AsOf)] { "Time travel" }
-                a href=(links.changes(&Search::with("table", name))) { "Search its changes" }
+            nav.tabs aria-label=(visit.say(Text::OfThisTable)) {
+                a href=(links.table(name)) aria-current=[current(Tab::Changes)] { (visit.say(Shared::Changes)) }
+                a href=(links.deleted(name)) aria-current=[current(Tab::Deleted)] { (visit.say(Text::DeletedRows)) }
+                a href=(links.as_of(name)) aria-current=[current(Tab::AsOf)] { (visit.say(Text::TimeTravel)) }
+                a href=(links.changes(&Search::with("table", name))) { (visit.say(Text::SearchItsChanges)) }
             }
         }
     }

@@ -7,10 +7,12 @@ use pgtrack_tracker::{Column, Transaction, Version};
 use super::effect::{effects, undo_badge};
 use super::feed::origin;
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, grouped, length};
+use super::number::{grouped, length};
 use super::{diff, sql, time, version};
 use crate::revert::Subject;
 use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::activity::Text;
 
 /// The changes of one table.
 pub(crate) struct TableChanges<'a> {
@@ -30,33 +32,33 @@ pub(crate) struct Changes<'a> {
 
 pub(crate) fn page(visit: &Visit, changes: &Changes<'_>) -> Html<String> {
     let transaction = changes.transaction;
-    let title = format!("Transaction {}", transaction.xid);
+    let title = visit.say(Text::Transaction(transaction.xid));
     let links = visit.links();
     let undo = links.plan(&Subject::transaction(transaction.xid));
     let body = html! {
         header.head {
             div.title {
                 h1 { (title) }
-                @if let Some(reverts) = &transaction.reverts { (undo_badge(reverts, links)) }
+                @if let Some(reverts) = &transaction.reverts { (undo_badge(visit, reverts)) }
                 @if visit.may_revert() {
-                    div.actions { a.button.primary href=(undo) { "Undo transaction…" } }
+                    div.actions { a.button.primary href=(undo) { (visit.say(Shared::UndoTransaction)) } }
                 }
             }
-            (effects(&transaction.effects, links))
+            (effects(visit, &transaction.effects))
             @if let Some(message) = &transaction.message { p.message { (message) } }
         }
         (facts(visit, transaction))
         @if let Some(query) = &transaction.query {
-            section { h2 { "First statement" } pre.query data-copyable { code { (sql::highlighted(query)) } } }
+            section { h2 { (visit.say(Text::FirstStatement)) } pre.query data-copyable { code { (sql::highlighted(query)) } } }
         }
         @if let Some(shown) = changes.shown {
             div.notice {
-                p { "Only the first " (count(length(shown), "row")) " are shown. An undo includes all of them." }
+                p { (visit.say(Text::OnlyFirstRows(length(shown)))) }
             }
         }
         @for table in &changes.tables { (table_changes(visit, table)) }
     };
-    let above = [("Overview", links.overview())];
+    let above = [(visit.say(Shared::Overview), links.overview())];
     frame(visit, &Page { title: &title, section: Section::Overview, above: &above, body })
 }
 
@@ -64,11 +66,11 @@ fn facts(visit: &Visit, transaction: &Transaction) -> Markup {
     let rows = transaction.effects.iter().map(|effect| effect.rows).sum();
     html! {
         dl.facts.card {
-            div { dt { "When" } dd { (time::moment(transaction.at, &visit.clock)) } }
-            div { dt { "Who" } dd { strong { (transaction.who) } } }
-            div { dt { "Application" } dd { (transaction.application.as_deref().unwrap_or("not named")) } }
-            div { dt { "Client" } dd { (origin(transaction)) } }
-            div { dt { "Row changes" } dd { (grouped(rows)) } }
+            div { dt { (visit.say(Shared::When)) } dd { (time::moment(visit, transaction.at)) } }
+            div { dt { (visit.say(Shared::Who)) } dd { strong { (transaction.who) } } }
+            div { dt { (visit.say(Shared::Application)) } dd { @match &transaction.application { Some(name) => (name), None => (visit.say(Shared::NotNamed)) } } }
+            div { dt { (visit.say(Shared::Client)) } dd { (origin(visit, transaction)) } }
+            div { dt { (visit.say(Text::RowChanges)) } dd { (grouped(visit, rows)) } }
         }
     }
 }
@@ -76,12 +78,12 @@ fn facts(visit: &Visit, transaction: &Transaction) -> Markup {
 fn table_changes(visit: &Visit, changes: &TableChanges<'_>) -> Markup {
     let links = visit.links();
     let rows: Vec<_> =
-        changes.versions.iter().map(|version| version::diff_row(version, links)).collect();
-    let caption = format!("Changes of {}", changes.table);
+        changes.versions.iter().map(|version| version::diff_row(visit, version)).collect();
+    let caption = visit.say(Shared::ChangesOf(changes.table));
     html! {
         section {
             h2 { a href=(links.table(changes.table)) { (changes.table) } }
-            (diff::table(visit, &caption, diff::RECORDED, &rows, &changes.order))
+            (diff::table(visit, &caption, &diff::Heads::recorded(visit), &rows, &changes.order))
         }
     }
 }

@@ -1,15 +1,20 @@
 //! The people who may sign in.
 
+use std::borrow::Cow;
+
 use axum::response::Html;
 use maud::{Markup, html};
 
 use super::form::{Field, field, refusal};
 use super::layout::{Page, Section, page as frame};
+use super::number::length;
 use super::time;
 use crate::auth::{Grant, Role};
 use crate::store::accounts::Listed;
 use crate::store::grants::Grants;
 use crate::visit::Visit;
+use crate::words::people::Text;
+use crate::words::{Marked, Shared, problem};
 
 /// What the page shows.
 pub(crate) struct Users<'a> {
@@ -22,25 +27,28 @@ pub(crate) struct Users<'a> {
     /// What was typed before.
     pub(crate) name: &'a str,
     /// Why nobody was added.
-    pub(crate) refusal: Option<String>,
+    pub(crate) refusal: Option<problem::Text>,
 }
 
 pub(crate) fn page(visit: &Visit, users: &Users<'_>) -> Html<String> {
     let body = html! {
         header.head {
-            h1 { "Users" }
-            p.lead { "Viewers read. Operators also undo, revert, restore and export. Admins also manage users, connections, tracking and storage. In single connections somebody may have another role, or none." }
+            h1 { (visit.say(Shared::Users)) }
+            p.lead { (visit.say(Text::WhoMayWhat)) }
         }
         table.list {
-            caption.hidden { "Users" }
+            caption.hidden { (visit.say(Shared::Users)) }
             thead {
-                tr { th scope="col" { "Name" } th scope="col" { "Signed in" } th scope="col" { "Created" } th scope="col" { "Role and password" } }
+                tr { th scope="col" { (visit.say(Shared::Name)) } th scope="col" { (visit.say(Text::SignedIn)) } th scope="col" { (visit.say(Text::Created)) } th scope="col" { (visit.say(Text::RoleAndPassword)) } }
             }
             tbody { @for one in users.list { (row(visit, users, one)) } }
         }
-        (add(users))
+        (add(visit, users))
     };
-    frame(visit, &Page { title: "Users", section: Section::Other, above: &[], body })
+    frame(
+        visit,
+        &Page { title: &visit.say(Shared::Users), section: Section::Other, above: &[], body },
+    )
 }
 
 fn row(visit: &Visit, users: &Users<'_>, one: &Listed) -> Markup {
@@ -48,19 +56,19 @@ fn row(visit: &Visit, users: &Users<'_>, one: &Listed) -> Markup {
     let name = &one.account.name;
     html! {
         tr {
-            th scope="row" data-head="Name" { (name) @if id == users.own { " " span.note { "you" } } }
-            td data-head="Signed in" { @match one.seen_at { Some(at) => (time::moment(at, &visit.clock)), None => span.note { "not now" } } }
-            td data-head="Created" { (time::exact(one.created_at, &visit.clock)) }
-            td data-head="Role and password" {
+            th scope="row" data-head=(visit.say(Shared::Name)) { (name) @if id == users.own { " " span.note { (visit.say(Text::You)) } } }
+            td data-head=(visit.say(Text::SignedIn)) { @match one.seen_at { Some(at) => (time::moment(visit, at)), None => span.note { (visit.say(Text::NotNow)) } } }
+            td data-head=(visit.say(Text::Created)) { (time::exact(visit, one.created_at)) }
+            td data-head=(visit.say(Text::RoleAndPassword)) {
                 div.cell-forms {
                     form method="post" action={ "/users/" (id) } {
-                        label { span.hidden { "Role of " (name) } (roles(one.account.role)) }
-                        label { span.hidden { "New password of " (name) } input type="password" name="password" autocomplete="new-password" placeholder="new password, or as it is"; }
-                        button.quiet { "Save" span.hidden { " " (name) } }
+                        label { span.hidden { (visit.say(Text::RoleOfUser(name))) } (roles(visit, one.account.role)) }
+                        label { span.hidden { (visit.say(Text::NewPasswordOf(name))) } input type="password" name="password" autocomplete="new-password" placeholder=(visit.say(Text::NewPasswordOrNot)); }
+                        button.quiet { (visit.say(Shared::Save)) span.hidden { " " (name) } }
                     }
-                    (grants(users, one))
+                    (grants(visit, users, one))
                     @if id != users.own {
-                        form method="post" action={ "/users/" (id) "/remove" } { button.quiet.danger { "Remove" span.hidden { " " (name) } } }
+                        form method="post" action={ "/users/" (id) "/remove" } { button.quiet.danger { (visit.say(Shared::Remove)) span.hidden { " " (name) } } }
                     }
                 }
             }
@@ -69,60 +77,68 @@ fn row(visit: &Visit, users: &Users<'_>, one: &Listed) -> Markup {
 }
 
 /// What somebody may do in single connections.
-fn grants(users: &Users<'_>, one: &Listed) -> Markup {
+fn grants(visit: &Visit, users: &Users<'_>, one: &Listed) -> Markup {
     let id = one.account.id;
     let given = |slug: &String| users.grants.get(&(id, slug.clone())).copied();
     let others = users.connections.iter().filter(|(slug, _)| given(slug).is_some()).count();
     html! {
         details {
-            summary { "Connections" span.hidden { " of " (one.account.name) } @if others > 0 { " (" (others) " otherwise)" } }
+            summary { (visit.say(Marked::ConnectionsOf { name: &one.account.name, others: length(others) })) }
             form method="post" action={ "/users/" (id) "/connections" } {
                 @for (slug, label) in users.connections {
                     label { (label) " "
                         select name=(slug) {
-                            option value="" { "as everywhere" }
-                            @for grant in Grant::ALL { option value=(grant.word()) selected[given(slug) == Some(grant)] { (grant.word()) } }
+                            option value="" { (visit.say(Text::AsEverywhere)) }
+                            @for grant in Grant::ALL { option value=(grant.word()) selected[given(slug) == Some(grant)] { (granted(visit, grant)) } }
                         }
                     }
                 }
-                button.quiet { "Save" span.hidden { " the connections of " (one.account.name) } }
+                button.quiet { (visit.say(Marked::SaveConnectionsOf(&one.account.name))) }
             }
         }
     }
 }
 
-fn roles(chosen: Role) -> Markup {
-    html! {
-        select name="role" { @for role in Role::ALL { option value=(role.word()) selected[role == chosen] { (role.word()) } } }
+/// What somebody may do in a connection.
+fn granted(visit: &Visit, grant: Grant) -> Cow<'static, str> {
+    match grant {
+        Grant::None => visit.say(Text::NoConnection),
+        Grant::Role(role) => visit.say(Shared::RoleOf(role)),
     }
 }
 
-fn add(users: &Users<'_>) -> Markup {
+fn roles(visit: &Visit, chosen: Role) -> Markup {
+    html! {
+        select name="role" { @for role in Role::ALL { option value=(role.word()) selected[role == chosen] { (visit.say(Shared::RoleOf(role))) } } }
+    }
+}
+
+fn add(visit: &Visit, users: &Users<'_>) -> Markup {
     let name = Field {
-        label: "User name",
+        label: visit.say(Shared::UserName),
         name: "name",
         kind: "text",
         autocomplete: "off",
         value: users.name,
-        help: Some("It is recorded with everything they undo."),
+        help: Some(visit.say(Text::RecordedWithTheirs)),
     };
     let password = Field {
-        label: "Password",
+        label: visit.say(Shared::Password),
         name: "password",
         kind: "password",
         autocomplete: "new-password",
         value: "",
-        help: Some("At least 12 characters. They can change it themselves."),
+        help: Some(visit.say(Text::TheirPasswordHelp)),
     };
     html! {
         section.card.form-card aria-labelledby="add" {
-            h2 #add { "Add a user" }
-            @if let Some(text) = &users.refusal { (refusal(text)) }
+            h2 #add { (visit.say(Text::AddAUser)) }
+            @if let Some(text) = &users.refusal { (refusal(visit, text)) }
             form method="post" action="/users" {
                 (field(&name))
                 (field(&password))
-                div.field { label for="role" { "Role" } select #role name="role" { @for role in Role::ALL { option value=(role.word()) { (role.word()) } } } }
-                button.primary { "Add user" }
+                div.field { label for="role" { (visit.say(Shared::Role)) } select #role name="role" { @for role in Role::ALL { option value=(role.word()) { (visit.say(Shared::RoleOf(role))) } } } }
+                button.primary { (visit.say(Text::AddUser)) }
             }
         }
     }

@@ -3,8 +3,11 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::number::{grouped, length};
+use super::number::length;
 use crate::rules::is_hidden;
+use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::rows::Text;
 
 /// Texts up to this many characters are shown as they are.
 const SHORT: usize = 160;
@@ -14,16 +17,20 @@ const SUMMARY: usize = 100;
 const MOST: usize = 8192;
 
 /// A value; `None` where there is no row.
-pub(crate) fn value(value: Option<&Value>) -> Markup {
+pub(crate) fn value(visit: &Visit, value: Option<&Value>) -> Markup {
     match value {
-        None => html! { span.absent { span aria-hidden="true" { "·" } span.hidden { "no row" } } },
-        Some(hidden) if is_hidden(hidden) => html! { span.hidden-value { "(hidden)" } },
+        None => {
+            html! { span.absent { span aria-hidden="true" { "·" } span.hidden { (visit.say(Text::NoRow)) } } }
+        }
+        Some(hidden) if is_hidden(hidden) => {
+            html! { span.hidden-value { (visit.say(Shared::HiddenValue)) } }
+        }
         Some(Value::Null) => html! { span.null { "NULL" } },
         Some(Value::String(text)) if text.is_empty() => {
-            html! { span.empty title="empty string" { "\"\"" } }
+            html! { span.empty title=(visit.say(Text::EmptyString)) { "\"\"" } }
         }
-        Some(Value::String(text)) => long(text),
-        Some(other) => long(&other.to_string()),
+        Some(Value::String(text)) => long(visit, text),
+        Some(other) => long(visit, &other.to_string()),
     }
 }
 
@@ -33,17 +40,17 @@ pub(crate) fn is_number(value: Option<&Value>) -> bool {
 }
 
 /// A text that may be too long to be shown at once.
-fn long(text: &str) -> Markup {
+fn long(visit: &Visit, text: &str) -> Markup {
     let characters = text.chars().count();
     if characters <= SHORT && text.lines().count() <= 4 {
         return html! { span.text { (text) } };
     }
     html! {
         details.long {
-            summary { span.text { (beginning(text, SUMMARY)) "…" } span.more { (grouped(length(characters))) " characters" } }
+            summary { span.text { (beginning(text, SUMMARY)) "…" } span.more { (visit.say(Text::Characters(length(characters)))) } }
             span.text { (beginning(text, MOST)) }
             @if characters > MOST {
-                p.note { "The first " (grouped(length(MOST))) " of " (grouped(length(characters))) " characters." }
+                p.note { (visit.say(Text::FirstCharacters { shown: length(MOST), of: length(characters) })) }
             }
         }
     }
@@ -61,7 +68,11 @@ pub(crate) fn beginning(text: &str, characters: usize) -> &str {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{MOST, beginning, value};
+    use super::{MOST, Visit, beginning};
+
+    fn value(given: Option<&Value>) -> maud::Markup {
+        super::value(&Visit::example(), given)
+    }
 
     #[track_caller]
     fn check(given: Option<&Value>, expected: &str) {

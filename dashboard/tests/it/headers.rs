@@ -3,19 +3,8 @@
 use axum::http::Method;
 use pgtrack_dashboard::{Role, routes};
 
+pub(crate) use crate::support::example;
 use crate::support::{Browser, Page, on_site, start};
-
-/// A URL that a route's pattern matches.
-pub(crate) fn example(pattern: &str) -> String {
-    pattern
-        .replace("{connection}", "shop")
-        .replace("{file}", "app.css")
-        .replace("{xid}", "1")
-        .replace("{slug}", "bank")
-        .replace("{id}", "1")
-        .replace("{table}", "shop.users")
-        .replace("{key}", "%7B%22id%22:1%7D")
-}
 
 #[track_caller]
 fn check(page: &Page) {

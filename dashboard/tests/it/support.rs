@@ -1,7 +1,11 @@
 //! A dashboard over a database with a small shop in it, and browsers to visit it with.
 
+// Named in full, so that the crate's own tests can use them, too.
+#[path = "support/browser.rs"]
 mod browser;
+#[path = "support/page.rs"]
 mod page;
+#[path = "support/stream.rs"]
 mod stream;
 
 use std::sync::Arc;
@@ -111,4 +115,16 @@ pub(crate) async fn run(client: &Client, sql: &str) -> i64 {
         client.query_one("SELECT pg_current_xact_id()::text", &[]).await.expect("it can be read");
     client.batch_execute("COMMIT").await.expect("it can be committed");
     row.get::<_, String>(0).parse().expect("it is a number")
+}
+
+/// A URL that a route's pattern matches.
+pub(crate) fn example(pattern: &str) -> String {
+    pattern
+        .replace("{connection}", "shop")
+        .replace("{file}", "app.css")
+        .replace("{xid}", "1")
+        .replace("{slug}", "bank")
+        .replace("{id}", "1")
+        .replace("{table}", "shop.users")
+        .replace("{key}", "%7B%22id%22:1%7D")
 }

@@ -8,6 +8,23 @@ use crate::Error;
 use crate::model::{Operation, RowKey};
 use crate::table::TableName;
 
+/// What is wrong with a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    /// Rows are looked for in more than one table, or in none.
+    #[error("a filter by row needs exactly one table")]
+    NotOneTable,
+    /// There is a value and no column.
+    #[error("a filter by value needs a column")]
+    NoColumn,
+    /// The column is not there.
+    #[error("the table has no such column")]
+    UnknownColumn,
+    /// There is a key and the table has none.
+    #[error("the table has no primary key")]
+    NoKey,
+}
+
 /// What a statement has to be. An empty filter lets every statement pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -158,7 +175,7 @@ impl Filter {
         condition: &mut Condition,
     ) -> Result<(), Error> {
         let [table] = &*self.tables else {
-            return Err(Error::Filter { reason: "a filter by row needs exactly one table" });
+            return Err(Error::Filter { fault: FilterFault::NotOneTable });
         };
         if let Some(key) = &self.row.key {
             // Follows the row through changes of its key.
@@ -172,7 +189,7 @@ impl Filter {
         }
         let Some(column) = &self.row.column else {
             return match self.row.value {
-                Some(_) => Err(Error::Filter { reason: "a filter by value needs a column" }),
+                Some(_) => Err(Error::Filter { fault: FilterFault::NoColumn }),
                 None => Ok(()),
             };
         };
@@ -191,13 +208,13 @@ impl Filter {
             .query_opt(query, &[&table.schema, &table.name, column])
             .await
             .map_err(Error::query("look up the column of a filter"))?
-            .ok_or(Error::Filter { reason: "the table has no such column" })?;
+            .ok_or(Error::Filter { fault: FilterFault::UnknownColumn })?;
         let history: String = row.get("history_table");
         let old = quote(row.get("history_column"));
         let same_row: Option<String> = row.get("same_row");
         let (Some(same_row), Some(live_row)) = (same_row, row.get::<_, Option<String>>("live_row"))
         else {
-            return Err(Error::Filter { reason: "the table has no primary key" });
+            return Err(Error::Filter { fault: FilterFault::NoKey });
         };
         // The value after a change: of the next image, or of the live row where there is none.
         let after = format!(

@@ -1,22 +1,30 @@
 //! What to look for: the form, and what it holds as chips that can be taken away.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
+use pgtrack_tracker::Operation;
 
 use super::Activity;
-use crate::links::Links;
 use crate::search::{Chip, Grouping, SHOW, Search};
 use crate::view::form::refusal;
 use crate::visit::Visit;
+use crate::words::activity::Text;
+use crate::words::{Shared, problem};
 
-const OPERATIONS: [&str; 4] = ["insert", "update", "delete", "truncate"];
-const TIMES: [(&str, &str); 6] = [
-    ("15m", "the last 15 minutes"),
-    ("1h", "the last hour"),
-    ("24h", "the last 24 hours"),
-    ("7d", "the last 7 days"),
-    ("30d", "the last 30 days"),
-    ("", "any time"),
+const OPERATIONS: [Operation; 4] =
+    [Operation::Insert, Operation::Update, Operation::Delete, Operation::Truncate];
+const TIMES: [(&str, Text<'_>); 6] = [
+    ("15m", Text::Last15Minutes),
+    ("1h", Text::LastHour),
+    ("24h", Text::Last24Hours),
+    ("7d", Text::Last7Days),
+    ("30d", Text::Last30Days),
+    ("", Text::AnyTime),
 ];
+
+/// An example.
+const KEY: &str = r#"{"id": 1}"#;
 
 /// What can be done with the whole list.
 pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
@@ -24,11 +32,11 @@ pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
     html! {
         div.actions {
             @if search.frozen(&visit.clock) != *search {
-                a.button.quiet href=(links.changes(&search.frozen(&visit.clock))) data-copy title="A link that goes on to show this time" { "Freeze time" }
+                a.button.quiet href=(links.changes(&search.frozen(&visit.clock))) data-copy title=(visit.say(Text::FreezeHelp)) { (visit.say(Text::FreezeTime)) }
             }
             @if visit.may_export() {
-                a.button.quiet href=(links.export(search, "csv")) download { "CSV" }
-                a.button.quiet href=(links.export(search, "jsonl")) download { "JSON Lines" }
+                a.button.quiet href=(links.export(search, "csv")) download { (visit.say(Text::Csv)) }
+                a.button.quiet href=(links.export(search, "jsonl")) download { (visit.say(Text::JsonLines)) }
             }
         }
     }
@@ -41,8 +49,8 @@ pub(super) fn form(visit: &Visit, activity: &Activity<'_>) -> Markup {
     let more = ["until", "xid", "key", "column", "value", "reverts"];
     let is_open = more.iter().any(|name| search.value(name).is_some());
     html! {
-        section.filter aria-label="Filter" {
-            @if let Some(why) = &activity.refusal { (refusal(&format!("This cannot be looked for: {why}."))) }
+        section.filter aria-label=(visit.say(Shared::Filter)) {
+            @if let Some(why) = &activity.refusal { (refusal(visit, &problem::Text::CannotBeLookedFor(why.clone()))) }
             form method="get" action=(links.changes(&Search::default())) role="search" {
                 @if search.grouping == Grouping::Transactions { input type="hidden" name="view" value="transactions"; }
                 @if search.shows_ignored { input type="hidden" name="ignored" value=(SHOW); }
@@ -51,39 +59,39 @@ pub(super) fn form(visit: &Visit, activity: &Activity<'_>) -> Markup {
                     @for value in search.values(name) { input type="hidden" name=(name) value=(value); }
                 }
                 div.fields {
-                    label.wide { span { "Text" } input #search type="search" name="q" value=[search.value("q")] placeholder="in the statement or the reason"; }
-                    label { span { "Table" } (tables(activity)) }
-                    label { span { "Operation" }
+                    label.wide { span { (visit.say(Text::Wording)) } input #search type="search" name="q" value=[search.value("q")] placeholder=(visit.say(Text::InStatementOrReason)); }
+                    label { span { (visit.say(Shared::Table)) } (tables(visit, activity)) }
+                    label { span { (visit.say(Text::Operation)) }
                         select name="op" {
-                            option value="" { "any" }
-                            @for one in OPERATIONS { option value=(one) { (one) } }
+                            option value="" { (visit.say(Shared::Any)) }
+                            @for one in OPERATIONS { option value=(one.word().to_lowercase()) { (visit.say(Shared::Operation(one))) } }
                         }
                     }
-                    label { span { "Who" } input type="text" name="who" value=[search.value("who")] autocomplete="off"; }
-                    label { span { "Application" } input type="text" name="app" value=[search.value("app")] autocomplete="off"; }
-                    label { span { "Time" } (times(search)) }
-                    button.primary { "Filter" }
+                    label { span { (visit.say(Shared::Who)) } input type="text" name="who" value=[search.value("who")] autocomplete="off"; }
+                    label { span { (visit.say(Shared::Application)) } input type="text" name="app" value=[search.value("app")] autocomplete="off"; }
+                    label { span { (visit.say(Text::Time)) } (times(visit, search)) }
+                    button.primary { (visit.say(Shared::Filter)) }
                 }
                 details open[is_open] {
-                    summary { "More" }
+                    summary { (visit.say(Text::More)) }
                     div.fields {
-                        label { span { "Until" } input type="text" name="until" value=[search.value("until")] placeholder="2026-11-23 14:00"; }
-                        label { span { "Transaction" } input type="text" inputmode="numeric" name="xid" value=[search.value("xid")]; }
-                        label { span { "Row key" } input type="text" name="key" value=[search.value("key")] placeholder="{\"id\": 1}"; }
-                        label { span { "Column" } input type="text" name="column" value=[search.value("column")] placeholder="that was changed"; }
-                        label { span { "Value" } input type="text" name="value" value=[search.value("value")] placeholder="before or after"; }
-                        label.check { input type="checkbox" name="reverts" value="on" checked[search.value("reverts").is_some()]; span { "Reverts only" } }
+                        label { span { (visit.say(Text::Until)) } input type="text" name="until" value=[search.value("until")] placeholder="2026-11-23 14:00"; }
+                        label { span { (visit.say(Shared::Transaction)) } input type="text" inputmode="numeric" name="xid" value=[search.value("xid")]; }
+                        label { span { (visit.say(Text::RowKey)) } input type="text" name="key" value=[search.value("key")] placeholder=(KEY); }
+                        label { span { (visit.say(Shared::Column)) } input type="text" name="column" value=[search.value("column")] placeholder=(visit.say(Text::ThatWasChanged)); }
+                        label { span { (visit.say(Shared::Value)) } input type="text" name="value" value=[search.value("value")] placeholder=(visit.say(Text::BeforeOrAfter)); }
+                        label.check { input type="checkbox" name="reverts" value="on" checked[search.value("reverts").is_some()]; span { (visit.say(Text::RevertsOnly)) } }
                     }
                 }
             }
             @if !search.is_open() {
                 div.chips-row {
-                    ul.chips aria-label="Active filters" { @for one in search.chips() { (chip(links, &one)) } }
-                    a href=(links.changes(&Search::default().grouped(search.grouping))) { "Clear all" }
+                    ul.chips aria-label=(visit.say(Text::ActiveFilters)) { @for one in search.chips() { (chip(visit, &one)) } }
+                    a href=(links.changes(&Search::default().grouped(search.grouping))) { (visit.say(Text::ClearAll)) }
                     form.save method="post" action=(links.views()) {
                         input type="hidden" name="query" value=(search.query());
-                        label { span.hidden { "Name" } input type="text" name="name" required maxlength="64" placeholder="Name of this view"; }
-                        button.quiet { "Save view" }
+                        label { span.hidden { (visit.say(Shared::Name)) } input type="text" name="name" required maxlength="64" placeholder=(visit.say(Text::NameOfView)); }
+                        button.quiet { (visit.say(Text::SaveView)) }
                     }
                 }
             }
@@ -95,13 +103,13 @@ pub(super) fn form(visit: &Visit, activity: &Activity<'_>) -> Markup {
 fn saved(visit: &Visit, activity: &Activity<'_>) -> Markup {
     let links = visit.links();
     html! {
-        ul.chips aria-label="Saved views" {
+        ul.chips aria-label=(visit.say(Text::SavedViews)) {
             @for view in activity.saved {
                 li.chip {
                     a href={ (links.changes(&Search::default())) (view.query) } { (view.name) }
                     form method="post" action=(links.remove_view()) {
                         input type="hidden" name="name" value=(view.name);
-                        button aria-label={ "Remove the view " (view.name) } { "×" }
+                        button aria-label=(visit.say(Text::RemoveView(&view.name))) { "×" }
                     }
                 }
             }
@@ -109,32 +117,51 @@ fn saved(visit: &Visit, activity: &Activity<'_>) -> Markup {
     }
 }
 
-fn tables(activity: &Activity<'_>) -> Markup {
+fn tables(visit: &Visit, activity: &Activity<'_>) -> Markup {
     html! {
         select name="table" {
-            option value="" { "any" }
+            option value="" { (visit.say(Shared::Any)) }
             @for table in activity.tables { option value=(table.display_name) { (table.display_name) } }
         }
     }
 }
 
 /// The usual times, and the one in the URL if it is another one.
-fn times(search: &Search) -> Markup {
+fn times(visit: &Visit, search: &Search) -> Markup {
     let chosen = search.value("since").unwrap_or("");
     html! {
         select name="since" {
-            @for (value, label) in TIMES { option value=(value) selected[value == chosen] { (label) } }
-            @if TIMES.iter().all(|(value, _)| *value != chosen) { option value=(chosen) selected { "since " (chosen) } }
+            @for (value, label) in TIMES { option value=(value) selected[value == chosen] { (visit.say(label)) } }
+            @if TIMES.iter().all(|(value, _)| *value != chosen) { option value=(chosen) selected { (visit.say(Text::SinceMoment(chosen))) } }
         }
     }
 }
 
+/// What a part of the filter is about.
+fn label(visit: &Visit, parameter: &str) -> Cow<'static, str> {
+    match parameter {
+        "table" => visit.say(Shared::Table),
+        "op" => visit.say(Text::Operation),
+        "who" => visit.say(Shared::Who),
+        "app" => visit.say(Shared::Application),
+        "since" => visit.say(Text::Since),
+        "until" => visit.say(Text::Until),
+        "q" => visit.say(Text::Wording),
+        "xid" => visit.say(Shared::Transaction),
+        "key" => visit.say(Text::Row),
+        "column" => visit.say(Shared::Column),
+        "value" => visit.say(Shared::Value),
+        _ => visit.say(Text::RevertsOnly),
+    }
+}
+
 /// One active part of the filter, with the way to take it away.
-pub(super) fn chip(links: Links<'_>, chip: &Chip<'_>) -> Markup {
+pub(super) fn chip(visit: &Visit, chip: &Chip<'_>) -> Markup {
+    let label = &label(visit, chip.name);
     html! {
         li.chip {
-            span { (chip.label) @if !chip.value.is_empty() { ": " strong { (chip.value) } } }
-            a href=(links.changes(&chip.without)) aria-label={ "Remove " (chip.label) " " (chip.value) } { "×" }
+            span { (label) @if !chip.value.is_empty() { ": " strong { (chip.value) } } }
+            a href=(visit.links().changes(&chip.without)) aria-label=(visit.say(Text::RemoveChip { label, value: chip.value })) { "×" }
         }
     }
 }

@@ -5,8 +5,11 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use crate::rules::is_hidden;
-use crate::view::number::{count, length};
+use crate::view::number::length;
 use crate::view::value::value;
+use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::rows::Text;
 
 /// Shorter texts are clearer as a whole.
 const SHORT: usize = 40;
@@ -18,32 +21,37 @@ const MOST_PATHS: usize = 50;
 const FIRST_BYTES: usize = 16;
 
 /// The two values with their differences marked; `None` where they are clearer as they are.
-pub(super) fn parts(before: &Value, after: &Value, type_name: &str) -> Option<(Markup, Markup)> {
+pub(super) fn parts(
+    visit: &Visit,
+    before: &Value,
+    after: &Value,
+    type_name: &str,
+) -> Option<(Markup, Markup)> {
     if is_hidden(before) || is_hidden(after) {
         return None;
     }
     match (before, after) {
         (Value::String(old), Value::String(new)) if type_name == "bytea" => {
-            Some((bytes(old), bytes(new)))
+            Some((bytes(visit, old), bytes(visit, new)))
         }
         (Value::String(old), Value::String(new)) => {
             let fits = |text: &str| (SHORT..LONG).contains(&text.len());
             (fits(old) && fits(new)).then(|| words(old, new))
         }
         (Value::Object(_), Value::Object(_)) | (Value::Array(_), Value::Array(_)) => {
-            Some(paths(before, after))
+            Some(paths(visit, before, after))
         }
         _ => None,
     }
 }
 
 /// The size and the first bytes of a value that PostgreSQL writes as `\x…`.
-fn bytes(text: &str) -> Markup {
+fn bytes(visit: &Visit, text: &str) -> Markup {
     let digits = text.strip_prefix("\\x").unwrap_or(text);
     let first = digits.get(..2 * FIRST_BYTES).unwrap_or(digits);
     html! {
         span.text { (first) @if first.len() < digits.len() { "…" } }
-        " " span.note { (count(length(digits.len() / 2), "byte")) }
+        " " span.note { (visit.say(Shared::Bytes(length(digits.len() / 2)))) }
     }
 }
 
@@ -70,7 +78,7 @@ fn words(old: &str, new: &str) -> (Markup, Markup) {
 /// A place in a document and what is there on each side.
 type Place<'a> = (String, Option<&'a Value>, Option<&'a Value>);
 
-fn paths(before: &Value, after: &Value) -> (Markup, Markup) {
+fn paths(visit: &Visit, before: &Value, after: &Value) -> (Markup, Markup) {
     let mut places = Vec::new();
     walk(String::new(), Some(before), Some(after), &mut places);
     let hidden = places.len().saturating_sub(MOST_PATHS);
@@ -78,9 +86,9 @@ fn paths(before: &Value, after: &Value) -> (Markup, Markup) {
         html! {
             dl.paths {
                 @for place in places.iter().take(MOST_PATHS).filter(|place| pick(place)) {
-                    div { dt { (place.0) } dd { (value(get(place))) } }
+                    div { dt { (place.0) } dd { (value(visit, get(place))) } }
                 }
-                @if hidden > 0 { div { dt { "…" } dd.note { "and " (count(length(hidden), "more difference")) } } }
+                @if hidden > 0 { div { dt { "…" } dd.note { (visit.say(Text::MoreDifferences(length(hidden)))) } } }
             }
         }
     };
@@ -118,7 +126,15 @@ fn walk<'a>(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::parts;
+    use super::Visit;
+
+    fn parts(
+        before: &Value,
+        after: &Value,
+        type_name: &str,
+    ) -> Option<(maud::Markup, maud::Markup)> {
+        super::parts(&Visit::example(), before, after, type_name)
+    }
 
     #[track_caller]
     fn check(before: &Value, after: &Value, type_name: &str, old: &str, new: &str) {

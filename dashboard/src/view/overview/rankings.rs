@@ -6,9 +6,11 @@ use maud::{Markup, html};
 use pgtrack_tracker::activity::Count;
 
 use crate::search::{Search, Span};
-use crate::view::number::grouped;
+use crate::view::number::{grouped, length};
 use crate::view::time;
 use crate::visit::Visit;
+use crate::words::Shared;
+use crate::words::activity::Text;
 
 /// How many tables and people are named.
 const MOST: usize = 8;
@@ -21,8 +23,8 @@ pub(super) fn sections(visit: &Visit, span: Span, counts: &[Count]) -> Markup {
     }
     html! {
         div.columns {
-            section.card { h2 { "Tables, last 24 hours" } (ranking(visit, span, "table", counts, |one| &one.table)) }
-            section.card { h2 { "People and programs, last 24 hours" } (ranking(visit, span, "who", counts, |one| &one.who)) }
+            section.card { h2 { (visit.say(Text::TablesLastDay)) } (ranking(visit, span, "table", counts, |one| &one.table)) }
+            section.card { h2 { (visit.say(Text::PeopleLastDay)) } (ranking(visit, span, "who", counts, |one| &one.who)) }
         }
         (heat_map(visit, span, counts))
     }
@@ -54,10 +56,10 @@ fn ranking(
                 li {
                     a href=(visit.links().changes(&since.and(parameter, name))) { (name) }
                     meter min="0" max=(most) value=(rows) aria-hidden="true" {}
-                    span.number { (grouped(*rows)) }
+                    span.number { (grouped(visit, *rows)) }
                 }
             }
-            @if sums.len() > MOST { li.note { "and " (sums.len() - MOST) " more" } }
+            @if sums.len() > MOST { li.note { (visit.say(Shared::AndMore(length(sums.len() - MOST)))) } }
         }
     }
 }
@@ -74,9 +76,9 @@ fn heat_map(visit: &Visit, span: Span, counts: &[Count]) -> Markup {
     let most = cells.values().copied().max().unwrap_or(1).max(1);
     html! {
         section.heat aria-labelledby="heat" {
-            h2 #heat { "When" }
+            h2 #heat { (visit.say(Text::WhenHeading)) }
             table {
-                caption.hidden { "Rows changed by table and time" }
+                caption.hidden { (visit.say(Text::RowsByTableAndTime)) }
                 tbody {
                     @for table in tables {
                         tr {
@@ -85,7 +87,7 @@ fn heat_map(visit: &Visit, span: Span, counts: &[Count]) -> Markup {
                                 @match cells.get(&(table, at.as_second())) {
                                     None => td {},
                                     Some(rows) => {
-                                        @let label = format!("{table}, {}: {} rows", time::text(*at, &visit.clock), grouped(*rows));
+                                        @let label = visit.say(Text::RowsOfTableAt { table, at: &time::text(visit, *at), rows: *rows });
                                         @let end = at.checked_add(span.width).unwrap_or(span.to);
                                         @let inside = Search::with("table", table).and("since", &at.to_string()).and("until", &end.to_string());
                                         td.{ "heat-" (shade(*rows, most)) } { a href=(visit.links().changes(&inside)) title=(label) aria-label=(label) {} }

@@ -4,39 +4,41 @@ use maud::{Markup, html};
 
 use super::{Preview, Refusal};
 use crate::revert::{Confirmation, Offered};
-use crate::view::number::{count, length};
+use crate::view::number::length;
+use crate::visit::Visit;
+use crate::words::plan::Text;
 
-pub(super) fn choice(preview: &Preview<'_>) -> Markup {
+pub(super) fn choice(visit: &Visit, preview: &Preview<'_>) -> Markup {
     let is_wrong = preview.refusal == Some(Refusal::NoColumn);
     let has_many = preview.plan.steps.len() > 1;
     html! {
         section.card.columns-choice {
             fieldset aria-describedby="columns-help" aria-invalid=[is_wrong.then_some("true")] {
-                legend { "Columns to set back" }
-                @for one in preview.offered { (tick(preview, one, has_many)) }
+                legend { (visit.say(Text::ColumnsToSetBack)) }
+                @for one in preview.offered { (tick(visit, preview, one, has_many)) }
             }
-            p.note #columns-help { "Columns without a tick stay as they are." }
+            p.note #columns-help { (visit.say(Text::WithoutTick)) }
         }
     }
 }
 
 /// Shows the plan again as the boxes are ticked. Comes after the button that confirms: Enter is for that one.
-pub(super) fn look(preview: &Preview<'_>) -> Markup {
+pub(super) fn look(visit: &Visit, preview: &Preview<'_>) -> Markup {
     html! {
         @if !preview.offered.is_empty() {
-            button.quiet name=(Confirmation::LOOK) value="yes" formnovalidate { "Show as ticked" }
+            button.quiet name=(Confirmation::LOOK) value="yes" formnovalidate { (visit.say(Text::ShowAsTicked)) }
         }
     }
 }
 
-fn tick(preview: &Preview<'_>, one: &Offered, has_many: bool) -> Markup {
+fn tick(visit: &Visit, preview: &Preview<'_>, one: &Offered, has_many: bool) -> Markup {
     let ticked = preview.confirmation.columns.as_ref();
     html! {
         label.choice {
             input type="hidden" form="confirm" name=(Confirmation::OFFERED) value=(one.name);
             input.tick type="checkbox" form="confirm" name=(Confirmation::COLUMN) value=(one.name)
                 checked[ticked.is_none_or(|columns| columns.contains(&one.name))];
-            span { code { (one.name) } @if has_many { " " span.note { "in " (count(length(one.rows), "row")) } } }
+            span { code { (one.name) } @if has_many { " " span.note { (visit.say(Text::InRows(length(one.rows)))) } } }
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{Preview, Refusal, columns, words};
 use crate::connections::Environment;
 use crate::revert::{Choice, needs_reason};
 use crate::visit::Visit;
+use crate::words::plan::Text;
+use crate::words::{Marked, Shared};
 
 /// The form; for people who may not revert, the reason why there is none.
 pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
@@ -16,27 +18,27 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
             form.confirm #confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
                 input type="hidden" name="token" value=(preview.confirmation.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
-                @if preview.plan.conflicts() > 0 { (choices(preview)) }
+                @if preview.plan.conflicts() > 0 { (choices(visit, preview)) }
                 @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
-                (reason(preview))
+                (reason(visit, preview))
                 div.actions {
-                    a.button href=(back) { "Cancel" }
-                    button.primary { (words::button(preview.subject.target(), &preview.plan.steps)) }
-                    (columns::look(preview))
+                    a.button href=(back) { (visit.say(Shared::Cancel)) }
+                    button.primary { (words::button(visit, preview.subject.target(), &preview.plan.steps)) }
+                    (columns::look(visit, preview))
                 }
                 p.note {
-                    "You can undo this afterwards. Sequences, and what triggers did outside of tables, stay as they are."
+                    (visit.say(Text::CanBeUndone))
                 }
             }
         } @else {
-            div.notice { p { "Your role may look at this plan, but not apply it. Ask an operator or an admin." } }
-            p.actions { a.button href=(back) { "Go back" } }
+            div.notice { p { (visit.say(Text::MayOnlyLook)) } }
+            p.actions { a.button href=(back) { (visit.say(Shared::GoBack)) } }
         }
     }
 }
 
 /// Columns can be merged where a set of changes is undone; a single row is set back whole.
-fn choices(preview: &Preview<'_>) -> Markup {
+fn choices(visit: &Visit, preview: &Preview<'_>) -> Markup {
     let offered: &[Choice] = match preview.subject.target() {
         Target::Transaction(_)
         | Target::Transactions(_)
@@ -46,24 +48,24 @@ fn choices(preview: &Preview<'_>) -> Markup {
     };
     html! {
         fieldset {
-            legend { "Rows that changed since" }
+            legend { (visit.say(Text::RowsThatChanged)) }
             @for choice in offered {
                 @let (label, help) = explanation(*choice);
                 label.choice {
                     input type="radio" name="on_conflict" value=(choice.word()) required
                         checked[preview.confirmation.on_conflict == Some(*choice)];
-                    span { strong { (label) } " " span.note { (help) } }
+                    span { strong { (visit.say(label)) } " " span.note { (visit.say(help)) } }
                 }
             }
         }
     }
 }
 
-fn explanation(choice: Choice) -> (&'static str, &'static str) {
+fn explanation(choice: Choice) -> (Text<'static>, Text<'static>) {
     match choice {
-        Choice::Skip => ("Skip", "Leave the rows that changed since as they are."),
-        Choice::Merge => ("Merge", "Set back only the columns that nobody changed since."),
-        Choice::Overwrite => ("Overwrite", "Set these rows back too, over the newer changes."),
+        Choice::Skip => (Text::Skip, Text::SkipHelp),
+        Choice::Merge => (Text::Merge, Text::MergeHelp),
+        Choice::Overwrite => (Text::Overwrite, Text::OverwriteHelp),
     }
 }
 
@@ -72,21 +74,21 @@ fn name(visit: &Visit, preview: &Preview<'_>) -> Markup {
     let is_missing = preview.refusal == Some(Refusal::NotNamed);
     html! {
         div.field {
-            label for="label" { "This is production. Type " strong { (visit.connection.label) } " to confirm." }
+            label for="label" { (visit.say(Marked::ProductionTypeName(&visit.connection.label))) }
             input #label name="label" type="text" autocomplete="off" required aria-invalid=[is_missing.then_some("true")];
         }
     }
 }
 
-fn reason(preview: &Preview<'_>) -> Markup {
+fn reason(visit: &Visit, preview: &Preview<'_>) -> Markup {
     let is_needed = needs_reason(preview.plan.steps.len());
     let is_missing = preview.refusal == Some(Refusal::NoReason);
     html! {
         div.field {
-            label for="reason" { "Reason" @if !is_needed { span.note { " (optional)" } } }
+            label for="reason" { (visit.say(Text::Reason)) @if !is_needed { span.note { " " (visit.say(Text::Optional)) } } }
             input #reason name="reason" type="text" maxlength="500" autocomplete="off" required[is_needed]
                 value=[(!preview.confirmation.reason.is_empty()).then_some(&preview.confirmation.reason)]
-                aria-invalid=[is_missing.then_some("true")] placeholder="Recorded with the change";
+                aria-invalid=[is_missing.then_some("true")] placeholder=(visit.say(Text::RecordedWithChange));
         }
     }
 }

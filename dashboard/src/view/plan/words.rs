@@ -1,108 +1,43 @@
-//! What a plan is called, what it would do, and what its button says.
+//! What a plan would do, what its button says, and the statement that does the same.
 
-use pgtrack_tracker::revert::{Action, Cause, Step, Target};
+use std::borrow::Cow;
+
+use pgtrack_tracker::revert::{Action, Step, Target};
 use pgtrack_tracker::{RowKey, TableName};
 
 use crate::links::Links;
 use crate::revert::Confirmation;
 use crate::search::Search;
 use crate::table_name;
-use crate::view::number::{count, length};
-
-/// The page's heading.
-pub(super) fn title(target: &Target) -> String {
-    match target {
-        Target::Transaction(xid) => format!("Undo transaction {xid}"),
-        Target::Transactions(xids) => format!("Undo {} transactions", xids.len()),
-        Target::Statements(ids) => match **ids {
-            [id] => format!("Undo change {id}"),
-            _ => format!("Undo {} changes", ids.len()),
-        },
-        Target::LastChange(_, key) => format!("Undo the last change of {key}"),
-        Target::Version(_, key, 0) => format!("Restore {key} as it was before version 1"),
-        Target::Version(_, key, version) => format!("Restore version {version} of {key}"),
-        Target::DeletedRow(_, key) => format!("Restore the deleted row {key}"),
-        Target::Table(table, point) => format!("Revert {} to {point}", table_name::write(table)),
-        Target::Schema(schema, point) => format!("Revert schema {schema} to {point}"),
-        Target::Cause(cause) => format!("Undo everything by {}", by(cause)),
-    }
-}
-
-/// Who or what did it.
-fn by(cause: &Cause) -> String {
-    let names = [
-        cause.actor.clone(),
-        cause.application.as_ref().map(|name| format!("application {name}")),
-        cause.user.as_ref().map(|name| format!("user {name}")),
-        cause.from.map(|from| format!("since {from}")),
-        cause.to.map(|to| format!("before {to}")),
-    ];
-    names.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
+use crate::view::number::length;
+use crate::visit::Visit;
+use crate::words::plan::{Effect, Text};
 
 /// What would happen, in one sentence.
-pub(super) fn sentence(target: &Target, steps: &[Step], confirmation: &Confirmation) -> String {
-    if is_idle(steps) {
-        return "There is nothing to do: everything is as wanted already.".to_owned();
-    }
-    if let Some(columns) = confirmation.columns.as_ref().filter(|columns| !columns.is_empty()) {
-        return format!(
-            "This will set {} of {} back and leave all other columns as they are. Nothing has been changed yet.",
-            listed(columns),
-            count(length(steps.len()), "row")
-        );
-    }
-    let (subject, until) = match target {
-        Target::Transaction(xid) => (None, format!("everything is as before transaction {xid}")),
-        Target::Transactions(_) => (None, "everything is as before these transactions".to_owned()),
-        Target::Statements(_) | Target::Cause(_) => {
-            (None, "everything is as before these changes".to_owned())
-        }
-        Target::LastChange(..) => (Some("the row"), "it is as before its last change".to_owned()),
-        Target::Version(_, _, 0) => (Some("the row"), "it is as before version 1".to_owned()),
-        Target::Version(_, _, version) => {
-            (Some("the row"), format!("it is as right after version {version}"))
-        }
-        Target::DeletedRow(..) => (Some("the row"), "it is as before its deletion".to_owned()),
-        Target::Table(_, point) => (None, format!("the table is as it was at {point}")),
-        Target::Schema(_, point) => (None, format!("its tables are as they were at {point}")),
+pub(super) fn sentence(
+    visit: &Visit,
+    target: &Target,
+    steps: &[Step],
+    confirmation: &Confirmation,
+) -> Cow<'static, str> {
+    let number = |action| length(steps.iter().filter(|step| step.action == action).count());
+    let chosen = confirmation.columns.as_ref().filter(|columns| !columns.is_empty());
+    let effect = match chosen {
+        _ if is_idle(steps) => Effect::Nothing,
+        Some(columns) => Effect::Columns { columns, rows: length(steps.len()) },
+        None => Effect::Rows {
+            updated: number(Action::Update),
+            inserted: number(Action::Insert),
+            deleted: number(Action::Delete),
+        },
     };
-    let parts: Vec<String> = [Action::Update, Action::Insert, Action::Delete]
-        .into_iter()
-        .filter_map(|action| {
-            let number = steps.iter().filter(|step| step.action == action).count();
-            let rows = subject.map_or_else(|| count(length(number), "row"), str::to_owned);
-            (number > 0).then(|| act(action, &rows))
-        })
-        .collect();
-    format!("This will {}, so that {until}. Nothing has been changed yet.", listed(&parts))
-}
-
-fn act(action: Action, rows: &str) -> String {
-    match action {
-        Action::Update => format!("set {rows} back"),
-        Action::Insert => format!("insert {rows} again"),
-        Action::Delete => format!("delete {rows}"),
-        Action::Nothing => format!("leave {rows}"),
-    }
+    visit.say(Text::Sentence(target, effect))
 }
 
 /// The button: a verb and what it is done to.
-pub(super) fn button(target: &Target, steps: &[Step]) -> String {
+pub(super) fn button(visit: &Visit, target: &Target, steps: &[Step]) -> Cow<'static, str> {
     let changes = steps.iter().filter(|step| step.action != Action::Nothing).count();
-    match target {
-        Target::Transaction(_)
-        | Target::Transactions(_)
-        | Target::Statements(_)
-        | Target::LastChange(..)
-        | Target::Cause(_) => format!("Undo {}", count(length(changes), "change")),
-        Target::Table(..) | Target::Schema(..) => {
-            format!("Revert {}", count(length(changes), "row"))
-        }
-        Target::Version(_, _, 0) => "Restore first state".to_owned(),
-        Target::Version(_, _, version) => format!("Restore version {version}"),
-        Target::DeletedRow(..) => "Restore 1 row".to_owned(),
-    }
+    visit.say(Text::Button(target, length(changes)))
 }
 
 /// Whether a plan would do nothing.
@@ -191,20 +126,22 @@ fn literal(text: &str) -> String {
     }
 }
 
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => parts.join(""),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pgtrack_tracker::RowKey;
     use pgtrack_tracker::revert::{Action, Step, Target};
 
-    use super::{button, sentence, sql};
+    use super::sql;
     use crate::revert::{Choice, Confirmation};
+    use crate::visit::Visit;
+
+    fn sentence(target: &Target, steps: &[Step], confirmation: &Confirmation) -> String {
+        super::sentence(&Visit::example(), target, steps, confirmation).into_owned()
+    }
+
+    fn button(target: &Target, steps: &[Step]) -> String {
+        super::button(&Visit::example(), target, steps).into_owned()
+    }
 
     fn steps(actions: &[Action]) -> Vec<Step> {
         actions

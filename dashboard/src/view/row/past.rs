@@ -7,15 +7,17 @@ use super::RowHistory;
 use crate::comparison::{Image, compare};
 use crate::view::{diff, time};
 use crate::visit::Visit;
+use crate::words::rows::Text;
+use crate::words::{Marked, Shared};
 
 pub(super) fn form(visit: &Visit, history: &RowHistory<'_>) -> Markup {
     html! {
         form.row-form method="get" action=(visit.links().row(history.name(), history.key)) {
             label {
-                span { "As it was at (" (visit.preferences.zone_name()) ")" }
+                span { (visit.say(Text::AsItWasAt(visit.preferences.zone_name()))) }
                 input type="text" name="at" required value=[history.at.map(|at| at.0)] placeholder="2026-11-23 14:00";
             }
-            button { "Show" }
+            button { (visit.say(Shared::ShowIt)) }
         }
     }
 }
@@ -46,15 +48,15 @@ pub(super) fn section(
         section.card aria-labelledby="past" {
             @match at {
                 (text, None) => {
-                    h2 #past { "No such time" }
-                    p { "“" (text) "” is no time. Write it as 2026-11-23 14:00." }
+                    h2 #past { (visit.say(Text::NoSuchTime)) }
+                    p { (visit.say(Text::NoTime(text))) }
                 }
                 (_, Some(at)) => {
-                    h2 #past { "The row at " (time::exact(at, &visit.clock)) }
+                    h2 #past { (visit.say(Marked::RowAt(time::exact(visit, at)))) }
                     @match past(history, at) {
-                        Past::Row(image) => (diff::image(compare(Some(image), Some(image), history.order).unchanged.into_iter(), history.order)),
-                        Past::None => p { "There was no such row." },
-                        Past::Unknown => p { "That is not known: the table is tracked since " (time::exact(history.table.since, &visit.clock)) "." },
+                        Past::Row(image) => (diff::image(visit, compare(Some(image), Some(image), history.order).unchanged.into_iter(), history.order)),
+                        Past::None => p { (visit.say(Text::NoSuchRowThen)) },
+                        Past::Unknown => p { (visit.say(Marked::TrackedOnlySince(time::exact(visit, history.table.since)))) },
                     }
                 }
             }

@@ -1,0 +1,67 @@
+//! Sentences with markup inside: a language says where its links, names and times stand.
+
+use maud::Markup;
+
+use crate::auth::Role;
+
+/// One of them. A piece of markup is placed as it is, a text is emphasized or made a link.
+#[derive(Debug, Clone)]
+pub(crate) enum Marked<'a> {
+    /// A size of something that grows.
+    ADay(Markup),
+    AsOf(&'a str),
+    ChangeARow(&'a str),
+    /// Names a command.
+    ChooseFewer,
+    /// A link to the health page.
+    ChooseTables(&'a str),
+    /// The version is for those who do not see where the link stands.
+    CompareWithNow(i32),
+    /// How many connections have another role than everywhere.
+    ConnectionsOf {
+        name: &'a str,
+        others: i64,
+    },
+    DeletedBy {
+        when: Markup,
+        who: &'a str,
+        transaction: Markup,
+    },
+    DeletedRowsAppear(&'a str),
+    HiddenByRules(i64),
+    HistoryOf(&'a str),
+    LatestChange {
+        mark: Markup,
+        who: &'a str,
+        when: Markup,
+        transaction: Markup,
+        message: Option<&'a str>,
+    },
+    MadeBy {
+        when: Markup,
+        who: &'a str,
+        application: Option<&'a str>,
+        transaction: Markup,
+    },
+    NothingChangedFrom(Markup),
+    /// With a short form for narrow screens.
+    OpenTransaction(i64),
+    PasswordNotKept(&'a str),
+    ProductionTypeName(&'a str),
+    RequestId(&'a str),
+    RestoreState,
+    RestoreVersion(i32),
+    RowAt(Markup),
+    RowsOf {
+        mark: Markup,
+        rows: i64,
+        table: Markup,
+    },
+    SaveConnectionsOf(&'a str),
+    SeeTransaction(Markup),
+    ToTheHistoryOf(&'a str),
+    TrackedOnlySince(Markup),
+    TypeName(&'a str),
+    WouldRemove(i64),
+    YourRoleIs(Role),
+}

@@ -1,0 +1,69 @@
+//! What a revert would do, and whether to do it.
+
+use pgtrack_tracker::revert::{Action, Target};
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Text<'a> {
+    // view/plan.rs
+    SameInSql,
+    StaleTitle,
+    StaleHelp,
+    ConflictTitle,
+    ConflictHelp,
+    NoReasonTitle,
+    NoReasonHelp,
+    NotNamedTitle,
+    NoColumnTitle,
+    NoColumnHelp,
+    NothingChangedTitle,
+    NothingChangedHelp,
+    OverwritingShown,
+    CannotBeDone,
+    TriedAndTakenBack,
+    OnlyFirst { shown: i64, of: i64 },
+    TooMany(i64),
+    NothingFromHere(i64),
+    ChangedSince(i64),
+    WhatWouldHappen(&'a str),
+    Conflict(&'a str),
+    Planned(Action),
+    // What it is called, what it would do, and what its button says.
+    Title(&'a Target),
+    Sentence(&'a Target, Effect<'a>),
+    Button(&'a Target, i64),
+    // view/plan/columns.rs
+    ColumnsToSetBack,
+    WithoutTick,
+    ShowAsTicked,
+    InRows(i64),
+    // view/plan/confirm.rs
+    CanBeUndone,
+    MayOnlyLook,
+    RowsThatChanged,
+    Skip,
+    SkipHelp,
+    Merge,
+    MergeHelp,
+    Overwrite,
+    OverwriteHelp,
+    Reason,
+    Optional,
+    RecordedWithChange,
+}
+
+/// What a plan would do, as far as its sentence tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Effect<'a> {
+    Nothing,
+    /// Only these columns would be set back.
+    Columns {
+        columns: &'a [String],
+        rows: i64,
+    },
+    Rows {
+        updated: i64,
+        inserted: i64,
+        deleted: i64,
+    },
+}

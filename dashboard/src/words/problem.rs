@@ -1,0 +1,106 @@
+//! What error pages and refused forms say: what happened, why, and what to do.
+
+use super::Why;
+use crate::auth::Role;
+
+/// One of these texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// In the database's own words.
+    Quoted(String),
+    // With a reason.
+    CannotBeLookedFor(Why),
+    CannotBeSaved(Why),
+    CannotBeUsed(Why),
+    DatabaseUnusable(Why),
+    DidNotWork(Why),
+    Only(Why),
+    // Titles.
+    DataDoesNotAllow,
+    DatabaseDoesNotAllow,
+    DatabaseUnavailable,
+    HistoryGone,
+    MakesNoSense,
+    NotAllowed,
+    NotDoneHere,
+    NotDoneNow,
+    NotFound,
+    NotInstalled,
+    NotInstallable,
+    NotThisWay,
+    PlanOutOfDate,
+    RowsChanged,
+    RowsLocked,
+    SignedOut,
+    SomethingWrong,
+    ThereIsOne,
+    TookTooLong,
+    TooManyAtOnce,
+    // What happened.
+    AnswersNotThis,
+    DefectOfOurs,
+    HiddenFromRole,
+    LacksPgTrack,
+    NotReadyInTime,
+    RowsChangedSincePlan,
+    SessionEnded,
+    // What to do.
+    AskAdmin,
+    AdminCanInstall,
+    CheckAddress,
+    CloseTabs,
+    GoBack,
+    LookAgain,
+    NothingChangedReload,
+    SignInAgain,
+    StartFromOverview,
+    TryAgainBusy,
+    TryAgainLog,
+    // There is no such thing.
+    NoChange(i64),
+    NoChangeOfRow {
+        table: String,
+        key: String,
+    },
+    NoConnection,
+    NoFile,
+    NoPage,
+    NoRole,
+    NoTableTracked(String),
+    NoTransaction(i64),
+    NoUser,
+    NoVersion(String),
+    FirstAccountThere,
+    // It is not what was expected.
+    NoDays(String),
+    NoFilter,
+    NoFormOfPlan,
+    NoKey(String),
+    NoPlace,
+    NoSubject,
+    NoSuchChoice,
+    NoTable(String),
+    NoTheme,
+    NoZone,
+    // It is not allowed, or too much.
+    FeedOpenOften,
+    FeedsOpen,
+    IncompleteLink,
+    KeyHidden,
+    NotFromHere,
+    NotOwnAccount,
+    NotOwnRole,
+    NotYours(Role),
+    ViewingOnly,
+    Skipped {
+        table: String,
+        status: String,
+    },
+    // Of forms.
+    AttemptsWait(u64),
+    NewPasswordsDiffer,
+    OtherPassword,
+    TestsWait(u64),
+    TryInAMinute,
+    WrongNameOrPassword,
+}

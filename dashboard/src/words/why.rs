@@ -1,0 +1,57 @@
+//! Reasons: why something cannot be used, looked for, or reached. Each is a clause of a sentence in `problem`.
+
+use pgtrack_tracker::activity::FilterFault;
+
+use crate::auth::AccountError;
+use crate::database::Outage;
+use crate::network::Refusal;
+
+/// A reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// In somebody else's words.
+    Quoted(String),
+    // Of accounts.
+    Account(AccountError),
+    NameTaken,
+    PasswordsDiffer,
+    // Of searches.
+    Filter(FilterFault),
+    NoKey(String),
+    NoOperation(String),
+    NoTable(String),
+    NoTime(String),
+    NoTransaction(String),
+    OneTable,
+    SayColumn,
+    KeyHidden,
+    TextsHidden,
+    ValuesHidden,
+    // Of rules.
+    NoRule(String),
+    TooManyRules(usize),
+    // Of connections.
+    DatabaseLength,
+    HostNeither,
+    PortRange,
+    RoleLength,
+    SlugCharacters,
+    SlugTaken,
+    Host(Refusal),
+    // Of a database that is not there.
+    Outage(Outage),
+    AllBusy,
+    KeyMissing,
+    NoAnswer,
+    NoCertificates,
+    NoSession,
+    // Of a test of a connection.
+    CannotBeAsked,
+    CannotConnect,
+    LoginRefused,
+    NameUnverifiable,
+    NewerVersion(String),
+    NobodyAnswers(u16),
+    NotInstalledYet,
+    OlderVersion(String),
+}
