@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "house/spoken.rs"]
+mod spoken;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +137,29 @@ fn the_dashboard_reads_rows_in_one_place() {
         &broken,
         "only dashboard/src/reading.rs reads rows: it hides what a person may not see",
     );
+}
+
+/// A translator finds every text of the dashboard in one place.
+#[test]
+fn the_dashboard_says_only_what_is_in_its_table_of_words() {
+    let is_elsewhere =
+        |path: &str| path.starts_with("dashboard/src/") && !path.starts_with("dashboard/src/words");
+    let mut broken = Vec::new();
+    for (path, text) in sources(&[".rs"]).into_iter().filter(|(path, _)| is_elsewhere(path)) {
+        broken.extend(spoken::texts(&text).iter().map(|text| format!("{path}: {text:?}")));
+    }
+    for (path, text) in sources(&[".css", ".js"]) {
+        let says = |line: &&str| {
+            let shown = line.split_once("content: ").or(line.split_once("textContent = "));
+            shown.is_some_and(|(_, value)| {
+                let mut quoted = value.split(['"', '\'', '`']).skip(1).step_by(2);
+                quoted.any(|text| text.chars().any(char::is_alphabetic))
+            })
+        };
+        let lines = text.lines().filter(|_| path.starts_with("dashboard/assets/")).filter(says);
+        broken.extend(lines.map(|line| format!("{path}: {}", line.trim())));
+    }
+    assert_none(&broken, "these texts belong to dashboard/src/words");
 }
 
 #[test]
