@@ -110,6 +110,13 @@ impl Search {
         Self { grouping: self.grouping, shows_ignored: self.shows_ignored, ..Self::read(&pairs) }
     }
 
+    /// This search with only this value of a parameter.
+    pub(crate) fn only(&self, name: &'static str, value: &str) -> Self {
+        let mut search = self.newest();
+        search.parameters.retain(|one| one.0 != name);
+        search.and(name, value)
+    }
+
     /// The query string that reads as this search, with its `?`; empty if there is nothing to say.
     pub(crate) fn query(&self) -> String {
         let grouping =

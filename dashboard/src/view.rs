@@ -26,6 +26,7 @@ pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod query;
+mod ranking;
 pub(crate) mod row;
 pub(crate) mod rules;
 pub(crate) mod select;

@@ -48,19 +48,20 @@ where
 }
 
 /// What was last known of each server whose role matters.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Roles {
+    /// `None` for a server that did not answer. One that has not been asked yet is absent.
     known: Mutex<HashMap<Upstream, Option<Role>>>,
-    /// How many rounds of questions have ended.
-    rounds: watch::Sender<u64>,
+    rounds: watch::Sender<Rounds>,
     /// Asks for a round now.
     wanted: Notify,
 }
 
-impl Default for Roles {
-    fn default() -> Self {
-        Self { known: Mutex::default(), rounds: watch::Sender::new(0), wanted: Notify::default() }
-    }
+/// How often all servers were asked.
+#[derive(Debug, Default)]
+struct Rounds {
+    begun: u64,
+    ended: u64,
 }
 
 impl Roles {
@@ -73,12 +74,19 @@ impl Roles {
         self.known().iter().map(|(server, role)| (server.clone(), *role)).collect()
     }
 
+    /// Waits until each of these servers was asked once, or until a deadline.
+    pub(crate) async fn first_answers(&self, servers: &[Upstream], deadline: Instant) {
+        let mut rounds = self.rounds.subscribe();
+        let _ = timeout_at(deadline, rounds.wait_for(|_| self.have_asked(servers))).await;
+    }
+
     /// Has all servers asked again, and waits for the answers until a deadline.
     pub(crate) async fn refresh(&self, deadline: Instant) {
         let mut rounds = self.rounds.subscribe();
-        let enough = *rounds.borrow_and_update() + 1;
+        // What is being asked right now may have been answered before whatever made the caller doubt.
+        let next = rounds.borrow().begun + 1;
         self.wanted.notify_one();
-        let _ = timeout_at(deadline, rounds.wait_for(|round| *round >= enough)).await;
+        let _ = timeout_at(deadline, rounds.wait_for(|rounds| rounds.ended >= next)).await;
     }
 
     /// Asks, again and again, all servers of the configuration whose role matters. Never ends.
@@ -89,6 +97,7 @@ impl Roles {
             return std::future::pending().await;
         }
         loop {
+            self.rounds.send_modify(|rounds| rounds.begun += 1);
             let mut asked = JoinSet::new();
             for server in servers.clone() {
                 let probe = Arc::clone(&probe);
@@ -103,12 +112,17 @@ impl Roles {
                     self.learn(server, answer);
                 }
             }
-            self.rounds.send_modify(|round| *round += 1);
+            self.rounds.send_modify(|rounds| rounds.ended = rounds.begun);
             tokio::select! {
                 () = sleep(PROBE_EVERY) => {}
                 () = self.wanted.notified() => {}
             }
         }
+    }
+
+    fn have_asked(&self, servers: &[Upstream]) -> bool {
+        let known = self.known();
+        servers.iter().all(|server| known.contains_key(server))
     }
 
     fn learn(&self, server: Upstream, answer: Result<Role, ProvisionError>) {

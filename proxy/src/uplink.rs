@@ -12,12 +12,18 @@ use crate::{Error, Target, Upstream};
 
 /// Opens a connection on which a startup packet can be sent, to the first server that suits and can be reached.
 pub(crate) async fn connect(target: &Target, shared: &Shared) -> Result<(Stream, Upstream), Error> {
+    if !target.needs_roles() {
+        return try_candidates(target, shared).await;
+    }
+    let deadline = || Instant::now() + shared.config.connect_timeout;
+    // Just after the start, the first server that answered is not yet the best one.
+    shared.roles.first_answers(&target.servers, deadline()).await;
     let tried = try_candidates(target, shared).await;
-    if tried.is_ok() || !target.needs_roles() {
+    if tried.is_ok() {
         return tried;
     }
     // After a failover, the new primary is known as soon as it is asked.
-    shared.roles.refresh(Instant::now() + shared.config.connect_timeout).await;
+    shared.roles.refresh(deadline()).await;
     try_candidates(target, shared).await
 }
 

@@ -1,5 +1,6 @@
 //! The activity: every recorded change, filtered, charted, live.
 
+mod facets;
 mod filters;
 
 use axum::response::Html;
@@ -63,7 +64,10 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
             }
         }
         (filters::form(visit, activity))
-        @if let Some((span, tallied)) = &activity.chart { (chart::section(visit, search, *span, tallied)) }
+        @if let Some((span, tallied)) = &activity.chart {
+            (chart::section(visit, search, *span, tallied))
+            (facets::section(visit, search, tallied))
+        }
         section aria-labelledby="list-heading" {
             div.toolbar {
                 h2 #list-heading { @if search.before.is_some() { (visit.say(Text::EarlierChanges)) } @else { (visit.say(Shared::LatestChanges)) } }

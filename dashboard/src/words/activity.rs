@@ -36,6 +36,11 @@ pub(crate) enum Text<'a> {
     NonePasses,
     NotAmongLatest,
     TakePartAway,
+    // view/activity/facets.rs
+    NarrowDown,
+    FacetTables,
+    FacetOperations,
+    FacetPeople,
     // view/activity/filters.rs
     FreezeHelp,
     FreezeTime,

@@ -48,7 +48,7 @@ pub(super) fn between_marks<T: Said>(said: T) -> T {
 /// What stands in elements like these comes from the database, or is code.
 const DATA: &str = "code, pre, time, kbd, q, svg.icon, datalist, textarea, .chip strong, .text, .key, .table, .message, .brand";
 /// The names and values of this test, the product, and what SQL calls things. Texts must be exactly this.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 37] = [
     "The shop",
     "The bank",
     "pg_track",
@@ -82,6 +82,9 @@ const NAMES: [&str; 34] = [
     "bigint",
     "integer",
     "English",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
     "id\": 1",
 ];
 /// Attributes that people read, or that the script shows.

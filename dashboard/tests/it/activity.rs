@@ -74,6 +74,31 @@ fn every_filter_leaves_what_it_says() {
 }
 
 #[test]
+fn what_the_changes_have_in_common_narrows_the_filter() {
+    on_site(async |site| {
+        prepare(site).await;
+        let mut browser = site.signed_in(Role::Viewer).await;
+        let page = browser.get("/c/shop/changes?table=shop.users&table=shop.orders").await;
+        assert_eq!(page.texts(".facets h3"), ["Tables", "Operations", "People and programs"]);
+        assert_eq!(
+            page.texts(".facets .ranking li"),
+            ["shop.users 3", "shop.orders 1", "UPDATE 3", "INSERT 1", "grace 2", "postgres 2"]
+        );
+        let most = |facet: usize| {
+            let link = format!(".facets section:nth-of-type({facet}) li:first-child a");
+            page.attribute(&link, "href")
+        };
+        let narrowed = browser.get(&most(1)).await;
+        assert_eq!(entries(&narrowed), ["shop.users ~ 1 updated"; 3]);
+        assert_eq!(narrowed.texts(".facets h3"), ["People and programs"]);
+        let narrowed = browser.get(&most(3)).await;
+        assert_eq!(entries(&narrowed), ["shop.users ~ 1 updated", "shop.orders + 1 inserted"]);
+        let none = browser.get("/c/shop/changes?xid=1").await;
+        assert!(!none.has(".facets"), "nothing can be narrowed");
+    });
+}
+
+#[test]
 fn what_cannot_be_looked_for_is_said_and_kept_in_the_form() {
     on_site(async |site| {
         prepare(site).await;

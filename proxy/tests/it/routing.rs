@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, SessionAttrs, Target, Upstream};
+use pgtrack_proxy::{Config, Role, SessionAttrs, Target, Upstream};
 use pgtrack_testkit::{Cluster, block_on, own_server, versions};
 use tokio_postgres::NoTls;
 
@@ -68,6 +68,38 @@ fn case_65_sessions_follow_the_primary_after_a_failover() {
             assert_eq!(port(&proxy, "reports").await, Ok(standby.port().to_string()));
         });
     }
+}
+
+#[test]
+fn case_65_the_first_session_waits_until_the_preferred_server_was_asked() {
+    block_on(async {
+        let (standby, primary) = (Scripted::listen().await, Scripted::listen().await);
+        let servers = [&standby, &primary].map(|server| Upstream {
+            host: server.address.ip().to_string(),
+            port: server.address.port(),
+        });
+        let slow = servers[0].clone();
+        let upstream = Target {
+            servers: servers.into(),
+            session_attrs: SessionAttrs::PreferStandby,
+            balances_load: false,
+        };
+        let probe = move |server: Upstream| {
+            let is_standby = server == slow;
+            async move {
+                if is_standby {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                Ok(Role { is_standby, is_read_only: is_standby })
+            }
+        };
+        let config = Config { upstream, ..config(primary.address) };
+        let proxy = TestProxy::probing(config, probe).await;
+        let mut client = Wire::connect(proxy.address).await;
+        client.send(&startup(&[("user", "ada")])).await;
+        within(Duration::from_secs(10), standby.admit()).await;
+        client.until(b'Z').await;
+    });
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_proxy::{
-    Config, Control, Counters, Guard, Provision, ProvisionError, Proxy, Role, SslMode, Upstream,
-    UpstreamTls, Watch,
+    Config, Control, Counters, Guard, ProbeRole, Provision, ProvisionError, Proxy, Role, SslMode,
+    Upstream, UpstreamTls, Watch,
 };
 use pgtrack_testkit::{Server, block_on, versions};
 use pgtrack_tracker::calls::{AuditLog, Connecting, Spool};
@@ -64,6 +64,13 @@ impl TestProxy {
             |_database| -> Connecting { Box::pin(async { Err("there is no audit".into()) }) };
         let watch = Watch::start(AuditLog::start(connect, None).unwrap()).unwrap();
         Self::run(proxy.with_probe(Arc::new(probe)).with_watch(Arc::new(watch)))
+    }
+
+    /// Starts a proxy that learns the roles of servers in this way.
+    pub(crate) async fn probing(config: Config, probe: impl ProbeRole) -> Self {
+        let provision = |_database: String| async { Ok(None) };
+        let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        Self::run(proxy.with_probe(Arc::new(probe)))
     }
 
     fn run(proxy: Proxy) -> Self {

@@ -55,6 +55,11 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::NonePasses => "No change passes this filter.",
         Text::NotAmongLatest => "At least not among the latest ones.",
         Text::TakePartAway => "Take a part of it away:",
+        // view/activity/facets.rs
+        Text::NarrowDown => "Narrow down",
+        Text::FacetTables => "Tables",
+        Text::FacetOperations => "Operations",
+        Text::FacetPeople => "People and programs",
         // view/activity/filters.rs
         Text::FreezeHelp => "A link that goes on to show this time",
         Text::FreezeTime => "Freeze time",
