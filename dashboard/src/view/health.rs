@@ -26,7 +26,7 @@ pub(crate) fn page(visit: &Visit, health: &Health<'_>) -> Html<String> {
         header.head {
             div.title {
                 h1 { "Health" }
-                @if visit.is(Role::Admin) { div.actions { a.button href=(visit.links().rules()) { "Column rules" } } }
+                @if visit.is(Role::Admin) { div.actions { a.button href=(visit.links().digests()) { "Digests" } a.button href=(visit.links().rules()) { "Column rules" } } }
             }
             dl.facts.strip {
                 div { dt { "Tracked" } dd { (grouped(length(health.tracked.len()))) " of " (count(length(all), "table")) } }

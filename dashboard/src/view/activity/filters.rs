@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::Activity;
+use crate::auth::Role;
 use crate::links::Links;
 use crate::search::{Chip, Grouping, SHOW, Search};
 use crate::view::form::refusal;
@@ -30,6 +31,7 @@ pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
                 a.button.quiet href=(links.export(search, "csv")) download { "CSV" }
                 a.button.quiet href=(links.export(search, "jsonl")) download { "JSON Lines" }
             }
+            @if visit.is(Role::Admin) { a.button.quiet href=(links.new_digest(search)) { "Digest…" } }
         }
     }
 }

@@ -1,0 +1,192 @@
+//! Delivers a message, one at a time. The address is resolved and checked each time, redirects are not followed, and of
+//! the answer nothing is read but its status.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::message::Message;
+use super::target::Target;
+use crate::connections::TlsMode;
+use crate::network::{AllowedHosts, Refusal, WEB_PORTS, resolve};
+
+/// How long a delivery may take altogether.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one address may take to answer; there may be another.
+const DIAL: Duration = Duration::from_secs(4);
+/// The longest head of an answer, in bytes. More is a failure.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// Why a message did not arrive, for people. It quotes nothing of what the other side says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// We do not connect there.
+    Refused(Refusal),
+    /// Not without encryption.
+    Unencrypted,
+    /// Nobody answers at any of its addresses.
+    Network,
+    /// The server could not be trusted, or has no TLS.
+    Tls,
+    /// This machine trusts nobody.
+    NoRoots,
+    /// It took too long.
+    Timeout,
+    /// What came back is no answer.
+    Nonsense,
+    /// The server answered with this status.
+    Status(StatusCode),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(Refusal::Address) => formatter.write_str(
+                "this address is not allowed; list it in webhook_hosts of the configuration",
+            ),
+            Self::Refused(Refusal::Port) => formatter.write_str(
+                "this port is not allowed; list host:port in webhook_hosts of the configuration",
+            ),
+            Self::Refused(refusal) => formatter.write_str(refusal.text()),
+            Self::Unencrypted => formatter.write_str(
+                "http goes to hosts in webhook_hosts of the configuration only; use https",
+            ),
+            Self::Network => formatter.write_str("nobody answers there"),
+            Self::Tls => formatter.write_str(
+                "the connection could not be encrypted, or the server's certificate is not trusted",
+            ),
+            Self::NoRoots => {
+                formatter.write_str("this machine trusts no certificates; install ca-certificates")
+            }
+            Self::Timeout => formatter.write_str("the server did not answer in time"),
+            Self::Nonsense => formatter.write_str("the server did not answer as a web server does"),
+            Self::Status(status) if status.is_redirection() => write!(
+                formatter,
+                "the server answered with status {} and sends us elsewhere, which is not followed",
+                status.as_u16()
+            ),
+            Self::Status(StatusCode::NOT_FOUND | StatusCode::GONE) => formatter
+                .write_str("the server says that there is no such webhook, or not any more"),
+            Self::Status(status) => {
+                write!(formatter, "the server answered with status {}", status.as_u16())
+            }
+        }
+    }
+}
+
+/// Sends messages.
+pub(crate) struct Sender {
+    allowed: AllowedHosts,
+    /// Read when it is first needed.
+    tls: std::sync::Mutex<Option<Arc<ClientConfig>>>,
+    /// Held by whoever sends.
+    turn: Mutex<()>,
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sender").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
+}
+
+impl Sender {
+    pub(crate) fn new(allowed: AllowedHosts) -> Self {
+        Self { allowed, tls: std::sync::Mutex::default(), turn: Mutex::default() }
+    }
+
+    /// The addresses of a target that may be connected to.
+    pub(crate) async fn check(&self, target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+        let found = resolve(&target.host, target.port, &self.allowed, WEB_PORTS);
+        let addresses = timeout(PATIENCE, found)
+            .await
+            .map_err(|_| Failure::Timeout)?
+            .map_err(Failure::Refused)?;
+        if !target.is_encrypted && !self.allowed.list(&target.host, &addresses) {
+            return Err(Failure::Unencrypted);
+        }
+        Ok(addresses)
+    }
+
+    /// Delivers a message.
+    pub(crate) async fn send(
+        &self,
+        target: &Target,
+        message: Message,
+    ) -> Result<StatusCode, Failure> {
+        let _turn = self.turn.lock().await;
+        timeout(PATIENCE, self.deliver(target, message)).await.map_err(|_| Failure::Timeout)?
+    }
+
+    async fn deliver(&self, target: &Target, message: Message) -> Result<StatusCode, Failure> {
+        let addresses = self.check(target).await?;
+        let stream = dial(&addresses).await.ok_or(Failure::Network)?;
+        let status = if target.is_encrypted {
+            let name = ServerName::try_from(target.host.clone()).map_err(|_| Failure::Tls)?;
+            let connector = TlsConnector::from(self.tls()?);
+            let stream = connector.connect(name, stream).await.map_err(|_| Failure::Tls)?;
+            post(stream, target, message).await?
+        } else {
+            post(stream, target, message).await?
+        };
+        if status.is_success() { Ok(status) } else { Err(Failure::Status(status)) }
+    }
+
+    /// Trusts what the operating system trusts, as connections to databases do.
+    fn tls(&self) -> Result<Arc<ClientConfig>, Failure> {
+        let mut kept = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = &*kept {
+            return Ok(config.clone());
+        }
+        let mut config =
+            TlsMode::VerifyFull.settings().client_config().map_err(|_| Failure::NoRoots)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(kept.insert(Arc::new(config)).clone())
+    }
+}
+
+async fn dial(addresses: &[SocketAddr]) -> Option<TcpStream> {
+    for address in addresses {
+        if let Ok(Ok(stream)) = timeout(DIAL, TcpStream::connect(address)).await {
+            return Some(stream);
+        }
+    }
+    None
+}
+
+/// Sends a request and waits for the head of the answer. The connection ends with this.
+async fn post<S>(stream: S, target: &Target, message: Message) -> Result<StatusCode, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut request = Request::post(&target.path)
+        .header(header::HOST, &target.authority)
+        .header(header::USER_AGENT, concat!("pgtrack/", env!("CARGO_PKG_VERSION")))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONNECTION, "close");
+    for (name, value) in message.headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(Body::from(message.body)).map_err(|_| Failure::Nonsense)?;
+    let (mut client, connection) = http1::Builder::new()
+        .max_buf_size(MAX_ANSWER)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|_| Failure::Nonsense)?;
+    let _driver = AbortOnDropHandle::new(tokio::spawn(connection));
+    let answer = client.send_request(request).await.map_err(|_| Failure::Nonsense)?;
+    Ok(answer.status())
+}
