@@ -190,3 +190,83 @@ where
     let answer = client.send_request(request).await.map_err(|_| Failure::Nonsense)?;
     Ok(answer.status())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::http::StatusCode;
+    use pgtrack_connect::tls::{RootCertificates, SslMode, UpstreamTls};
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::ServerConfig;
+    use rustls::crypto::ring;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::{Failure, Sender};
+    use crate::digests::Target;
+    use crate::digests::message::Message;
+
+    /// A server for `localhost` that answers every request, its port, and its certificate in PEM.
+    async fn server() -> (u16, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // Those that do not trust it hang up.
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = Vec::new();
+                while !request.ends_with(b"{}") && stream.read_buf(&mut request).await.unwrap() > 0
+                {
+                }
+                stream
+                    .write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .unwrap();
+            }
+        });
+        (port, certificate.pem())
+    }
+
+    #[tokio::test]
+    async fn a_server_is_trusted_by_its_certificate_and_its_name() {
+        let (port, pem) = server().await;
+        let file = std::env::temp_dir().join(format!("pgtrack-webhook-{port}.pem"));
+        std::fs::write(&file, pem).unwrap();
+        let hosts = || {
+            let hosts = ["localhost", "127.0.0.1"].map(|host| format!("{host}:{port}"));
+            hosts.iter().map(|host| host.parse().unwrap()).collect()
+        };
+        let root = Some(RootCertificates::File(file.clone()));
+        let tls = UpstreamTls { mode: SslMode::VerifyFull, root, ..UpstreamTls::default() };
+        let mut config = tls.client_config().unwrap();
+        config.alpn_protocols.clear();
+        let trusting = Sender { tls: Mutex::new(Some(Arc::new(config))), ..Sender::new(hosts()) };
+        let send = async |sender: &Sender, host: &str| {
+            let target = Target::parse(&format!("https://{host}:{port}/x")).unwrap();
+            let message = Message { headers: Vec::new(), body: "{}".to_owned() };
+            sender.send(&target, message).await
+        };
+        assert_eq!(send(&trusting, "localhost").await, Ok(StatusCode::ACCEPTED));
+        assert_eq!(send(&trusting, "127.0.0.1").await, Err(Failure::Tls), "it is for another name");
+        let usual = Sender::new(hosts());
+        let refused = send(&usual, "localhost").await.unwrap_err();
+        assert!(matches!(refused, Failure::Tls | Failure::NoRoots), "{refused}");
+        std::fs::remove_file(file).unwrap();
+    }
+}
