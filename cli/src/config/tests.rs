@@ -44,8 +44,7 @@ fn the_example_file_names_every_key_with_its_default() {
     let proxy = super::Proxy { threads: default.proxy.threads, ..file.proxy };
     assert_eq!(proxy, default.proxy);
     assert!(file.dashboard.key_file.is_some());
-    assert!(file.dashboard.public_url.is_some());
-    let dashboard = super::Dashboard { key_file: None, public_url: None, ..file.dashboard };
+    let dashboard = super::Dashboard { key_file: None, ..file.dashboard };
     assert_eq!(dashboard, default.dashboard);
     assert!(file.upstream.is_some());
     assert_eq!(file.client_tls, default.client_tls);

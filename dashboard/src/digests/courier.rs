@@ -96,7 +96,7 @@ async fn deliver_next(state: &AppState) -> Result<bool, AppError> {
     let due = digest.details.schedule.next(now);
     match outcome {
         Outcome::Delivered(status) => {
-            let outcome = format!("delivered, status {}", status.as_u16());
+            let outcome = format!("status {}", status.as_u16());
             store::told(&client, id, due, &outcome).await?;
         }
         Outcome::Passed(reached, reason) => {

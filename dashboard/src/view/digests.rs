@@ -106,13 +106,11 @@ fn latest(visit: &Visit, one: &Saved) -> Markup {
     html! {
         @match &one.last {
             None => span.note { "none yet" },
-            Some(last) if last.worked => {
-                span.mark.insert { span.sign aria-hidden="true" { "✓" } " " (last.outcome) }
-                " " (time::moment(last.at, &visit.clock))
-            }
             Some(last) => {
-                span.mark.delete { span.sign aria-hidden="true" { "✗" } " " (last.outcome) }
-                " " (time::moment(last.at, &visit.clock))
+                @if last.worked { span.mark.insert { span.sign aria-hidden="true" { "✓" } " delivered" } }
+                @else { span.mark.delete { span.sign aria-hidden="true" { "✗" } " not delivered" } }
+                " " (last.outcome)
+                div.note { (time::moment(last.at, &visit.clock)) }
             }
         }
         @if one.is_paused {

@@ -156,7 +156,7 @@ fn a_digest_tells_how_much_was_changed_and_no_value() {
         let entries = i64::try_from(page.texts(".entry").len()).unwrap();
         assert_eq!(entries, recorded("count(*)", "%").await, "the link leads to what is told");
         settled(site).await;
-        assert!(latest(&browser.get("/c/shop/digests").await).contains("delivered, status 200"));
+        assert!(latest(&browser.get("/c/shop/digests").await).contains("✓ delivered status 200"));
         assert!(!hook.has_more());
         running.stop().await;
     });
