@@ -26,6 +26,8 @@ use crate::visit::{SignedIn, Visit};
 
 /// So many a connection may have.
 const MOST: usize = 20;
+/// The longest filter, in bytes: it is in every digest, and in its link.
+const MAX_FILTER: usize = 2000;
 /// The shortest secret to sign with, in bytes.
 const MIN_SECRET: usize = 16;
 
@@ -261,6 +263,9 @@ fn read(visit: &Visit, saved: Option<&Saved>, fields: &Fields) -> Result<Read, S
     )?;
     digests::filter(&search)?;
     let query = search.query();
+    if query.len() > MAX_FILTER {
+        return Err("the filter is longer than 2,000 characters".to_owned());
+    }
     let sends_empty = !fields.empty.is_empty();
     let details = Details { name, format, schedule, query, sends_empty };
     Ok(Read { details, search, target })

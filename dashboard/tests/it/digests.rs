@@ -442,7 +442,9 @@ fn what_cannot_be_a_digest_is_refused() {
         let hook = Hook::start().await;
         let mut running = Running::with_admin(site, &[hook.port()]).await;
         let url = hook.url("/");
+        let long = format!("?who={}", "a".repeat(2000));
         for (name, value, word) in [
+            ("changes", long.as_str(), "longer than 2,000"),
             ("name", "", "a name has"),
             ("url", "", "the address is missing"),
             ("format", "xml", "choose a format"),
