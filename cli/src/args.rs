@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     /// Say whether a configuration is valid, and what `serve` would do with it.
     Check(CheckOptions),
-    /// Seal the passwords that the dashboard keeps with the first key of its key file.
+    /// Seal the passwords and addresses that the dashboard keeps with the first key of its key file.
     Rekey(ServeOptions),
     /// Write a script that makes a shell complete commands and options.
     Completions(manual::completions::Options),

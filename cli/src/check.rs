@@ -51,6 +51,8 @@ async fn ask(config: &Config) -> Result<(), Error> {
 fn explain(config: &Config) -> Result<(), Error> {
     config.for_proxy().check()?;
     config.dashboard.allowed_hosts()?;
+    config.dashboard.webhook_hosts()?;
+    config.dashboard.public_url()?;
     config.dashboard.keys()?;
     let mut lines = vec!["the configuration is valid".to_owned()];
     lines.extend(config.proxy.listen.iter().map(|address| format!("proxy      {address}")));

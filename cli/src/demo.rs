@@ -99,6 +99,8 @@ async fn start_dashboard(
         label: "Demo shop".into(),
         https: false,
         allowed_hosts: own_server(database),
+        webhook_hosts: AllowedHosts::default(),
+        public_url: None,
         keys: KeyRing::default(),
         trusted_proxies: Vec::new(),
     };

@@ -47,9 +47,16 @@ pub(crate) enum Error {
     /// The file of keys cannot be used.
     #[error("the key file `{}` cannot be used: {reason}", path.display())]
     KeyFile { path: PathBuf, reason: String },
-    /// An entry of `allowed_hosts` makes no sense.
-    #[error("`allowed_hosts` in the configuration")]
-    AllowedHost(#[source] pgtrack_dashboard::AllowedHostError),
+    /// An entry of a list of hosts makes no sense.
+    #[error("`{key}` in the configuration")]
+    AllowedHost {
+        key: &'static str,
+        #[source]
+        source: pgtrack_dashboard::AllowedHostError,
+    },
+    /// The dashboard's address makes no sense.
+    #[error("`public_url` in the configuration")]
+    PublicUrl(#[source] pgtrack_dashboard::PublicUrlError),
     /// There is no key to seal with.
     #[error(
         "no key file is given\nhint: set key_file in the section [dashboard] of the configuration"

@@ -1,4 +1,4 @@
-//! `pgtrack rekey`: after a new key was put first into the key file, seals the kept passwords with it.
+//! `pgtrack rekey`: after a new key was put first into the key file, seals what the dashboard keeps with it.
 
 use std::io::Write as _;
 
@@ -15,6 +15,6 @@ pub(crate) async fn run(options: &ServeOptions) -> Result<(), Error> {
     let keys = config.dashboard.keys()?;
     let count = pgtrack_dashboard::rekey(&config.upstreams.default.settings, &keys).await?;
     // Where standard output is closed there is nobody to tell.
-    let _ = writeln!(std::io::stdout(), "{count} passwords were sealed with the first key");
+    let _ = writeln!(std::io::stdout(), "{count} secrets were sealed with the first key");
     Ok(())
 }

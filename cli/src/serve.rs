@@ -58,6 +58,8 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
         slug: "main".into(),
         https: config.dashboard.https,
         allowed_hosts: config.dashboard.allowed_hosts()?,
+        webhook_hosts: config.dashboard.webhook_hosts()?,
+        public_url: config.dashboard.public_url()?,
         keys: config.dashboard.keys()?,
         trusted_proxies: config.dashboard.trusted_proxies.clone(),
     })

@@ -13,7 +13,6 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// UTC, for what is not shown to anybody in particular.
-    #[cfg(test)]
     pub(crate) fn utc(now: Timestamp) -> Self {
         Self { now, zone: TimeZone::UTC }
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use pgtrack_connect::Settings;
 
 use crate::network::AllowedHosts;
+use crate::public_url::PublicUrl;
 use crate::seal::KeyRing;
 
 /// How the dashboard is reached and which database it shows.
@@ -20,7 +21,11 @@ pub struct Config {
     pub label: String,
     /// Which hosts connections may lead to besides public ones.
     pub allowed_hosts: AllowedHosts,
-    /// The keys that kept passwords are sealed with, the one in use first; without one, none is kept.
+    /// Which hosts digests may be sent to besides public ones, and which of them by plain http.
+    pub webhook_hosts: AllowedHosts,
+    /// Where people reach the dashboard; without it, digests hold no links.
+    pub public_url: Option<PublicUrl>,
+    /// The keys that kept passwords and digests are sealed with, the one in use first; without one, none is kept.
     pub keys: KeyRing,
     /// Web servers in front of us, whose word is taken for who the client is.
     pub trusted_proxies: Vec<IpAddr>,

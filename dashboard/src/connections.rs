@@ -151,13 +151,26 @@ impl Connections {
 
     /// The one that a URL names, for this session.
     pub(crate) async fn find(&self, slug: &str, session: &SessionId) -> Result<Found, AppError> {
+        self.find_for(slug, Some(session)).await
+    }
+
+    /// The one of this name, for what is done while nobody is there who could give a password.
+    pub(crate) async fn find_unattended(&self, slug: &str) -> Result<Found, AppError> {
+        self.find_for(slug, None).await
+    }
+
+    async fn find_for(&self, slug: &str, session: Option<&SessionId>) -> Result<Found, AppError> {
         if slug == self.configured.info.slug {
             return Ok(Found::Opened(self.configured.clone()));
         }
         let client = self.configured.database.read().await?;
         let Some(saved) = store::find(&client, slug).await? else { return Ok(Found::Nothing) };
         drop(client);
-        let owner = saved.sealed_password.is_none().then(|| session.clone());
+        let owner = match (&saved.sealed_password, session) {
+            (Some(_), _) => None,
+            (None, Some(session)) => Some(session.clone()),
+            (None, None) => return Ok(Found::Locked(saved)),
+        };
         let key = (saved.id, owner);
         if let Some(entry) = lock(&self.entries).get(&key)
             && entry.version == saved.version
@@ -170,10 +183,12 @@ impl Connections {
                 .keys
                 .open(&saved.id.to_string(), sealed)
                 .ok_or(AppError::Unavailable(Why::KeyMissing))?,
-            None => match lock(&self.passwords).get(&(saved.id, session.clone())) {
-                Some(password) => password.clone(),
-                None => return Ok(Found::Locked(saved)),
-            },
+            None => {
+                let own = key.1.clone().map(|session| (saved.id, session));
+                let given = own.and_then(|own| lock(&self.passwords).get(&own).cloned());
+                let Some(given) = given else { return Ok(Found::Locked(saved)) };
+                given
+            }
         };
         self.open(key, &saved, &password).await.map(Found::Opened)
     }

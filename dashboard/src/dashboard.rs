@@ -11,6 +11,7 @@ use crate::app_error::AppError;
 use crate::auth::{AccountError, Role, check_name, check_password};
 use crate::config::Config;
 use crate::database::trouble;
+use crate::digests;
 use crate::error::Error;
 use crate::routes::app;
 use crate::server::serve;
@@ -116,15 +117,20 @@ impl Dashboard {
         Ok((name, self.state.passwords.hash(password.to_owned()).await?))
     }
 
-    /// Serves until `shutdown` is cancelled; open streams end at once, other requests get some seconds.
+    /// Serves, and sends digests, until `shutdown` is cancelled; open streams end at once, other requests and a digest
+    /// that is being delivered get some seconds.
     pub async fn run(self, shutdown: CancellationToken) {
         let stopping = self.state.shutdown.clone();
+        let courier = tokio::spawn(digests::run(self.state.clone()));
         let serving = serve(self.listener, app(self.state), stopping.clone());
         let stop = async {
             shutdown.cancelled().await;
             stopping.cancel();
         };
-        tokio::join!(serving, stop);
+        let (courier, (), ()) = tokio::join!(courier, serving, stop);
+        if let Err(error) = courier {
+            tracing::error!(%error, "digests were not sent any more");
+        }
     }
 }
 

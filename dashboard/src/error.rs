@@ -31,11 +31,11 @@ pub enum Error {
     /// An account cannot be created like this.
     #[error(transparent)]
     Account(#[from] crate::auth::AccountError),
-    /// A kept password was sealed with a key that was not given.
-    #[error("no key opens the password of {connections}")]
+    /// Something was sealed with a key that was not given.
+    #[error("no key opens what is kept for {lost}")]
     MissingKey {
-        /// The connections' names in URLs.
-        connections: String,
+        /// The connections, as URLs name them, and the digests.
+        lost: String,
     },
     /// The system has no randomness or no threads to give.
     #[error("the system failed: {reason}")]

@@ -4,7 +4,7 @@
 //! The history is read and reverted through `pgtrack_tracker` only.
 //!
 //! Reading order: `routes` is the URL table, `pages` answers one URL each, `view` turns values into HTML and
-//! does nothing else, `live` streams new transactions, `auth` and `middleware` guard it all, `store` holds the
+//! does nothing else, `live` streams new transactions, `digests` tells of them elsewhere, `auth` and `middleware` guard it all, `store` holds the
 //! dashboard's own tables.
 
 #[cfg(test)]
@@ -19,6 +19,7 @@ mod config;
 mod connections;
 mod dashboard;
 mod database;
+mod digests;
 mod error;
 mod export;
 mod extract;
@@ -29,6 +30,7 @@ mod middleware;
 mod network;
 mod pages;
 mod preferences;
+mod public_url;
 mod reading;
 mod rekey;
 mod revert;
@@ -50,6 +52,7 @@ pub use config::Config;
 pub use dashboard::Dashboard;
 pub use error::Error;
 pub use network::{AllowedHost, AllowedHostError, AllowedHosts};
+pub use public_url::{PublicUrl, PublicUrlError};
 pub use rekey::rekey;
 pub use routes::{Access, app, routes};
 pub use seal::{KEY_LENGTH, KeyRing};

@@ -127,6 +127,19 @@ impl<'a> Links<'a> {
         format!("{}/rules", self.overview())
     }
 
+    pub(crate) fn digests(self) -> String {
+        format!("{}/digests", self.overview())
+    }
+
+    pub(crate) fn digest(self, id: &str) -> String {
+        format!("{}/{}", self.digests(), encode(id))
+    }
+
+    /// The form for a digest of what a search finds, at whatever time.
+    pub(crate) fn new_digest(self, search: &Search) -> String {
+        format!("{}/new?changes={}", self.digests(), encode(&search.timeless().query()))
+    }
+
     pub(crate) fn storage(self) -> String {
         format!("{}/storage", self.overview())
     }

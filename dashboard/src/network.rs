@@ -1,5 +1,5 @@
-//! Where connections may lead. A form that opens connections to any address would be a way into the network that the
-//! dashboard stands in, so addresses are resolved once, every one of them is checked, and only checked ones are used.
+//! Where connections and digests may lead. A form that opens connections to any address would be a way into the network
+//! that the dashboard stands in, so addresses are resolved once, every one of them is checked, and only checked ones are used.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -7,7 +7,9 @@ use std::str::FromStr;
 use tokio::net::lookup_host;
 
 /// The ports of PostgreSQL and of its usual poolers.
-const USUAL_PORTS: [u16; 9] = [5432, 5433, 5434, 5435, 5436, 5437, 5438, 5439, 6432];
+pub(crate) const DATABASE_PORTS: &[u16] = &[5432, 5433, 5434, 5435, 5436, 5437, 5438, 5439, 6432];
+/// The ports of web servers.
+pub(crate) const WEB_PORTS: &[u16] = &[80, 443];
 
 /// What an admin of the machine has allowed besides the public network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,18 +94,19 @@ pub(crate) enum Refusal {
     Address,
 }
 
-/// Finds the addresses of a host and checks every one of them.
+/// Finds the addresses of a host and checks every one of them. A port that is not among the usual ones has to be listed.
 pub(crate) async fn resolve(
     host: &str,
     port: u16,
     allowed: &AllowedHosts,
+    usual_ports: &[u16],
 ) -> Result<Vec<SocketAddr>, Refusal> {
     if host.parse::<IpAddr>().is_err() && !is_host_name(host) {
         return Err(Refusal::NotAHost);
     }
     let found = lookup_host((host, port)).await.map_err(|_| Refusal::Unknown)?;
     let addresses: Vec<SocketAddr> = found.collect();
-    allowed.check(host, port, &addresses)?;
+    allowed.check(host, port, &addresses, usual_ports)?;
     Ok(addresses)
 }
 
@@ -114,6 +117,7 @@ impl AllowedHosts {
         host: &str,
         port: u16,
         addresses: &[SocketAddr],
+        usual_ports: &[u16],
     ) -> Result<(), Refusal> {
         if addresses.is_empty() {
             return Err(Refusal::Unknown);
@@ -130,7 +134,13 @@ impl AllowedHosts {
             }
             is_port_listed |= listed.any(|entry| entry.port == Some(port));
         }
-        (is_port_listed || USUAL_PORTS.contains(&port)).then_some(()).ok_or(Refusal::Port)
+        (is_port_listed || usual_ports.contains(&port)).then_some(()).ok_or(Refusal::Port)
+    }
+
+    /// Whether all of these addresses of a host are listed, so that it is trusted more than the public network.
+    pub(crate) fn list(&self, host: &str, addresses: &[SocketAddr]) -> bool {
+        let is_listed = |ip| self.0.iter().any(|entry| entry.covers(host, ip));
+        addresses.iter().all(|address| is_listed(plain(address.ip())))
     }
 }
 
@@ -203,7 +213,7 @@ fn is_public(ip: IpAddr) -> bool {
 mod tests {
     use std::net::SocketAddr;
 
-    use super::{AllowedHost, AllowedHosts, Refusal, is_host_name};
+    use super::{AllowedHost, AllowedHosts, DATABASE_PORTS, Refusal, is_host_name};
 
     fn allowed(list: &[&str]) -> AllowedHosts {
         list.iter().map(|one| one.parse::<AllowedHost>().unwrap()).collect()
@@ -212,7 +222,7 @@ mod tests {
     fn check(list: &[&str], host: &str, addresses: &[&str], port: u16) -> Result<(), Refusal> {
         let addresses: Vec<SocketAddr> =
             addresses.iter().map(|one| SocketAddr::new(one.parse().unwrap(), port)).collect();
-        allowed(list).check(host, port, &addresses)
+        allowed(list).check(host, port, &addresses, DATABASE_PORTS)
     }
 
     #[test]
@@ -290,6 +300,19 @@ mod tests {
         assert_eq!(check(&["127.0.0.1"], "localhost", &["127.0.0.1"], 80), Err(Refusal::Port));
         assert_eq!(check(&["127.0.0.1:80"], "localhost", &["127.0.0.1"], 80), Ok(()));
         assert_eq!(check(&["[::1]:7000"], "localhost", &["::1"], 7000), Ok(()));
+    }
+
+    #[test]
+    fn what_is_listed_is_known_by_name_or_by_every_address() {
+        let list = |list: &[&str], addresses: &[&str]| {
+            let addresses: Vec<SocketAddr> =
+                addresses.iter().map(|one| SocketAddr::new(one.parse().unwrap(), 80)).collect();
+            allowed(list).list("hooks.internal", &addresses)
+        };
+        assert!(list(&["hooks.internal:8080"], &["10.0.0.1", "93.184.216.34"]));
+        assert!(list(&["10.0.0.0/8"], &["10.0.0.1", "::ffff:10.0.0.2"]));
+        assert!(!list(&["10.0.0.0/8"], &["10.0.0.1", "93.184.216.34"]));
+        assert!(!list(&[], &["93.184.216.34"]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod connections;
 pub(crate) mod deleted;
+pub(crate) mod digests;
 pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod home;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use deadpool_postgres::Object;
 use pgtrack_tracker::activity::{
-    self, Filter, Page, Rest, Statement, quiet_statements, quiet_transactions,
+    self, Bookmark, Filter, Page, Rest, Statement, Summary, quiet_statements, quiet_transactions,
 };
 use pgtrack_tracker::feed::{self, Cursor};
 use pgtrack_tracker::history::{self, DeletedRow};
@@ -135,6 +135,17 @@ impl Reader {
         }
         self.rules.hide_statements(&mut items);
         Ok(items)
+    }
+
+    /// Sums of what passes a filter and was committed after a place, which hold no values; `None` if that is no place
+    /// of this database. Updates of ignored columns count, too.
+    pub(crate) async fn summary(
+        &self,
+        filter: &Filter,
+        after: &Bookmark,
+    ) -> Result<Option<Summary>, AppError> {
+        self.check(filter)?;
+        Ok(activity::summary(&self.client, filter, after).await?)
     }
 
     pub(crate) async fn statement(&self, id: i64) -> Result<Option<Statement>, AppError> {

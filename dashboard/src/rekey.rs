@@ -1,17 +1,18 @@
-//! Seals the kept passwords again, after the key has been replaced.
+//! Seals the kept passwords, and where digests are sent, again, after the key has been replaced.
 
 use pgtrack_connect::{Connector, Settings};
 
 use crate::database::connect;
+use crate::digests::seal_again;
 use crate::error::Error;
 use crate::seal::KeyRing;
-use crate::store::{connections, create_schema};
+use crate::store::{connections, create_schema, digests};
 
-/// Opens every kept password with whatever key of the ring it was sealed with, and seals it with the first one.
+/// Opens what is kept with whatever key of the ring it was sealed with, and seals it with the first one.
 /// Returns how many were sealed again. After this the other keys are not needed any more.
 ///
 /// # Errors
-/// When the database cannot be reached, or a password was sealed with a key that is not in the ring; those that
+/// When the database cannot be reached, or something was sealed with a key that is not in the ring; those that
 /// can be opened have been sealed again then.
 pub async fn rekey(database: &Settings, keys: &KeyRing) -> Result<usize, Error> {
     let connector = Connector::load(&database.tls)?;
@@ -34,9 +35,19 @@ pub async fn rekey(database: &Settings, keys: &KeyRing) -> Result<usize, Error> 
             None => lost.push(saved.details.slug),
         }
     }
-    if lost.is_empty() {
-        Ok(count)
-    } else {
-        Err(Error::MissingKey { connections: lost.join(", ") })
+    for digest in digests::all(&client).await.map_err(Error::Prepare)? {
+        let mut sealed =
+            [Some(&digest.sealed.url), digest.sealed.secret.as_ref()].into_iter().flatten();
+        if sealed.all(|sealed| keys.is_current(sealed)) {
+            continue;
+        }
+        match seal_again(keys, &digest) {
+            Some(again) => {
+                digests::set_sealed(&client, &digest.id, &again).await.map_err(Error::Prepare)?;
+                count += 1;
+            }
+            None => lost.push(format!("digest {} of {}", digest.details.name, digest.connection)),
+        }
     }
+    if lost.is_empty() { Ok(count) } else { Err(Error::MissingKey { lost: lost.join(", ") }) }
 }

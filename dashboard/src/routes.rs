@@ -16,9 +16,9 @@ use crate::middleware::{
     same_origin,
 };
 use crate::pages::{
-    account, activity, as_of, assets, audit, change, connections, deleted, export, health, home,
-    install, live, login, logout, not_found, overview, plan, revert, row, rules, settings, setup,
-    storage, table, tables, theme, transaction, users, views,
+    account, activity, as_of, assets, audit, change, connections, deleted, digests, export, health,
+    home, install, live, login, logout, not_found, overview, plan, revert, row, rules, settings,
+    setup, storage, table, tables, theme, transaction, users, views,
 };
 use crate::state::AppState;
 
@@ -86,6 +86,12 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/c/{connection}/health/track",                   admin,    page(post(health::track))),
         ("/c/{connection}/rules",                          admin,    page(get(rules::get).post(rules::ignore))),
         ("/c/{connection}/rules/hidden",                   admin,    page(post(rules::hide))),
+        ("/c/{connection}/digests",                        admin,    page(get(digests::get))),
+        ("/c/{connection}/digests/new",                    admin,    page(get(digests::new).post(digests::add))),
+        ("/c/{connection}/digests/{id}",                   admin,    page(get(digests::edit).post(digests::change))),
+        ("/c/{connection}/digests/{id}/test",              admin,    page(post(digests::test))),
+        ("/c/{connection}/digests/{id}/pause",             admin,    page(post(digests::pause))),
+        ("/c/{connection}/digests/{id}/remove",            admin,    page(post(digests::remove))),
         ("/c/{connection}/revert/plan",                    viewer,   page(get(plan::get))),
         ("/c/{connection}/revert",                         operator, page(post(revert::post))),
     ]

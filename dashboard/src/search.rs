@@ -163,6 +163,18 @@ impl Search {
         Self { before: None, ..self.clone() }
     }
 
+    /// What is asked for, without how it is shown and where the page begins.
+    pub(crate) fn plain(&self) -> Self {
+        Self { parameters: self.parameters.clone(), ..Self::default() }
+    }
+
+    /// The same at whatever time.
+    pub(crate) fn timeless(&self) -> Self {
+        let mut search = self.plain();
+        search.parameters.retain(|(name, _)| !matches!(*name, "since" | "until"));
+        search
+    }
+
     /// The same search from below a statement on.
     pub(crate) fn older_than(&self, statement: i64) -> Self {
         Self { before: Some(statement), ..self.clone() }

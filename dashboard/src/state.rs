@@ -12,7 +12,9 @@ use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
 use crate::config::Config;
 use crate::connections::{Connection, Connections, Environment, Opened};
 use crate::database::Database;
+use crate::digests::Sender;
 use crate::live::Streams;
+use crate::public_url::PublicUrl;
 use crate::revert::PlanKey;
 use crate::tally::Tally;
 
@@ -28,14 +30,18 @@ pub struct AppState {
     pub(crate) passwords: Passwords,
     pub(crate) attempts_by_name: Limiter,
     pub(crate) attempts_by_address: Limiter,
-    /// Tests of connections.
+    /// Tests of connections and digests.
     pub(crate) tests: Limiter,
+    /// Delivers digests.
+    pub(crate) sender: Sender,
+    /// Where links in them lead to.
+    pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) tally: Tally,
     /// Makes the tokens of plans; in the database.
     pub(crate) plan_key: OnceCell<PlanKey>,
-    /// Ends the streams and the poller; they would keep the server from stopping.
+    /// Ends the streams, the poller and the courier; they would keep the server from stopping.
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -60,6 +66,8 @@ impl AppState {
             ),
             trusted_proxies: config.trusted_proxies.clone(),
             tests: Limiter::new(10, minute),
+            sender: Sender::new(config.webhook_hosts.clone()),
+            public_url: config.public_url.clone(),
             https: config.https,
             database,
             cookie: SessionCookie::new(config.https),

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod connections;
+pub(crate) mod digests;
 pub(crate) mod grants;
 pub(crate) mod rules;
 pub(crate) mod secrets;

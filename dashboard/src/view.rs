@@ -10,6 +10,7 @@ pub(crate) mod chart;
 pub(crate) mod connections;
 pub(crate) mod deleted;
 pub(crate) mod diff;
+pub(crate) mod digests;
 pub(crate) mod effect;
 pub(crate) mod feed;
 pub(crate) mod form;

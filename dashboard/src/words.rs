@@ -6,11 +6,12 @@
 //!
 //! To add a language, copy `english.rs` and the files beside it, translate them, and name the language in
 //! [`Language`] and in `rooms!`. Not in here, as nobody translates it: what PostgreSQL says, names, SQL, and what is
-//! written to files, logs and the audit log.
+//! written to files, logs, chats and the audit log.
 
 pub(crate) mod activity;
 pub(crate) mod care;
 pub(crate) mod connections;
+pub(crate) mod digests;
 pub(crate) mod frame;
 pub(crate) mod people;
 pub(crate) mod plan;
@@ -142,6 +143,7 @@ rooms! {
     activity: activity::Text<'_> => Cow<'static, str>;
     care: care::Text<'_> => Cow<'static, str>;
     connections: connections::Text<'_> => Cow<'static, str>;
+    digests: digests::Text<'_> => Cow<'static, str>;
     counted: Counted => &'static [(&'static str, &'static str)];
     frame: frame::Text<'_> => Cow<'static, str>;
     marked: Marked<'_> => Markup;

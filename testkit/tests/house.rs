@@ -122,6 +122,7 @@ fn the_dashboard_reads_rows_in_one_place() {
         "activity::statements(",
         "activity::transactions(",
         "activity::among(",
+        "activity::summary(",
         "revert::plan(",
     ];
     let broken = sources(&[".rs"])

@@ -6,6 +6,7 @@
 mod counts;
 mod filter;
 mod quiet;
+mod summary;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ use crate::model::{Operation, Reverts};
 pub use counts::{Count, counts};
 pub use filter::{Filter, FilterFault, RowFilter};
 pub use quiet::{IsIgnored, quiet_statements, quiet_transactions};
+pub use summary::{Bookmark, Ranking, Share, Summary, bookmark, summary};
 
 use filter::Condition;
 

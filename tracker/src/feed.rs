@@ -31,6 +31,11 @@ impl Cursor {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The lowest number that no transaction had been given yet.
+    pub(crate) fn next(&self) -> u64 {
+        self.0.split(':').nth(1).and_then(|xmax| xmax.parse().ok()).unwrap_or_default()
+    }
 }
 
 const TRANSACTION: &str = "
@@ -49,7 +54,7 @@ const TRANSACTION: &str = "
     GROUP BY a.xid";
 
 /// Statements of this cluster: those that came with a dump of another one have transaction numbers that mean nothing here.
-const IS_HERE: &str = "
+pub(crate) const IS_HERE: &str = "
     s.statement_id >= coalesce((SELECT max(e.first_statement_id) FROM pgtrack.epoch e, pg_control_system() c
                                 WHERE e.system_identifier = c.system_identifier), 9223372036854775807)";
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use pgtrack_dashboard::{AllowedHosts, KEY_LENGTH, KeyRing};
+use pgtrack_dashboard::{AllowedHosts, KEY_LENGTH, KeyRing, PublicUrl};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -20,7 +20,11 @@ pub(crate) struct Dashboard {
     pub(crate) trusted_proxies: Vec<IpAddr>,
     /// Hosts that connections may lead to besides public ones.
     pub(crate) allowed_hosts: Vec<String>,
-    /// Holds the keys that kept passwords are sealed with.
+    /// Hosts that digests may be sent to besides public ones.
+    pub(crate) webhook_hosts: Vec<String>,
+    /// Where people reach it, for links in digests.
+    pub(crate) public_url: Option<String>,
+    /// Holds the keys that kept passwords and digests are sealed with.
     pub(crate) key_file: Option<PathBuf>,
 }
 
@@ -31,6 +35,8 @@ impl Default for Dashboard {
             https: false,
             trusted_proxies: Vec::new(),
             allowed_hosts: Vec::new(),
+            webhook_hosts: Vec::new(),
+            public_url: None,
             key_file: None,
         }
     }
@@ -39,11 +45,17 @@ impl Default for Dashboard {
 impl Dashboard {
     /// The list, read.
     pub(crate) fn allowed_hosts(&self) -> Result<AllowedHosts, Error> {
-        self.allowed_hosts
-            .iter()
-            .map(|host| host.parse().map_err(Error::AllowedHost))
-            .collect::<Result<Vec<_>, _>>()
-            .map(|hosts| hosts.into_iter().collect())
+        read_hosts("allowed_hosts", &self.allowed_hosts)
+    }
+
+    /// The other list, read.
+    pub(crate) fn webhook_hosts(&self) -> Result<AllowedHosts, Error> {
+        read_hosts("webhook_hosts", &self.webhook_hosts)
+    }
+
+    /// The address, read.
+    pub(crate) fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
+        self.public_url.as_deref().map(|url| url.parse().map_err(Error::PublicUrl)).transpose()
     }
 
     /// The keys, the one in use first; none without a file.
@@ -53,6 +65,11 @@ impl Dashboard {
             None => Ok(KeyRing::default()),
         }
     }
+}
+
+fn read_hosts(key: &'static str, hosts: &[String]) -> Result<AllowedHosts, Error> {
+    let read = |host: &String| host.parse().map_err(|source| Error::AllowedHost { key, source });
+    hosts.iter().map(read).collect()
 }
 
 /// Reads a file of keys, one on each line, in hexadecimal digits.
@@ -136,5 +153,20 @@ mod tests {
             |host: &str| Dashboard { allowed_hosts: vec![host.to_owned()], ..Dashboard::default() };
         assert!(with("10.0.0.0/8").allowed_hosts().is_ok());
         assert!(with("a b").allowed_hosts().unwrap_err().report().contains("`a b` is no host"));
+        let bad = Dashboard { webhook_hosts: vec!["/".to_owned()], ..Dashboard::default() };
+        let report = bad.webhook_hosts().unwrap_err().report();
+        assert!(
+            report.contains("`webhook_hosts`") && report.contains("`/` is no host"),
+            "{report}"
+        );
+    }
+
+    #[test]
+    fn the_public_address_is_checked() {
+        let with =
+            |url: &str| Dashboard { public_url: Some(url.to_owned()), ..Dashboard::default() };
+        assert!(with("https://db.example.com").public_url().unwrap().is_some());
+        let report = with("db.example.com").public_url().unwrap_err().report();
+        assert!(report.contains("not where people reach the dashboard"), "{report}");
     }
 }

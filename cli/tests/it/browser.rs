@@ -196,6 +196,20 @@ fn a_connection_is_tested_added_and_prepared() {
     });
 }
 
+/// One that works, one that is given up, one that has not been sent yet. The demo has no key to open them with.
+const DIGESTS: &str = "
+    INSERT INTO pgtrack_dashboard.digest (digest_id, connection, name, format, sealed_url, shown_url, sealed_secret, every, hour,
+      zone, query, sends_empty, is_paused, pause_reason, bookmark, covered_until, due_at, failures, last_at, last_worked, last_outcome)
+    VALUES
+      ('1', 'shop', 'Deletes', 'slack', 'v1.a.b.c', 'https://hooks.slack.com/…', NULL, '5 minutes', 0,
+       'UTC', '?table=demo.customers&op=delete', false, false, NULL, '1/1/3:3:', now(), now() + interval '1 day', 0,
+       now() - interval '3 minutes', true, 'status 200'),
+      ('2', 'shop', 'Everything, for the ticket system', 'json', 'v1.a.b.c', 'https://tickets.example.com:8443/…', 'v1.a.b.c', 'day', 8,
+       'Europe/Berlin', '', true, true, 'the server answered with status 500', '1/1/3:3:', now(), now() + interval '1 day', 8,
+       now() - interval '2 hours', false, 'the server answered with status 500'),
+      ('3', 'shop', 'Undone', 'slack', 'v1.a.b.c', 'https://chat.example.com/…', NULL, 'hour', 0,
+       'UTC', '?who=support&reverts=on', false, false, NULL, '1/1/3:3:', now(), now() + interval '1 day', 0, NULL, NULL, NULL)";
+
 #[test]
 fn every_page_is_open_to_everybody_in_both_themes_and_sizes() {
     let demo = Demo::start(&["--no-traffic"]);
@@ -211,6 +225,9 @@ fn every_page_is_open_to_everybody_in_both_themes_and_sizes() {
         let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
         let change = demo.psql("SELECT max(statement_id) FROM pgtrack.activity");
         let row = "/c/shop/tables/demo.customers/rows/%7B%22customer_id%22:1%7D";
+        browser.goto("/c/shop/digests").await;
+        browser.pictures("no-digests").await;
+        demo.psql(DIGESTS);
         for (name, url) in [
             ("activity", "/c/shop/changes".to_owned()),
             ("filtered", "/c/shop/changes?table=demo.customers&op=update&who=postgres".to_owned()),
@@ -228,6 +245,8 @@ fn every_page_is_open_to_everybody_in_both_themes_and_sizes() {
             ("storage", "/c/shop/storage".to_owned()),
             ("purge", "/c/shop/storage?keep=1".to_owned()),
             ("health", "/c/shop/health".to_owned()),
+            ("digests", "/c/shop/digests".to_owned()),
+            ("digest", "/c/shop/digests/1".to_owned()),
             ("connections", "/connections".to_owned()),
             ("users", "/users".to_owned()),
             ("audit", "/audit".to_owned()),
@@ -238,6 +257,10 @@ fn every_page_is_open_to_everybody_in_both_themes_and_sizes() {
             browser.goto(&url).await;
             if name == "users" {
                 browser.script("document.querySelector('td details').open = true").await;
+            }
+            if name == "digests" {
+                // That there is no key; people with digests do not see it.
+                browser.script("document.querySelector('.notice').remove()").await;
             }
             browser.pictures(name).await;
         }

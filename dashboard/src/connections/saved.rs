@@ -6,7 +6,7 @@ use pgtrack_connect::tls::{RootCertificates, SslMode as Mode, UpstreamTls};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
-use crate::network::{AllowedHosts, Refusal, resolve};
+use crate::network::{AllowedHosts, DATABASE_PORTS, Refusal, resolve};
 use crate::store::connections::Details;
 
 /// What a database is for. It is shown on every page, so that nobody takes one for another.
@@ -79,7 +79,7 @@ pub(crate) async fn config(
     password: &str,
     allowed: &AllowedHosts,
 ) -> Result<(Config, Vec<SocketAddr>), Refusal> {
-    let addresses = resolve(&details.host, details.port, allowed).await?;
+    let addresses = resolve(&details.host, details.port, allowed, DATABASE_PORTS).await?;
     let mut config = Config::new();
     config.dbname(&details.database).user(&details.role).password(password).ssl_mode(match details
         .tls

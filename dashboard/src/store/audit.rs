@@ -64,10 +64,16 @@ pub(crate) enum Action {
     Tracked,
     Purged,
     RulesChanged,
+    DigestAdded,
+    DigestChanged,
+    DigestRemoved,
+    DigestTested,
+    DigestPaused,
+    DigestResumed,
 }
 
 impl Action {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::AccountCreated,
         Self::AccountChanged,
         Self::AccountRemoved,
@@ -86,6 +92,12 @@ impl Action {
         Self::Tracked,
         Self::Purged,
         Self::RulesChanged,
+        Self::DigestAdded,
+        Self::DigestChanged,
+        Self::DigestRemoved,
+        Self::DigestTested,
+        Self::DigestPaused,
+        Self::DigestResumed,
     ];
 
     /// The words that are stored.
@@ -109,6 +121,12 @@ impl Action {
             Self::Tracked => "tracking changed",
             Self::Purged => "history purged",
             Self::RulesChanged => "column rules changed",
+            Self::DigestAdded => "digest added",
+            Self::DigestChanged => "digest changed",
+            Self::DigestRemoved => "digest removed",
+            Self::DigestTested => "digest tested",
+            Self::DigestPaused => "digest paused",
+            Self::DigestResumed => "digest resumed",
         }
     }
 }

@@ -107,10 +107,11 @@ pub(crate) async fn set_password(
     Ok(())
 }
 
-/// Removes one, and what was granted and ruled for it: another may get its name.
+/// Removes one, and what was granted, ruled and told for it: another may get its name.
 pub(crate) async fn remove(client: &Client, id: i64) -> Result<(), Error> {
     let query = "WITH gone AS (DELETE FROM pgtrack_dashboard.connection WHERE connection_id = $1 RETURNING slug), rules AS (
-                   DELETE FROM pgtrack_dashboard.column_rule r USING gone WHERE r.connection = gone.slug)
+                   DELETE FROM pgtrack_dashboard.column_rule r USING gone WHERE r.connection = gone.slug), digests AS (
+                   DELETE FROM pgtrack_dashboard.digest d USING gone WHERE d.connection = gone.slug)
                  DELETE FROM pgtrack_dashboard.connection_grant g USING gone WHERE g.connection = gone.slug";
     client.execute(query, &[&id]).await.map_err(failed("remove a connection"))?;
     Ok(())

@@ -134,6 +134,60 @@ COMMENT ON COLUMN pgtrack_dashboard.column_rule.connection IS 'The connection, a
 COMMENT ON COLUMN pgtrack_dashboard.column_rule.purpose IS 'ignore, hide from viewers, or hide from operators: from viewers, too.';
 COMMENT ON COLUMN pgtrack_dashboard.column_rule.pattern IS 'column, table.column or schema.table.column, with * for any text.';
 
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.digest (
+  digest_id         text         NOT NULL PRIMARY KEY,
+  connection        text         NOT NULL,
+  name              text         NOT NULL,
+  format            text         NOT NULL,
+  sealed_url        text         NOT NULL,
+  shown_url         text         NOT NULL,
+  sealed_secret     text,
+  every             text         NOT NULL,
+  hour              smallint     NOT NULL,
+  zone              text         NOT NULL,
+  query             text         NOT NULL,
+  sends_empty       boolean      NOT NULL,
+  is_paused         boolean      NOT NULL DEFAULT false,
+  pause_reason      text,
+  bookmark          text         NOT NULL,
+  covered_until     timestamptz  NOT NULL,
+  due_at            timestamptz  NOT NULL,
+  claimed_until     timestamptz,
+  failures          integer      NOT NULL DEFAULT 0,
+  pending           text,
+  pending_bookmark  text,
+  pending_until     timestamptz,
+  last_at           timestamptz,
+  last_worked       boolean,
+  last_outcome      text
+);
+COMMENT ON TABLE pgtrack_dashboard.digest IS 'What was changed in a while, told elsewhere.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.digest_id IS 'Random; what is sealed is bound to it.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.connection IS 'The connection, as URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.format IS 'json or slack.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.sealed_url IS 'Where it is sent, under AES-256-GCM.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.shown_url IS 'The same without what lets one write there.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.sealed_secret IS 'What JSON is signed with, under AES-256-GCM.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.every IS '5 minutes, 15 minutes, hour or day.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.hour IS 'The hour of a daily one.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.zone IS 'The time zone of that hour.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.query IS 'Which changes: a filter as the activity''s query string.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.sends_empty IS 'It is sent also when there is nothing to tell.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.is_paused IS 'It is not sent for now; what comes in the meantime is told later.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.pause_reason IS 'Why it was paused; null if a person did it.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.bookmark IS 'Everything that this snapshot sees has been told.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.covered_until IS 'The clock of the shown database then.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.due_at IS 'When something is to be done next.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.claimed_until IS 'Until then a dashboard is at it; null: none is.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.failures IS 'Attempts in a row that did not work.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.pending IS 'What is being delivered, as JSON; null: nothing.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.pending_bookmark IS 'What will have been told once that is delivered.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.pending_until IS 'The clock of the shown database then.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.last_at IS 'The latest attempt.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.last_worked IS 'Whether it worked.';
+COMMENT ON COLUMN pgtrack_dashboard.digest.last_outcome IS 'How it went, in words.';
+
 CREATE TABLE IF NOT EXISTS pgtrack_dashboard.secret (
   purpose  text   NOT NULL PRIMARY KEY,
   value    bytea  NOT NULL

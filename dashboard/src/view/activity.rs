@@ -20,6 +20,8 @@ use crate::visit::Visit;
 use crate::words::activity::Text;
 use crate::words::{Marked, Shared, Why};
 
+pub(crate) use filters::chip_label;
+
 /// What the page shows.
 pub(crate) struct Activity<'a> {
     pub(crate) search: &'a Search,

@@ -29,7 +29,12 @@ pub(crate) fn page(visit: &Visit, health: &Health<'_>) -> Html<String> {
         header.head {
             div.title {
                 h1 { (visit.say(Shared::Health)) }
-                @if visit.is(Role::Admin) { div.actions { a.button href=(visit.links().rules()) { (visit.say(Text::ColumnRules)) } } }
+                @if visit.is(Role::Admin) {
+                    div.actions {
+                        a.button href=(visit.links().digests()) { (visit.say(Shared::Digests)) }
+                        a.button href=(visit.links().rules()) { (visit.say(Text::ColumnRules)) }
+                    }
+                }
             }
             dl.facts.strip {
                 div { dt { (visit.say(Text::Tracked)) } dd { (visit.say(Text::TrackedOf { tracked: length(health.tracked.len()), of: length(all) })) } }

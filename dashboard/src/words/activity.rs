@@ -46,6 +46,7 @@ pub(crate) enum Text<'a> {
     FreezeTime,
     Csv,
     JsonLines,
+    NewDigest,
     Wording,
     InStatementOrReason,
     Operation,

@@ -4,6 +4,7 @@ pub(super) mod activity;
 pub(super) mod care;
 pub(super) mod connections;
 pub(super) mod counted;
+pub(super) mod digests;
 pub(super) mod frame;
 pub(super) mod marked;
 pub(super) mod people;

@@ -22,6 +22,11 @@ pub(crate) enum Marked<'a> {
         name: &'a str,
         others: i64,
     },
+    /// What a digest is written as, and where it goes.
+    DigestTo {
+        format: &'a str,
+        url: &'a str,
+    },
     DeletedBy {
         when: Markup,
         who: &'a str,
@@ -60,6 +65,11 @@ pub(crate) enum Marked<'a> {
     SaveConnectionsOf(&'a str),
     SeeTransaction(Markup),
     ToTheHistoryOf(&'a str),
+    SendTest(&'a str),
+    TestDelivered {
+        name: &'a str,
+        status: u16,
+    },
     TrackedOnlySince(Markup),
     TypeName(&'a str),
     WouldRemove(i64),

@@ -14,6 +14,10 @@ pub(crate) enum Text {
     CannotBeUsed(Why),
     DatabaseUnusable(Why),
     DidNotWork(Why),
+    TestNotDelivered {
+        name: String,
+        why: Why,
+    },
     Only(Why),
     // Titles.
     DataDoesNotAllow,
@@ -63,6 +67,7 @@ pub(crate) enum Text {
         key: String,
     },
     NoConnection,
+    NoDigest,
     NoFile,
     NoPage,
     NoRole,
@@ -84,7 +89,10 @@ pub(crate) enum Text {
     NoZone,
     // It is not allowed, or too much.
     FeedOpenOften,
+    DigestElsewhere,
+    DigestTests,
     FeedsOpen,
+    PasswordNotKept,
     IncompleteLink,
     KeyHidden,
     NotFromHere,

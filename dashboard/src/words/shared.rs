@@ -13,6 +13,7 @@ pub(crate) enum Shared<'a> {
     Activity,
     AuditLog,
     Connections,
+    Digests,
     Health,
     Overview,
     Settings,

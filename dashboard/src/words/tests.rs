@@ -1,6 +1,6 @@
 //! A language for tests: whatever is said stands between marks, so that what does not come from the table stands out.
 
-#[expect(dead_code, reason = "this needs less of it than the tests of the pages")]
+#[expect(dead_code, unused_imports, reason = "this needs less of it than the tests of the pages")]
 #[path = "../../tests/it/support.rs"]
 mod support;
 
@@ -48,7 +48,7 @@ pub(super) fn between_marks<T: Said>(said: T) -> T {
 /// What stands in elements like these comes from the database, or is code.
 const DATA: &str = "code, pre, time, kbd, q, svg.icon, datalist, textarea, .chip strong, .text, .key, .table, .message, .brand";
 /// The names and values of this test, the product, and what SQL calls things. Texts must be exactly this.
-const NAMES: [&str; 37] = [
+const NAMES: [&str; 41] = [
     "The shop",
     "The bank",
     "pg_track",
@@ -82,6 +82,10 @@ const NAMES: [&str; 37] = [
     "bigint",
     "integer",
     "English",
+    "delete",
+    "table=public.users&op=delete",
+    "https://hooks.slack.com/services",
+    "status 500",
     "INSERT",
     "UPDATE",
     "DELETE",
@@ -193,6 +197,30 @@ async fn fill(site: &Site) -> [i64; 3] {
     site.run(&format!("SELECT FROM pgtrack.undo_transaction({second})")).await;
     site.client().await.batch_execute("SELECT pgtrack.tag('before')").await.unwrap();
     [first, second, third]
+}
+
+/// One digest that does not arrive, and one that is sent every day.
+async fn add_digests(site: &Site, browser: &mut Browser) {
+    let hook = ("url", "https://93.184.216.34/hook");
+    let slack =
+        [("name", "Mine"), hook, ("format", "slack"), ("every", "hour"), ("changes", "?op=delete")];
+    browser.post("/c/shop/digests/new", &slack).await;
+    let failed =
+        "UPDATE pgtrack_dashboard.digest SET is_paused = true, pause_reason = 'x', failures = 8,
+                  last_at = now(), last_worked = false, last_outcome = 'status 500'";
+    site.client().await.batch_execute(failed).await.unwrap();
+    let json = [
+        ("name", "Mine"),
+        hook,
+        ("format", "json"),
+        ("secret", "a secret of digests"),
+        ("every", "day"),
+        ("hour", "8"),
+        ("zone", "UTC"),
+        ("empty", "on"),
+    ];
+    browser.post("/c/shop/digests/new", &json).await;
+    assert_eq!(browser.get("/c/shop/digests").await.texts("tbody tr").len(), 2);
 }
 
 /// Every address that is read by people, by example, and those that hold something here.
@@ -328,6 +356,11 @@ async fn refusals(browser: &mut Browser, xid: i64) -> Vec<Page> {
         ("/users/1/remove", &[]),
         ("/c/shop/rules", &[("ignored", "a b")]),
         ("/c/shop/views", &[("name", "Mine"), ("query", "?")]),
+        ("/c/shop/digests/new", &[("name", "x"), ("format", "json"), ("every", "day")]),
+        (
+            "/c/shop/digests/new",
+            &[("name", "x"), ("url", "ftp:"), ("format", "slack"), ("every", "hour")],
+        ),
         ("/settings", &[("theme", "pink")]),
         ("/settings/theme", &[("theme", "pink"), ("next", "/")]),
         ("/audit", &[]),
@@ -343,7 +376,11 @@ fn nothing_is_said_that_is_not_in_the_table() {
         let xids = fill(site).await;
         let mut browser = in_marks(site.signed_in(Role::Admin).await);
         browser.post("/c/shop/views", &[("name", "Mine"), ("query", "?op=update")]).await;
-        let mut pages = Vec::new();
+        add_digests(site, &mut browser).await;
+        let digests = browser.get("/c/shop/digests").await;
+        let digest = digests.attribute("tbody tr:last-child a.button", "href");
+        let mut pages =
+            vec![browser.get(&digest).await, browser.post(&format!("{digest}/test"), &[]).await];
         for address in addresses(xids) {
             pages.push(browser.get(&address).await);
         }

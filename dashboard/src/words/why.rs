@@ -4,6 +4,7 @@ use pgtrack_tracker::activity::FilterFault;
 
 use crate::auth::AccountError;
 use crate::database::Outage;
+use crate::digests::Failure;
 use crate::network::Refusal;
 
 /// A reason.
@@ -45,6 +46,27 @@ pub(crate) enum Why {
     NoAnswer,
     NoCertificates,
     NoSession,
+    // Of digests.
+    AddressLong,
+    AddressMissing,
+    AddressUser,
+    ChooseFormat,
+    ChooseInterval,
+    DigestKeyMissing,
+    DigestTimes,
+    DigestTransaction,
+    DigestValues,
+    DigestsFull,
+    FilterLong,
+    HttpsFirst,
+    NoActivityFilter,
+    NoKeyForDigests,
+    NoWebhook,
+    NoZone(String),
+    PasswordAsked,
+    SecretShort,
+    Undelivered(Failure),
+    WebhookPort,
     // Of a test of a connection.
     CannotBeAsked,
     CannotConnect,

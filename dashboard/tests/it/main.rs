@@ -8,6 +8,7 @@ mod conflicts;
 mod connections;
 mod contrast;
 mod csrf;
+mod digests;
 mod escaping;
 mod grants;
 mod headers;

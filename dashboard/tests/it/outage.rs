@@ -89,6 +89,8 @@ fn a_database_that_refuses_is_a_clear_error() {
                 label: "x".to_owned(),
                 https: false,
                 allowed_hosts: AllowedHosts::default(),
+                webhook_hosts: AllowedHosts::default(),
+                public_url: None,
                 keys: KeyRing::default(),
                 trusted_proxies: Vec::new(),
             };
@@ -124,6 +126,8 @@ fn an_address_that_is_taken_is_a_clear_error() {
             label: "x".to_owned(),
             https: false,
             allowed_hosts: AllowedHosts::default(),
+            webhook_hosts: AllowedHosts::default(),
+            public_url: None,
             keys: KeyRing::default(),
             trusted_proxies: Vec::new(),
         };

@@ -120,6 +120,8 @@ fn no_page_is_heavy() {
             "/c/shop/storage",
             "/c/shop/health",
             "/c/shop/rules",
+            "/c/shop/digests",
+            "/c/shop/digests/new",
             "/users",
             "/audit",
             "/connections",

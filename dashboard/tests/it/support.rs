@@ -3,6 +3,8 @@
 // Named in full, so that the crate's own tests can use them, too.
 #[path = "support/browser.rs"]
 mod browser;
+#[path = "support/hook.rs"]
+mod hook;
 #[path = "support/page.rs"]
 mod page;
 #[path = "support/stream.rs"]
@@ -15,6 +17,7 @@ use pgtrack_testkit::{Database, Server, block_on, newest};
 use tokio_postgres::Client;
 
 pub(crate) use browser::Browser;
+pub(crate) use hook::Hook;
 pub(crate) use page::Page;
 pub(crate) use stream::Stream;
 
@@ -45,17 +48,24 @@ pub(crate) fn on_site(body: impl AsyncFnOnce(&Site)) {
 
 /// Starts a dashboard on a free port.
 pub(crate) async fn start(url: &str, https: bool) -> Dashboard {
-    let config = Config {
+    let config = Config { https, ..config(url) };
+    Dashboard::start(config).await.unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// How the dashboards of the tests are configured.
+pub(crate) fn config(url: &str) -> Config {
+    Config {
         listen: ([127, 0, 0, 1], 0).into(),
         database: url.parse().expect("the URL is valid"),
         slug: "shop".to_owned(),
         label: "The shop".to_owned(),
-        https,
+        https: false,
         allowed_hosts: allowed_hosts(),
+        webhook_hosts: AllowedHosts::default(),
+        public_url: None,
         keys: KeyRing::new([[7; 32]]),
         trusted_proxies: Vec::new(),
-    };
-    Dashboard::start(config).await.unwrap_or_else(|error| panic!("{error:?}"))
+    }
 }
 
 /// The server that the tests use, and the usual ports beside it.

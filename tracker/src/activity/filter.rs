@@ -23,6 +23,9 @@ pub enum FilterFault {
     /// There is a key and the table has none.
     #[error("the table has no primary key")]
     NoKey,
+    /// The database does not say where its history is now.
+    #[error("the database names no place in its history")]
+    NoPlace,
 }
 
 /// What a statement has to be. An empty filter lets every statement pass.

@@ -5,4 +5,5 @@
 mod feed;
 mod install;
 mod revert;
+mod summary;
 mod support;

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use pgtrack_tracker::Operation;
 
 use super::Activity;
+use crate::auth::Role;
 use crate::search::{Chip, Grouping, SHOW, Search};
 use crate::view::form::refusal;
 use crate::visit::Visit;
@@ -38,6 +39,7 @@ pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
                 a.button.quiet href=(links.export(search, "csv")) download { (visit.say(Text::Csv)) }
                 a.button.quiet href=(links.export(search, "jsonl")) download { (visit.say(Text::JsonLines)) }
             }
+            @if visit.is(Role::Admin) { a.button.quiet href=(links.new_digest(search)) { (visit.say(Text::NewDigest)) } }
         }
     }
 }
@@ -138,7 +140,7 @@ fn times(visit: &Visit, search: &Search) -> Markup {
 }
 
 /// What a part of the filter is about.
-fn label(visit: &Visit, parameter: &str) -> Cow<'static, str> {
+pub(crate) fn chip_label(visit: &Visit, parameter: &str) -> Cow<'static, str> {
     match parameter {
         "table" => visit.say(Shared::Table),
         "op" => visit.say(Text::Operation),
@@ -157,7 +159,7 @@ fn label(visit: &Visit, parameter: &str) -> Cow<'static, str> {
 
 /// One active part of the filter, with the way to take it away.
 pub(super) fn chip(visit: &Visit, chip: &Chip<'_>) -> Markup {
-    let label = &label(visit, chip.name);
+    let label = &chip_label(visit, chip.name);
     html! {
         li.chip {
             span { (label) @if !chip.value.is_empty() { ": " strong { (chip.value) } } }

@@ -65,6 +65,7 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::FreezeTime => "Freeze time",
         Text::Csv => "CSV",
         Text::JsonLines => "JSON Lines",
+        Text::NewDigest => "Digest…",
         Text::Wording => "Text",
         Text::InStatementOrReason => "in the statement or the reason",
         Text::Operation => "Operation",

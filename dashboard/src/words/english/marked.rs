@@ -33,6 +33,7 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
         Marked::DeletedBy { when, who, transaction } => html! {
             "Deleted " (when) " by " strong { (who) } ", " (transaction)
         },
+        Marked::DigestTo { format, url } => html! { (format) " to " code { (url) } },
         Marked::DeletedRowsAppear(table) => html! {
             "Rows that are deleted from " code { (table) } " appear here and can be restored."
         },
@@ -74,6 +75,10 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
         },
         Marked::SeeTransaction(transaction) => html! { "See " (transaction) " for what changed." },
         Marked::ToTheHistoryOf(name) => html! { "to the history of " strong { (name) } },
+        Marked::SendTest(name) => html! { "Send a test" span.hidden { " of " (name) } },
+        Marked::TestDelivered { name, status } => html! {
+            "The test of " strong { (name) } " was delivered, with status " (status) "."
+        },
         Marked::TrackedOnlySince(moment) => html! {
             "That is not known: the table is tracked since " (moment) "."
         },

@@ -85,5 +85,11 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::Did(Action::Tracked) => "tracking changed",
         Text::Did(Action::Purged) => "history purged",
         Text::Did(Action::RulesChanged) => "column rules changed",
+        Text::Did(Action::DigestAdded) => "digest added",
+        Text::Did(Action::DigestChanged) => "digest changed",
+        Text::Did(Action::DigestRemoved) => "digest removed",
+        Text::Did(Action::DigestTested) => "digest tested",
+        Text::Did(Action::DigestPaused) => "digest paused",
+        Text::Did(Action::DigestResumed) => "digest resumed",
     })
 }

@@ -27,6 +27,9 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
             return format!("The dashboard cannot use its database: {}.", why(reason)).into();
         }
         Text::DidNotWork(reason) => return format!("This did not work: {}.", why(reason)).into(),
+        Text::TestNotDelivered { name, why: reason } => {
+            return format!("The test of {name} was not delivered: {}.", why(reason)).into();
+        }
         Text::Only(reason) => return format!("{}.", why(reason)).into(),
         // Titles.
         Text::DataDoesNotAllow => "The data does not allow this",
@@ -85,6 +88,7 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
             return format!("No change of {table} ({key}) is recorded.").into();
         }
         Text::NoConnection => "There is no connection of this name.",
+        Text::NoDigest => "There is no such digest.",
         Text::NoFile => "There is no such file.",
         Text::NoPage => "There is no page at this address.",
         Text::NoRole => "There is no such role.",
@@ -113,6 +117,13 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::NoZone => "There is no such time zone.",
         // It is not allowed, or too much.
         Text::FeedOpenOften => "You have the live feed open three times already.",
+        Text::DigestElsewhere => {
+            "The digest has not been at this database yet; it begins when it is due."
+        }
+        Text::DigestTests => "You have sent ten tests within a minute.",
+        Text::PasswordNotKept => {
+            "The password of this connection is not kept, so it cannot be read in the background."
+        }
         Text::FeedsOpen => "The live feed is open 200 times already.",
         Text::IncompleteLink => {
             "The setup link is not complete. Copy all of it from where the dashboard printed it."

@@ -16,6 +16,7 @@ pub(in crate::words) fn say(text: &Shared<'_>, words: Words) -> Cow<'static, str
         Shared::Activity => "Activity",
         Shared::AuditLog => "Audit log",
         Shared::Connections => "Connections",
+        Shared::Digests => "Digests",
         Shared::Health => "Health",
         Shared::Overview => "Overview",
         Shared::Settings => "Settings",
