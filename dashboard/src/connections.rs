@@ -178,17 +178,14 @@ impl Connections {
         {
             return Ok(Found::Opened(entry.opened.clone()));
         }
-        let password = match &saved.sealed_password {
-            Some(sealed) => self
-                .keys
-                .open(&saved.id.to_string(), sealed)
-                .ok_or(AppError::Unavailable(Why::KeyMissing))?,
-            None => {
-                let own = key.1.clone().map(|session| (saved.id, session));
-                let given = own.and_then(|own| lock(&self.passwords).get(&own).cloned());
-                let Some(given) = given else { return Ok(Found::Locked(saved)) };
-                given
-            }
+        let password = if let Some(sealed) = &saved.sealed_password {
+            let password = self.keys.open(&saved.id.to_string(), sealed);
+            password.ok_or(AppError::Unavailable(Why::KeyMissing))?
+        } else {
+            let own = key.1.clone().map(|session| (saved.id, session));
+            let given = own.and_then(|own| lock(&self.passwords).get(&own).cloned());
+            let Some(given) = given else { return Ok(Found::Locked(saved)) };
+            given
         };
         self.open(key, &saved, &password).await.map(Found::Opened)
     }

@@ -1,7 +1,7 @@
 //! Digests: what was changed in a while, told elsewhere.
 //!
 //! An admin says where a digest is sent ([`Target`]), how ([`Format`]), when ([`Schedule`]) and of which changes. When it
-//! is due, the courier sums up what was committed since the last one ([`Content`]), keeps that in the dashboard's tables,
+//! is due, the courier sums up what was committed since the last one ([`content`]), keeps that in the dashboard's tables,
 //! delivers it ([`Sender`]), and only then goes on from there: what was not delivered is delivered again, with the same
 //! id, and nothing is left out or told in two digests. A digest holds no values of rows and no texts of statements.
 

@@ -139,7 +139,7 @@ fn wait_after(failures: i32) -> SignedDuration {
 
 async fn attempt(state: &AppState, digest: &Saved) -> Result<Outcome, AppError> {
     let kept = digest.pending.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    let content: Content = match kept {
+    let content: Box<Content> = match kept {
         Some(content) => content,
         None => match look(state, digest, Kind::Digest).await {
             Ok(Look::Continued(content, reached)) => {
@@ -181,7 +181,7 @@ pub(crate) async fn test(
 /// What a look at the history found.
 enum Look {
     /// What there is to tell, and where to go on.
-    Continued(Content, Reached),
+    Continued(Box<Content>, Reached),
     /// That the digest is at no place of this database; this is one.
     Elsewhere(Reached),
 }
@@ -219,7 +219,7 @@ async fn look(state: &AppState, digest: &Saved, kind: Kind) -> Result<Look, AppE
         public_url: state.public_url.as_ref(),
     };
     let reached = Reached { bookmark: summary.next.clone(), at: summary.at };
-    Ok(Look::Continued(Content::new(about, &summary), reached))
+    Ok(Look::Continued(Box::new(Content::new(about, &summary)), reached))
 }
 
 /// Sends it, or says why that did not work. The reason holds nothing of the address or of the answer.

@@ -28,13 +28,14 @@ struct Running {
 impl Running {
     /// One that may send to these ports here.
     async fn start(site: &Site, ports: &[u16]) -> Self {
-        let hosts = ports.iter().map(|port| format!("127.0.0.1:{port}").parse().unwrap());
+        let hosts =
+            ports.iter().map(|port| format!("127.0.0.1:{port}").parse().expect("it is a host"));
         let config = Config {
             webhook_hosts: hosts.collect(),
-            public_url: Some("https://pgtrack.example.com/".parse().unwrap()),
+            public_url: Some("https://pgtrack.example.com/".parse().expect("it is a URL")),
             ..config(&site.database.url())
         };
-        let dashboard = Dashboard::start(config).await.unwrap();
+        let dashboard = Dashboard::start(config).await.expect("it starts");
         let browser = Browser::new(dashboard.state());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(dashboard.run(shutdown.clone()));
@@ -44,7 +45,8 @@ impl Running {
     /// The same with an admin in front of it.
     async fn with_admin(site: &Site, ports: &[u16]) -> Self {
         let mut running = Self::start(site, ports).await;
-        site.dashboard.set_admin("ada", crate::support::PASSWORD).await.unwrap();
+        let set = site.dashboard.set_admin("ada", crate::support::PASSWORD).await;
+        set.expect("there can be an admin");
         running.browser.log_in("ada").await;
         running
     }
@@ -52,7 +54,7 @@ impl Running {
     async fn stop(self) -> Duration {
         let start = Instant::now();
         self.shutdown.cancel();
-        self.task.await.unwrap();
+        self.task.await.expect("it does not panic");
         start.elapsed()
     }
 }
@@ -82,7 +84,7 @@ async fn add(browser: &mut Browser, fields: &[(&str, &str)]) -> String {
 /// All of them are due.
 async fn hurry(site: &Site) {
     let sql = "UPDATE pgtrack_dashboard.digest SET due_at = now() - interval '1 second'";
-    site.client().await.batch_execute(sql).await.unwrap();
+    site.client().await.batch_execute(sql).await.expect("they can be changed");
 }
 
 /// Waits until nothing is due.
@@ -121,8 +123,11 @@ fn a_digest_tells_how_much_was_changed_and_no_value() {
         assert_eq!(told.header("x-pgtrack-event"), "digest");
         let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE.as_bytes()).unwrap();
         mac.update(told.body.as_bytes());
-        let digits: String =
-            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         assert_eq!(told.header("x-pgtrack-signature-256"), format!("sha256={digits}"));
         for word in ["xyzzy", "UPDATE", "DELETE FROM", "note"] {
             assert!(!told.body.contains(word), "{word}: {}", told.body);
@@ -289,9 +294,9 @@ fn only_what_passes_the_filter_is_told_and_nothing_only_if_asked() {
             !form.html.contains(&hook.url("/x"))
                 && form.attribute("#url", "placeholder").contains("as it is")
         );
-        let mut changed = fields("", "slack", "?op=truncate");
-        changed.push(("empty", "on"));
-        assert_eq!(browser.post(&place, &changed).await.status, 303);
+        let mut others = fields("", "slack", "?op=truncate");
+        others.push(("empty", "on"));
+        assert_eq!(browser.post(&place, &others).await.status, 303);
         hurry(site).await;
         let told = hook.next().await.json();
         assert!(told["text"].as_str().unwrap().starts_with("*The shop*: no changes\n"), "{told}");
