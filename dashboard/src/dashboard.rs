@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pgtrack_connect::Connector;
 use tokio::net::TcpListener;
@@ -16,6 +17,9 @@ use crate::routes::app;
 use crate::server::serve;
 use crate::state::AppState;
 use crate::store::accounts;
+
+/// How long a batch that is being undone may take to finish once the server stops.
+const LAST_BATCH: Duration = Duration::from_secs(20);
 
 /// A dashboard that listens, and serves once it [runs](Self::run).
 #[derive(Debug)]
@@ -115,15 +119,20 @@ impl Dashboard {
         Ok((name, self.state.passwords.hash(password.to_owned()).await?))
     }
 
-    /// Serves until `shutdown` is cancelled; open streams end at once, other requests get some seconds.
+    /// Serves until `shutdown` is cancelled; open streams end at once, other requests get some seconds, and undoes in
+    /// batches stop after the present one.
     pub async fn run(self, shutdown: CancellationToken) {
         let stopping = self.state.shutdown.clone();
+        let jobs = self.state.jobs.clone();
         let serving = serve(self.listener, app(self.state), stopping.clone());
         let stop = async {
             shutdown.cancelled().await;
             stopping.cancel();
         };
         tokio::join!(serving, stop);
+        // Each finishes its batch; one that does not is taken back by its server.
+        jobs.close();
+        let _ = tokio::time::timeout(LAST_BATCH, jobs.wait()).await;
     }
 }
 

@@ -53,6 +53,11 @@ pub(crate) enum Action {
     AccessRefused,
     RevertApplied,
     RevertRefused,
+    BatchesStarted,
+    BatchesFinished,
+    BatchesStopped,
+    BatchesFailed,
+    BatchesInterrupted,
     Exported,
     AccountChanged,
     AccountRemoved,
@@ -67,7 +72,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 23] = [
         Self::AccountCreated,
         Self::AccountChanged,
         Self::AccountRemoved,
@@ -77,6 +82,11 @@ impl Action {
         Self::AccessRefused,
         Self::RevertApplied,
         Self::RevertRefused,
+        Self::BatchesStarted,
+        Self::BatchesFinished,
+        Self::BatchesStopped,
+        Self::BatchesFailed,
+        Self::BatchesInterrupted,
         Self::Exported,
         Self::ConnectionAdded,
         Self::ConnectionChanged,
@@ -97,6 +107,11 @@ impl Action {
             Self::AccessRefused => "access refused",
             Self::RevertApplied => "revert applied",
             Self::RevertRefused => "revert refused",
+            Self::BatchesStarted => "batches started",
+            Self::BatchesFinished => "batches finished",
+            Self::BatchesStopped => "batches stopped",
+            Self::BatchesFailed => "batches failed",
+            Self::BatchesInterrupted => "batches interrupted",
             Self::Exported => "exported",
             Self::AccountChanged => "account changed",
             Self::AccountRemoved => "account removed",

@@ -1,20 +1,23 @@
 //! The preview of a revert: what would happen, what stands against it, and the button that does it.
 
+mod batches;
 mod columns;
 mod confirm;
 mod words;
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::revert::{self, Plan, Step};
+use pgtrack_tracker::revert::{Plan, Step};
 use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::{count, length};
+use super::number::count;
 use super::{diff, effect, key, sql, time};
 use crate::app_error::Problem;
 use crate::revert::{Confirmation, Offered, Subject, narrowed};
 use crate::visit::Visit;
+
+pub(crate) use batches::Offer;
 
 /// No more rows than this are shown; all are reverted.
 pub(crate) const MOST_STEPS: usize = 200;
@@ -29,6 +32,8 @@ pub(crate) struct Preview<'a> {
     pub(crate) offered: &'a [Offered],
     /// For a revert of one row: the row's latest change.
     pub(crate) latest: Option<&'a Version>,
+    /// Whether it can be done in batches.
+    pub(crate) offer: Offer,
     /// What would stand against it besides conflicts.
     pub(crate) obstacle: Option<Problem>,
     /// Why the page is shown again.
@@ -50,36 +55,43 @@ pub(crate) enum Refusal {
     NotNamed,
     /// No column is ticked.
     NoColumn,
+    /// Not all columns are ticked, and it was to be done in batches.
+    ColumnsInBatches,
+    /// It is too much for one step.
+    OnlyBatches,
+    /// Another undo in batches is running in this connection; its number.
+    Busy(Option<i64>),
     /// Every row was left as it is.
     NothingChanged,
 }
 
+/// What a revert is called.
+pub(crate) fn title(subject: &Subject) -> String {
+    words::title(subject.target())
+}
+
 pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
-    let title = words::title(preview.subject.target());
+    let title = title(preview.subject);
     let links = visit.links();
-    let steps = &preview.plan.steps;
+    let Preview { plan, offer, .. } = *preview;
     let body = html! {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            @if preview.plan.is_cut { (too_many()) }
-            @else { p.lead { (words::sentence(preview.subject.target(), steps, preview.confirmation)) } }
+            p.lead { (words::sentence(preview.subject.target(), &plan.totals, preview.confirmation)) }
+            @if matches!(offer, Offer::OnlyBatches | Offer::Neither) { (batches::too_many(offer)) }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
-        @if preview.plan.conflicts() > 0 { (conflicts(preview.plan)) }
+        @if plan.conflicts() > 0 { (conflicts(plan)) }
         @if let Some(problem) = &preview.obstacle { (obstacle(problem)) }
-        @if steps.len() > MOST_STEPS && !preview.plan.is_cut {
-            div.notice {
-                p { "Only the first " (MOST_STEPS) " of " (count(length(steps.len()), "row")) " are shown. All of them are included." }
-            }
-        }
+        @if plan.steps.len() > MOST_STEPS { (batches::totals(plan)) }
         @if !preview.offered.is_empty() { (columns::choice(preview)) }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
-        @if words::is_idle(steps) {
+        @if words::is_idle(&plan.totals) {
             p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
         } @else {
             (exact_sql(preview))
-            @if preview.plan.is_cut {
+            @if offer == Offer::Neither {
                 p.actions { a.button href=(words::back(links, preview.subject.target())) { "Go back" } }
             } @else {
                 (confirm::form(visit, preview))
@@ -88,16 +100,6 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
     };
     let above = [("Overview", links.overview())];
     frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
-}
-
-/// One step for everything, or nothing: what is too much for a page is left to those who can watch it.
-fn too_many() -> Markup {
-    html! {
-        div.notice role="status" {
-            p { strong { "This would change more than " (count(length(revert::MOST_STEPS), "row")) ", which is too much for a page." } " Nothing can be done from here; the first " (MOST_STEPS) " rows are shown." }
-            p { "Choose fewer changes or a shorter time, or run the statement below in psql. On the command line, " code { "pgtrack undo" } " shows how many rows of which table it is about, and asks first." }
-        }
-    }
 }
 
 /// What does the same in psql.
@@ -137,6 +139,21 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
                     p { strong { "Nothing was done yet: no column is ticked." } }
                     p { "Tick those to set back." }
                 }
+                Refusal::ColumnsInBatches => {
+                    p { strong { "Nothing was done yet: in batches, rows are set back whole." } }
+                    p { "Tick all columns, or do it in one step." }
+                }
+                Refusal::OnlyBatches => {
+                    p { strong { "Nothing was done yet: this is too much for one step." } }
+                    p { "Tick below that it is done in batches." }
+                }
+                Refusal::Busy(job) => {
+                    p { strong { "Nothing was done yet: another undo in batches is running here." } }
+                    p {
+                        "There is one at a time in a connection. "
+                        @if let Some(id) = job { a href=(visit.links().job(id)) { "See how far it is" } "." }
+                    }
+                }
                 Refusal::NothingChanged => {
                     p { strong { "Nothing was changed." } }
                     p { "Every row was left as it is." }
@@ -161,7 +178,7 @@ fn conflicts(plan: &Plan) -> Markup {
     html! {
         div.notice role="status" {
             p {
-                strong { (count(length(plan.conflicts()), "row")) " changed since." }
+                strong { (count(plan.conflicts(), "row")) " changed since." }
                 " What is shown for them is what overwriting would do."
             }
         }

@@ -1,13 +1,13 @@
 //! What a plan is called, what it would do, and what its button says.
 
-use pgtrack_tracker::revert::{Action, Cause, Step, Target};
+use pgtrack_tracker::revert::{Action, Cause, Target, Total};
 use pgtrack_tracker::{RowKey, TableName};
 
 use crate::links::Links;
 use crate::revert::Confirmation;
 use crate::search::Search;
 use crate::table_name;
-use crate::view::number::{count, length};
+use crate::view::number::count;
 
 /// The page's heading.
 pub(super) fn title(target: &Target) -> String {
@@ -41,15 +41,15 @@ fn by(cause: &Cause) -> String {
 }
 
 /// What would happen, in one sentence.
-pub(super) fn sentence(target: &Target, steps: &[Step], confirmation: &Confirmation) -> String {
-    if is_idle(steps) {
+pub(super) fn sentence(target: &Target, totals: &[Total], confirmation: &Confirmation) -> String {
+    if is_idle(totals) {
         return "There is nothing to do: everything is as wanted already.".to_owned();
     }
     if let Some(columns) = confirmation.columns.as_ref().filter(|columns| !columns.is_empty()) {
         return format!(
             "This will set {} of {} back and leave all other columns as they are. Nothing has been changed yet.",
             listed(columns),
-            count(length(steps.len()), "row")
+            count(rows(totals, |_| true), "row")
         );
     }
     let (subject, until) = match target {
@@ -70,8 +70,8 @@ pub(super) fn sentence(target: &Target, steps: &[Step], confirmation: &Confirmat
     let parts: Vec<String> = [Action::Update, Action::Insert, Action::Delete]
         .into_iter()
         .filter_map(|action| {
-            let number = steps.iter().filter(|step| step.action == action).count();
-            let rows = subject.map_or_else(|| count(length(number), "row"), str::to_owned);
+            let number = rows(totals, |one| one == action);
+            let rows = subject.map_or_else(|| count(number, "row"), str::to_owned);
             (number > 0).then(|| act(action, &rows))
         })
         .collect();
@@ -88,16 +88,16 @@ fn act(action: Action, rows: &str) -> String {
 }
 
 /// The button: a verb and what it is done to.
-pub(super) fn button(target: &Target, steps: &[Step]) -> String {
-    let changes = steps.iter().filter(|step| step.action != Action::Nothing).count();
+pub(super) fn button(target: &Target, totals: &[Total]) -> String {
+    let changes = rows(totals, |action| action != Action::Nothing);
     match target {
         Target::Transaction(_)
         | Target::Transactions(_)
         | Target::Statements(_)
         | Target::LastChange(..)
-        | Target::Cause(_) => format!("Undo {}", count(length(changes), "change")),
+        | Target::Cause(_) => format!("Undo {}", count(changes, "change")),
         Target::Table(..) | Target::Schema(..) => {
-            format!("Revert {}", count(length(changes), "row"))
+            format!("Revert {}", count(changes, "row"))
         }
         Target::Version(_, _, 0) => "Restore first state".to_owned(),
         Target::Version(_, _, version) => format!("Restore version {version}"),
@@ -106,8 +106,12 @@ pub(super) fn button(target: &Target, steps: &[Step]) -> String {
 }
 
 /// Whether a plan would do nothing.
-pub(super) fn is_idle(steps: &[Step]) -> bool {
-    steps.iter().all(|step| step.action == Action::Nothing)
+pub(super) fn is_idle(totals: &[Total]) -> bool {
+    totals.iter().all(|total| total.action == Action::Nothing)
+}
+
+fn rows(totals: &[Total], is_counted: impl Fn(Action) -> bool) -> i64 {
+    totals.iter().filter(|total| is_counted(total.action)).map(|total| total.rows).sum()
 }
 
 /// The page that the plan is about.
@@ -201,30 +205,23 @@ fn listed(parts: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use pgtrack_tracker::RowKey;
-    use pgtrack_tracker::revert::{Action, Step, Target};
+    use pgtrack_tracker::revert::{Action, Target, Total};
 
     use super::{button, sentence, sql};
     use crate::revert::{Choice, Confirmation};
 
-    fn steps(actions: &[Action]) -> Vec<Step> {
-        actions
-            .iter()
-            .map(|action| Step {
-                table: "public.users".to_owned(),
-                key: RowKey::from_json(r#"{"id":1}"#).unwrap(),
-                action: *action,
-                before: None,
-                after: None,
-                conflict: None,
-            })
-            .collect()
+    fn totals(actions: &[Action]) -> Vec<Total> {
+        let table = || "public.users".to_owned();
+        let total =
+            |action: &Action| Total { table: table(), action: *action, rows: 1, conflicts: 0 };
+        actions.iter().map(total).collect()
     }
 
     #[track_caller]
     fn check(actions: &[Action], expected_sentence: &str, expected_button: &str) {
-        let (target, steps) = (Target::Transaction(7), steps(actions));
-        assert_eq!(sentence(&target, &steps, &Confirmation::default()), expected_sentence);
-        assert_eq!(button(&target, &steps), expected_button);
+        let (target, totals) = (Target::Transaction(7), totals(actions));
+        assert_eq!(sentence(&target, &totals, &Confirmation::default()), expected_sentence);
+        assert_eq!(button(&target, &totals), expected_button);
     }
 
     #[test]
@@ -247,7 +244,7 @@ mod tests {
     fn a_plan_that_does_nothing_says_so() {
         let target = Target::Transaction(7);
         assert!(
-            sentence(&target, &steps(&[Action::Nothing]), &Confirmation::default())
+            sentence(&target, &totals(&[Action::Nothing]), &Confirmation::default())
                 .starts_with("There is nothing to do")
         );
         assert!(
@@ -258,7 +255,7 @@ mod tests {
             ..Confirmation::default()
         };
         assert_eq!(
-            sentence(&target, &steps(&[Action::Update]), &some),
+            sentence(&target, &totals(&[Action::Update]), &some),
             "This will set a and b of 1 row back and leave all other columns as they are. Nothing has been changed yet."
         );
     }
