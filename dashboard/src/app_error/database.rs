@@ -61,6 +61,8 @@ fn classify(report: &DbError) -> Option<(StatusCode, &'static str)> {
         | SqlState::INVALID_SCHEMA_NAME
         | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, "Not found"),
         SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, "There is one already"),
+        // A function or trigger of the application has something against it, and says so.
+        SqlState::RAISE_EXCEPTION => (StatusCode::CONFLICT, "The database does not allow this"),
         SqlState::INSUFFICIENT_PRIVILEGE => {
             (StatusCode::FORBIDDEN, "The database does not allow this")
         }

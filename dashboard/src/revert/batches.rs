@@ -79,8 +79,9 @@ async fn begin(
     let mut there = opened.database.session().await?;
     let mut has_conflict = false;
     let is_seen = |plan: &Plan| {
-        has_conflict = *on_conflict == OnConflict::Error && plan.conflicts() > 0;
-        key.token(plan) == *token && !has_conflict
+        let is_same = key.token(plan) == *token;
+        has_conflict = is_same && *on_conflict == OnConflict::Error && plan.conflicts() > 0;
+        is_same && !has_conflict
     };
     let target = subject.target();
     let batches = match Batches::begin(&mut there, target, is_seen, BATCH_ROWS, PLANNING).await {
@@ -138,6 +139,9 @@ type End = (JobState, Option<Problem>);
 impl Running {
     async fn run(mut self, state: Arc<AppState>) {
         let (end, problem) = self.work(&state).await;
+        if let Some(cause) = problem.as_ref().and_then(|problem| problem.cause.as_ref()) {
+            tracing::warn!(job = self.id, cause, "an undo in batches has failed");
+        }
         let kept = problem.as_ref().map(Problem::to_kept);
         let ended = jobs::end(&self.own, self.id, end, kept.as_ref()).await;
         let noted = self.note(end, problem.as_ref()).await;

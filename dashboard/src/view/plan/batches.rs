@@ -46,7 +46,7 @@ pub(super) fn totals(plan: &Plan) -> Markup {
             }
         }
         div.notice {
-            p { "The first " (MOST_STEPS) " of " (count(plan.rows(), "row")) " are shown below. All of them are included." }
+            p { "Only the first " (MOST_STEPS) " of " (count(plan.rows(), "row")) " are shown. All of them are included." }
         }
     }
 }
