@@ -88,6 +88,8 @@ pub struct Plan {
     pub is_cut: bool,
     /// Stands for this plan; another plan has another one.
     pub token: String,
+    /// The same as the token of an [`Outline`].
+    pub digest: String,
 }
 
 impl Plan {
@@ -225,8 +227,8 @@ pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, 
         outline(client, target, i64::try_from(MOST_STEPS + 1).unwrap_or(i64::MAX)).await?;
     let is_cut = steps.len() > MOST_STEPS;
     steps.truncate(MOST_STEPS);
-    let token = if is_cut { digest } else { token(&steps) };
-    Ok(Plan { steps, totals, is_cut, token })
+    let token = if is_cut { digest.clone() } else { token(&steps) };
+    Ok(Plan { steps, totals, is_cut, token, digest })
 }
 
 fn plan_query(target: &Target) -> (&'static str, Parameters) {

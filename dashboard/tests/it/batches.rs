@@ -6,7 +6,8 @@ use pgtrack_dashboard::Role;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Browser, Page, Site, on_site, start};
+use crate::connections::{bank, fields as bank_fields, port};
+use crate::support::{Browser, Page, Site, on_site, run, start};
 
 const SPOILED: &str = "SELECT count(*)::text FROM shop.many WHERE v = 1";
 const AUDIT: &str = "SELECT string_agg(action, ', ' ORDER BY audit_id) FROM pgtrack_dashboard.audit
@@ -30,7 +31,7 @@ fn plan_url(xid: i64) -> String {
 async fn hold(site: &Site, id: u32) -> Client {
     let holder = site.client().await;
     let lock = format!("BEGIN; SELECT FROM shop.many WHERE id = {id} FOR UPDATE");
-    holder.batch_execute(&lock).await.unwrap();
+    holder.batch_execute(&lock).await.expect("the row is there");
     holder
 }
 
@@ -340,6 +341,46 @@ fn it_ends_when_the_person_may_not_revert_any_more() {
         let failed = wait_for(&mut admin, &url, "Failed in batch 3", "2,000 of 2,500 rows").await;
         assert!(failed.text("[role=alert]").contains("may not revert here any more"));
         assert_eq!(site.value(SPOILED).await, "500");
+    });
+}
+
+#[test]
+fn it_ends_with_the_session_whose_password_opened_the_connection() {
+    on_site(async |site| {
+        let (database, port) = (bank().await, port());
+        let mut admin = site.signed_in(Role::Admin).await;
+        let mut fields = bank_fields(&database, &port);
+        fields.extend([("password_is", "ask")]);
+        fields.retain(|field| *field != ("password_is", "keep") && field.0 != "environment");
+        fields.push(("environment", "none"));
+        admin.post("/connections/new", &fields).await;
+        let form = admin.get("/connections/bank/unlock").await;
+        let password = fields.iter().find(|field| field.0 == "password").unwrap().1;
+        admin.submit(&form, "main form", &[("password", password)]).await;
+        let install_page = admin.get("/c/bank/install").await;
+        admin.submit(&install_page, "main form", &[]).await;
+        let client = database.connect().await;
+        let create = "CREATE TABLE many (id int PRIMARY KEY, v int); SELECT pgtrack.track('many');
+                      INSERT INTO many SELECT n, 0 FROM generate_series(1, 2500) n";
+        client.batch_execute(create).await.unwrap();
+        let xid = run(&client, "UPDATE many SET v = 1").await;
+        client.batch_execute("BEGIN; SELECT FROM many WHERE id = 1000 FOR UPDATE").await.unwrap();
+        let plan = admin.get(&plan_url(xid).replace("shop", "bank")).await;
+        let begun = admin.submit(&plan, "form.confirm", &FIELDS).await;
+        let url = begun.location();
+        wait_for(&mut admin, &url, "Under way", "1,000 of 2,500 rows").await;
+        admin.post("/logout", &[]).await;
+        client.batch_execute("ROLLBACK").await.unwrap();
+        admin.log_in("admin").await;
+        let form = admin.get("/connections/bank/unlock").await;
+        admin.submit(&form, "main form", &[("password", password)]).await;
+        let failed = wait_for(&mut admin, &url, "Failed in batch 3", "2,000 of 2,500 rows").await;
+        let alert = failed.text("[role=alert]");
+        assert!(
+            alert.contains("the session whose password it was opened with has ended"),
+            "{alert}"
+        );
+        database.remove().await;
     });
 }
 
