@@ -3438,10 +3438,12 @@ DECLARE
   v_named      text := '';
   v_is_named   text := 'true';
   v_source     text;
+  v_first      text;
   v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_source := v_shape.history;
+  v_first := format('JOIN %s c ON c.ctid = m.handle', v_shape.history);
   IF p_keys IS NULL THEN
     EXECUTE format($$
       SELECT EXISTS (SELECT FROM pgtrack.statement s
@@ -3458,9 +3460,11 @@ BEGIN
     v_has_newer := true;
     v_source := 'named';
     v_is_named := 's.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)';
+    -- OFFSET 0: whatever the planner thinks of their number, they are few beside the history.
     v_named := format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
-                      ' JOIN %s h ON %s CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.*) c), ',
+                      ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
                       v_shape.change_keys, p_keys, v_shape.key_record, v_shape.history, v_shape.history_is_key);
+    v_first := format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history);
   END IF;
 
   v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
@@ -3530,13 +3534,13 @@ BEGIN
       WHERE m.is_first
     )%8$s
     SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
-           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE NOT base.is_back END
+           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END
                  AND CASE m.operation WHEN 'I' THEN t.ctid IS NOT NULL
                      ELSE coalesce((SELECT %18$s FROM jsonb_to_record(coalesce(%13$s, m.key)) AS k(%19$s) JOIN %20$s t ON %21$s
                                     JOIN %7$s h ON h.ctid = m.handle), true) END
                 THEN base.statement_id END AS newer_id
     FROM changed m
-    JOIN %7$s c ON c.ctid = m.handle
+    %22$s
     %9$s
     %10$s
     LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
@@ -3544,7 +3548,7 @@ BEGIN
     %12$s$$,
     v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
     v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation, v_named, v_is_named, v_source,
-    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
+    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_first);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS
@@ -4567,7 +4571,8 @@ COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer) IS
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_batch(p_choice jsonb, p_table regclass, p_rows jsonb, p_seen pg_snapshot, p_on_conflict text, p_message text)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_batch$
+-- To compile takes longer than a batch.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
 DECLARE
   v_choice  record;
   v_table   record;
