@@ -3417,8 +3417,10 @@ COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text[]) IS 'Does the
 -- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
 -- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
 -- canonical_key, newer_id the
--- first later change by others, unless what they changed has been changed back, and base the image right before that.
-CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL) RETURNS text
+-- first later change by others, unless what they changed has been changed back or the row is as wanted already, and base
+-- the image right before that. p_keys: of these rows only, which are looked up one by one.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
 DECLARE
   v_shape      record;
@@ -3433,15 +3435,37 @@ DECLARE
   v_not_moved  text := '';
   v_live       text;
   v_live_key   text := 'NULL::jsonb';
+  v_named      text := '';
+  v_is_named   text := 'true';
+  v_source     text;
+  v_first      text;
   v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  EXECUTE format($$
-    SELECT EXISTS (SELECT FROM pgtrack.statement s
-                   WHERE s.relation_id = %1$s AND NOT (%2$s)
-                     AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
-    v_shape.relation_id, p_which)
-  INTO v_has_newer;
+  v_source := v_shape.history;
+  v_first := format('JOIN %s c ON c.ctid = m.handle', v_shape.history);
+  IF p_keys IS NULL THEN
+    EXECUTE format($$
+      SELECT EXISTS (SELECT FROM pgtrack.statement s
+                     WHERE s.relation_id = %1$s AND NOT (%2$s)
+                       AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
+      v_shape.relation_id, p_which)
+    INTO v_has_newer;
+  ELSIF v_has_moves THEN
+    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
+      HINT = 'Undo all of it in one step.';
+  ELSE
+    v_has_newer := true;
+    v_source := 'named';
+    v_is_named := 's.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)';
+    -- OFFSET 0: whatever the planner thinks of their number, they are few beside the history.
+    v_named := format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
+                      ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
+                      v_shape.change_keys, p_keys, v_shape.key_record, v_shape.history, v_shape.history_is_key);
+    v_first := format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history);
+  END IF;
 
   v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
   IF v_has_moves THEN
@@ -3497,33 +3521,38 @@ BEGIN
         ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
   END IF;
   RETURN format($$
-    WITH chosen AS MATERIALIZED (
-      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)
+    WITH %15$schosen AS MATERIALIZED (
+      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s) AND %16$s
     ), changed AS MATERIALIZED (
       SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
       FROM (SELECT c.ctid AS handle, s.statement_id, %14$s AS operation, %4$s AS key,
                    row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
             FROM chosen s
-            JOIN %7$s c ON c.pgtrack_statement_id = s.statement_id
+            JOIN %17$s c ON c.pgtrack_statement_id = s.statement_id
             CROSS JOIN LATERAL (SELECT c.*) h
             WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
       WHERE m.is_first
     )%8$s
     SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
-           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE NOT base.is_back END THEN base.statement_id END AS newer_id
+           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END
+                 AND CASE m.operation WHEN 'I' THEN t.ctid IS NOT NULL
+                     ELSE coalesce((SELECT %18$s FROM jsonb_to_record(coalesce(%13$s, m.key)) AS k(%19$s) JOIN %20$s t ON %21$s
+                                    JOIN %7$s h ON h.ctid = m.handle), true) END
+                THEN base.statement_id END AS newer_id
     FROM changed m
-    JOIN %7$s c ON c.ctid = m.handle
+    %22$s
     %9$s
     %10$s
     LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
     %11$s
     %12$s$$,
     v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
-    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation);
+    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation, v_named, v_is_named, v_source,
+    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_first);
 END
 $_changed_rows_sql$;
-COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text) IS
-  'The query for the rows of a table that a set of statements changed: any, or those after a point.';
+COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS
+  'The query for the rows of a table that a set of statements changed: any, or those after a point; all, or those of some keys.';
 
 CREATE OR REPLACE FUNCTION pgtrack._keys_changed_since(p_table regclass, p_which text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_keys_changed_since$
@@ -3710,7 +3739,7 @@ COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
                                               p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
-                                              p_columns text[] DEFAULT NULL)
+                                              p_columns text[] DEFAULT NULL, p_rows jsonb DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
@@ -3729,7 +3758,10 @@ BEGIN
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
     PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
-    IF p_lock_tables OR v_has_moves THEN
+    IF p_rows IS NOT NULL THEN
+      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
+    ELSIF p_lock_tables OR v_has_moves THEN
       EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
     ELSE
       EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
@@ -3759,12 +3791,12 @@ BEGIN
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
-             (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I' OR NOT is_live)))[1] AS whole_key,
+             (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_key,
              (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
-              FILTER (WHERE decision = 'undo' AND (operation = 'I' OR NOT is_live)))[1] AS whole_action,
+              FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point), v_shape.relation_id,
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point, p_rows -> v_shape.name), v_shape.relation_id,
       CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
            ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
     INTO v_rows;
@@ -3790,14 +3822,75 @@ BEGIN
     FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[]) IS 'Undoes a set of statements.';
+COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[], jsonb) IS
+  'Undoes a set of statements; all rows, or by table those of some keys.';
+
+-- A choice has the arguments of a verb by name.
+CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass, OUT tables regclass[], OUT which text, OUT what text,
+                                           OUT reverts text, OUT point text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_choice$
+DECLARE
+  v_names  text[];
+BEGIN
+  IF jsonb_typeof(p_choice) = 'object' THEN
+    v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
+  END IF;
+  what := 'these changes';
+  IF v_names = '{xid}' THEN
+    which := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
+    what := format('transaction %s', p_choice ->> 'xid');
+    reverts := format('xid:%s', p_choice ->> 'xid');
+  ELSIF v_names = '{xids}' THEN
+    which := pgtrack._of_transactions(ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'xids')::bigint));
+    what := 'these transactions';
+    reverts := 'transactions ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'xids') x);
+  ELSIF v_names = '{statement_ids}' THEN
+    which := format('s.statement_id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'statement_ids')));
+    reverts := 'changes ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'statement_ids') x);
+  ELSIF v_names IN ('{point,table}', '{point,schema,table}', '{point,schema}') THEN
+    point := p_choice ->> 'point';
+    what := point;
+    reverts := format('point %s', point);
+    tables := CASE WHEN p_table IS NULL THEN ARRAY(SELECT pgtrack._tables_in(p_choice ->> 'schema')) ELSE ARRAY[p_table] END;
+    which := pgtrack._after_in_all(tables, point);
+  ELSIF v_names <@ '{actor,application,user,from,to}' THEN
+    which := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
+                              (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
+    reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
+                         'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz, 'to=' || (p_choice ->> 'to')::timestamptz);
+  ELSE
+    RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Say {"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag or a time"}, '
+             '{"schema": "shop", "point": "…"}, or some of actor, application, user, from and to.';
+  END IF;
+  tables := coalesce(tables, ARRAY(SELECT pgtrack._tables_of(which, what)));
+END
+$_choice$;
+COMMENT ON FUNCTION pgtrack._choice(jsonb, regclass) IS
+  'What the verbs for sets of changes would undo, from their arguments by name: the tables, the condition for statements, what it is called, what is recorded as reverted, and the point.';
+
+CREATE OR REPLACE FUNCTION pgtrack._plan_choice(p_choice jsonb, p_columns text[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_choice$
+  SELECT p.* FROM pgtrack._choice($1, NULL) c CROSS JOIN LATERAL pgtrack._plan_set(c.tables, c.which, p_columns => $2) p
+$_plan_choice$;
+COMMENT ON FUNCTION pgtrack._plan_choice(jsonb, text[]) IS 'What undoing a choice would do, row by row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_choice(p_verb text, p_choice jsonb, p_on_conflict text, p_message text, p_columns text[])
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_choice$
+  SELECT pgtrack._audit($1, $2 || jsonb_build_object('on_conflict', $3) || pgtrack._columns_argument($5), $4);
+  SELECT u.* FROM pgtrack._choice($2, NULL) c
+  CROSS JOIN LATERAL pgtrack._undo_set(c.tables, c.which, c.what, false, $3, c.reverts, $4, p_columns => $5) u
+$_undo_choice$;
+COMMENT ON FUNCTION pgtrack._undo_choice(text, jsonb, text, text, text[]) IS 'Does the work of the verbs that undo sets of changes.';
 
 CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint, columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
-                                    pgtrack._of_transaction(xid), p_columns => columns) p;
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xid', xid), columns) p;
 END;
 COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint, text[]) IS 'What undo_transaction() would do, row by row, without doing it.';
 
@@ -3806,11 +3899,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT pgtrack._audit('undo_transaction', jsonb_build_object('xid', xid, 'on_conflict', on_conflict)
-                                               || pgtrack._columns_argument(columns), message);
-  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transaction(xid), format('transaction %s', xid))),
-                                    pgtrack._of_transaction(xid), format('transaction %s', xid), false, on_conflict,
-                                    format('xid:%s', xid), message, p_columns => columns) u;
+  SELECT u.* FROM pgtrack._undo_choice('undo_transaction', jsonb_build_object('xid', xid), on_conflict, message, columns) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text, text[]) IS
   'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
@@ -3827,8 +3916,7 @@ CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[], columns
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
-                                    pgtrack._of_transactions(xids), p_columns => columns) p;
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xids', xids), columns) p;
 END;
 COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[], text[]) IS 'What undo_transactions() would do, row by row, without doing it.';
 
@@ -3837,11 +3925,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict 
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT pgtrack._audit('undo_transactions', jsonb_build_object('xids', xids, 'on_conflict', on_conflict)
-                                               || pgtrack._columns_argument(columns), message);
-  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(pgtrack._of_transactions(xids), 'these transactions')),
-                                    pgtrack._of_transactions(xids), 'these transactions', false, on_conflict,
-                                    'transactions ' || array_to_string(xids, ', '), message, p_columns => columns) u;
+  SELECT u.* FROM pgtrack._undo_choice('undo_transactions', jsonb_build_object('xids', xids), on_conflict, message, columns) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text, text[]) IS
   'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
@@ -3850,8 +3934,7 @@ CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[], 
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
-                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), p_columns => columns) p;
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('statement_ids', statement_ids), columns) p;
 END;
 COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[], text[]) IS 'What undo_statements() would do, row by row, without doing it.';
 
@@ -3860,11 +3943,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_co
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT pgtrack._audit('undo_statements', jsonb_build_object('statement_ids', statement_ids, 'on_conflict', on_conflict)
-                                               || pgtrack._columns_argument(columns), message);
-  SELECT u.* FROM pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes')),
-                                    format('s.statement_id = ANY (%L::bigint[])', statement_ids), 'these changes', false, on_conflict,
-                                    'changes ' || array_to_string(statement_ids, ', '), message, p_columns => columns) u;
+  SELECT u.* FROM pgtrack._undo_choice('undo_statements', jsonb_build_object('statement_ids', statement_ids), on_conflict, message, columns) u;
 END;
 COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text, text[]) IS
   'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
@@ -4381,11 +4460,8 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_where(
   columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
-  SELECT pgtrack._audit('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5, 'on_conflict', $6)
-                                       || pgtrack._columns_argument($8), $7);
-  SELECT u.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
-  CROSS JOIN LATERAL pgtrack._undo_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, 'these changes', false, $6,
-    concat_ws(' ', 'where', 'actor=' || $1, 'application=' || $2, 'user=' || $3, 'from=' || $4, 'to=' || $5), $7, p_columns => $8) u
+  SELECT u.* FROM pgtrack._undo_choice('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5),
+                                       $6, $7, $8) u
 $undo_where$;
 COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text, text[]) IS
   'Undoes everything that an actor, an application or a user did, in a time if given, in one step.';
@@ -4395,11 +4471,159 @@ CREATE OR REPLACE FUNCTION pgtrack.plan_undo_where(
   "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_where$
-  SELECT p.* FROM pgtrack._made_by($1, $2, $3, $4, $5) which
-  CROSS JOIN LATERAL pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_of(which, 'these changes')), which, p_columns => $6) p
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5), $6) p
 $plan_undo_where$;
 COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz, text[]) IS
   'What undo_where() would do, row by row, without doing it.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- In batches
+-- ---------------------------------------------------------------------------------------------------
+
+-- What is too much for one transaction is undone a thousand rows at a time. Each batch commits by itself, so foreign keys
+-- must hold after each: a row comes back after those that it refers to, and goes before them. The choice of what is undone
+-- is the same for all batches: what happens after the plan was made is no part of it, and where it is in the way, a conflict.
+
+CREATE OR REPLACE FUNCTION pgtrack._seen_by(p_snapshot pg_snapshot) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Transaction ids of another cluster say nothing here; its history was there before.
+  SELECT CASE WHEN p_snapshot IS NULL THEN 'true'
+              ELSE format('(s.statement_id < %s OR pg_visible_in_snapshot(s.xid, %L))', e.first_id, p_snapshot) END
+  FROM pgtrack._in_epoch(9223372036854775807) e;
+END;
+COMMENT ON FUNCTION pgtrack._seen_by(pg_snapshot) IS 'The condition for statements that a snapshot sees; null sees all.';
+
+-- Deletes come before updates and those before inserts, as unique values have to be free before they are used again; but
+-- what updated rows shall refer to comes back before them, and what they refer to now goes after them. Rows that may
+-- refer to each other stay together.
+CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_size integer)
+RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
+DECLARE
+  v_choice  record;
+BEGIN
+  IF p_size IS NULL OR p_size < 1 THEN
+    RAISE EXCEPTION 'a batch must have at least one row' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  -- Refused before it begins if single rows cannot be named.
+  PERFORM pgtrack._changed_rows_sql(t, v_choice.which, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  seen := pg_current_snapshot();
+  RETURN QUERY
+    WITH RECURSIVE reference AS (
+      SELECT f.child, f.parent, f.columns
+      FROM (SELECT coalesce(pg_partition_root(c.conrelid), c.conrelid) AS child, coalesce(pg_partition_root(c.confrelid), c.confrelid) AS parent,
+                   ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
+            FROM pg_constraint c WHERE c.contype = 'f') f
+      WHERE f.child = ANY (v_choice.tables) AND f.parent = ANY (v_choice.tables)
+    ), named AS MATERIALIZED (
+      SELECT t AS relid, pgtrack._name(t) AS name, ARRAY(SELECT DISTINCT unnest(r.columns) FROM reference r WHERE r.child = t) AS columns
+      FROM unnest(v_choice.tables) t
+    ), planned AS MATERIALIZED (
+      SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
+             CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
+                           ELSE '{}' END AS moved
+      FROM pgtrack._plan_set(v_choice.tables, v_choice.which, v_choice.point) p
+      JOIN named n ON n.name = p."table"
+    ), reach AS (
+      SELECT r.child, r.parent FROM reference r
+      UNION SELECT a.child, r.parent FROM reach a JOIN reference r ON r.child = a.parent
+    ), updated AS MATERIALIZED (
+      SELECT DISTINCT p.relid, p.moved FROM planned p WHERE p.moved <> '{}'
+    ), pivot AS (
+      SELECT r.parent AS relid FROM reference r JOIN updated u ON u.relid = r.child AND u.moved && r.columns
+      UNION SELECT a.parent FROM reference r JOIN updated u ON u.relid = r.child AND u.moved && r.columns JOIN reach a ON a.child = r.parent
+    ), ranked AS MATERIALIZED (
+      SELECT n.relid, n.relid IN (SELECT v.relid FROM pivot v) AS is_pivot,
+             (SELECT count(DISTINCT x) FROM (SELECT n.relid AS x UNION SELECT a.parent FROM reach a WHERE a.child = n.relid) x) AS depth,
+             (SELECT min(a.parent) FROM reach a JOIN reach b ON b.child = a.parent AND b.parent = n.relid WHERE a.child = n.relid) AS circle
+      FROM named n
+    ), ordered AS (
+      SELECT p.*, k.phase, CASE WHEN p.action <> 'update' THEN r.circle END AS circle,
+             row_number() OVER (ORDER BY k.phase, CASE p.action WHEN 'delete' THEN -r.depth ELSE r.depth END, r.circle, r.relid, p.position DESC) AS number
+      FROM planned p JOIN ranked r ON r.relid = p.relid
+      CROSS JOIN LATERAL (SELECT CASE p.action WHEN 'delete' THEN CASE WHEN r.is_pivot THEN 4 ELSE 1 END
+                                               WHEN 'insert' THEN CASE WHEN r.is_pivot THEN 2 ELSE 5 END
+                                               ELSE 3 END AS phase) k
+    ), placed AS (
+      SELECT o.*, (CASE WHEN o.circle IS NULL THEN o.number ELSE min(o.number) OVER (PARTITION BY o.phase, o.circle) END - 1) / p_size AS place
+      FROM ordered o
+    ), parts AS (
+      SELECT p.place, p."table" AS name, jsonb_agg(p.row_pk ORDER BY p.number) AS keys, count(*) AS n FROM placed p GROUP BY p.place, p."table"
+    )
+    SELECT row_number() OVER (ORDER BY p.place), jsonb_object_agg(p.name, p.keys), sum(p.n)::bigint, _batches.seen
+    FROM parts p GROUP BY p.place ORDER BY p.place;
+END
+$_batches$;
+COMMENT ON FUNCTION pgtrack._batches(jsonb, regclass, integer) IS 'Does the work of plan_batches().';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_batches(choice jsonb, size integer DEFAULT 1000)
+RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT b.* FROM pgtrack._batches(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END, size) b;
+END;
+COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer) IS
+  'Splits an undo into batches, in the order in which foreign keys let each commit by itself. choice has the arguments of the verb: '
+  '{"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag"}, {"schema": "shop", "point": "a tag"}, '
+  'or those of undo_where(). undo_batch() takes each. Rows of tables that refer to themselves or to each other in a circle come back, and go, in one batch.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_batch(p_choice jsonb, p_table regclass, p_rows jsonb, p_seen pg_snapshot, p_on_conflict text, p_message text)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+-- To compile takes longer than a batch.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
+DECLARE
+  v_choice  record;
+  v_table   record;
+  v_tables  regclass[] := '{}';
+  v_rows    jsonb := '{}';
+  v_key     jsonb;
+BEGIN
+  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  IF jsonb_typeof(p_rows) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'it is not clear which rows to undo: %', coalesce(left(p_rows::text, 100), 'null') USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name the tables, each with the keys of its rows: {"shop.orders": [{"id": 1}, {"id": 2}]}, as plan_batches() does.';
+  END IF;
+  FOR v_table IN SELECT r.key AS name, to_regclass(r.key) AS relid, r.value AS keys FROM jsonb_each(p_rows) r LOOP
+    IF NOT coalesce(v_table.relid = ANY (v_choice.tables), false) THEN
+      RAISE EXCEPTION '% has no rows in %', v_choice.what, v_table.name USING
+        ERRCODE = 'undefined_table',
+        DETAIL = format('Its tables are %s.', (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(v_choice.tables) t)),
+        HINT = 'Tables are named with their schema.';
+    END IF;
+    SELECT k INTO v_key FROM jsonb_path_query(v_table.keys, 'strict $[*]') k
+    WHERE NOT k ?& (SELECT r.key_columns::text[] FROM pgtrack.relation r WHERE r.relid = v_table.relid) LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '% is no key of %', v_key, v_table.name USING
+        ERRCODE = 'invalid_parameter_value',
+        DETAIL = format('Its key is (%s).', (SELECT array_to_string(r.key_columns, ', ') FROM pgtrack.relation r WHERE r.relid = v_table.relid));
+    END IF;
+    v_tables := v_tables || v_table.relid;
+    v_rows := v_rows || jsonb_build_object(pgtrack._name(v_table.relid), v_table.keys);
+  END LOOP;
+  PERFORM pgtrack._audit('undo_batch', p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows',
+    (SELECT coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}') FROM jsonb_each(v_rows) r)), p_message);
+  IF v_tables <> '{}' THEN
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_tables, format('(%s) AND %s', v_choice.which, pgtrack._seen_by(p_seen)), v_choice.what, false,
+                                                   p_on_conflict, v_choice.reverts, p_message, v_choice.point, p_rows => v_rows) u;
+  END IF;
+END
+$_undo_batch$;
+COMMENT ON FUNCTION pgtrack._undo_batch(jsonb, regclass, jsonb, pg_snapshot, text, text) IS 'Does the work of undo_batch().';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_batch(choice jsonb, rows jsonb, seen pg_snapshot DEFAULT NULL, on_conflict text DEFAULT 'error',
+                                              message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_batch(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END,
+                                      rows, seen, on_conflict, message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_batch(jsonb, jsonb, pg_snapshot, text, text) IS
+  'Undoes some rows of a choice, as plan_batches() names them: {"shop.orders": [{"id": 1}, {"id": 2}]}. What seen does not see is not '
+  'undone; rows that it changed are conflicts, also where a table is reverted to a point. Done twice, it changes nothing the second time.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Keeping, forgetting and checking

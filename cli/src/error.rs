@@ -125,6 +125,16 @@ pub(crate) enum Error {
          hint: --on-conflict skip leaves them as they are, merge reverts only the columns that nobody changed since, force overwrites them"
     )]
     Conflicts { conflicts: i64 },
+    /// One of several batches failed.
+    #[error(
+        "{done} of {all} rows are done and stay so; the batch after them failed\nhint: the same command goes on with what is left"
+    )]
+    Batch {
+        done: i64,
+        all: i64,
+        #[source]
+        source: pgtrack_tracker::Error,
+    },
     /// The answer was no.
     #[error("nothing was done")]
     NotConfirmed,
@@ -184,7 +194,7 @@ impl Error {
             Self::Closed => 0,
             Self::Usage { .. } => 2,
             Self::Conflicts { .. } => 3,
-            Self::Tracker(error) if error.is_conflict() => 3,
+            Self::Tracker(error) | Self::Batch { source: error, .. } if error.is_conflict() => 3,
             Self::NotConfirmed | Self::NobodyToAsk => 4,
             Self::Found { .. } => 5,
             Self::Interrupted => 130,

@@ -189,6 +189,37 @@ class Feed {
   }
 }
 
+// ---- The progress of an undo in batches ----
+
+// Only numbers change while it runs, so what has the focus keeps it. Screen readers hear of it now and then, and at the end.
+async function follow(job) {
+  const news = document.getElementById('job-news');
+  let announcedAt = Date.now();
+  while (job.querySelector('[data-state=running]')) {
+    await new Promise((resolve) => { setTimeout(resolve, job.dataset.seconds * 1000); });
+    if (document.hidden) continue;
+    const response = await fetch(job.dataset.progress).catch(() => null);
+    if (!response || !response.ok || response.redirected) continue;
+    const fresh = fragment(await response.text());
+    const isOver = !fresh.querySelector('[data-state=running]');
+    const stop = job.querySelector('form');
+    const sameForm = stop && fresh.querySelector('form');
+    if (isOver || !sameForm) job.replaceChildren(fresh);
+    else {
+      for (const part of ['progress', '.numbers', 'h2']) job.querySelector(part).replaceWith(fresh.querySelector(part));
+    }
+    if (isOver || Date.now() - announcedAt > ANNOUNCE_MS) {
+      announcedAt = Date.now();
+      const parts = ['h2', '.numbers'].map((part) => job.querySelector(part).textContent);
+      news.textContent = parts.join(': ');
+    }
+    refreshTimes();
+  }
+}
+
+const job = document.querySelector('[data-progress]');
+if (job) follow(job);
+
 // ---- Forms and menus ----
 
 // A second click while the first is on its way does nothing. (The server applies a form once in any case.)

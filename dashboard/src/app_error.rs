@@ -8,6 +8,7 @@ mod database;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use deadpool_postgres::{PoolError, TimeoutType};
+use serde_json::{Value, json};
 
 use crate::database::trouble;
 use crate::rules::Rules;
@@ -78,6 +79,28 @@ impl Problem {
     fn hint(mut self, hint: Text) -> Self {
         self.hint = Some(hint);
         self
+    }
+
+    /// What is kept of a problem that has no request to answer. Hints that are ours are about requests.
+    pub(crate) fn to_kept(&self) -> Value {
+        let detail = self.detail.as_ref().map(plain);
+        let hint = self.hint.as_ref().filter(|_| self.is_quoted).map(plain);
+        json!({ "text": plain(&self.text), "detail": detail, "hint": hint, "is_quoted": self.is_quoted })
+    }
+
+    /// Reads what was kept.
+    pub(crate) fn kept(kept: &Value) -> Self {
+        let text = |name: &str| Some(Text::Quoted(kept[name].as_str()?.to_owned()));
+        Self {
+            detail: text("detail"),
+            hint: text("hint"),
+            is_quoted: kept["is_quoted"] != false,
+            ..Self::new(
+                StatusCode::CONFLICT,
+                Text::NotDoneNow,
+                text("text").unwrap_or(Text::DefectOfOurs),
+            )
+        }
     }
 
     /// The problem for somebody from whom values are hidden: without what the database says of it.

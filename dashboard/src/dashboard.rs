@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pgtrack_connect::Connector;
 use tokio::net::TcpListener;
@@ -18,6 +19,9 @@ use crate::server::serve;
 use crate::state::AppState;
 use crate::store::accounts;
 use crate::words::{Why, plain};
+
+/// How long a batch that is being undone may take to finish once the server stops.
+const LAST_BATCH: Duration = Duration::from_secs(20);
 
 /// A dashboard that listens, and serves once it [runs](Self::run).
 #[derive(Debug)]
@@ -118,10 +122,11 @@ impl Dashboard {
     }
 
     /// Serves, and sends digests, until `shutdown` is cancelled; open streams end at once, other requests and a digest
-    /// that is being delivered get some seconds.
+    /// that is being delivered get some seconds, and undoes in batches stop after the present one.
     pub async fn run(self, shutdown: CancellationToken) {
         let stopping = self.state.shutdown.clone();
         let courier = tokio::spawn(digests::run(self.state.clone()));
+        let jobs = self.state.jobs.clone();
         let serving = serve(self.listener, app(self.state), stopping.clone());
         let stop = async {
             shutdown.cancelled().await;
@@ -131,6 +136,9 @@ impl Dashboard {
         if let Err(error) = courier {
             tracing::error!(%error, "digests were not sent any more");
         }
+        // Each finishes its batch; one that does not is taken back by its server.
+        jobs.close();
+        let _ = tokio::time::timeout(LAST_BATCH, jobs.wait()).await;
     }
 }
 

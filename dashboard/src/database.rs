@@ -9,7 +9,9 @@ mod trouble;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
 use pgtrack_connect::Connector;
 use pgtrack_connect::tls::TlsError;
 use pgtrack_tracker::{Error, Installed, install, installed};
@@ -107,6 +109,11 @@ impl Database {
     pub(crate) async fn write(&self) -> Result<Object, AppError> {
         self.prepare().await?;
         self.write.get().await.map_err(AppError::from)
+    }
+
+    /// A session of its own, for what takes longer than a page; it is not the pool's any more.
+    pub(crate) async fn session(&self) -> Result<ClientWrapper, AppError> {
+        Ok(Object::take(self.write().await?))
     }
 
     /// A session that may find the database without pg_track.

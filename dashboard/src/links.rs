@@ -156,6 +156,20 @@ impl<'a> Links<'a> {
     pub(crate) fn revert(self, subject: &Subject) -> String {
         format!("{}/revert?{}", self.overview(), subject.query())
     }
+
+    /// An undo in batches.
+    pub(crate) fn job(self, id: i64) -> String {
+        format!("{}/revert/jobs/{id}", self.overview())
+    }
+
+    /// Its progress alone, for the page that shows it.
+    pub(crate) fn job_progress(self, id: i64) -> String {
+        format!("{}/progress", self.job(id))
+    }
+
+    pub(crate) fn stop_job(self, id: i64) -> String {
+        format!("{}/stop", self.job(id))
+    }
 }
 
 #[cfg(test)]

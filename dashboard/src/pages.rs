@@ -14,6 +14,7 @@ pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod install;
+pub(crate) mod job;
 pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod logout;

@@ -3,12 +3,14 @@
 //! How a revert works is decided in SQL; `pgtrack_tracker::revert` plans and applies it.
 
 mod apply;
+mod batches;
 mod columns;
 mod confirmation;
 mod subject;
 mod token;
 
 pub(crate) use apply::{Application, Outcome, apply_once};
+pub(crate) use batches::{BATCH_ROWS, Begun, begin_once};
 pub(crate) use columns::{Offered, narrowed, offered};
 pub(crate) use confirmation::{Choice, Confirmation, needs_reason};
 pub(crate) use subject::Subject;

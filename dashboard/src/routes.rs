@@ -17,8 +17,8 @@ use crate::middleware::{
 };
 use crate::pages::{
     account, activity, as_of, assets, audit, change, connections, deleted, digests, export, health,
-    home, install, live, login, logout, not_found, overview, plan, revert, row, rules, settings,
-    setup, storage, table, tables, theme, transaction, users, views,
+    home, install, job, live, login, logout, not_found, overview, plan, revert, row, rules,
+    settings, setup, storage, table, tables, theme, transaction, users, views,
 };
 use crate::state::AppState;
 
@@ -94,6 +94,9 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/c/{connection}/digests/{id}/remove",            admin,    page(post(digests::remove))),
         ("/c/{connection}/revert/plan",                    viewer,   page(get(plan::get))),
         ("/c/{connection}/revert",                         operator, page(post(revert::post))),
+        ("/c/{connection}/revert/jobs/{id}",               operator, page(get(job::get))),
+        ("/c/{connection}/revert/jobs/{id}/progress",      operator, page(get(job::progress))),
+        ("/c/{connection}/revert/jobs/{id}/stop",          operator, page(post(job::stop))),
     ]
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pgtrack_connect::Connector;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::{Limiter, Passwords, SessionCookie, SetupToken};
 use crate::config::Config;
@@ -41,6 +42,8 @@ pub struct AppState {
     pub(crate) tally: Tally,
     /// Makes the tokens of plans; in the database.
     pub(crate) plan_key: OnceCell<PlanKey>,
+    /// Undoes in batches that are running.
+    pub(crate) jobs: TaskTracker,
     /// Ends the streams, the poller and the courier; they would keep the server from stopping.
     pub(crate) shutdown: CancellationToken,
 }
@@ -78,6 +81,7 @@ impl AppState {
             streams: Arc::default(),
             tally: Tally::default(),
             plan_key: OnceCell::new(),
+            jobs: TaskTracker::new(),
             shutdown,
         })
     }

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod connections;
 pub(crate) mod digests;
 pub(crate) mod grants;
+pub(crate) mod jobs;
 pub(crate) mod rules;
 pub(crate) mod secrets;
 pub(crate) mod sessions;

@@ -18,6 +18,7 @@ pub(crate) mod health;
 pub(crate) mod icon;
 pub(crate) mod ignored;
 pub(crate) mod install;
+pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod live;

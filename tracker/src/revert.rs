@@ -1,6 +1,7 @@
 //! Plans and applies reverts. What a revert does is decided in SQL; here it is shown first and done then,
 //! and refused if the rows have changed in between.
 
+mod batches;
 mod outline;
 
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ use crate::Error;
 use crate::model::{RowKey, object};
 use crate::table::TableName;
 
+pub use batches::{Batch, Batches, rehearse_batches};
 pub use outline::{Outline, Total, apply_outline, outline};
 
 /// What shall be reverted.
@@ -71,7 +73,8 @@ impl Cause {
     }
 }
 
-/// Plans with more rows are not made whole: they would have to be held in memory. An [`Outline`] has no such limit.
+/// Plans with more rows are not made whole: they would have to be held in memory. They are counted, and done in
+/// [`Batches`] or as an [`Outline`].
 pub const MOST_STEPS: usize = 10_000;
 
 /// What a revert would do, row by row.
@@ -79,16 +82,25 @@ pub const MOST_STEPS: usize = 10_000;
 pub struct Plan {
     /// The rows that would change.
     pub steps: Vec<Step>,
+    /// How many they are, by table and action.
+    pub totals: Vec<Total>,
     /// Whether there are more rows than [`MOST_STEPS`]: these are the first ones, and [`apply`] refuses.
     pub is_cut: bool,
-    /// Stands for this plan, as far as it is known; another plan has another one.
+    /// Stands for this plan; another plan has another one.
     pub token: String,
+    /// The same as the token of an [`Outline`].
+    pub digest: String,
 }
 
 impl Plan {
+    /// How many rows would change.
+    pub fn rows(&self) -> i64 {
+        outline::rows(&self.totals)
+    }
+
     /// How many rows somebody else changed since.
-    pub fn conflicts(&self) -> usize {
-        self.steps.iter().filter(|step| step.conflict.is_some()).count()
+    pub fn conflicts(&self) -> i64 {
+        outline::conflicts(&self.totals)
     }
 }
 
@@ -211,16 +223,12 @@ const PATIENCE: Limits = Limits { lock: Duration::from_secs(2), statement: Durat
 /// # Errors
 /// When there is nothing to revert, or we may not read it.
 pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
-    let (query, parameters) = plan_query(target);
-    let query = format!("{query} LIMIT {}", MOST_STEPS + 1);
-    let rows = client
-        .query(&query, &borrow(&parameters))
-        .await
-        .map_err(Error::query("plan the revert"))?;
-    let is_cut = rows.len() > MOST_STEPS;
-    let steps: Vec<Step> = rows.iter().take(MOST_STEPS).filter_map(step).collect();
-    let token = token(&steps);
-    Ok(Plan { steps, is_cut, token })
+    let Outline { totals, mut steps, token: digest } =
+        outline(client, target, i64::try_from(MOST_STEPS + 1).unwrap_or(i64::MAX)).await?;
+    let is_cut = steps.len() > MOST_STEPS;
+    steps.truncate(MOST_STEPS);
+    let token = if is_cut { digest.clone() } else { token(&steps) };
+    Ok(Plan { steps, totals, is_cut, token, digest })
 }
 
 fn plan_query(target: &Target) -> (&'static str, Parameters) {
@@ -298,14 +306,18 @@ async fn begin(client: &mut Client, limits: Limits) -> Result<Transaction<'_>, E
         .start()
         .await
         .map_err(Error::query("begin the revert"))?;
+    limit(&transaction, limits).await?;
+    Ok(transaction)
+}
+
+async fn limit(transaction: &Transaction<'_>, limits: Limits) -> Result<(), Error> {
     let Limits { lock, statement } = limits;
     let settings = format!(
         "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
         lock.as_millis(),
         statement.as_millis()
     );
-    transaction.batch_execute(&settings).await.map_err(Error::query("begin the revert"))?;
-    Ok(transaction)
+    transaction.batch_execute(&settings).await.map_err(Error::query("begin the revert"))
 }
 
 async fn finish(
@@ -314,12 +326,7 @@ async fn finish(
     manner: Manner<'_>,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
-    if let Some(actor) = attribution.actor {
-        transaction
-            .execute("SELECT pgtrack.set_actor($1, true)", &[&actor])
-            .await
-            .map_err(Error::query("name the actor"))?;
-    }
+    name_actor(&transaction, attribution).await?;
     match run(&transaction, target, manner, attribution.message).await {
         Ok(()) => {}
         Err(error) if error.sqlstate() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {
@@ -327,6 +334,24 @@ async fn finish(
         }
         Err(error) => return Err(error),
     }
+    commit(transaction).await
+}
+
+async fn name_actor(
+    transaction: &Transaction<'_>,
+    attribution: Attribution<'_>,
+) -> Result<(), Error> {
+    if let Some(actor) = attribution.actor {
+        transaction
+            .execute("SELECT pgtrack.set_actor($1, true)", &[&actor])
+            .await
+            .map_err(Error::query("name the actor"))?;
+    }
+    Ok(())
+}
+
+/// Returns the transaction's id if it changed a tracked table.
+async fn commit(transaction: Transaction<'_>) -> Result<Option<i64>, Error> {
     // Locking rows takes a transaction id, too; only a recorded change counts.
     let query = "SELECT max(s.xid::text::bigint) FROM pgtrack.statement s WHERE s.xid = pg_current_xact_id_if_assigned()";
     let row = transaction

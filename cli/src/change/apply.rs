@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pgtrack_tracker::feed;
 use pgtrack_tracker::revert::{
-    Action, Attribution, Limits, OnConflict, Outline, Step, Target, apply_outline, outline,
+    Action, Attribution, Batches, Limits, OnConflict, Outline, Plan, Step, Target, apply_outline,
+    outline,
 };
 use serde_json::json;
 
@@ -17,13 +18,35 @@ use crate::terminal::{Paint, Screen, Tone, confirm, escaped, while_waiting};
 /// As long as it takes, once nobody stands in the way.
 const LIMITS: Limits = Limits { lock: Duration::from_secs(10), statement: Duration::ZERO };
 
+/// How a revert is done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) on_conflict: OnConflict,
+    /// So many rows at a time; `None` is all in one step.
+    pub(super) batch: Option<i32>,
+}
+
+/// In one step, leaving nobody's newer changes.
+impl From<OnConflict> for Way {
+    fn from(on_conflict: OnConflict) -> Self {
+        Self { on_conflict, batch: None }
+    }
+}
+
 /// Does `target` as the options say.
 pub(super) async fn apply(
     mut session: Session,
     target: &Target,
-    on_conflict: OnConflict,
+    way: impl Into<Way>,
     options: &ChangeOptions,
 ) -> Result<(), Error> {
+    let Way { on_conflict, batch } = way.into();
+    if batch.is_some() && !target.has_batches() {
+        return Err(Error::Usage {
+            message: "a single row has no batches".to_owned(),
+            hint: "leave --batch out",
+        });
+    }
     let planning = outline(&session.client, target, options.max);
     let plan = while_waiting("Working out what would change", planning).await?;
     let mut screen = Screen::plain(&options.common.output);
@@ -41,10 +64,60 @@ pub(super) async fn apply(
     confirm(&question(&plan, on_conflict, &session), options.yes).await?;
     let attribution =
         Attribution { actor: options.actor.as_deref(), message: options.message.as_deref() };
+    if let Some(size) = batch {
+        return in_batches(session, target, &plan, size, on_conflict, attribution, screen).await;
+    }
     let Session { client, .. } = &mut session;
     let applying = apply_outline(client, target, &plan.token, on_conflict, attribution, LIMITS);
     let xid = while_waiting("Changing rows", applying).await?;
     done(xid, &session, screen).await
+}
+
+/// Each batch is a transaction of its own.
+async fn in_batches(
+    mut session: Session,
+    target: &Target,
+    seen: &Outline,
+    size: i32,
+    on_conflict: OnConflict,
+    attribution: Attribution<'_>,
+    mut screen: Screen,
+) -> Result<(), Error> {
+    let client = &mut session.client;
+    let is_seen = |plan: &Plan| plan.digest == seen.token;
+    let beginning = Batches::begin(client, target, is_seen, size, LIMITS);
+    let mut batches = while_waiting("Splitting it into batches", beginning).await?;
+    let (mut rows, mut xids) = (0, Vec::new());
+    loop {
+        let what = format!("{rows} of {} rows are done", batches.rows);
+        let next = batches.next(client, on_conflict, attribution, LIMITS);
+        match while_waiting(&what, next).await {
+            Ok(Some(batch)) => {
+                rows += batch.rows;
+                xids.extend(batch.xid);
+                if !screen.is_json {
+                    let what =
+                        format!("Batch {} of {}: {} rows", batch.number, batches.count, batch.rows);
+                    screen.line(&what)?;
+                    screen.flush()?;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                screen.finish()?;
+                return Err(Error::Batch { done: rows, all: batches.rows, source: error });
+            }
+        }
+    }
+    if screen.is_json {
+        screen.json(&json!({ "xids": xids, "rows": rows }))?;
+    } else if xids.is_empty() {
+        screen.line("Nothing had to be changed.")?;
+    } else {
+        let xids: Vec<String> = xids.iter().map(i64::to_string).collect();
+        screen.line(&format!("Done. `pgtrack undo {}` takes it back.", xids.join(" ")))?;
+    }
+    screen.finish()
 }
 
 /// Says which transaction did what.

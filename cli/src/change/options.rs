@@ -27,6 +27,14 @@ pub(crate) struct ChangeOptions {
     pub(super) common: Common,
 }
 
+/// Not all or nothing.
+#[derive(Debug, Args)]
+pub(super) struct BatchOptions {
+    /// So many rows at a time, each batch in a transaction of its own: what is done stays done if a later one fails.
+    #[arg(long, value_name = "ROWS", help_heading = "Change", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) batch: Option<i32>,
+}
+
 /// What to do about rows that somebody changed since.
 #[derive(Debug, Args)]
 pub(super) struct ConflictOptions {

@@ -4,8 +4,8 @@ use clap::Args;
 use pgtrack_tracker::history;
 use pgtrack_tracker::revert::{OnConflict, Target};
 
-use super::apply::apply;
-use super::options::ChangeOptions;
+use super::apply::{Way, apply};
+use super::options::{BatchOptions, ChangeOptions};
 use crate::error::Error;
 use crate::session::{KEY_HELP, Session};
 
@@ -36,6 +36,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
     #[command(flatten)]
+    batches: BatchOptions,
+    #[command(flatten)]
     change: ChangeOptions,
 }
 
@@ -43,7 +45,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.change.common.connection).await?;
     let target = target(&options, &session).await?;
     // A version or a point is what the rows shall be, whatever came after it.
-    apply(session, &target, OnConflict::Error, &options.change).await
+    let way = Way { on_conflict: OnConflict::Error, batch: options.batches.batch };
+    apply(session, &target, way, &options.change).await
 }
 
 async fn target(options: &Options, session: &Session) -> Result<Target, Error> {

@@ -3,8 +3,8 @@
 use clap::Args;
 use pgtrack_tracker::revert::{Cause, Target};
 
-use super::apply::apply;
-use super::options::{ChangeOptions, ConflictOptions};
+use super::apply::{Way, apply};
+use super::options::{BatchOptions, ChangeOptions, ConflictOptions};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -35,6 +35,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     conflicts: ConflictOptions,
     #[command(flatten)]
+    batches: BatchOptions,
+    #[command(flatten)]
     change: ChangeOptions,
 }
 
@@ -47,7 +49,8 @@ impl Options {
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.change.common.connection).await?;
     let target = target(&options, &session).await?;
-    apply(session, &target, options.conflicts.way(), &options.change).await
+    let way = Way { on_conflict: options.conflicts.way(), batch: options.batches.batch };
+    apply(session, &target, way, &options.change).await
 }
 
 async fn target(options: &Options, session: &Session) -> Result<Target, Error> {

@@ -58,6 +58,74 @@ fn a_mistake_is_found_and_undone_in_three_clicks() {
     });
 }
 
+/// The numbers move without the page being loaded again, and what is there stays where it is.
+#[test]
+fn an_undo_in_batches_shows_its_progress() {
+    let demo = Demo::start(&["--no-traffic"]);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        demo.psql(
+            "CREATE TABLE readings (id int PRIMARY KEY, value int); SELECT pgtrack.track('readings');
+             INSERT INTO readings SELECT n, 0 FROM generate_series(1, 2500) n",
+        );
+        demo.psql("UPDATE readings SET value = 1");
+        let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
+        // Slow enough to be looked at.
+        demo.psql(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.004); RETURN new; END $$;
+             CREATE TRIGGER slow BEFORE UPDATE ON readings FOR EACH ROW EXECUTE FUNCTION slow()",
+        );
+        browser.goto(&format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}")).await;
+        browser.text(".totals").await;
+        browser.pictures("preview-batches").await;
+        browser.type_into("[name=reason]", "a sensor was upside down").await;
+        browser.click("[name=batches]").await;
+        browser.click(".confirm button.primary").await;
+        browser.text("#job").await;
+        browser
+            .script("window.notReloaded = true; document.querySelector('.job button').focus()")
+            .await;
+        browser.pictures("batches-running").await;
+        let until = |heading: &'static str| {
+            let browser = &browser;
+            async move {
+                for _ in 0..600 {
+                    if browser.text("#job-state").await == heading {
+                        return;
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                panic!("never {heading}");
+            }
+        };
+        let moved = "return Number(document.querySelector('.job progress').value)";
+        while browser.script(moved).await.as_f64() < Some(1000.0) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let focus = "return document.activeElement.matches('.job button')";
+        assert_eq!(browser.script(focus).await, Value::Bool(true), "the focus stays");
+        until("Done").await;
+        assert_eq!(browser.script("return window.notReloaded").await, Value::Bool(true));
+        assert_eq!(browser.text("#job-news").await, "Done: 2,500 of 2,500 rows, 3 of 3 batches");
+        browser.pictures("batches-done").await;
+        assert_eq!(demo.psql("SELECT count(*) FROM readings WHERE value = 1"), "0");
+
+        // Once more, and it fails on the way.
+        demo.psql("DROP TRIGGER slow ON readings; UPDATE readings SET value = 2");
+        let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
+        demo.psql("ALTER TABLE readings ADD CONSTRAINT sacred CHECK (id <> 1000 OR value = 2)");
+        browser.goto(&format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}")).await;
+        browser.type_into("[name=reason]", "once more").await;
+        browser.click("[name=batches]").await;
+        browser.click(".confirm button.primary").await;
+        until("Failed in batch 2").await;
+        browser.text("[role=alert]").await;
+        browser.pictures("batches-failed").await;
+        browser.close().await;
+    });
+}
+
 #[test]
 fn a_conflict_is_resolved_column_by_column() {
     let demo = Demo::start(&["--no-traffic"]);

@@ -58,6 +58,8 @@ fn classify(report: &DbError) -> Option<(StatusCode, Text)> {
         | SqlState::INVALID_SCHEMA_NAME
         | SqlState::NO_DATA_FOUND => (StatusCode::NOT_FOUND, Text::NotFound),
         SqlState::DUPLICATE_OBJECT => (StatusCode::CONFLICT, Text::ThereIsOne),
+        // A function or trigger of the application has something against it, and says so.
+        SqlState::RAISE_EXCEPTION => (StatusCode::CONFLICT, Text::DatabaseDoesNotAllow),
         SqlState::INSUFFICIENT_PRIVILEGE => (StatusCode::FORBIDDEN, Text::DatabaseDoesNotAllow),
         SqlState::INVALID_PARAMETER_VALUE => (StatusCode::BAD_REQUEST, Text::MakesNoSense),
         SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => (StatusCode::CONFLICT, Text::NotDoneHere),

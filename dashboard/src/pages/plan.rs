@@ -1,7 +1,7 @@
 //! `/c/{connection}/revert/plan`: what a revert would do. Changes nothing.
 
 use axum::response::Html;
-use pgtrack_tracker::revert::{Manner, OnConflict, Plan, Target, rehearse};
+use pgtrack_tracker::revert::{Manner, OnConflict, Plan, Target, rehearse, rehearse_batches};
 use pgtrack_tracker::{Column, Version, columns};
 use tokio_postgres::Client;
 
@@ -11,9 +11,9 @@ use crate::connections::{Opened, Shown};
 use crate::extract::Query;
 use crate::hex;
 use crate::reading::Reader;
-use crate::revert::{Confirmation, PlanKey, Subject, offered};
+use crate::revert::{BATCH_ROWS, Confirmation, PlanKey, Subject, offered};
 use crate::table_name;
-use crate::view::plan::{MOST_STEPS, Preview, Refusal, page};
+use crate::view::plan::{MOST_STEPS, Offer, Preview, Refusal, page};
 use crate::visit::Visit;
 use crate::words::problem::Text;
 
@@ -58,7 +58,10 @@ pub(super) async fn preview(
     let submission = hex::random::<16>().map_err(|error| AppError::Internal(error.to_string()))?;
     let (orders, latest) =
         tokio::try_join!(column_orders(reader, plan), latest_change(reader, subject.target()))?;
-    let obstacle = rehearsed(opened, visit, question, &confirmation).await?;
+    let (offer, obstacle) = match rehearsed(opened, visit, question, &confirmation).await? {
+        None => offer(opened, visit, question).await?,
+        obstacle => (Offer::OneStep, obstacle),
+    };
     let offered = match &*orders {
         [(_, order)] if visit.may_revert() && !plan.is_cut => {
             offered(subject.target(), plan, order)
@@ -71,6 +74,7 @@ pub(super) async fn preview(
         orders: &orders,
         offered: &offered,
         latest: latest.as_ref(),
+        offer,
         obstacle,
         refusal,
         confirmation: &Confirmation { submission, token: token.to_owned(), ..confirmation },
@@ -101,6 +105,34 @@ async fn rehearsed(
     match rehearse(&mut client, question.subject.target(), manner).await {
         Ok(()) => Ok(None),
         Err(error) => Ok(Some(AppError::from(error).problem().hidden_by(&visit.rules))),
+    }
+}
+
+/// Whether a plan can be done in batches; if it has to be, and cannot, why not.
+async fn offer(
+    opened: &Opened,
+    visit: &Visit,
+    question: Question<'_>,
+) -> Result<(Offer, Option<Problem>), AppError> {
+    let Question { subject, plan, .. } = question;
+    if plan.rows() <= i64::from(BATCH_ROWS) || !subject.target().has_batches() {
+        return Ok((Offer::OneStep, None));
+    }
+    let (offered, refused) = if plan.is_cut {
+        (Offer::OnlyBatches, Offer::Neither)
+    } else {
+        (Offer::Choice, Offer::OneStep)
+    };
+    if !visit.may_revert() {
+        return Ok((offered, None));
+    }
+    let mut client = opened.database.write().await?;
+    match rehearse_batches(&mut client, subject.target(), plan).await {
+        Ok(()) => Ok((offered, None)),
+        Err(error) => {
+            let problem = AppError::from(error).problem().hidden_by(&visit.rules);
+            Ok((refused, Some(problem).filter(|_| plan.is_cut)))
+        }
     }
 }
 

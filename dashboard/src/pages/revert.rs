@@ -9,7 +9,9 @@ use crate::app_error::AppError;
 use crate::connections::{Environment, Opened, Shown};
 use crate::extract::{Form, Query};
 use crate::reading::Reader;
-use crate::revert::{Application, Confirmation, Outcome, PlanKey, apply_once, needs_reason};
+use crate::revert::{
+    Application, Begun, Confirmation, Outcome, PlanKey, apply_once, begin_once, needs_reason,
+};
 use crate::view::plan::Refusal;
 use crate::visit::{SignedIn, Visit};
 use crate::words::problem::Text;
@@ -33,6 +35,7 @@ pub(crate) async fn post(
     }
     let refusal = match &confirmation.columns {
         Some(columns) if columns.is_empty() => Some(Refusal::NoColumn),
+        Some(_) if confirmation.in_batches => Some(Refusal::ColumnsInBatches),
         _ => None,
     };
     if confirmation.is_look || refusal.is_some() {
@@ -57,7 +60,7 @@ pub(crate) async fn post(
         let reader = Reader::open(&shown, &visit).await?;
         let plan = reader.plan(target).await?;
         let token = key.token(&plan);
-        if token == confirmation.token && needs_reason(plan.steps.len()) {
+        if token == confirmation.token && needs_reason(plan.rows()) {
             let question = Question { subject: &subject, plan: &plan, token: &token };
             return again(&shown, &reader, &visit, question, Some(Refusal::NoReason), confirmation)
                 .await;
@@ -72,20 +75,31 @@ pub(crate) async fn post(
         on_conflict: confirmation.manner().on_conflict,
         columns: confirmation.columns.clone(),
         reason: (!reason.is_empty()).then(|| reason.to_owned()),
-        actor: person.account.name,
+        actor: person.account.name.clone(),
         client_addr: visit.client_addr.clone(),
     };
-    let refusal = match apply_once(state.0.clone(), application).await? {
-        Outcome::Applied(xid) => {
-            return Ok(Redirect::to(&visit.links().transaction(xid)).into_response());
+    let refusal = if confirmation.in_batches && target.has_batches() {
+        match begin_once(state.0.clone(), application, person).await? {
+            Begun::Job(id) => return Ok(Redirect::to(&visit.links().job(id)).into_response()),
+            Begun::Stale => Refusal::Stale,
+            Begun::Conflict => Refusal::Conflict,
+            Begun::Busy(job) => Refusal::Busy(job),
         }
-        Outcome::Stale => Refusal::Stale,
-        Outcome::Conflict => Refusal::Conflict,
-        Outcome::NothingChanged => Refusal::NothingChanged,
+    } else {
+        match apply_once(state.0.clone(), application).await? {
+            Outcome::Applied(xid) => {
+                return Ok(Redirect::to(&visit.links().transaction(xid)).into_response());
+            }
+            Outcome::Stale => Refusal::Stale,
+            Outcome::Conflict => Refusal::Conflict,
+            Outcome::NothingChanged => Refusal::NothingChanged,
+        }
     };
     let reader = Reader::open(&shown, &visit).await?;
     let plan = reader.plan(target).await?;
     let token = key.token(&plan);
+    let is_too_much = plan.is_cut && token == confirmation.token && refusal == Refusal::Stale;
+    let refusal = if is_too_much { Refusal::OnlyBatches } else { refusal };
     let question = Question { subject: &subject, plan: &plan, token: &token };
     again(&shown, &reader, &visit, question, Some(refusal), confirmation).await
 }
@@ -100,11 +114,15 @@ async fn again(
     confirmation: Confirmation,
 ) -> Result<Response, AppError> {
     let status = match refusal {
-        Some(Refusal::NoReason | Refusal::NotNamed | Refusal::NoColumn) => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        Some(
+            Refusal::NoReason
+            | Refusal::NotNamed
+            | Refusal::NoColumn
+            | Refusal::ColumnsInBatches
+            | Refusal::OnlyBatches,
+        ) => StatusCode::UNPROCESSABLE_ENTITY,
         Some(Refusal::NothingChanged) | None => StatusCode::OK,
-        Some(Refusal::Stale | Refusal::Conflict) => StatusCode::CONFLICT,
+        Some(Refusal::Stale | Refusal::Conflict | Refusal::Busy(_)) => StatusCode::CONFLICT,
     };
     let page = preview(opened, reader, visit, question, refusal, confirmation).await?;
     Ok((status, page).into_response())

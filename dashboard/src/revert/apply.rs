@@ -38,7 +38,7 @@ pub(crate) struct Application {
 
 impl Application {
     /// What is reverted, for the audit log.
-    fn subject_text(&self) -> String {
+    pub(super) fn subject_text(&self) -> String {
         let columns = self.columns.iter().flatten();
         columns.fold(self.subject.query(), |text, one| format!("{text}&column={}", encode(one)))
     }
@@ -114,7 +114,7 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
     }
 }
 
-async fn lock(client: &Client, submission: &str) -> Result<(), AppError> {
+pub(super) async fn lock(client: &Client, submission: &str) -> Result<(), AppError> {
     let query = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
     client
         .execute(query, &[&submission])
@@ -123,13 +123,13 @@ async fn lock(client: &Client, submission: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn unlock(client: &Client, submission: &str) -> Result<(), AppError> {
+pub(super) async fn unlock(client: &Client, submission: &str) -> Result<(), AppError> {
     let query = "SELECT pg_advisory_unlock(hashtextextended($1, 0))";
     client.execute(query, &[&submission]).await.map_err(failed("let the next submission in"))?;
     Ok(())
 }
 
-async fn note(
+pub(super) async fn note(
     client: &Client,
     application: &Application,
     action: Action,

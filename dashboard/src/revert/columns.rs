@@ -84,7 +84,13 @@ mod tests {
             can_be_set: name != "computed",
         };
         let order = ["id", "a", "computed", "b"].map(column);
-        let plan = Plan { steps, is_cut: false, token: String::new() };
+        let plan = Plan {
+            steps,
+            totals: Vec::new(),
+            is_cut: false,
+            token: String::new(),
+            digest: String::new(),
+        };
         offered(target, &plan, &order).into_iter().map(|one| (one.name, one.rows)).collect()
     }
 

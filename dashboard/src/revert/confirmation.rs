@@ -13,6 +13,8 @@ pub(crate) struct Confirmation {
     pub(crate) on_conflict: Option<Choice>,
     /// The columns to set back; `None` is all of them.
     pub(crate) columns: Option<Vec<String>>,
+    /// In batches, each of which stays done if a later one fails.
+    pub(crate) in_batches: bool,
     /// Only to look at the plan again, with these columns.
     pub(crate) is_look: bool,
     /// The connection's name, typed where a mistake would be dear.
@@ -25,6 +27,8 @@ impl Confirmation {
     /// Of the boxes for columns, the form names all of them and sends those that are ticked.
     pub(crate) const OFFERED: &str = "offered";
     pub(crate) const COLUMN: &str = "column";
+    /// The name of the box that accepts batches.
+    pub(crate) const BATCHES: &str = "batches";
     /// The name of the button that only looks.
     pub(crate) const LOOK: &str = "look";
 
@@ -44,6 +48,7 @@ impl Confirmation {
                 None => None,
             },
             columns: (!is_whole).then_some(columns),
+            in_batches: one(Self::BATCHES).is_some(),
             is_look: one(Self::LOOK).is_some(),
             label: one("label").unwrap_or_default(),
             reason: one("reason").unwrap_or_default(),
@@ -91,8 +96,8 @@ impl Choice {
 }
 
 /// A single row is put back without ceremony; of more, people will want to know why.
-pub(crate) fn needs_reason(steps: usize) -> bool {
-    steps > 1
+pub(crate) fn needs_reason(rows: i64) -> bool {
+    rows > 1
 }
 
 #[cfg(test)]

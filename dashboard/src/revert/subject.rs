@@ -1,5 +1,7 @@
 //! What a revert is about, as the query string names it.
 
+use axum::extract::Query;
+use axum::http::Uri;
 use jiff::Timestamp;
 use pgtrack_tracker::revert::{Cause, Target};
 use pgtrack_tracker::{RowKey, TableName};
@@ -80,10 +82,7 @@ impl Subject {
         let moment = |name: &str| one(name).map(|text| text.parse::<Timestamp>().ok());
         Some(Self(match one("act")?.as_str() {
             "undo-transaction" => Target::Transaction(one("xid")?.parse().ok()?),
-            Self::UNDO_TRANSACTIONS => match *numbers("xid")? {
-                [xid] => Target::Transaction(xid),
-                ref several => Target::Transactions(several.to_vec()),
-            },
+            Self::UNDO_TRANSACTIONS => return Some(Self::transactions(&numbers("xid")?)),
             Self::UNDO_STATEMENTS => Target::Statements(numbers("statement")?),
             "undo-row" => Target::LastChange(table()?, key()?),
             "restore-row" => Target::DeletedRow(table()?, key()?),
@@ -103,6 +102,21 @@ impl Subject {
             }
             _ => return None,
         }))
+    }
+
+    /// Reads a query string.
+    pub(crate) fn from_query(query: &str) -> Option<Self> {
+        let uri: Uri = format!("/?{query}").parse().ok()?;
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
+        Self::read(&pairs)
+    }
+
+    /// Everything that some transactions did.
+    pub(crate) fn transactions(xids: &[i64]) -> Self {
+        match *xids {
+            [xid] => Self::transaction(xid),
+            ref several => Self(Target::Transactions(several.to_vec())),
+        }
     }
 
     /// The query string that reads as this subject.
@@ -160,17 +174,13 @@ fn pairs(target: &Target) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::Query;
-    use axum::http::Uri;
     use pgtrack_tracker::revert::{Cause, Target};
     use pgtrack_tracker::{RowKey, TableName};
 
     use super::Subject;
 
     fn read(query: &str) -> Option<Subject> {
-        let uri: Uri = format!("/?{query}").parse().unwrap();
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri).unwrap();
-        Subject::read(&pairs)
+        Subject::from_query(query)
     }
 
     fn table(schema: &str, name: &str) -> TableName {

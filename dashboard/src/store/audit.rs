@@ -53,6 +53,11 @@ pub(crate) enum Action {
     AccessRefused,
     RevertApplied,
     RevertRefused,
+    BatchesStarted,
+    BatchesFinished,
+    BatchesStopped,
+    BatchesFailed,
+    BatchesInterrupted,
     Exported,
     AccountChanged,
     AccountRemoved,
@@ -73,7 +78,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::AccountCreated,
         Self::AccountChanged,
         Self::AccountRemoved,
@@ -83,6 +88,11 @@ impl Action {
         Self::AccessRefused,
         Self::RevertApplied,
         Self::RevertRefused,
+        Self::BatchesStarted,
+        Self::BatchesFinished,
+        Self::BatchesStopped,
+        Self::BatchesFailed,
+        Self::BatchesInterrupted,
         Self::Exported,
         Self::ConnectionAdded,
         Self::ConnectionChanged,
@@ -110,6 +120,11 @@ impl Action {
             Self::AccessRefused => "access refused",
             Self::RevertApplied => "revert applied",
             Self::RevertRefused => "revert refused",
+            Self::BatchesStarted => "batches started",
+            Self::BatchesFinished => "batches finished",
+            Self::BatchesStopped => "batches stopped",
+            Self::BatchesFailed => "batches failed",
+            Self::BatchesInterrupted => "batches interrupted",
             Self::Exported => "exported",
             Self::AccountChanged => "account changed",
             Self::AccountRemoved => "account removed",

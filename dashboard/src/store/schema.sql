@@ -188,6 +188,45 @@ COMMENT ON COLUMN pgtrack_dashboard.digest.last_at IS 'The latest attempt.';
 COMMENT ON COLUMN pgtrack_dashboard.digest.last_worked IS 'Whether it worked.';
 COMMENT ON COLUMN pgtrack_dashboard.digest.last_outcome IS 'How it went, in words.';
 
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.job (
+  job_id        bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  connection    text         NOT NULL,
+  name          text         NOT NULL,
+  client_addr   text,
+  subject       text         NOT NULL,
+  reason        text,
+  submission    text         NOT NULL,
+  state         text         NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'stopped', 'failed', 'interrupted')),
+  row_count     bigint       NOT NULL,
+  batches       bigint       NOT NULL,
+  rows_done     bigint       NOT NULL DEFAULT 0,
+  batches_done  bigint       NOT NULL DEFAULT 0,
+  xids          bigint[]     NOT NULL DEFAULT '{}',
+  is_stopping   boolean      NOT NULL DEFAULT false,
+  problem       jsonb,
+  started_at    timestamptz  NOT NULL DEFAULT clock_timestamp(),
+  ended_at      timestamptz,
+  UNIQUE (name, submission)
+);
+COMMENT ON TABLE pgtrack_dashboard.job IS 'Undoes in batches, and how far they are.';
+COMMENT ON COLUMN pgtrack_dashboard.job.job_id IS 'Number.';
+COMMENT ON COLUMN pgtrack_dashboard.job.connection IS 'The connection, as URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.job.name IS 'The account''s name.';
+COMMENT ON COLUMN pgtrack_dashboard.job.client_addr IS 'The browser''s address.';
+COMMENT ON COLUMN pgtrack_dashboard.job.subject IS 'What is undone, as the dashboard''s URLs name it.';
+COMMENT ON COLUMN pgtrack_dashboard.job.reason IS 'Why.';
+COMMENT ON COLUMN pgtrack_dashboard.job.submission IS 'The form that was sent: a form that is sent twice begins one job.';
+COMMENT ON COLUMN pgtrack_dashboard.job.state IS 'running, done, stopped, failed or interrupted. One that is running, and whose lock nobody holds, was interrupted.';
+COMMENT ON COLUMN pgtrack_dashboard.job.row_count IS 'How many rows it is about.';
+COMMENT ON COLUMN pgtrack_dashboard.job.batches IS 'In how many batches.';
+COMMENT ON COLUMN pgtrack_dashboard.job.rows_done IS 'How many rows the batches were about that are done.';
+COMMENT ON COLUMN pgtrack_dashboard.job.batches_done IS 'How many batches are done.';
+COMMENT ON COLUMN pgtrack_dashboard.job.xids IS 'The transactions that did them.';
+COMMENT ON COLUMN pgtrack_dashboard.job.is_stopping IS 'Whether it shall stop after the present batch.';
+COMMENT ON COLUMN pgtrack_dashboard.job.problem IS 'Why it failed: text, detail, hint, and whether these are the database''s own words.';
+COMMENT ON COLUMN pgtrack_dashboard.job.started_at IS 'When it began.';
+COMMENT ON COLUMN pgtrack_dashboard.job.ended_at IS 'When it ended.';
+
 CREATE TABLE IF NOT EXISTS pgtrack_dashboard.secret (
   purpose  text   NOT NULL PRIMARY KEY,
   value    bytea  NOT NULL

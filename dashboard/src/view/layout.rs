@@ -39,6 +39,15 @@ pub(crate) struct Page<'a> {
 
 /// The whole document.
 pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
+    refreshing_page(visit, page, None)
+}
+
+/// The whole document; where scripts do not run, it is loaded again after so many seconds.
+pub(crate) fn refreshing_page(
+    visit: &Visit,
+    page: &Page<'_>,
+    refresh_seconds: Option<u32>,
+) -> Html<String> {
     let words = visit.preferences.words;
     let markup = html! {
         (DOCTYPE)
@@ -49,6 +58,7 @@ pub(crate) fn page(visit: &Visit, page: &Page<'_>) -> Html<String> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content=(color_scheme(visit.preferences.theme));
+                @if let Some(seconds) = refresh_seconds { noscript { meta http-equiv="refresh" content=(seconds); } }
                 title { (page.title) " · " (visit.connection.label) " · pg_track" }
                 link rel="icon" type="image/svg+xml" href=(FAVICON.path());
                 link rel="stylesheet" href=(APP_CSS.path());

@@ -1,16 +1,16 @@
 //! The preview of a revert: what would happen, what stands against it, and the button that does it.
 
+mod batches;
 mod columns;
 mod confirm;
 mod words;
 
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::revert::{self, Plan, Step};
+use pgtrack_tracker::revert::{Plan, Step};
 use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
-use super::number::length;
 use super::version::link_to_transaction;
 use super::{diff, effect, key, sql, time};
 use crate::app_error::Problem;
@@ -18,6 +18,8 @@ use crate::revert::{Confirmation, Offered, Subject, narrowed};
 use crate::visit::Visit;
 use crate::words::plan::Text;
 use crate::words::{Marked, Shared};
+
+pub(crate) use batches::Offer;
 
 /// No more rows than this are shown; all are reverted.
 pub(crate) const MOST_STEPS: usize = 200;
@@ -32,6 +34,8 @@ pub(crate) struct Preview<'a> {
     pub(crate) offered: &'a [Offered],
     /// For a revert of one row: the row's latest change.
     pub(crate) latest: Option<&'a Version>,
+    /// Whether it can be done in batches.
+    pub(crate) offer: Offer,
     /// What would stand against it besides conflicts.
     pub(crate) obstacle: Option<Problem>,
     /// Why the page is shown again.
@@ -53,36 +57,43 @@ pub(crate) enum Refusal {
     NotNamed,
     /// No column is ticked.
     NoColumn,
+    /// Not all columns are ticked, and it was to be done in batches.
+    ColumnsInBatches,
+    /// It is too much for one step.
+    OnlyBatches,
+    /// Another undo in batches is running in this connection; its number.
+    Busy(Option<i64>),
     /// Every row was left as it is.
     NothingChanged,
 }
 
+/// What a revert is called.
+pub(crate) fn title(subject: &Subject) -> Text<'_> {
+    Text::Title(subject.target())
+}
+
 pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
-    let title = visit.say(Text::Title(preview.subject.target()));
+    let title = visit.say(title(preview.subject));
     let links = visit.links();
-    let steps = &preview.plan.steps;
+    let Preview { plan, offer, .. } = *preview;
     let body = html! {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            @if preview.plan.is_cut { (too_many(visit)) }
-            @else { p.lead { (words::sentence(visit, preview.subject.target(), steps, preview.confirmation)) } }
+            p.lead { (words::sentence(visit, preview.subject.target(), &plan.totals, preview.confirmation)) }
+            @if matches!(offer, Offer::OnlyBatches | Offer::Neither) { (batches::too_many(visit, offer)) }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
-        @if preview.plan.conflicts() > 0 { (conflicts(visit, preview.plan)) }
+        @if plan.conflicts() > 0 { (conflicts(visit, plan)) }
         @if let Some(problem) = &preview.obstacle { (obstacle(visit, problem)) }
-        @if steps.len() > MOST_STEPS && !preview.plan.is_cut {
-            div.notice {
-                p { (visit.say(Text::OnlyFirst { shown: length(MOST_STEPS), of: length(steps.len()) })) }
-            }
-        }
+        @if plan.steps.len() > MOST_STEPS { (batches::totals(visit, plan)) }
         @if !preview.offered.is_empty() { (columns::choice(visit, preview)) }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
-        @if words::is_idle(steps) {
+        @if words::is_idle(&plan.totals) {
             p.actions { a.button href=(words::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
         } @else {
             (exact_sql(visit, preview))
-            @if preview.plan.is_cut {
+            @if offer == Offer::Neither {
                 p.actions { a.button href=(words::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
             } @else {
                 (confirm::form(visit, preview))
@@ -91,16 +102,6 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
     };
     let above = [(visit.say(Shared::Overview), links.overview())];
     frame(visit, &Page { title: &title, section: Section::Other, above: &above, body })
-}
-
-/// One step for everything, or nothing: what is too much for a page is left to those who can watch it.
-fn too_many(visit: &Visit) -> Markup {
-    html! {
-        div.notice role="status" {
-            p { strong { (visit.say(Text::TooMany(length(revert::MOST_STEPS)))) } " " (visit.say(Text::NothingFromHere(length(MOST_STEPS)))) }
-            p { (visit.say(Marked::ChooseFewer)) }
-        }
-    }
 }
 
 /// What does the same in psql.
@@ -140,6 +141,21 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
                     p { strong { (visit.say(Text::NoColumnTitle)) } }
                     p { (visit.say(Text::NoColumnHelp)) }
                 }
+                Refusal::ColumnsInBatches => {
+                    p { strong { (visit.say(Text::ColumnsInBatchesTitle)) } }
+                    p { (visit.say(Text::ColumnsInBatchesHelp)) }
+                }
+                Refusal::OnlyBatches => {
+                    p { strong { (visit.say(Text::OnlyBatchesTitle)) } }
+                    p { (visit.say(Text::OnlyBatchesHelp)) }
+                }
+                Refusal::Busy(job) => {
+                    p { strong { (visit.say(Text::BusyTitle)) } }
+                    p {
+                        (visit.say(Text::OneAtATime)) " "
+                        @if let Some(id) = job { (visit.say(Marked::SeeHowFar(&visit.links().job(id)))) }
+                    }
+                }
                 Refusal::NothingChanged => {
                     p { strong { (visit.say(Text::NothingChangedTitle)) } }
                     p { (visit.say(Text::NothingChangedHelp)) }
@@ -164,7 +180,7 @@ fn conflicts(visit: &Visit, plan: &Plan) -> Markup {
     html! {
         div.notice role="status" {
             p {
-                strong { (visit.say(Text::ChangedSince(length(plan.conflicts())))) } " "
+                strong { (visit.say(Text::ChangedSince(plan.conflicts()))) } " "
                 (visit.say(Text::OverwritingShown))
             }
         }

@@ -33,7 +33,23 @@ pub(crate) enum Marked<'a> {
         transaction: Markup,
     },
     DeletedRowsAppear(&'a str),
+    DoneIn {
+        transactions: Markup,
+        more: i64,
+        when: Option<Markup>,
+    },
     HiddenByRules(i64),
+    /// How far a job is; the batches stand in a part of the sentence.
+    HowFar {
+        done: i64,
+        of: i64,
+        batches: &'a str,
+    },
+    JobBegun {
+        who: &'a str,
+        when: Markup,
+        reason: Option<&'a str>,
+    },
     HistoryOf(&'a str),
     LatestChange {
         mark: Markup,
@@ -63,6 +79,8 @@ pub(crate) enum Marked<'a> {
         table: Markup,
     },
     SaveConnectionsOf(&'a str),
+    /// A link to the job.
+    SeeHowFar(&'a str),
     SeeTransaction(Markup),
     ToTheHistoryOf(&'a str),
     SendTest(&'a str),

@@ -69,6 +69,7 @@ pub(crate) enum Text {
     NoConnection,
     NoDigest,
     NoFile,
+    NoJob,
     NoPage,
     NoRole,
     NoTableTracked(String),
@@ -98,6 +99,7 @@ pub(crate) enum Text {
     NotFromHere,
     NotOwnAccount,
     NotOwnRole,
+    NotAnyMore,
     NotYours(Role),
     ViewingOnly,
     Skipped {

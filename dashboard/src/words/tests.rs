@@ -186,7 +186,7 @@ fn in_marks(mut browser: Browser) -> Browser {
 }
 
 /// Something of everything that a page can show.
-async fn fill(site: &Site) -> [i64; 3] {
+async fn fill(site: &Site) -> [i64; 4] {
     let long = "lorem ipsum ".repeat(1000);
     let first =
         site.run(&format!("UPDATE shop.users SET note = '{long}', points = 11 WHERE id = 1")).await;
@@ -195,8 +195,22 @@ async fn fill(site: &Site) -> [i64; 3] {
     let third = site.run("DELETE FROM shop.order_items; DELETE FROM shop.orders").await;
     site.run("DELETE FROM shop.users WHERE id = 2").await;
     site.run(&format!("SELECT FROM pgtrack.undo_transaction({second})")).await;
+    let many = site
+        .run("INSERT INTO shop.users SELECT i, 'x', 0 FROM generate_series(1001, 2500) i")
+        .await;
     site.client().await.batch_execute("SELECT pgtrack.tag('before')").await.unwrap();
-    [first, second, third]
+    add_jobs(site, [first, second], many).await;
+    [first, second, third, many]
+}
+
+/// Undoes in batches that have ended, each in its way.
+async fn add_jobs(site: &Site, xids: [i64; 2], many: i64) {
+    let sql = "INSERT INTO pgtrack_dashboard.job (connection, name, subject, submission, state, row_count, batches,
+                                                  batches_done, xids, reason, problem, ended_at)
+               SELECT 'shop', 'admin', $1, state, state, 5000, 5, done, $2, 'x', '{\"text\": \"x\"}', now()
+               FROM unnest(ARRAY['running', 'done', 'stopped', 'failed', 'interrupted'], ARRAY[1, 5, 2, 1, 0]) AS one (state, done)";
+    let subject = format!("act=undo-transaction&xid={many}");
+    site.client().await.execute(sql, &[&subject, &xids.as_slice()]).await.unwrap();
 }
 
 /// One digest that does not arrive, and one that is sent every day.
@@ -224,7 +238,7 @@ async fn add_digests(site: &Site, browser: &mut Browser) {
 }
 
 /// Every address that is read by people, by example, and those that hold something here.
-fn addresses([first, second, third]: [i64; 3]) -> Vec<String> {
+fn addresses([first, second, third, many]: [i64; 4]) -> Vec<String> {
     let mut all: Vec<String> = routes()
         .into_iter()
         .filter(|(_, access)| matches!(access, Access::Role(_)))
@@ -252,6 +266,7 @@ fn addresses([first, second, third]: [i64; 3]) -> Vec<String> {
         all.push(format!("/c/shop/changes?{query}"));
     }
     all.extend((1..=10).map(|id| format!("/c/shop/changes/{id}")));
+    all.extend((1..=5).map(|id| format!("/c/shop/revert/jobs/{id}")));
     all.extend([first, second, third, third + 2].map(|xid| format!("/c/shop/tx/{xid}")));
     for id in 1..=3 {
         let row = format!("/c/shop/tables/shop.users/rows/%7B%22id%22:{id}%7D");
@@ -290,7 +305,7 @@ fn addresses([first, second, third]: [i64; 3]) -> Vec<String> {
         all.push(format!("/c/shop/revert/plan?act=revert-table&table=shop.users&point={point}"));
         all.push(format!("/c/shop/revert/plan?act=revert-schema&schema=shop&point={point}"));
     }
-    for xid in [first, second, third] {
+    for xid in [first, second, third, many] {
         all.push(format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}"));
     }
     for rest in [
@@ -379,6 +394,7 @@ fn nothing_is_said_that_is_not_in_the_table() {
         add_digests(site, &mut browser).await;
         let digests = browser.get("/c/shop/digests").await;
         let digest = digests.attribute("tbody tr:last-child a.button", "href");
+        assert_eq!(browser.get("/c/shop/revert/jobs/5").await.status, 200);
         let mut pages = vec![browser.get(&digest).await];
         for address in addresses(xids) {
             pages.push(browser.get(&address).await);

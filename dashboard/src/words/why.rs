@@ -46,6 +46,7 @@ pub(crate) enum Why {
     NoAnswer,
     NoCertificates,
     NoSession,
+    SessionEnded,
     // Of digests.
     AddressLong,
     AddressMissing,

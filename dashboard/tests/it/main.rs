@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod activity;
+mod batches;
 mod columns;
 mod conflicts;
 mod connections;

@@ -1,7 +1,7 @@
 //! Finds texts that people would read and that are written where they are shown, in the markup of Maud's `html!`.
 
 /// Attributes whose values nobody reads.
-const SILENT: [&str; 42] = [
+const SILENT: [&str; 43] = [
     "action",
     "aria-current",
     "aria-describedby",
@@ -22,6 +22,7 @@ const SILENT: [&str; 42] = [
     "formmethod",
     "height",
     "href",
+    "http-equiv",
     "id",
     "inputmode",
     "lang",

@@ -37,17 +37,23 @@ pub struct Total {
 impl Outline {
     /// How many rows would change.
     pub fn rows(&self) -> i64 {
-        self.totals
-            .iter()
-            .filter(|total| total.action != Action::Nothing)
-            .map(|total| total.rows)
-            .sum()
+        rows(&self.totals)
     }
 
     /// How many rows somebody else changed since.
     pub fn conflicts(&self) -> i64 {
-        self.totals.iter().map(|total| total.conflicts).sum()
+        conflicts(&self.totals)
     }
+}
+
+/// How many rows would change.
+pub(super) fn rows(totals: &[Total]) -> i64 {
+    totals.iter().filter(|total| total.action != Action::Nothing).map(|total| total.rows).sum()
+}
+
+/// How many rows somebody else changed since.
+pub(super) fn conflicts(totals: &[Total]) -> i64 {
+    totals.iter().map(|total| total.conflicts).sum()
 }
 
 /// Works out what a revert would do; changes nothing. Tells of the first `max` rows.

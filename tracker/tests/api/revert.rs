@@ -4,8 +4,8 @@ use pgtrack_testkit::on_each_version;
 use std::time::Duration;
 
 use pgtrack_tracker::revert::{
-    Action, Attribution, Limits, OnConflict, Plan, Target, Total, apply, apply_outline, outline,
-    plan,
+    Action, Attribution, Batch, Batches, Limits, MOST_STEPS, OnConflict, Plan, Target, Total,
+    apply, apply_outline, outline, plan, rehearse_batches,
 };
 use pgtrack_tracker::{Error, Reverts, RowKey, feed, history};
 
@@ -121,5 +121,70 @@ fn an_outline_counts_and_is_refused_when_the_rows_have_changed() {
         assert!(done.unwrap().is_some());
         let left: i64 = client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0);
         assert_eq!(left, 2);
+    });
+}
+
+#[test]
+fn batches_are_begun_as_seen_and_done_one_by_one() {
+    on_each_version(async |database| {
+        let mut client = tracked_table(&database).await;
+        client
+            .batch_execute("INSERT INTO t SELECT n, 'x' FROM generate_series(2, 12001) n")
+            .await
+            .unwrap();
+        let query = "SELECT xid FROM pgtrack.log(1)";
+        let target = Target::Transaction(client.query_one(query, &[]).await.unwrap().get(0));
+        let limits = Limits { lock: Duration::from_secs(5), statement: Duration::ZERO };
+        let shown = plan(&client, &target).await.unwrap();
+        assert!(shown.is_cut && shown.steps.len() == MOST_STEPS);
+        assert_eq!((shown.rows(), shown.conflicts()), (12_000, 0));
+        rehearse_batches(&mut client, &target, &shown).await.unwrap();
+
+        let one = "UPDATE t SET v = 'y' WHERE id = 12001";
+        client.batch_execute(one).await.unwrap();
+        let stale = Batches::begin(&mut client, &target, seen(&shown), 5000, limits).await;
+        assert!(matches!(stale, Err(Error::StalePlan)), "also what is not shown is compared");
+        let shown = plan(&client, &target).await.unwrap();
+        assert_eq!(shown.conflicts(), 1);
+        let mut batches =
+            Batches::begin(&mut client, &target, seen(&shown), 5000, limits).await.unwrap();
+        assert_eq!((batches.rows, batches.count), (12_000, 3));
+
+        let mut done = Vec::new();
+        while let Some(batch) =
+            batches.next(&mut client, OnConflict::Skip, ANN, limits).await.unwrap()
+        {
+            done.push(batch);
+        }
+        let xids: Vec<i64> = done.iter().filter_map(|batch| batch.xid).collect();
+        let sizes: Vec<_> = done.iter().map(|batch| (batch.number, batch.rows)).collect();
+        assert_eq!((xids.len(), sizes), (3, vec![(1, 5000), (2, 5000), (3, 2000)]));
+        let left: i64 = client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0);
+        assert_eq!(left, 2, "row 1, and the one that changed since");
+        let first = feed::transaction(&client, xids[0]).await.unwrap().unwrap();
+        assert_eq!((first.who.as_str(), first.message.as_deref()), ("ann", Some("a mistake")));
+
+        // Taken back together.
+        let all = Target::Transactions(xids);
+        let shown = plan(&client, &all).await.unwrap();
+        let mut batches =
+            Batches::begin(&mut client, &all, seen(&shown), 20_000, limits).await.unwrap();
+        let batch = batches.next(&mut client, OnConflict::Error, ANN, limits).await.unwrap();
+        assert!(matches!(batch, Some(Batch { number: 1, rows: 11_999, xid: Some(_) })));
+        let left: i64 = client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0);
+        assert_eq!(left, 12_001);
+    });
+}
+
+#[test]
+fn a_plan_whose_rows_have_got_other_keys_has_no_batches() {
+    on_each_version(async |database| {
+        let mut client = tracked_table(&database).await;
+        let target = Target::Transaction(feed::newest(&client, 1, None).await.unwrap().0[0].xid);
+        client.batch_execute("UPDATE t SET id = 7").await.unwrap();
+        let shown = plan(&client, &target).await.unwrap();
+        let refused = rehearse_batches(&mut client, &target, &shown).await.unwrap_err();
+        let report = refused.db_error().unwrap();
+        assert_eq!(report.message(), "cannot undo only some rows of public.t");
     });
 }

@@ -3,6 +3,7 @@
 //! A failure prints the seed and the smallest history found that breaks the law;
 //! `PGTRACK_TEST_SEED=<seed>` repeats it, `PGTRACK_TEST_CASES=<n>` tries more.
 
+mod batches;
 mod concurrent;
 mod points;
 mod random;

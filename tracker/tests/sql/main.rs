@@ -1,6 +1,7 @@
 //! The SQL engine, tested through SQL alone on every supported server version.
 
 mod audit;
+mod batches;
 mod capture;
 mod columns;
 mod ddl;

@@ -17,7 +17,7 @@ const CHAPTERS: [(&str, &str); 7] = [
     ),
     (
         "Undoing more",
-        "undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema",
+        "undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema plan_batches undo_batch",
     ),
     ("Keeping, forgetting, checking", "keep recover purge plan_purge erase erase_pk verify"),
     ("Who and why; about pg_track", "set_actor set_message info version help"),

@@ -117,3 +117,42 @@ fn tags_are_made_listed_and_removed() {
         assert_eq!(shop.prints(&["tag"]), "");
     });
 }
+
+#[test]
+fn batches_are_transactions_of_their_own() {
+    on_shop(async |shop| {
+        let client = &shop.client;
+        client
+            .batch_execute(
+                "CREATE TABLE many (id int PRIMARY KEY, v int); SELECT pgtrack.track('many');
+                 INSERT INTO many SELECT n, 0 FROM generate_series(1, 25) n",
+            )
+            .await
+            .expect("it can be created");
+        client.batch_execute("UPDATE many SET v = 1").await.expect("it can be changed");
+        client
+            .batch_execute("ALTER TABLE many ADD CONSTRAINT sacred CHECK (id <> 10 OR v = 1)")
+            .await
+            .expect("it can be guarded");
+        let xid = shop.objects(&["log", "-n", "1"])[0]["xid"].to_string();
+        let undo = ["undo", &xid, "--yes", "-n", "0", "--batch", "10"];
+        let said = shop.says(&undo);
+        assert_eq!(said.code, 1);
+        assert!(said.out.ends_with("\nBatch 1 of 3: 10 rows\n"), "{}", said.out);
+        assert!(said.err.contains("10 of 25 rows are done and stay so"), "{}", said.err);
+        assert!(said.err.contains("sacred"), "{}", said.err);
+        client.batch_execute("ALTER TABLE many DROP CONSTRAINT sacred").await.expect("it can go");
+        let text = shop.prints(&undo);
+        assert!(
+            text.contains("\nBatch 1 of 2: 10 rows\nBatch 2 of 2: 5 rows\nDone. `pgtrack undo "),
+            "{text}"
+        );
+        let left = client.query_one("SELECT count(*) FROM many WHERE v = 1", &[]).await;
+        assert_eq!(left.expect("it can be read").get::<_, i64>(0), 0);
+        let single = shop.says(&["undo", "many", "1", "--yes", "--batch", "10"]);
+        assert_eq!(
+            (single.code, single.err.lines().next()),
+            (2, Some("pgtrack: a single row has no batches"))
+        );
+    });
+}

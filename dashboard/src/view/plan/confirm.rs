@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use pgtrack_tracker::revert::Target;
 
-use super::{Preview, Refusal, columns, words};
+use super::{Preview, Refusal, batches, columns, words};
 use crate::connections::Environment;
 use crate::revert::{Choice, needs_reason};
 use crate::visit::Visit;
@@ -19,11 +19,12 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
                 input type="hidden" name="token" value=(preview.confirmation.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
                 @if preview.plan.conflicts() > 0 { (choices(visit, preview)) }
+                (batches::accept(visit, preview))
                 @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
                 (reason(visit, preview))
                 div.actions {
                     a.button href=(back) { (visit.say(Shared::Cancel)) }
-                    button.primary { (words::button(visit, preview.subject.target(), &preview.plan.steps)) }
+                    button.primary { (words::button(visit, preview.subject.target(), &preview.plan.totals)) }
                     (columns::look(visit, preview))
                 }
                 p.note {
@@ -81,7 +82,7 @@ fn name(visit: &Visit, preview: &Preview<'_>) -> Markup {
 }
 
 fn reason(visit: &Visit, preview: &Preview<'_>) -> Markup {
-    let is_needed = needs_reason(preview.plan.steps.len());
+    let is_needed = needs_reason(preview.plan.rows());
     let is_missing = preview.refusal == Some(Refusal::NoReason);
     html! {
         div.field {

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use pgtrack_tracker::revert::{Action, Step, Target};
+use pgtrack_tracker::revert::{Action, Target, Total};
 use pgtrack_tracker::{RowKey, TableName};
 
 use crate::links::Links;
 use crate::revert::Confirmation;
 use crate::search::Search;
 use crate::table_name;
-use crate::view::number::length;
 use crate::visit::Visit;
 use crate::words::plan::{Effect, Text};
 
@@ -17,32 +16,34 @@ use crate::words::plan::{Effect, Text};
 pub(super) fn sentence(
     visit: &Visit,
     target: &Target,
-    steps: &[Step],
+    totals: &[Total],
     confirmation: &Confirmation,
 ) -> Cow<'static, str> {
-    let number = |action| length(steps.iter().filter(|step| step.action == action).count());
     let chosen = confirmation.columns.as_ref().filter(|columns| !columns.is_empty());
     let effect = match chosen {
-        _ if is_idle(steps) => Effect::Nothing,
-        Some(columns) => Effect::Columns { columns, rows: length(steps.len()) },
+        _ if is_idle(totals) => Effect::Nothing,
+        Some(columns) => Effect::Columns { columns, rows: rows(totals, |_| true) },
         None => Effect::Rows {
-            updated: number(Action::Update),
-            inserted: number(Action::Insert),
-            deleted: number(Action::Delete),
+            updated: rows(totals, |action| action == Action::Update),
+            inserted: rows(totals, |action| action == Action::Insert),
+            deleted: rows(totals, |action| action == Action::Delete),
         },
     };
     visit.say(Text::Sentence(target, effect))
 }
 
 /// The button: a verb and what it is done to.
-pub(super) fn button(visit: &Visit, target: &Target, steps: &[Step]) -> Cow<'static, str> {
-    let changes = steps.iter().filter(|step| step.action != Action::Nothing).count();
-    visit.say(Text::Button(target, length(changes)))
+pub(super) fn button(visit: &Visit, target: &Target, totals: &[Total]) -> Cow<'static, str> {
+    visit.say(Text::Button(target, rows(totals, |action| action != Action::Nothing)))
 }
 
 /// Whether a plan would do nothing.
-pub(super) fn is_idle(steps: &[Step]) -> bool {
-    steps.iter().all(|step| step.action == Action::Nothing)
+pub(super) fn is_idle(totals: &[Total]) -> bool {
+    totals.iter().all(|total| total.action == Action::Nothing)
+}
+
+fn rows(totals: &[Total], is_counted: impl Fn(Action) -> bool) -> i64 {
+    totals.iter().filter(|total| is_counted(total.action)).map(|total| total.rows).sum()
 }
 
 /// The page that the plan is about.
@@ -129,39 +130,32 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use pgtrack_tracker::RowKey;
-    use pgtrack_tracker::revert::{Action, Step, Target};
+    use pgtrack_tracker::revert::{Action, Target, Total};
 
     use super::sql;
     use crate::revert::{Choice, Confirmation};
     use crate::visit::Visit;
 
-    fn sentence(target: &Target, steps: &[Step], confirmation: &Confirmation) -> String {
-        super::sentence(&Visit::example(), target, steps, confirmation).into_owned()
+    fn sentence(target: &Target, totals: &[Total], confirmation: &Confirmation) -> String {
+        super::sentence(&Visit::example(), target, totals, confirmation).into_owned()
     }
 
-    fn button(target: &Target, steps: &[Step]) -> String {
-        super::button(&Visit::example(), target, steps).into_owned()
+    fn button(target: &Target, totals: &[Total]) -> String {
+        super::button(&Visit::example(), target, totals).into_owned()
     }
 
-    fn steps(actions: &[Action]) -> Vec<Step> {
-        actions
-            .iter()
-            .map(|action| Step {
-                table: "public.users".to_owned(),
-                key: RowKey::from_json(r#"{"id":1}"#).unwrap(),
-                action: *action,
-                before: None,
-                after: None,
-                conflict: None,
-            })
-            .collect()
+    fn totals(actions: &[Action]) -> Vec<Total> {
+        let table = || "public.users".to_owned();
+        let total =
+            |action: &Action| Total { table: table(), action: *action, rows: 1, conflicts: 0 };
+        actions.iter().map(total).collect()
     }
 
     #[track_caller]
     fn check(actions: &[Action], expected_sentence: &str, expected_button: &str) {
-        let (target, steps) = (Target::Transaction(7), steps(actions));
-        assert_eq!(sentence(&target, &steps, &Confirmation::default()), expected_sentence);
-        assert_eq!(button(&target, &steps), expected_button);
+        let (target, totals) = (Target::Transaction(7), totals(actions));
+        assert_eq!(sentence(&target, &totals, &Confirmation::default()), expected_sentence);
+        assert_eq!(button(&target, &totals), expected_button);
     }
 
     #[test]
@@ -184,7 +178,7 @@ mod tests {
     fn a_plan_that_does_nothing_says_so() {
         let target = Target::Transaction(7);
         assert!(
-            sentence(&target, &steps(&[Action::Nothing]), &Confirmation::default())
+            sentence(&target, &totals(&[Action::Nothing]), &Confirmation::default())
                 .starts_with("There is nothing to do")
         );
         assert!(
@@ -195,7 +189,7 @@ mod tests {
             ..Confirmation::default()
         };
         assert_eq!(
-            sentence(&target, &steps(&[Action::Update]), &some),
+            sentence(&target, &totals(&[Action::Update]), &some),
             "This will set a and b of 1 row back and leave all other columns as they are. Nothing has been changed yet."
         );
     }

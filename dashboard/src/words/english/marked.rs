@@ -17,7 +17,7 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
             "Change a row of a tracked table, for example in " code { (table) } ", and it appears here."
         },
         Marked::ChooseFewer => html! {
-            "Choose fewer changes or a shorter time, or run the statement below in psql. On the command line, "
+            "Nothing can be done from here. Choose fewer changes or a shorter time, or run the statement below in psql. On the command line, "
             code { "pgtrack undo" } " shows how many rows of which table it is about, and asks first."
         },
         Marked::ChooseTables(health) => html! {
@@ -36,6 +36,18 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
         Marked::DigestTo { format, url } => html! { (format) " to " code { (url) } },
         Marked::DeletedRowsAppear(table) => html! {
             "Rows that are deleted from " code { (table) } " appear here and can be restored."
+        },
+        Marked::DoneIn { transactions, more, when } => html! {
+            "Done in " (transactions)
+            @if *more > 0 { " and " (words.number(*more)) " more" }
+            @if let Some(when) = when { ", " (when) }
+        },
+        Marked::HowFar { done, of, batches } => html! {
+            strong { (words.number(*done)) " of " (rows(*of)) } ", " (batches)
+        },
+        Marked::JobBegun { who, when, reason } => html! {
+            "In batches, by " strong { (who) } ", begun " (when)
+            @if let Some(reason) = reason { ", " q { (reason) } }
         },
         Marked::HiddenByRules(number) => html! {
             strong { (words.number(*number)) " hidden by rules" }
@@ -73,6 +85,7 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
         Marked::SaveConnectionsOf(name) => html! {
             "Save" span.hidden { " the connections of " (name) }
         },
+        Marked::SeeHowFar(job) => html! { a href=(job) { "See how far it is" } "." },
         Marked::SeeTransaction(transaction) => html! { "See " (transaction) " for what changed." },
         Marked::ToTheHistoryOf(name) => html! { "to the history of " strong { (name) } },
         Marked::SendTest(name) => html! { "Send a test" span.hidden { " of " (name) } },

@@ -30,6 +30,12 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::NothingChangedTitle => "Nothing was changed.",
         Text::NothingChangedHelp => "Every row was left as it is.",
         Text::OverwritingShown => "What is shown for them is what overwriting would do.",
+        Text::ColumnsInBatchesTitle => "Nothing was done yet: in batches, rows are set back whole.",
+        Text::ColumnsInBatchesHelp => "Tick all columns, or do it in one step.",
+        Text::OnlyBatchesTitle => "Nothing was done yet: this is too much for one step.",
+        Text::OnlyBatchesHelp => "Tick below that it is done in batches.",
+        Text::BusyTitle => "Nothing was done yet: another undo in batches is running here.",
+        Text::OneAtATime => "There is one at a time in a connection.",
         Text::CannotBeDone => "As things are, this cannot be done.",
         Text::TriedAndTakenBack => "It was tried and taken back.",
         Text::OnlyFirst { shown, of } => {
@@ -42,15 +48,8 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         }
         Text::TooMany(most) => {
             return format!(
-                "This would change more than {}, which is too much for a page.",
+                "This is about more than {}, which is too much for one step.",
                 count(words, *most, "row", "rows")
-            )
-            .into();
-        }
-        Text::NothingFromHere(shown) => {
-            return format!(
-                "Nothing can be done from here; the first {} are shown.",
-                count(words, *shown, "row", "rows")
             )
             .into();
         }
@@ -67,6 +66,56 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::Title(target) => return title(words, target).into(),
         Text::Sentence(target, effect) => return sentence(words, target, effect).into(),
         Text::Button(target, changes) => return button(words, target, *changes).into(),
+        // view/plan/batches.rs
+        Text::WhatWouldChange => "What would change",
+        Text::RowsByTable => "Rows by table",
+        Text::What => "What",
+        Text::Rows => "Rows",
+        Text::ChangedHead => "Changed since",
+        Text::CanBeBatches => "It can be done in batches. Nothing has been changed yet.",
+        Text::InBatches(number) => {
+            return format!("In batches of {}.", count(words, *number, "row", "rows")).into();
+        }
+        Text::InBatchesHelp => {
+            "Each batch is applied by itself: what is done stays done if a later one fails."
+        }
+        // view/job.rs
+        Text::LoadsAgain(seconds) => {
+            let seconds = count(words, i64::from(*seconds), "second", "seconds");
+            return format!("This page loads itself again every {seconds}.").into();
+        }
+        Text::RowsDone => "Rows done",
+        Text::Stopping => "Stopping after this batch",
+        Text::UnderWay => "Under way",
+        Text::Done => "Done",
+        Text::Stopped => "Stopped",
+        Text::FailedInBatch(number) => {
+            return format!("Failed in batch {}", words.number(*number)).into();
+        }
+        Text::Interrupted => "Interrupted",
+        Text::BatchOf { number, of } => {
+            return format!("batch {} of {}", words.number(*number), words.number(*of)).into();
+        }
+        Text::BatchesDone { done, of } => {
+            return format!("{} of {}", words.number(*done), count(words, *of, "batch", "batches"))
+                .into();
+        }
+        Text::YouCanLeave => "You can leave this page; it goes on all the same.",
+        Text::Stop => "Stop",
+        Text::StopHelp => "The present batch is finished first; what is done stays done.",
+        Text::UndoThis => "Undo this…",
+        Text::NothingHasBeenChanged => "Nothing has been changed.",
+        Text::BatchesBeforeStay => {
+            "The batches before it stay done. Of the batch that failed, nothing was done."
+        }
+        Text::DoneStaysDone => "What is done stays done; the other rows are as they were.",
+        Text::MayHaveBeenDone => {
+            "The dashboard ended while it was running. If a batch was under way then, it may have \
+             been done, too: the activity shows it, and going on leaves it out."
+        }
+        Text::Continue => "Continue…",
+        Text::UndoWhatWasDone => "Undo what was done…",
+        Text::ToContinue => "To continue is to make a new plan for the rows that are left.",
         // view/plan/columns.rs
         Text::ColumnsToSetBack => "Columns to set back",
         Text::WithoutTick => "Columns without a tick stay as they are.",

@@ -90,6 +90,7 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::NoConnection => "There is no connection of this name.",
         Text::NoDigest => "There is no such digest.",
         Text::NoFile => "There is no such file.",
+        Text::NoJob => "There is no such undo in batches.",
         Text::NoPage => "There is no page at this address.",
         Text::NoRole => "There is no such role.",
         Text::NoTableTracked(table) => return format!("No table {table} is tracked.").into(),
@@ -134,6 +135,7 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::NotFromHere => "This was not sent by a page of this dashboard, so it was not done.",
         Text::NotOwnAccount => "You cannot remove yourself. Ask another admin.",
         Text::NotOwnRole => "You cannot take your own role away. Ask another admin.",
+        Text::NotAnyMore => "The account may not revert here any more.",
         Text::NotYours(Role::Viewer) => "Your account may not see this.",
         Text::NotYours(Role::Operator) => {
             "Your role may read, but not revert or export. Ask an operator or an admin."

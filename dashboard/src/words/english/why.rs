@@ -79,6 +79,7 @@ pub(in crate::words) fn say(why: &Why, _: Words) -> Cow<'static, str> {
         Why::NoAnswer => "the server did not answer in time",
         Why::NoCertificates => "this machine trusts no certificates",
         Why::NoSession => "no session could be opened",
+        Why::SessionEnded => "the session whose password it was opened with has ended",
         Why::AddressLong => "the address is longer than 2,000 characters",
         Why::AddressMissing => "the address is missing",
         Why::AddressUser => "the address holds a user name; webhooks have none",

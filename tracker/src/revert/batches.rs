@@ -1,0 +1,166 @@
+//! Undoing what is too much for one transaction: planned once, and then done one batch at a time, each in a
+//! transaction of its own. What belongs to a batch, and their order, is decided in SQL.
+
+use serde_json::{Value, json};
+use tokio_postgres::{Client, IsolationLevel};
+
+use super::{Attribution, Limits, OnConflict, Plan, Target, commit, name_actor, plan};
+use crate::Error;
+
+/// Holds the batches that are left. It is the session's: whoever opens another session plans anew.
+const CURSOR: &str = "pgtrack_batches";
+
+/// An undo that is being done in batches, in one session.
+#[derive(Debug)]
+pub struct Batches {
+    choice: Value,
+    /// How many rows would change.
+    pub rows: i64,
+    /// In how many batches.
+    pub count: u64,
+    done: u64,
+}
+
+/// A batch that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// Its place among all, from 1.
+    pub number: u64,
+    /// How many rows it is about.
+    pub rows: i64,
+    /// The transaction that did it; `None` if every row was left as it is.
+    pub xid: Option<i64>,
+}
+
+impl Target {
+    /// Whether it can be done in batches: single rows cannot.
+    pub fn has_batches(&self) -> bool {
+        self.choice().is_some()
+    }
+
+    /// As `plan_batches()` and `undo_batch()` take it.
+    fn choice(&self) -> Option<Value> {
+        Some(match self {
+            Self::LastChange(..) | Self::Version(..) | Self::DeletedRow(..) => return None,
+            Self::Transaction(xid) => json!({ "xid": xid }),
+            Self::Transactions(xids) => json!({ "xids": xids }),
+            Self::Statements(ids) => json!({ "statement_ids": ids }),
+            Self::Table(table, point) => json!({ "table": table.to_string(), "point": point }),
+            Self::Schema(schema, point) => {
+                json!({ "schema": super::quoted(schema), "point": point })
+            }
+            Self::Cause(cause) => json!({
+                "actor": cause.actor,
+                "application": cause.application,
+                "user": cause.user,
+                "from": cause.from.map(|from| from.to_string()),
+                "to": cause.to.map(|to| to.to_string()),
+            }),
+        })
+    }
+}
+
+impl Batches {
+    /// Splits an undo into batches of so many rows, if the plan as of now is the one that was seen. Changes nothing
+    /// yet.
+    ///
+    /// # Errors
+    /// [`Error::StalePlan`] when the rows have changed since the plan was made; otherwise the server's reason.
+    ///
+    /// # Panics
+    /// When the target has no batches.
+    pub async fn begin(
+        client: &mut Client,
+        target: &Target,
+        is_seen: impl FnOnce(&Plan) -> bool,
+        size: i32,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let choice = target.choice().expect("whoever asks for batches has asked `has_batches`");
+        // The plan that is compared and the batches are of the same moment.
+        let transaction = super::begin(client, limits).await?;
+        let plan = plan(&transaction, target).await?;
+        if !is_seen(&plan) {
+            return Err(Error::StalePlan);
+        }
+        let query = format!(
+            "DECLARE {CURSOR} SCROLL CURSOR WITH HOLD FOR
+             SELECT b.rows, b.row_count, b.seen::text FROM pgtrack.plan_batches($1, $2) b ORDER BY b.batch"
+        );
+        transaction
+            .execute(&query, &[&choice, &size])
+            .await
+            .map_err(Error::query("split the revert into batches"))?;
+        let counted = async {
+            let count = transaction.execute(&format!("MOVE ALL FROM {CURSOR}"), &[]).await?;
+            transaction.execute(&format!("MOVE ABSOLUTE 0 FROM {CURSOR}"), &[]).await?;
+            Ok(count)
+        };
+        let count = counted.await.map_err(Error::query("count the batches"))?;
+        transaction.commit().await.map_err(Error::query("keep the batches"))?;
+        Ok(Self { choice, rows: plan.rows(), count, done: 0 })
+    }
+
+    /// Does the next batch, in the session that they were begun in; `None` after the last one. A batch that fails
+    /// changes nothing, and is not tried again.
+    ///
+    /// # Errors
+    /// The server's reason.
+    pub async fn next(
+        &mut self,
+        client: &mut Client,
+        on_conflict: OnConflict,
+        attribution: Attribution<'_>,
+        limits: Limits,
+    ) -> Result<Option<Batch>, Error> {
+        let next = client
+            .query_opt(&format!("FETCH NEXT FROM {CURSOR}"), &[])
+            .await
+            .map_err(Error::query("find the next batch"))?;
+        let Some(next) = next else {
+            client
+                .batch_execute(&format!("CLOSE {CURSOR}"))
+                .await
+                .map_err(Error::query("let the batches go"))?;
+            return Ok(None);
+        };
+        let (keys, rows, seen): (Value, i64, String) = (next.get(0), next.get(1), next.get(2));
+        // Rows are locked before they are looked at, so whoever changes one in between is seen, and is a conflict.
+        let transaction = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::ReadCommitted)
+            .start()
+            .await
+            .map_err(Error::query("begin the batch"))?;
+        super::limit(&transaction, limits).await?;
+        name_actor(&transaction, attribution).await?;
+        let query = "SELECT FROM pgtrack.undo_batch($1, $2, $3::text::pg_snapshot, $4, $5)";
+        let message = attribution.message;
+        transaction
+            .query(query, &[&self.choice, &keys, &seen, &on_conflict.word(), &message])
+            .await
+            .map_err(Error::query("undo the batch"))?;
+        let xid = commit(transaction).await?;
+        self.done += 1;
+        Ok(Some(Batch { number: self.done, rows, xid }))
+    }
+}
+
+/// Finds out, without doing anything, what stands against any batch of these tables from the start.
+///
+/// # Errors
+/// What [`Batches::begin`] would fail with.
+pub async fn rehearse_batches(
+    client: &mut Client,
+    target: &Target,
+    plan: &Plan,
+) -> Result<(), Error> {
+    let Some(choice) = target.choice() else { return Ok(()) };
+    let rows: Value = plan.totals.iter().map(|total| (total.table.clone(), json!([]))).collect();
+    let transaction = client.transaction().await.map_err(Error::query("begin a rehearsal"))?;
+    transaction
+        .query("SELECT FROM pgtrack.undo_batch($1, $2)", &[&choice, &rows])
+        .await
+        .map_err(Error::query("undo in batches"))?;
+    transaction.rollback().await.map_err(Error::query("take a rehearsal back"))
+}
