@@ -52,8 +52,13 @@ impl From<&Details> for Connection {
 impl Connection {
     /// What is named where an account may see no connection; no URL leads to it.
     fn nothing() -> Self {
-        let (slug, label) = ("-".to_owned(), "no connection".to_owned());
+        let (slug, label) = ("-".to_owned(), String::new());
         Self { slug, label, environment: Environment::None, is_read_only: false }
+    }
+
+    /// Whether this is none.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.slug == "-" && self.label.is_empty()
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn refreshing_page(
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content=(color_scheme(visit.preferences.theme));
                 @if let Some(seconds) = refresh_seconds { noscript { meta http-equiv="refresh" content=(seconds); } }
-                title { (page.title) " · " (visit.connection.label) " · pg_track" }
+                title { (page.title) " · " (label(visit)) " · pg_track" }
                 link rel="icon" type="image/svg+xml" href=(FAVICON.path());
                 link rel="stylesheet" href=(APP_CSS.path());
                 script src=(APP_JS.path()) defer {}
@@ -78,6 +78,15 @@ pub(crate) fn refreshing_page(
     Html(markup.into_string())
 }
 
+/// What the database is called, if there is one.
+fn label(visit: &Visit) -> Cow<'_, str> {
+    if visit.connection.is_nothing() {
+        visit.say(Text::NoConnection)
+    } else {
+        Cow::Borrowed(&visit.connection.label)
+    }
+}
+
 /// What the browser may draw by itself, such as the canvas before the stylesheet is there.
 fn color_scheme(theme: Theme) -> &'static str {
     match theme {
@@ -94,7 +103,7 @@ fn top_bar(visit: &Visit, section: Section) -> Markup {
             a.brand href="/" { (icon::brand()) " pg_track" }
             @if let Some(person) = &visit.signed_in {
                 nav.main aria-label=(visit.say(Text::Main)) {
-                    a.connection href="/connections" title=(visit.say(Text::ChooseDatabase)) { (visit.connection.label) " " (environment(visit, visit.connection.environment)) @if visit.connection.is_read_only { " " span.badge.plain { (visit.say(Shared::ViewingOnly)) } } }
+                    a.connection href="/connections" title=(visit.say(Text::ChooseDatabase)) { (label(visit)) " " (environment(visit, visit.connection.environment)) @if visit.connection.is_read_only { " " span.badge.plain { (visit.say(Shared::ViewingOnly)) } } }
                     (entry(&visit.say(Shared::Overview), &links.overview(), section == Section::Overview))
                     (entry(&visit.say(Shared::Activity), &links.changes(&Search::default()), section == Section::Activity))
                     (entry(&visit.say(Shared::Tables), &links.tables(), section == Section::Tables))

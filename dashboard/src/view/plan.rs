@@ -3,7 +3,7 @@
 mod batches;
 mod columns;
 mod confirm;
-mod words;
+mod target;
 
 use axum::response::Html;
 use maud::{Markup, html};
@@ -80,7 +80,7 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
         header.head {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
-            p.lead { (words::sentence(visit, preview.subject.target(), &plan.totals, preview.confirmation)) }
+            p.lead { (target::sentence(visit, preview.subject.target(), &plan.totals, preview.confirmation)) }
             @if matches!(offer, Offer::OnlyBatches | Offer::Neither) { (batches::too_many(visit, offer)) }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
@@ -89,12 +89,12 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
         @if plan.steps.len() > MOST_STEPS { (batches::totals(visit, plan)) }
         @if !preview.offered.is_empty() { (columns::choice(visit, preview)) }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
-        @if words::is_idle(&plan.totals) {
-            p.actions { a.button href=(words::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
+        @if target::is_idle(&plan.totals) {
+            p.actions { a.button href=(target::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
         } @else {
             (exact_sql(visit, preview))
             @if offer == Offer::Neither {
-                p.actions { a.button href=(words::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
+                p.actions { a.button href=(target::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
             } @else {
                 (confirm::form(visit, preview))
             }
@@ -109,7 +109,7 @@ fn exact_sql(visit: &Visit, preview: &Preview<'_>) -> Markup {
     html! {
         details.card.sql {
             summary { (visit.say(Text::SameInSql)) }
-            pre data-copyable { code { (sql::highlighted(&words::sql(preview.subject.target(), preview.confirmation))) } }
+            pre data-copyable { code { (sql::highlighted(&target::sql(preview.subject.target(), preview.confirmation))) } }
         }
     }
 }

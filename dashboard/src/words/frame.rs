@@ -11,6 +11,7 @@ pub(crate) enum Text<'a> {
     SkipToContent,
     Main,
     ChooseDatabase,
+    NoConnection,
     SignOut,
     Theme,
     Breadcrumb,

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use pgtrack_tracker::revert::Target;
 
-use super::{Preview, Refusal, batches, columns, words};
+use super::{Preview, Refusal, batches, columns, target};
 use crate::connections::Environment;
 use crate::revert::{Choice, needs_reason};
 use crate::visit::Visit;
@@ -12,7 +12,7 @@ use crate::words::{Marked, Shared};
 
 /// The form; for people who may not revert, the reason why there is none.
 pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
-    let back = words::back(visit.links(), preview.subject.target());
+    let back = target::back(visit.links(), preview.subject.target());
     html! {
         @if visit.may_revert() {
             form.confirm #confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
@@ -24,7 +24,7 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
                 (reason(visit, preview))
                 div.actions {
                     a.button href=(back) { (visit.say(Shared::Cancel)) }
-                    button.primary { (words::button(visit, preview.subject.target(), &preview.plan.totals)) }
+                    button.primary { (target::button(visit, preview.subject.target(), &preview.plan.totals)) }
                     (columns::look(visit, preview))
                 }
                 p.note {

@@ -13,6 +13,7 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::SkipToContent => "Skip to content",
         Text::Main => "Main",
         Text::ChooseDatabase => "The database that is shown; choose another",
+        Text::NoConnection => "no connection",
         Text::SignOut => "Sign out",
         Text::Theme => "Theme",
         Text::Breadcrumb => "Breadcrumb",
