@@ -64,7 +64,8 @@ fn some_columns_go_back_and_the_others_stay() {
         let sql =
             "UPDATE users SET name = 'Eve', role = 'guest' RETURNING pg_current_xact_id()::text";
         let xid: String = shop.client.query_one(sql, &[]).await.unwrap().get(0);
-        let plan = "update public.users id=1\n  ~ role: guest → boss\n\npublic.users: update 1 row\n";
+        let plan =
+            "update public.users id=1\n  ~ role: guest → boss\n\npublic.users: update 1 row\n";
         let some = ["undo", &xid, "--column", "role"];
         assert_eq!(shop.prints(&[&some[..], &["--dry-run"]].concat()), plan);
         shop.prints(&[&some[..], &["--yes"]].concat());
