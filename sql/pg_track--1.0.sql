@@ -3035,7 +3035,8 @@ $_report_differences$;
 COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
   'Tells which columns are not what a revert has set them to, because triggers of the application changed them.';
 
--- A row that is deleted must not take along rows that the revert does not know of.
+-- A row that is deleted must not take along rows that the revert does not know of, nor those that it sets back if they
+-- refer to the row then, too.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
 DECLARE
@@ -3044,6 +3045,7 @@ DECLARE
   v_work      pgtrack._work;
   v_child     record;
   v_spared    text;
+  v_as_image  text;
   v_count     bigint;
 BEGIN
   FOR v_key IN
@@ -3062,12 +3064,18 @@ BEGIN
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
+      v_as_image := format('(SELECT FROM (SELECT (ROW(%s)::%s).*) t WHERE %s)', v_child.row_values, v_work.relid, v_key.refers);
       v_spared := format(
-        'NOT EXISTS (SELECT FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND %s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%s) WHERE %s)',
-        v_child.history, coalesce(v_work.deletes, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.merges, '{}'),
-        v_child.live_is_history,
-        coalesce(v_work.deleted_keys, '{}') || coalesce(v_work.updated_keys, '{}'), v_child.key_record, v_child.live_is_key);
+        'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
+        ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
+        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[]) x (handle, base) JOIN %1$s h ON h.ctid = x.handle'
+        '   WHERE %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+        ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
+        ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
+        '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
+        v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
+        coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
+        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'));
     END IF;
     EXECUTE format(
       'SELECT count(*) FROM %s t JOIN ('

@@ -224,33 +224,36 @@ const PATIENCE: Limits = Limits { lock: Duration::from_secs(2), statement: Durat
 /// When there is nothing to revert, or we may not read it.
 pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
     let Outline { totals, mut steps, token: digest } =
-        outline(client, target, i64::try_from(MOST_STEPS + 1).unwrap_or(i64::MAX)).await?;
+        outline(client, target, None, i64::try_from(MOST_STEPS + 1).unwrap_or(i64::MAX)).await?;
     let is_cut = steps.len() > MOST_STEPS;
     steps.truncate(MOST_STEPS);
     let token = if is_cut { digest.clone() } else { token(&steps) };
     Ok(Plan { steps, totals, is_cut, token, digest })
 }
 
-fn plan_query(target: &Target) -> (&'static str, Parameters) {
-    match target {
+fn plan_query(target: &Target, columns: Option<&[String]>) -> (&'static str, Parameters) {
+    let (query, mut parameters) = match target {
         Target::LastChange(table, key) => {
-            ("SELECT * FROM pgtrack.plan_undo_pk($1, $2)", row(table, key))
+            ("SELECT * FROM pgtrack.plan_undo_pk($1, $2, columns => $3)", row(table, key))
         }
         Target::DeletedRow(table, key) => {
             ("SELECT * FROM pgtrack.plan_restore_pk($1, $2)", row(table, key))
         }
-        Target::Version(table, key, version) => {
-            ("SELECT * FROM pgtrack.plan_revert_pk($1, $2, $3)", with(row(table, key), *version))
-        }
+        Target::Version(table, key, version) => (
+            "SELECT * FROM pgtrack.plan_revert_pk($1, $2, $3, columns => $4)",
+            with(row(table, key), *version),
+        ),
         Target::Transaction(xid) => {
-            ("SELECT * FROM pgtrack.plan_undo_transaction($1)", with(vec![], *xid))
+            ("SELECT * FROM pgtrack.plan_undo_transaction($1, columns => $2)", with(vec![], *xid))
         }
-        Target::Transactions(xids) => {
-            ("SELECT * FROM pgtrack.plan_undo_transactions($1)", with(vec![], xids.clone()))
-        }
-        Target::Statements(ids) => {
-            ("SELECT * FROM pgtrack.plan_undo_statements($1)", with(vec![], ids.clone()))
-        }
+        Target::Transactions(xids) => (
+            "SELECT * FROM pgtrack.plan_undo_transactions($1, columns => $2)",
+            with(vec![], xids.clone()),
+        ),
+        Target::Statements(ids) => (
+            "SELECT * FROM pgtrack.plan_undo_statements($1, columns => $2)",
+            with(vec![], ids.clone()),
+        ),
         Target::Table(table, point) => (
             "SELECT * FROM pgtrack.plan_revert_table($1, $2)",
             with(with(vec![], table.to_string()), point.clone()),
@@ -259,10 +262,15 @@ fn plan_query(target: &Target) -> (&'static str, Parameters) {
             "SELECT * FROM pgtrack.plan_revert_schema($1, $2)",
             with(with(vec![], quoted(schema)), point.clone()),
         ),
-        Target::Cause(cause) => {
-            ("SELECT * FROM pgtrack.plan_undo_where($1, $2, $3, $4, $5)", cause.parameters())
-        }
+        Target::Cause(cause) => (
+            "SELECT * FROM pgtrack.plan_undo_where($1, $2, $3, $4, $5, columns => $6)",
+            cause.parameters(),
+        ),
+    };
+    if target.has_columns() {
+        parameters.push(Box::new(columns.map(<[String]>::to_vec)));
     }
+    (query, parameters)
 }
 
 fn step(row: &Row) -> Option<Step> {

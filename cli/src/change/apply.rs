@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pgtrack_tracker::feed;
 use pgtrack_tracker::revert::{
-    Action, Attribution, Batches, Limits, OnConflict, Outline, Plan, Step, Target, apply_outline,
-    outline,
+    Action, Attribution, Batches, Limits, Manner, OnConflict, Outline, Plan, Step, Target,
+    apply_outline, outline,
 };
 use serde_json::json;
 
@@ -20,34 +20,23 @@ const LIMITS: Limits = Limits { lock: Duration::from_secs(10), statement: Durati
 
 /// How a revert is done.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Way {
-    pub(super) on_conflict: OnConflict,
+pub(super) struct Way<'a> {
+    pub(super) manner: Manner<'a>,
     /// So many rows at a time; `None` is all in one step.
     pub(super) batch: Option<i32>,
-}
-
-/// In one step, leaving nobody's newer changes.
-impl From<OnConflict> for Way {
-    fn from(on_conflict: OnConflict) -> Self {
-        Self { on_conflict, batch: None }
-    }
 }
 
 /// Does `target` as the options say.
 pub(super) async fn apply(
     mut session: Session,
     target: &Target,
-    way: impl Into<Way>,
+    way: Way<'_>,
     options: &ChangeOptions,
 ) -> Result<(), Error> {
-    let Way { on_conflict, batch } = way.into();
-    if batch.is_some() && !target.has_batches() {
-        return Err(Error::Usage {
-            message: "a single row has no batches".to_owned(),
-            hint: "leave --batch out",
-        });
-    }
-    let planning = outline(&session.client, target, options.max);
+    let Way { manner, batch } = way;
+    let on_conflict = manner.on_conflict;
+    check(target, way)?;
+    let planning = outline(&session.client, target, manner.columns, options.max);
     let plan = while_waiting("Working out what would change", planning).await?;
     let mut screen = Screen::plain(&options.common.output);
     show(&plan, options.dry_run, &mut screen)?;
@@ -68,9 +57,26 @@ pub(super) async fn apply(
         return in_batches(session, target, &plan, size, on_conflict, attribution, screen).await;
     }
     let Session { client, .. } = &mut session;
-    let applying = apply_outline(client, target, &plan.token, on_conflict, attribution, LIMITS);
+    let applying = apply_outline(client, target, &plan.token, manner, attribution, LIMITS);
     let xid = while_waiting("Changing rows", applying).await?;
     done(xid, &session, screen).await
+}
+
+fn check(target: &Target, Way { manner, batch }: Way<'_>) -> Result<(), Error> {
+    let usage = |message: &str, hint| Err(Error::Usage { message: message.to_owned(), hint });
+    match (manner.columns, batch) {
+        (_, Some(_)) if !target.has_batches() => {
+            usage("a single row has no batches", "leave --batch out")
+        }
+        (Some(_), Some(_)) => {
+            usage("batches set all columns back", "leave --batch out, or --column")
+        }
+        (Some(_), None) if !target.has_columns() => usage(
+            "tables and schemas go back with all their columns",
+            "leave --column out, or undo the transactions: pgtrack undo XID… --column NAME",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Each batch is a transaction of its own.

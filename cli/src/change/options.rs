@@ -35,6 +35,21 @@ pub(super) struct BatchOptions {
     pub(super) batch: Option<i32>,
 }
 
+/// Not everything that was changed.
+#[derive(Debug, Args)]
+pub(super) struct ColumnOptions {
+    /// Set only this column back, and leave the others as they are; more than once for several.
+    #[arg(long, value_name = "NAME", help_heading = "Change")]
+    column: Vec<String>,
+}
+
+impl ColumnOptions {
+    /// `None` is all of them.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        (!self.column.is_empty()).then_some(&*self.column)
+    }
+}
+
 /// What to do about rows that somebody changed since.
 #[derive(Debug, Args)]
 pub(super) struct ConflictOptions {

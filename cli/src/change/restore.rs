@@ -3,7 +3,7 @@
 use clap::Args;
 use pgtrack_tracker::revert::Target;
 
-use super::apply::apply;
+use super::apply::{Way, apply};
 use super::options::{ChangeOptions, ConflictOptions};
 use crate::error::Error;
 use crate::session::{RowArguments, Session};
@@ -22,5 +22,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.change.common.connection).await?;
     let (table, key) = session.row(&options.row).await?;
     let target = Target::DeletedRow(table, key);
-    apply(session, &target, options.conflicts.way(), &options.change).await
+    let way = Way { manner: options.conflicts.way().into(), batch: None };
+    apply(session, &target, way, &options.change).await
 }

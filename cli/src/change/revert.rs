@@ -2,10 +2,10 @@
 
 use clap::Args;
 use pgtrack_tracker::history;
-use pgtrack_tracker::revert::{OnConflict, Target};
+use pgtrack_tracker::revert::{Manner, OnConflict, Target};
 
 use super::apply::{Way, apply};
-use super::options::{BatchOptions, ChangeOptions};
+use super::options::{BatchOptions, ChangeOptions, ColumnOptions};
 use crate::error::Error;
 use crate::session::{KEY_HELP, Session};
 
@@ -36,6 +36,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
     #[command(flatten)]
+    columns: ColumnOptions,
+    #[command(flatten)]
     batches: BatchOptions,
     #[command(flatten)]
     change: ChangeOptions,
@@ -45,7 +47,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.change.common.connection).await?;
     let target = target(&options, &session).await?;
     // A version or a point is what the rows shall be, whatever came after it.
-    let way = Way { on_conflict: OnConflict::Error, batch: options.batches.batch };
+    let manner = Manner { on_conflict: OnConflict::Error, columns: options.columns.names() };
+    let way = Way { manner, batch: options.batches.batch };
     apply(session, &target, way, &options.change).await
 }
 

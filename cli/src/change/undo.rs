@@ -1,10 +1,10 @@
 //! `pgtrack undo`: takes back transactions, a row's last change, or everything that somebody did.
 
 use clap::Args;
-use pgtrack_tracker::revert::{Cause, Target};
+use pgtrack_tracker::revert::{Cause, Manner, Target};
 
 use super::apply::{Way, apply};
-use super::options::{BatchOptions, ChangeOptions, ConflictOptions};
+use super::options::{BatchOptions, ChangeOptions, ColumnOptions, ConflictOptions};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -35,6 +35,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     conflicts: ConflictOptions,
     #[command(flatten)]
+    columns: ColumnOptions,
+    #[command(flatten)]
     batches: BatchOptions,
     #[command(flatten)]
     change: ChangeOptions,
@@ -49,7 +51,8 @@ impl Options {
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let session = Session::open(&options.change.common.connection).await?;
     let target = target(&options, &session).await?;
-    let way = Way { on_conflict: options.conflicts.way(), batch: options.batches.batch };
+    let manner = Manner { on_conflict: options.conflicts.way(), columns: options.columns.names() };
+    let way = Way { manner, batch: options.batches.batch };
     apply(session, &target, way, &options.change).await
 }
 

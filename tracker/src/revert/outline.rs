@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use tokio_postgres::{Client, GenericClient};
 
 use super::{
-    Action, Attribution, Limits, OnConflict, Step, Target, begin, borrow, finish, plan_query, step,
+    Action, Attribution, Limits, Manner, Step, Target, begin, borrow, finish, plan_query, step,
 };
 use crate::Error;
 
@@ -56,16 +56,17 @@ pub(super) fn conflicts(totals: &[Total]) -> i64 {
     totals.iter().map(|total| total.conflicts).sum()
 }
 
-/// Works out what a revert would do; changes nothing. Tells of the first `max` rows.
+/// Works out what a revert would do, to all columns or to some; changes nothing. Tells of the first `max` rows.
 ///
 /// # Errors
 /// When there is nothing to revert, or we may not read it.
 pub async fn outline(
     client: &impl GenericClient,
     target: &Target,
+    columns: Option<&[String]>,
     max: i64,
 ) -> Result<Outline, Error> {
-    let (plan, mut parameters) = plan_query(target);
+    let (plan, mut parameters) = plan_query(target, columns);
     parameters.push(Box::new(max));
     let query = format!(
         "WITH step AS MATERIALIZED (SELECT row_number() OVER () AS number, p.* FROM ({plan}) p)
@@ -106,13 +107,14 @@ pub async fn apply_outline(
     client: &mut Client,
     target: &Target,
     token: &str,
-    on_conflict: OnConflict,
+    manner: impl Into<Manner<'_>>,
     attribution: Attribution<'_>,
     limits: Limits,
 ) -> Result<Option<i64>, Error> {
     let transaction = begin(client, limits).await?;
-    if outline(&transaction, target, 0).await?.token != token {
+    let manner = manner.into();
+    if outline(&transaction, target, manner.columns, 0).await?.token != token {
         return Err(Error::StalePlan);
     }
-    finish(transaction, target, on_conflict.into(), attribution).await
+    finish(transaction, target, manner, attribution).await
 }

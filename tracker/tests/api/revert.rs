@@ -103,7 +103,7 @@ fn an_outline_counts_and_is_refused_when_the_rows_have_changed() {
         let query = "SELECT xid FROM pgtrack.log(1)";
         let xid: i64 = client.query_one(query, &[]).await.unwrap().get(0);
         let target = Target::Transaction(xid);
-        let seen = outline(&client, &target, 3).await.unwrap();
+        let seen = outline(&client, &target, None, 3).await.unwrap();
         assert_eq!((seen.rows(), seen.conflicts(), seen.steps.len()), (100, 0, 3));
         let total =
             Total { table: "public.t".into(), action: Action::Delete, rows: 100, conflicts: 0 };
@@ -114,7 +114,7 @@ fn an_outline_counts_and_is_refused_when_the_rows_have_changed() {
         let stale =
             apply_outline(&mut client, &target, &seen.token, OnConflict::Force, ANN, limits).await;
         assert!(matches!(stale, Err(Error::StalePlan)));
-        let now = outline(&client, &target, 0).await.unwrap();
+        let now = outline(&client, &target, None, 0).await.unwrap();
         assert_eq!((now.conflicts(), now.steps.len()), (1, 0));
         let skip = OnConflict::Skip;
         let done = apply_outline(&mut client, &target, &now.token, skip, ANN, limits).await;

@@ -208,6 +208,57 @@ HINT: Delete those rows first, or undo what made them."
 }
 
 #[test]
+fn case_60_nor_to_rows_that_it_only_sets_back() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE p (id int PRIMARY KEY);
+                     CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE, note text);
+                     SELECT pgtrack.track('public'); INSERT INTO c VALUES (10, NULL, 'a'), (11, NULL, 'a')").await;
+        let first = session.rows("BEGIN; INSERT INTO p VALUES (1); UPDATE c SET note = 'b' WHERE id = 10; SELECT pg_current_xact_id(); COMMIT").await;
+        session.run("UPDATE c SET p = 1 WHERE id = 10").await;
+        let error = session
+            .error(&format!("SELECT pgtrack.undo_transaction({first}, on_conflict => 'merge')"))
+            .await;
+        assert!(
+            error.starts_with(
+                "23503: rows of public.c refer to rows of public.p that this would delete"
+            ),
+            "{error}"
+        );
+        session
+            .check(
+                "SELECT id, p, note FROM c ORDER BY id",
+                "10|1|b
+ 11|~|a",
+            )
+            .await;
+        // What it sets back away from the row does not hold it.
+        let second = session.rows("BEGIN; INSERT INTO p VALUES (2); UPDATE c SET p = 2 WHERE id = 11; SELECT pg_current_xact_id(); COMMIT").await;
+        session.run("UPDATE c SET note = 'z' WHERE id = 11").await;
+        session
+            .run(&format!("SELECT pgtrack.undo_transaction({second}, on_conflict => 'merge')"))
+            .await;
+        session
+            .check(
+                "SELECT id, p, note FROM c ORDER BY id",
+                "10|1|b
+ 11|~|z",
+            )
+            .await;
+        session
+            .run(&format!("SELECT pgtrack.undo_transaction({first}, on_conflict => 'force')"))
+            .await;
+        session
+            .check(
+                "SELECT id, p, note FROM c ORDER BY id",
+                "10|~|a
+ 11|~|z",
+            )
+            .await;
+        session.check("SELECT count(*) FROM p", "0").await;
+    });
+}
+
+#[test]
 fn types_without_equality_and_exact_values_come_back_as_they_were() {
     on_each_version(async |session| {
         session.run(r#"CREATE TYPE pair AS (a int, b text);

@@ -59,6 +59,36 @@ fn a_rows_last_change_some_transactions_or_all_of_an_application_are_undone() {
 }
 
 #[test]
+fn some_columns_go_back_and_the_others_stay() {
+    on_shop(async |shop| {
+        let sql =
+            "UPDATE users SET name = 'Eve', role = 'guest' RETURNING pg_current_xact_id()::text";
+        let xid: String = shop.client.query_one(sql, &[]).await.unwrap().get(0);
+        let plan =
+            "update public.users id=1\n  ~ role: guest → boss\n\npublic.users: update 1 row\n";
+        let some = ["undo", &xid, "--column", "role"];
+        assert_eq!(shop.prints(&[&some[..], &["--dry-run"]].concat()), plan);
+        shop.prints(&[&some[..], &["--yes"]].concat());
+        assert_eq!(shop.rows().await, "(1,Eve,boss)");
+        shop.prints(&[
+            "revert", "users", "1", "1", "--column", "name", "--column", "role", "--yes",
+        ]);
+        assert_eq!(shop.rows().await, "(1,Ada,clerk)");
+        let said = shop.says(&["undo", &xid, "--column", "nam", "--yes"]);
+        assert_eq!(said.code, 1, "{}", said.err);
+        for wrong in [
+            &["revert", "users", "--to", "now", "--column", "role"] as &[&str],
+            &["undo", &xid, "--column", "role", "--batch", "10"],
+        ] {
+            let said = shop.says(wrong);
+            assert_eq!(said.code, 2, "{}", said.err);
+            assert!(said.err.contains("hint: leave --"), "{}", said.err);
+        }
+        assert_eq!(shop.rows().await, "(1,Ada,clerk)");
+    });
+}
+
+#[test]
 fn rows_that_were_changed_since_stop_it() {
     on_shop(async |shop| {
         let second = shop.xids[1].to_string();
