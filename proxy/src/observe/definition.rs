@@ -31,17 +31,16 @@ impl Definitions {
 ///
 /// What functions and `DO` blocks define does not show, nor does `SELECT INTO`, whose tag is that of a query.
 fn is_definition(tag: &str, text: Option<&[u8]>) -> bool {
-    let mut words = tag.split(' ');
-    match words.next() {
-        Some("CREATE" | "ALTER" | "DROP") => matches!(
-            words.next(),
-            Some("TABLE" | "FOREIGN" | "SCHEMA" | "TRIGGER" | "FUNCTION" | "INDEX" | "OWNED")
-        ),
-        Some("IMPORT") => true,
-        // `CREATE TABLE AS` has the tag of a query.
-        Some("SELECT") => text.is_some_and(creates),
-        _ => false,
+    // `CREATE TABLE AS` has the tag of a query.
+    if tag.starts_with("SELECT ") {
+        return text.is_some_and(creates);
     }
+    let object = ["CREATE ", "ALTER ", "DROP "].iter().find_map(|verb| tag.strip_prefix(verb));
+    let Some(object) = object else { return tag.starts_with("IMPORT ") };
+    matches!(
+        object.split(' ').next(),
+        Some("TABLE" | "FOREIGN" | "SCHEMA" | "TRIGGER" | "FUNCTION" | "INDEX" | "OWNED")
+    )
 }
 
 #[cfg(test)]
@@ -50,7 +49,14 @@ mod tests {
 
     #[test]
     fn definitions_are_known_by_their_tags() {
-        for tag in ["CREATE TABLE", "ALTER TABLE", "DROP SCHEMA", "CREATE TRIGGER", "DROP OWNED"] {
+        for tag in [
+            "CREATE TABLE",
+            "ALTER TABLE",
+            "DROP SCHEMA",
+            "CREATE TRIGGER",
+            "DROP OWNED",
+            "IMPORT FOREIGN SCHEMA",
+        ] {
             assert!(is_definition(tag, None), "{tag}");
         }
         for tag in ["SELECT 1", "INSERT 0 1", "CREATE ROLE", "ALTER SYSTEM", "COMMIT", ""] {

@@ -175,11 +175,13 @@ impl Observation {
     /// What is to be decided about the message that is held.
     pub(crate) fn held(&mut self) -> Option<Held> {
         match self.held.as_deref()? {
-            Request::Query { text, .. } => Some(match self.pairing.executed_by_sql(text) {
-                Some(judged) => Held::Execution { text: judged, by_name: true },
-                None => Held::Query(text.clone()),
-            }),
-            Request::Parse { text, .. } => Some(Held::Parse(text.clone())),
+            Request::Query { text: Some(text), .. } => {
+                Some(match self.pairing.executed_by_sql(text) {
+                    Some(judged) => Held::Execution { text: judged, by_name: true },
+                    None => Held::Query(text.clone()),
+                })
+            }
+            Request::Parse { text: Some(text), .. } => Some(Held::Parse(text.clone())),
             Request::Execute { portal, .. } => {
                 let (text, _) = self.pairing.meaning_of(portal)?;
                 Some(Held::Execution { text, by_name: false })
@@ -193,9 +195,11 @@ impl Observation {
         let Some(mut request) = self.held.take() else { return };
         self.has_judged |= found.is_some();
         match &mut *request {
-            Request::Query { text, errand, .. } => (text.judgement, *errand) = (found, does),
-            Request::Execute { errand, .. } => *errand = does,
-            Request::Parse { text, .. } => text.judgement = found,
+            Request::Query { text: Some(text), errand, .. } => {
+                (text.judgement, *errand) = (found, does.if_any());
+            }
+            Request::Execute { errand, .. } => *errand = does.if_any(),
+            Request::Parse { text: Some(text), .. } => text.judgement = found,
             _ => {}
         }
         self.pairing.requested(*request);
@@ -280,14 +284,13 @@ struct FromClient<'a> {
 }
 
 impl FromClient<'_> {
-    /// Whether something has to be decided before this is forwarded.
-    fn is_to_be_held(&mut self, request: &Request) -> bool {
+    /// Whether something has to be decided before this is forwarded. Its text may matter, or not.
+    fn is_to_be_held(&mut self, request: &Request, may_matter: bool) -> bool {
         match request {
-            Request::Query { text, .. } => {
-                self.look.may_matter(&text.head)
-                    || self.has_judged && self.pairing.executed_by_sql(text).is_some()
+            Request::Query { text: Some(text), .. } => {
+                may_matter || self.has_judged && self.pairing.executed_by_sql(text).is_some()
             }
-            Request::Parse { text, .. } => self.look.may_matter(&text.head),
+            Request::Parse { .. } => may_matter,
             Request::Execute { portal, .. } if self.has_judged => {
                 // However often a portal is executed for more rows, it is one statement.
                 let meaning = self.pairing.meaning_of(portal);
@@ -311,11 +314,15 @@ impl Observer for FromClient<'_> {
 
     fn body(&mut self, part: &[u8]) {
         let look = self.look;
-        let is_kept = |text: &[u8]| !look.calls || is_followed(text) || look.may_matter(text);
+        let mut may_matter = false;
+        let is_of_interest = |text: &[u8]| {
+            may_matter = look.may_matter(text);
+            may_matter || !look.calls || is_followed(text)
+        };
         if let Some(message) = self.request.extend(part)
-            && let Some(request) = Request::read(&message, self.now, is_kept)
+            && let Some(request) = Request::read(&message, self.now, is_of_interest)
         {
-            if self.is_to_be_held(&request) {
+            if self.is_to_be_held(&request, may_matter) {
                 *self.held = Some(Box::new(request));
                 return;
             }

@@ -135,6 +135,12 @@ impl SessionWatch {
         if self.replacing.is_some() {
             return self.replace(fresh, now);
         }
+        if self.notices.is_empty() && self.max_rows.is_none() && !self.observation.has_refusals() {
+            // Nearly always: there is nothing to add, and nothing to leave out.
+            self.observation.server_sent(fresh, now);
+            self.take_note();
+            return Passage::of(fresh.len());
+        }
         let mut passed = 0;
         while let Some(rest) = fresh.get(passed..).filter(|rest| !rest.is_empty()) {
             if self.observation.is_server_at_boundary() {
