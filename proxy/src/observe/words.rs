@@ -48,7 +48,7 @@ fn begins_with(text: &[u8], keywords: &[&[u8]]) -> bool {
     let text = skip(text);
     keywords.iter().any(|keyword| {
         text.split_at_checked(keyword.len()).is_some_and(|(first, rest)| {
-            first.eq_ignore_ascii_case(keyword) && !rest.first().is_some_and(is_part)
+            first.eq_ignore_ascii_case(keyword) && !rest.first().copied().is_some_and(is_part)
         })
     })
 }
@@ -77,13 +77,13 @@ fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 
 /// Splits an identifier without quotes from what follows it.
 fn bare_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len());
+    let end = text.iter().position(|byte| !is_part(*byte)).unwrap_or(text.len());
     text.split_at_checked(end).filter(|(name, _)| !name.is_empty())
 }
 
 /// Whether an identifier without quotes goes on with this.
-fn is_part(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii()
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_$".contains(&byte) || !byte.is_ascii()
 }
 
 /// Skips white space, comments, and empty statements.

@@ -20,6 +20,19 @@ pub(crate) trait Observer {
     fn opaque(&mut self);
 }
 
+/// Observes nothing.
+pub(crate) struct Nobody;
+
+impl Observer for Nobody {
+    fn message(&mut self, _tag: u8, _body_bytes: u32) -> Body {
+        Body::Skip
+    }
+
+    fn body(&mut self, _part: &[u8]) {}
+
+    fn opaque(&mut self) {}
+}
+
 /// What an observer wants of the body of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {

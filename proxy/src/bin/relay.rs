@@ -1,4 +1,6 @@
 //! Runs the relay alone, for measurements: `relay <listen address> <upstream host> <upstream port> [<threads> [watch]]`.
+//!
+//! No example, because those are built with what tests need of tokio, and a clock that can be stopped is slower.
 
 use std::error::Error;
 use std::sync::Arc;
