@@ -326,22 +326,26 @@ impl Pairing {
         self.is_copying_in = !has_end;
     }
 
-    fn command_complete(&mut self, tag: &str, now: Instant) {
+    fn command_complete(&mut self, tag: &[u8], now: Instant) {
         self.is_copying_in = false;
         self.completed(tag);
-        self.finish(|| Outcome::Completed { tag: tag.into(), rows: rows(tag) }, now);
+        let outcome = || {
+            let tag = String::from_utf8_lossy(tag);
+            Outcome::Completed { rows: rows(&tag), tag: tag.into() }
+        };
+        self.finish(outcome, now);
         match tag {
-            "DISCARD ALL" => {
+            b"DISCARD ALL" => {
                 self.prepared.clear();
                 self.executed.extend(self.portals.close_all());
             }
-            "DEALLOCATE ALL" => self.prepared.clear(),
+            b"DEALLOCATE ALL" => self.prepared.clear(),
             _ => {}
         }
     }
 
     /// Follows what a completed statement has defined, prepared or forgotten.
-    fn completed(&mut self, tag: &str) {
+    fn completed(&mut self, tag: &[u8]) {
         let text = match self.pending.front() {
             Some(Request::Query { text, .. }) => text.as_ref(),
             Some(Request::Execute { portal, .. }) => {
@@ -353,8 +357,8 @@ impl Pairing {
         let is_first = self.index == 0;
         let Some(text) = text.filter(|_| is_first) else { return };
         match (tag, verb(&text.head)) {
-            ("PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
-            ("DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
+            (b"PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
+            (b"DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
             _ => {}
         }
     }
