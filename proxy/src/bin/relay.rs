@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use pgtrack_proxy::{Config, Proxy, Upstream, Watch};
+use pgtrack_proxy::{Config, Proxy, SslMode, Upstream, UpstreamTls, Watch};
 use pgtrack_tracker::calls::{AuditLog, Connecting};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         listen: vec![listen.parse()?],
         upstream: Upstream { host: host.clone(), port: port.parse()? }.into(),
         threads,
+        // As the direct connections that it is compared with.
+        upstream_tls: UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() },
         ..Config::default()
     };
     Builder::new_current_thread().enable_all().build()?.block_on(async {
