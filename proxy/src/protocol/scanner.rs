@@ -139,7 +139,8 @@ impl Place {
     const BOUNDARY: Self = Self::Header { bytes: [0; HEADER_BYTES], have: 0 };
 }
 
-/// Reads a complete header.
+/// Reads a complete header. There may be hundreds in a read.
+#[inline]
 fn begin([tag, length @ ..]: [u8; HEADER_BYTES], observer: &mut impl Observer) -> Place {
     // `pq_getmessage` (`pqcomm.c`) reads a signed length and gives up on one below its own size.
     let body_bytes = u32::try_from(i32::from_be_bytes(length))
