@@ -61,7 +61,7 @@ bench-capture:
 # make bench-proxy FULL=1 takes an hour and believes less in luck; ONLY=word runs the workloads with that word.
 bench-proxy:
 	@scripts/setup bench
-	@cargo build --quiet --release -p pgtrack-proxy --example relay
+	@cargo build --quiet --release -p pgtrack-proxy --bin relay
 	@cargo run --quiet -p pgtrack-proxy --example bench -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(OTHERS)
 
 # Looks for input that the proxy does not stand. make fuzz SECONDS=600 takes longer for each target.

@@ -12,6 +12,8 @@ use std::str::FromStr;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
+use crate::Liveness;
+
 /// How many clients may wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
@@ -44,7 +46,7 @@ impl Default for ListenOptions {
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) enum BoundSocket {
-    Tcp(net::TcpListener),
+    Tcp(net::TcpListener, Liveness),
     Unix(unix::UnixListener, SocketFile),
 }
 
@@ -55,22 +57,32 @@ pub(crate) struct SocketFile(Option<PathBuf>);
 /// A socket that accepts connections on the runtime it was made on.
 #[derive(Debug)]
 pub(crate) enum Acceptor {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Liveness),
     Unix { listener: UnixListener, _file: SocketFile },
 }
 
 /// A connection that was accepted, free to be served on any thread.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    Tcp(net::TcpStream, SocketAddr),
+    /// It comes from there, and is prepared for relaying with this.
+    Tcp(net::TcpStream, SocketAddr, Liveness),
     Unix(unix::UnixStream),
 }
 
 impl ListenAddress {
-    /// Binds and listens.
-    pub(crate) async fn bind(&self, options: ListenOptions) -> io::Result<BoundSocket> {
+    /// Binds and listens. TCP connections will be prepared for relaying.
+    pub(crate) async fn bind(
+        &self,
+        options: ListenOptions,
+        liveness: Liveness,
+    ) -> io::Result<BoundSocket> {
         match self {
-            Self::Tcp(address) => bind_tcp(*address, options).map(BoundSocket::Tcp),
+            Self::Tcp(address) => {
+                let listener = bind_tcp(*address, options)?;
+                // Each connection inherits what is set here, and is spared six system calls.
+                liveness.prepare(&listener)?;
+                Ok(BoundSocket::Tcp(listener, liveness))
+            }
             Self::Unix(path) => {
                 let (listener, file) = match abstract_name(path) {
                     Some(name) => {
@@ -131,7 +143,9 @@ impl BoundSocket {
     /// Begins to accept, on the current runtime.
     pub(crate) fn accept(self) -> io::Result<Acceptor> {
         match self {
-            Self::Tcp(listener) => TcpListener::from_std(listener).map(Acceptor::Tcp),
+            Self::Tcp(listener, liveness) => {
+                Ok(Acceptor::Tcp(TcpListener::from_std(listener)?, liveness))
+            }
             Self::Unix(listener, file) => {
                 Ok(Acceptor::Unix { listener: UnixListener::from_std(listener)?, _file: file })
             }
@@ -141,7 +155,7 @@ impl BoundSocket {
     /// The TCP address, with the port that was taken.
     pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Tcp(listener, _) => listener.local_addr().ok(),
             Self::Unix(..) => None,
         }
     }
@@ -154,9 +168,9 @@ impl Acceptor {
     /// No connection is lost.
     pub(crate) async fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, liveness) => {
                 let (stream, address) = listener.accept().await?;
-                Ok(Accepted::Tcp(stream.into_std()?, address))
+                Ok(Accepted::Tcp(stream.into_std()?, address, *liveness))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;

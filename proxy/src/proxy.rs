@@ -39,7 +39,7 @@ impl Proxy {
         let mut listeners = Vec::with_capacity(config.listen.len());
         for address in &config.listen {
             let socket = address
-                .bind(config.listen_options)
+                .bind(config.listen_options, config.liveness)
                 .await
                 .map_err(|source| Error::Listen { address: address.clone(), source })?;
             let bound = socket.tcp_address().map_or_else(|| address.clone(), ListenAddress::Tcp);

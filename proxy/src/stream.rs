@@ -32,8 +32,11 @@ impl Stream {
         liveness: Liveness,
     ) -> io::Result<(Self, Option<SocketAddr>)> {
         match accepted {
-            Accepted::Tcp(stream, address) => {
-                Ok((Self::tcp(TcpStream::from_std(stream)?, liveness)?, Some(address)))
+            Accepted::Tcp(stream, address, inherited) => {
+                if liveness != inherited {
+                    liveness.prepare(&stream)?;
+                }
+                Ok((Self::Tcp(TcpStream::from_std(stream)?), Some(address)))
             }
             Accepted::Unix(stream) => Ok((Self::Unix(UnixStream::from_std(stream)?), None)),
         }
@@ -41,9 +44,7 @@ impl Stream {
 
     /// Prepares a TCP connection for relaying.
     pub(crate) fn tcp(stream: TcpStream, liveness: Liveness) -> io::Result<Self> {
-        // Without this, answers of several segments wait for delayed acknowledgements: 40 ms each.
-        stream.set_nodelay(true)?;
-        liveness.apply(&stream)?;
+        liveness.prepare(&stream)?;
         Ok(Self::Tcp(stream))
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use pgtrack_testkit::Cluster;
 
 /// The relay alone, as it was built for measurements.
-const RELAY: &str = "target/release/examples/relay";
+const RELAY: &str = "target/release/relay";
 
 /// A place to connect to.
 pub(crate) struct Endpoint {

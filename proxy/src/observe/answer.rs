@@ -11,7 +11,7 @@ pub(super) enum Answer<'a> {
     /// The last message of a description: `RowDescription` or `NoData`.
     Described,
     CommandComplete {
-        tag: &'a str,
+        tag: &'a [u8],
     },
     EmptyQuery,
     PortalSuspended,
@@ -53,7 +53,7 @@ impl<'a> Answer<'a> {
             b'2' => Self::BindComplete,
             b'3' => Self::CloseComplete,
             b'T' | b'n' => Self::Described,
-            b'C' => Self::CommandComplete { tag: string(head)?.0 },
+            b'C' => Self::CommandComplete { tag: head.strip_suffix(b"\0")? },
             b'I' => Self::EmptyQuery,
             b's' => Self::PortalSuspended,
             b'G' => Self::CopyIn,

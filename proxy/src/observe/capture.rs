@@ -6,6 +6,8 @@ use std::borrow::Cow;
 pub(super) struct Capture {
     tag: u8,
     body_bytes: u32,
+    /// A message has begun and is not complete. Bodies of others are shown, too.
+    is_open: bool,
     remaining: u32,
     limit: usize,
     head: Vec<u8>,
@@ -23,6 +25,7 @@ impl Capture {
     /// A message begins, of whose body at most `limit` bytes are of interest.
     pub(super) fn begin(&mut self, tag: u8, body_bytes: u32, limit: usize) {
         self.head.clear();
+        self.is_open = true;
         (self.tag, self.body_bytes, self.remaining, self.limit) =
             (tag, body_bytes, body_bytes, limit);
     }
@@ -39,10 +42,13 @@ impl Capture {
 
     /// The next part of the body; returns the message when this was the last.
     pub(super) fn extend<'a>(&mut self, part: &'a [u8]) -> Option<Captured<'a>> {
-        let Self { tag, body_bytes, .. } = *self;
+        let Self { tag, body_bytes, is_open, .. } = *self;
+        if !is_open {
+            return None;
+        }
         if part.len() == body_bytes as usize {
             // Nearly always: there is nothing to put together.
-            self.remaining = 0;
+            (self.remaining, self.is_open) = (0, false);
             let head = Cow::Borrowed(part.get(..self.limit).unwrap_or(part));
             return Some(Captured { tag, body_bytes, head });
         }
@@ -50,7 +56,8 @@ impl Capture {
         self.head.extend_from_slice(part.get(..room).unwrap_or_default());
         self.remaining =
             self.remaining.saturating_sub(u32::try_from(part.len()).unwrap_or(u32::MAX));
-        (self.remaining == 0).then(|| {
+        self.is_open = self.remaining > 0;
+        (!self.is_open).then(|| {
             let head = Cow::Owned(std::mem::take(&mut self.head));
             Captured { tag, body_bytes, head }
         })

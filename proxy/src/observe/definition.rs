@@ -13,7 +13,7 @@ pub(super) struct Definitions {
 
 impl Definitions {
     /// A statement was completed, with this command tag; its text may be known.
-    pub(super) fn completed(&mut self, tag: &str, text: Option<&[u8]>) {
+    pub(super) fn completed(&mut self, tag: &[u8], text: Option<&[u8]>) {
         self.is_in_transaction |= is_definition(tag, text);
     }
 
@@ -30,17 +30,20 @@ impl Definitions {
 /// Whether a statement may have made, altered or dropped a table, or what belongs to one.
 ///
 /// What functions and `DO` blocks define does not show, nor does `SELECT INTO`, whose tag is that of a query.
-fn is_definition(tag: &str, text: Option<&[u8]>) -> bool {
-    let mut words = tag.split(' ');
+fn is_definition(tag: &[u8], text: Option<&[u8]>) -> bool {
+    // `CREATE TABLE AS` has the tag of a query.
+    if tag.starts_with(b"SELECT ") {
+        return text.is_some_and(creates);
+    }
+    let mut words = tag.split(|byte| *byte == b' ');
     match words.next() {
-        Some("CREATE" | "ALTER" | "DROP") => matches!(
+        Some(b"CREATE" | b"ALTER" | b"DROP") => matches!(
             words.next(),
-            Some("TABLE" | "FOREIGN" | "SCHEMA" | "TRIGGER" | "FUNCTION" | "INDEX" | "OWNED")
+            Some(
+                b"TABLE" | b"FOREIGN" | b"SCHEMA" | b"TRIGGER" | b"FUNCTION" | b"INDEX" | b"OWNED"
+            )
         ),
-        Some("IMPORT") => true,
-        // `CREATE TABLE AS` has the tag of a query.
-        Some("SELECT") => text.is_some_and(creates),
-        _ => false,
+        verb => verb == Some(b"IMPORT"),
     }
 }
 
@@ -51,12 +54,13 @@ mod tests {
     #[test]
     fn definitions_are_known_by_their_tags() {
         for tag in ["CREATE TABLE", "ALTER TABLE", "DROP SCHEMA", "CREATE TRIGGER", "DROP OWNED"] {
-            assert!(is_definition(tag, None), "{tag}");
+            assert!(is_definition(tag.as_bytes(), None), "{tag}");
         }
+        assert!(is_definition(b"IMPORT FOREIGN SCHEMA", None));
         for tag in ["SELECT 1", "INSERT 0 1", "CREATE ROLE", "ALTER SYSTEM", "COMMIT", ""] {
-            assert!(!is_definition(tag, None), "{tag}");
+            assert!(!is_definition(tag.as_bytes(), None), "{tag}");
         }
-        assert!(is_definition("SELECT 1", Some(b" /* x */ Create table t as select 1")));
-        assert!(!is_definition("SELECT 1", Some(b"SELECT 1")));
+        assert!(is_definition(b"SELECT 1", Some(b" /* x */ Create table t as select 1")));
+        assert!(!is_definition(b"SELECT 1", Some(b"SELECT 1")));
     }
 }

@@ -1,6 +1,14 @@
 //! A cheap look at a text: whether it may do something that has to be known before it is forwarded.
 
-use pgtrack_tracker::statement::{contains_ignoring_case, mentions_pgtrack};
+use pgtrack_tracker::statement::{Keyword, mentions_pgtrack};
+
+/// What every danger is written with.
+const DANGERS: [Keyword; 4] = [
+    Keyword::new("update"),
+    Keyword::new("delete"),
+    Keyword::new("truncate"),
+    Keyword::new("drop"),
+];
 
 /// What to look for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,9 +23,6 @@ impl FirstLook {
     /// Whether the text may contain it; most do not.
     pub(crate) fn may_matter(self, text: &[u8]) -> bool {
         self.calls && mentions_pgtrack(text)
-            || self.dangers
-                && [b"update".as_slice(), b"delete", b"truncate", b"drop"]
-                    .iter()
-                    .any(|word| contains_ignoring_case(text, word))
+            || self.dangers && DANGERS.iter().any(|word| word.is_in(text))
     }
 }

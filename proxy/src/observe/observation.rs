@@ -11,7 +11,7 @@ use super::judgement::Judgement;
 use super::pairing::Pairing;
 use super::request::{self, Errand, Request};
 use super::words::is_followed;
-use crate::protocol::scanner::{Body, Observer, Scanner};
+use crate::protocol::scanner::{Body, Nobody, Observer, Scanner};
 use crate::protocol::{backend, frontend};
 
 /// How much is kept of one session.
@@ -136,15 +136,20 @@ impl Observation {
     /// The client sent these bytes.
     pub fn client_sent(&mut self, mut bytes: &[u8], now: Instant) {
         while !bytes.is_empty() {
-            let count = self.client_step(bytes, now);
+            let count = self.client_step(bytes, now, &mut Nobody);
             bytes = bytes.get(count..).unwrap_or_default();
             self.release(None, Errand::default());
         }
     }
 
     /// The client sent these bytes. Returns how many of them were looked at: up to the end of a message that is held,
-    /// if there is one.
-    pub(crate) fn client_step(&mut self, bytes: &[u8], now: Instant) -> usize {
+    /// if there is one. `other` observes them, too.
+    pub(crate) fn client_step(
+        &mut self,
+        bytes: &[u8],
+        now: Instant,
+        other: &mut impl Observer,
+    ) -> usize {
         let Self { client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
         let mut observer = FromClient {
             request,
@@ -154,6 +159,7 @@ impl Observation {
             look: *look,
             held,
             has_judged: *has_judged,
+            other,
         };
         let mut count = 0_usize;
         while count < bytes.len() && observer.held.is_none() {
@@ -175,11 +181,13 @@ impl Observation {
     /// What is to be decided about the message that is held.
     pub(crate) fn held(&mut self) -> Option<Held> {
         match self.held.as_deref()? {
-            Request::Query { text, .. } => Some(match self.pairing.executed_by_sql(text) {
-                Some(judged) => Held::Execution { text: judged, by_name: true },
-                None => Held::Query(text.clone()),
-            }),
-            Request::Parse { text, .. } => Some(Held::Parse(text.clone())),
+            Request::Query { text: Some(text), .. } => {
+                Some(match self.pairing.executed_by_sql(text) {
+                    Some(judged) => Held::Execution { text: judged, by_name: true },
+                    None => Held::Query(text.clone()),
+                })
+            }
+            Request::Parse { text: Some(text), .. } => Some(Held::Parse(text.clone())),
             Request::Execute { portal, .. } => {
                 let (text, _) = self.pairing.meaning_of(portal)?;
                 Some(Held::Execution { text, by_name: false })
@@ -193,9 +201,11 @@ impl Observation {
         let Some(mut request) = self.held.take() else { return };
         self.has_judged |= found.is_some();
         match &mut *request {
-            Request::Query { text, errand, .. } => (text.judgement, *errand) = (found, does),
-            Request::Execute { errand, .. } => *errand = does,
-            Request::Parse { text, .. } => text.judgement = found,
+            Request::Query { text: Some(text), errand, .. } => {
+                (text.judgement, *errand) = (found, does.if_any());
+            }
+            Request::Execute { errand, .. } => *errand = does.if_any(),
+            Request::Parse { text: Some(text), .. } => text.judgement = found,
             _ => {}
         }
         self.pairing.requested(*request);
@@ -211,21 +221,37 @@ impl Observation {
         self.pairing.next_refusal()
     }
 
+    /// Whether the next byte from the client begins a message.
+    pub(crate) fn is_client_at_boundary(&self) -> bool {
+        self.client.is_at_boundary()
+    }
+
     /// Whether the next byte from the server begins a message.
     pub(crate) fn is_server_at_boundary(&self) -> bool {
         self.server.is_at_boundary()
     }
 
     /// The server sent these bytes. Returns how many of them were looked at: up to the end of a header or a body.
-    pub(crate) fn server_step(&mut self, bytes: &[u8], now: Instant) -> usize {
+    /// `other` observes them, too.
+    pub(crate) fn server_step(
+        &mut self,
+        bytes: &[u8],
+        now: Instant,
+        other: &mut impl Observer,
+    ) -> usize {
         let Self { server, answer, pairing, is_opaque, .. } = self;
-        server.step(bytes, &mut FromServer { answer, pairing, is_opaque, now })
+        server.step(bytes, &mut FromServer { answer, pairing, is_opaque, now, other })
+    }
+
+    /// The server sent all these bytes. `other` observes them, too.
+    pub(crate) fn server_scan(&mut self, bytes: &[u8], now: Instant, other: &mut impl Observer) {
+        let Self { server, answer, pairing, is_opaque, .. } = self;
+        server.scan(bytes, &mut FromServer { answer, pairing, is_opaque, now, other });
     }
 
     /// The server sent these bytes.
     pub fn server_sent(&mut self, bytes: &[u8], now: Instant) {
-        let Self { server, answer, pairing, is_opaque, .. } = self;
-        server.scan(bytes, &mut FromServer { answer, pairing, is_opaque, now });
+        self.server_scan(bytes, now, &mut Nobody);
     }
 
     /// The session ended: what has no answer will get none.
@@ -269,7 +295,7 @@ pub(crate) enum Held {
     Execution { text: StatementText, by_name: bool },
 }
 
-struct FromClient<'a> {
+struct FromClient<'a, O> {
     request: &'a mut Capture,
     pairing: &'a mut Pairing,
     is_opaque: &'a mut bool,
@@ -277,17 +303,36 @@ struct FromClient<'a> {
     look: FirstLook,
     held: &'a mut Option<Box<Request>>,
     has_judged: bool,
+    other: &'a mut O,
 }
 
-impl FromClient<'_> {
-    /// Whether something has to be decided before this is forwarded.
-    fn is_to_be_held(&mut self, request: &Request) -> bool {
-        match request {
-            Request::Query { text, .. } => {
-                self.look.may_matter(&text.head)
-                    || self.has_judged && self.pairing.executed_by_sql(text).is_some()
+impl<O: Observer> FromClient<'_, O> {
+    /// Takes the next part of a body; the message is complete with the last.
+    fn take(&mut self, part: &[u8]) {
+        let look = self.look;
+        let mut may_matter = false;
+        let is_of_interest = |text: &[u8]| {
+            may_matter = look.may_matter(text);
+            may_matter || !look.calls || is_followed(text)
+        };
+        if let Some(message) = self.request.extend(part)
+            && let Some(request) = Request::read(&message, self.now, is_of_interest)
+        {
+            if self.is_to_be_held(&request, may_matter) {
+                *self.held = Some(Box::new(request));
+                return;
             }
-            Request::Parse { text, .. } => self.look.may_matter(&text.head),
+            self.pairing.requested(request);
+        }
+    }
+
+    /// Whether something has to be decided before this is forwarded. Its text may matter, or not.
+    fn is_to_be_held(&mut self, request: &Request, may_matter: bool) -> bool {
+        match request {
+            Request::Query { text: Some(text), .. } => {
+                may_matter || self.has_judged && self.pairing.executed_by_sql(text).is_some()
+            }
+            Request::Parse { .. } => may_matter,
             Request::Execute { portal, .. } if self.has_judged => {
                 // However often a portal is executed for more rows, it is one statement.
                 let meaning = self.pairing.meaning_of(portal);
@@ -298,71 +343,75 @@ impl FromClient<'_> {
     }
 }
 
-impl Observer for FromClient<'_> {
+impl<O: Observer> Observer for FromClient<'_, O> {
     fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
+        let others = self.other.message(tag, body_bytes);
         let interest = request::interest(tag, &self.pairing.limits);
-        let Some(interest) = interest.filter(|_| !*self.is_opaque) else { return Body::Skip };
+        let Some(interest) = interest.filter(|_| !*self.is_opaque) else { return others };
         self.request.begin(tag, body_bytes, interest);
         if body_bytes == 0 {
-            self.body(&[]);
+            self.take(&[]);
         }
         Body::Show
     }
 
     fn body(&mut self, part: &[u8]) {
-        let look = self.look;
-        let is_kept = |text: &[u8]| !look.calls || is_followed(text) || look.may_matter(text);
-        if let Some(message) = self.request.extend(part)
-            && let Some(request) = Request::read(&message, self.now, is_kept)
-        {
-            if self.is_to_be_held(&request) {
-                *self.held = Some(Box::new(request));
-                return;
-            }
-            self.pairing.requested(request);
-        }
+        self.other.body(part);
+        self.take(part);
     }
 
     fn opaque(&mut self) {
+        self.other.opaque();
         *self.is_opaque = true;
     }
 }
 
-struct FromServer<'a> {
+struct FromServer<'a, O> {
     answer: &'a mut Capture,
     pairing: &'a mut Pairing,
     is_opaque: &'a mut bool,
     now: Instant,
+    other: &'a mut O,
 }
 
-impl Observer for FromServer<'_> {
-    fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
-        if tag == backend::DATA_ROW {
-            self.pairing.row();
-            return Body::Skip;
-        }
-        let Some(interest) = answer::interest(tag).filter(|_| !*self.is_opaque) else {
-            return Body::Skip;
-        };
-        self.answer.begin(tag, body_bytes, interest);
-        if body_bytes == 0 || interest == 0 {
-            // Nothing of the body matters, so there is no need to wait for it.
-            self.answer.skip_body();
-            self.body(&[]);
-            return Body::Skip;
-        }
-        Body::Show
-    }
-
-    fn body(&mut self, part: &[u8]) {
+impl<O: Observer> FromServer<'_, O> {
+    /// Takes the next part of a body; the message is complete with the last.
+    fn take(&mut self, part: &[u8]) {
         if let Some(message) = self.answer.extend(part)
             && let Some(answer) = Answer::read(&message)
         {
             self.pairing.answered(&answer, self.now);
         }
     }
+}
+
+impl<O: Observer> Observer for FromServer<'_, O> {
+    fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
+        let others = self.other.message(tag, body_bytes);
+        if tag == backend::DATA_ROW {
+            self.pairing.row();
+            return others;
+        }
+        let Some(interest) = answer::interest(tag).filter(|_| !*self.is_opaque) else {
+            return others;
+        };
+        self.answer.begin(tag, body_bytes, interest);
+        if body_bytes == 0 || interest == 0 {
+            // Nothing of the body matters, so there is no need to wait for it.
+            self.answer.skip_body();
+            self.take(&[]);
+            return Body::Skip;
+        }
+        Body::Show
+    }
+
+    fn body(&mut self, part: &[u8]) {
+        self.other.body(part);
+        self.take(part);
+    }
 
     fn opaque(&mut self) {
+        self.other.opaque();
         *self.is_opaque = true;
     }
 }

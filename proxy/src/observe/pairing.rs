@@ -11,14 +11,18 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, rows};
 use super::definition::Definitions;
 use super::executed::{Executed, Outcome, Source, StatementText};
+use super::judgement::RecordedCall;
 use super::observation::{Limits, SessionSettings};
 use super::portal::Portals;
 use super::prepared::Prepared;
 use super::records::Records;
-use super::request::{Errand, Name, Request};
+use super::request::{Name, Request, calls};
 use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
+
+/// For how many requests a session keeps room while it is idle: those of one statement in the extended protocol.
+const KEPT_REQUESTS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Pairing {
@@ -103,7 +107,8 @@ impl Pairing {
         }
         let text_bytes = request.text_bytes();
         if self.pending_text_bytes.saturating_add(text_bytes) > self.limits.pending_text_bytes
-            && let Request::Query { text, .. } | Request::Parse { text, .. } = &mut request
+            && let Request::Query { text: Some(text), .. } | Request::Parse { text: Some(text), .. } =
+                &mut request
         {
             text.head = Arc::default();
         }
@@ -152,7 +157,7 @@ impl Pairing {
                     wanted = Some(statement);
                 }
                 (Request::Parse { statement, text, .. }, Some(name)) if statement == name => {
-                    return Some((text.clone(), is_begun));
+                    return Some((text.clone()?, is_begun));
                 }
                 _ => {}
             }
@@ -223,7 +228,7 @@ impl Pairing {
                 Request::Query { text, sent, .. } if !self.has_failed => {
                     let index = if is_first { self.index } else { 0 };
                     Some(self.record(
-                        Some(text),
+                        text,
                         Source::Simple { index },
                         sent,
                         now,
@@ -273,11 +278,11 @@ impl Pairing {
         if let Some(Request::Parse { statement, text, .. }) =
             self.pending.pop_front_if(|head| matches!(head, Request::Parse { .. }))
         {
-            self.pending_text_bytes = self.pending_text_bytes.saturating_sub(text.head.len());
-            if self.executed.is_for_calls() && text.is_forgotten() {
-                self.prepared.remove(&statement);
-            } else {
-                self.prepared.insert(statement, text);
+            let text_bytes = text.as_ref().map_or(0, |text| text.head.len());
+            self.pending_text_bytes = self.pending_text_bytes.saturating_sub(text_bytes);
+            match text.filter(|text| !self.executed.is_for_calls() || !text.is_forgotten()) {
+                Some(text) => self.prepared.insert(statement, text),
+                None => self.prepared.remove(&statement),
             }
         }
     }
@@ -321,24 +326,28 @@ impl Pairing {
         self.is_copying_in = !has_end;
     }
 
-    fn command_complete(&mut self, tag: &str, now: Instant) {
+    fn command_complete(&mut self, tag: &[u8], now: Instant) {
         self.is_copying_in = false;
         self.completed(tag);
-        self.finish(|| Outcome::Completed { tag: tag.into(), rows: rows(tag) }, now);
+        let outcome = || {
+            let tag = String::from_utf8_lossy(tag);
+            Outcome::Completed { rows: rows(&tag), tag: tag.into() }
+        };
+        self.finish(outcome, now);
         match tag {
-            "DISCARD ALL" => {
+            b"DISCARD ALL" => {
                 self.prepared.clear();
                 self.executed.extend(self.portals.close_all());
             }
-            "DEALLOCATE ALL" => self.prepared.clear(),
+            b"DEALLOCATE ALL" => self.prepared.clear(),
             _ => {}
         }
     }
 
     /// Follows what a completed statement has defined, prepared or forgotten.
-    fn completed(&mut self, tag: &str) {
+    fn completed(&mut self, tag: &[u8]) {
         let text = match self.pending.front() {
-            Some(Request::Query { text, .. }) => Some(text),
+            Some(Request::Query { text, .. }) => text.as_ref(),
             Some(Request::Execute { portal, .. }) => {
                 self.portals.get(portal).and_then(|portal| portal.text.as_ref())
             }
@@ -348,8 +357,8 @@ impl Pairing {
         let is_first = self.index == 0;
         let Some(text) = text.filter(|_| is_first) else { return };
         match (tag, verb(&text.head)) {
-            ("PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
-            ("DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
+            (b"PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
+            (b"DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
             _ => {}
         }
     }
@@ -367,21 +376,22 @@ impl Pairing {
         let rows_now = std::mem::take(&mut self.data_rows);
         match self.pending.front() {
             Some(Request::Query { text, sent, errand }) => {
-                if self.executed.want(errand.calls.as_ref()) {
-                    let (text, sent, calls) = (text.clone(), *sent, errand.calls.clone());
+                let calls = calls(errand.as_deref());
+                if self.executed.want(calls) {
+                    let (text, sent, calls) = (text.clone(), *sent, calls.cloned());
                     let outcome = outcome();
-                    let is_first = self.index == 0;
-                    let prepared =
-                        if is_first { self.executed_text(&text, &outcome) } else { None };
+                    let first = text.as_ref().filter(|_| self.index == 0);
+                    let prepared = first.and_then(|text| self.executed_text(text, &outcome));
                     let source = Source::Simple { index: self.index };
-                    let record = self.record(Some(text), source, sent, now, outcome);
+                    let record = self.record(text, source, sent, now, outcome);
                     self.executed.push(Executed { prepared, calls, ..record });
                 }
                 self.index = self.index.saturating_add(1);
             }
             Some(Request::Execute { .. }) => {
                 if let Some(Request::Execute { portal, sent, errand }) = self.pop() {
-                    self.finish_portal(portal, sent, errand, rows_now, outcome, now);
+                    let calls = errand.and_then(|errand| errand.calls);
+                    self.finish_portal(portal, sent, calls, rows_now, outcome, now);
                 }
             }
             _ => {}
@@ -392,7 +402,7 @@ impl Pairing {
         &mut self,
         name: Name,
         sent: Instant,
-        errand: Errand,
+        calls: Option<Arc<[RecordedCall]>>,
         rows_now: u64,
         outcome: impl FnOnce() -> Outcome,
         now: Instant,
@@ -400,14 +410,14 @@ impl Pairing {
         let busy = self.busy(sent, now);
         let Some(portal) = self.portals.get(&name) else {
             // A cursor that SQL declared, a portal that was forgotten, or one of no interest.
-            if self.executed.want(errand.calls.as_ref()) {
+            if self.executed.want(calls.as_ref()) {
                 let source = Source::Extended { portal: name, parameters: 0 };
                 let record = self.record(None, source, sent, now, outcome());
-                self.executed.push(Executed { calls: errand.calls, ..record });
+                self.executed.push(Executed { calls, ..record });
             }
             return;
         };
-        portal.calls = portal.calls.take().or(errand.calls);
+        portal.calls = portal.calls.take().or(calls);
         portal.started.get_or_insert(busy.0);
         portal.busy = portal.busy.saturating_add(busy.1);
         if std::mem::replace(&mut portal.is_finished, true)
@@ -438,7 +448,7 @@ impl Pairing {
         if let Some(Request::Execute { portal, sent, errand }) = self.pop() {
             let (started, busy) = self.busy(sent, now);
             if let Some(portal) = self.portals.get(&portal) {
-                portal.calls = portal.calls.take().or(errand.calls);
+                portal.calls = portal.calls.take().or_else(|| errand?.calls);
                 portal.started.get_or_insert(started);
                 portal.busy = portal.busy.saturating_add(busy);
                 portal.rows = portal.rows.saturating_add(rows_now);
@@ -482,7 +492,7 @@ impl Pairing {
                 let record = match self.pop() {
                     Some(Request::Parse { text, sent, .. }) => {
                         let source = Source::Extended { portal: [].into(), parameters: 0 };
-                        Some(self.record(Some(text), source, sent, now, outcome))
+                        Some(self.record(text, source, sent, now, outcome))
                     }
                     Some(Request::Bind { portal, statement, parameters, sent }) => {
                         let text = self.prepared.get(&statement);
@@ -537,8 +547,8 @@ impl Pairing {
             self.executed.extend(self.portals.close_all());
             self.definitions.transaction_ended();
         }
-        if self.pending.is_empty() {
-            // An idle session keeps no room for requests.
+        if self.pending.is_empty() && self.pending.capacity() > KEPT_REQUESTS {
+            // An idle session keeps no room for a pipeline.
             self.pending = VecDeque::new();
         }
         (self.index, self.has_failed, self.data_rows) = (0, false, 0);

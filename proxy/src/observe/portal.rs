@@ -85,6 +85,9 @@ impl Portals {
 
     /// Gives all up, as the end of a transaction does.
     pub(super) fn close_all(&mut self) -> Vec<Executed> {
+        if self.unnamed.is_none() && self.named.is_none() {
+            return Vec::new();
+        }
         let mut given_up: Vec<_> = self.close(&[]).into_iter().collect();
         if let Some(named) = &mut self.named {
             given_up.extend(

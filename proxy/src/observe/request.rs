@@ -19,17 +19,31 @@ pub(crate) struct Errand {
     pub(crate) refusal: Option<Arc<[u8]>>,
 }
 
+impl Errand {
+    /// Nearly always, nothing was done.
+    pub(super) fn if_any(self) -> Option<Box<Self>> {
+        (self.calls.is_some() || self.refusal.is_some()).then(|| Box::new(self))
+    }
+}
+
+/// The calls of an errand.
+pub(super) fn calls(errand: Option<&Errand>) -> Option<&Arc<[RecordedCall]>> {
+    errand?.calls.as_ref()
+}
+
 /// A message that the server answers, in the order of sending.
 #[derive(Debug)]
 pub(super) enum Request {
     Query {
-        text: StatementText,
+        /// `None` if it is of no interest.
+        text: Option<StatementText>,
         sent: Instant,
-        errand: Errand,
+        errand: Option<Box<Errand>>,
     },
     Parse {
         statement: Name,
-        text: StatementText,
+        /// `None` if it is of no interest.
+        text: Option<StatementText>,
         sent: Instant,
     },
     Bind {
@@ -42,7 +56,7 @@ pub(super) enum Request {
     Execute {
         portal: Name,
         sent: Instant,
-        errand: Errand,
+        errand: Option<Box<Errand>>,
     },
     CloseStatement(Name),
     ClosePortal(Name),
@@ -59,25 +73,25 @@ pub(super) enum Request {
 
 impl Request {
     /// Reads a message of which the body has passed; `None` for one without an answer, or that makes no sense.
-    /// Of texts that are not to be kept, only the length is.
+    /// Of the texts, those that are of interest are kept.
     pub(super) fn read(
         message: &Captured<'_>,
         sent: Instant,
-        is_kept: impl Fn(&[u8]) -> bool,
+        is_of_interest: impl FnOnce(&[u8]) -> bool,
     ) -> Option<Self> {
         let head = message.head.as_ref();
         Some(match message.tag {
             frontend::QUERY => Self::Query {
-                text: text(head, message.body_bytes, is_kept),
+                text: text(head, message.body_bytes, is_of_interest),
                 sent,
-                errand: Errand::default(),
+                errand: None,
             },
             frontend::PARSE => {
                 let (statement, rest) = name(head)?;
                 let before = u32::try_from(statement.len()).ok()?.saturating_add(1);
                 Self::Parse {
                     statement,
-                    text: text(rest, message.body_bytes.saturating_sub(before), is_kept),
+                    text: text(rest, message.body_bytes.saturating_sub(before), is_of_interest),
                     sent,
                 }
             }
@@ -86,9 +100,7 @@ impl Request {
                 let (statement, rest) = name(rest)?;
                 Self::Bind { portal, statement, parameters: parameters(rest)?, sent }
             }
-            frontend::EXECUTE => {
-                Self::Execute { portal: name(head)?.0, sent, errand: Errand::default() }
-            }
+            frontend::EXECUTE => Self::Execute { portal: name(head)?.0, sent, errand: None },
             frontend::CLOSE => match head.split_first()? {
                 (b'P', rest) => Self::ClosePortal(name(rest)?.0),
                 (_, rest) => Self::CloseStatement(name(rest)?.0),
@@ -111,7 +123,9 @@ impl Request {
     /// What the client is told instead, if it was spoiled on its way so that the server refuses it.
     pub(super) fn refusal(&self) -> Option<&Arc<[u8]>> {
         match self {
-            Self::Query { errand, .. } | Self::Execute { errand, .. } => errand.refusal.as_ref(),
+            Self::Query { errand, .. } | Self::Execute { errand, .. } => {
+                errand.as_ref()?.refusal.as_ref()
+            }
             _ => None,
         }
     }
@@ -119,7 +133,9 @@ impl Request {
     /// The memory of the text that it holds.
     pub(super) fn text_bytes(&self) -> usize {
         match self {
-            Self::Query { text, .. } | Self::Parse { text, .. } => text.head.len(),
+            Self::Query { text: Some(text), .. } | Self::Parse { text: Some(text), .. } => {
+                text.head.len()
+            }
             _ => 0,
         }
     }
@@ -150,14 +166,18 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
 }
 
 /// Reads a text of which the terminator may be missing because it is too far away.
-fn text(bytes: &[u8], field_bytes: u32, is_kept: impl Fn(&[u8]) -> bool) -> StatementText {
+fn text(
+    bytes: &[u8],
+    field_bytes: u32,
+    is_of_interest: impl FnOnce(&[u8]) -> bool,
+) -> Option<StatementText> {
     let end = memchr::memchr(0, bytes);
     let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
-    StatementText {
+    is_of_interest(head).then(|| StatementText {
         bytes: end.map_or(u64::from(field_bytes).saturating_sub(1), |end| end as u64),
-        head: if is_kept(head) { head.into() } else { Arc::default() },
+        head: head.into(),
         judgement: None,
-    }
+    })
 }
 
 /// The number of parameters, behind the names in `Bind`.

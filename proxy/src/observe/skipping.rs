@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::executed::{Executed, Outcome, Source, StatementText};
 use super::portal::Portals;
 use super::prepared::Prepared;
-use super::request::{Name, Request};
+use super::request::{Name, Request, calls};
 
 /// What ignored messages would have prepared and bound: it names the statements that were not executed.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Skipping {
     ) -> Option<Executed> {
         match request {
             Request::Parse { statement, text, .. } => {
-                self.statements.insert(statement, Meaning::Text(Some(text)));
+                self.statements.insert(statement, Meaning::Text(text));
                 None
             }
             Request::Bind { portal, statement, parameters, .. } => {
@@ -71,7 +71,7 @@ impl Skipping {
                     source: Source::Extended { portal, parameters },
                     started: sent,
                     duration: Duration::ZERO,
-                    calls: errand.calls,
+                    calls: calls(errand.as_deref()).cloned(),
                     outcome: Outcome::Skipped,
                 })
             }

@@ -45,8 +45,11 @@ pub(super) fn creates(text: &[u8]) -> bool {
 }
 
 fn begins_with(text: &[u8], keywords: &[&[u8]]) -> bool {
-    bare_word(skip(text)).is_some_and(|(first, _)| {
-        keywords.iter().any(|keyword| first.eq_ignore_ascii_case(keyword))
+    let text = skip(text);
+    keywords.iter().any(|keyword| {
+        text.split_at_checked(keyword.len()).is_some_and(|(first, rest)| {
+            first.eq_ignore_ascii_case(keyword) && !rest.first().copied().is_some_and(is_part)
+        })
     })
 }
 
@@ -74,10 +77,13 @@ fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 
 /// Splits an identifier without quotes from what follows it.
 fn bare_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let is_part =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii();
-    let end = text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len());
+    let end = text.iter().position(|byte| !is_part(*byte)).unwrap_or(text.len());
     text.split_at_checked(end).filter(|(name, _)| !name.is_empty())
+}
+
+/// Whether an identifier without quotes goes on with this.
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_$".contains(&byte) || !byte.is_ascii()
 }
 
 /// Skips white space, comments, and empty statements.

@@ -20,6 +20,19 @@ pub(crate) trait Observer {
     fn opaque(&mut self);
 }
 
+/// Observes nothing.
+pub(crate) struct Nobody;
+
+impl Observer for Nobody {
+    fn message(&mut self, _tag: u8, _body_bytes: u32) -> Body {
+        Body::Skip
+    }
+
+    fn body(&mut self, _part: &[u8]) {}
+
+    fn opaque(&mut self) {}
+}
+
 /// What an observer wants of the body of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -126,7 +139,8 @@ impl Place {
     const BOUNDARY: Self = Self::Header { bytes: [0; HEADER_BYTES], have: 0 };
 }
 
-/// Reads a complete header.
+/// Reads a complete header. There may be hundreds in a read.
+#[inline]
 fn begin([tag, length @ ..]: [u8; HEADER_BYTES], observer: &mut impl Observer) -> Place {
     // `pq_getmessage` (`pqcomm.c`) reads a signed length and gives up on one below its own size.
     let body_bytes = u32::try_from(i32::from_be_bytes(length))

@@ -78,7 +78,7 @@ impl Activity {
     }
 }
 
-/// Observes what the client sends.
+/// Observes what the client sends. It may be shown bodies that it did not ask for.
 pub(crate) struct FromClient<'a>(pub(crate) &'a mut Activity);
 
 impl Observer for FromClient<'_> {
@@ -108,7 +108,7 @@ impl Observer for FromClient<'_> {
     }
 }
 
-/// Observes what the upstream sends.
+/// Observes what the upstream sends. It may be shown bodies that it did not ask for.
 pub(crate) struct FromUpstream<'a>(pub(crate) &'a mut Activity);
 
 impl Observer for FromUpstream<'_> {

@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll};
 
+use super::activity::{Activity, FromClient, FromUpstream};
+use crate::protocol::scanner::Scanner;
 use crate::watch::SessionWatch;
 
 /// What to do with the first bytes of those that have not passed yet.
@@ -39,8 +41,44 @@ pub(super) trait Gate {
     ) -> Poll<Option<Passage>>;
 }
 
-/// From a client that is watched, or not.
-pub(super) struct ClientGate<'a>(pub(super) Option<&'a mut SessionWatch>);
+/// How closely the messages of a session are looked at.
+pub(super) enum Look {
+    /// Only for what the session is doing.
+    Glance {
+        client: Scanner,
+        server: Scanner,
+    },
+    Watch(Box<SessionWatch>),
+}
+
+impl Look {
+    /// Begins behind the startup packet.
+    pub(super) fn glance() -> Self {
+        Self::Glance { client: Scanner::new(), server: Scanner::new() }
+    }
+
+    /// Whether the client's last message is complete.
+    pub(super) fn is_client_at_boundary(&self) -> bool {
+        match self {
+            Self::Glance { client, .. } => client.is_at_boundary(),
+            Self::Watch(watch) => watch.is_client_at_boundary(),
+        }
+    }
+
+    /// Whether the server's last message is complete.
+    pub(super) fn is_server_at_boundary(&self) -> bool {
+        match self {
+            Self::Glance { server, .. } => server.is_at_boundary(),
+            Self::Watch(watch) => watch.is_server_at_boundary(),
+        }
+    }
+}
+
+/// From the client.
+pub(super) struct ClientGate<'a> {
+    pub(super) look: &'a mut Look,
+    pub(super) activity: &'a mut Activity,
+}
 
 impl Gate for ClientGate<'_> {
     fn poll_pass(
@@ -49,15 +87,24 @@ impl Gate for ClientGate<'_> {
         fresh: &mut [u8],
         is_last: bool,
     ) -> Poll<Option<Passage>> {
-        match &mut self.0 {
-            None => Poll::Ready(Some(Passage::of(fresh.len()))),
-            Some(watch) => watch.poll_client(cx, fresh, is_last).map(|c| c.map(Passage::of)),
+        let mut activity = FromClient(self.activity);
+        match self.look {
+            Look::Glance { client, .. } => {
+                client.scan(fresh, &mut activity);
+                Poll::Ready(Some(Passage::of(fresh.len())))
+            }
+            Look::Watch(watch) => watch
+                .poll_client(cx, fresh, is_last, &mut activity)
+                .map(|passed| passed.map(Passage::of)),
         }
     }
 }
 
 /// From the server.
-pub(super) struct ServerGate<'a>(pub(super) Option<&'a mut SessionWatch>);
+pub(super) struct ServerGate<'a> {
+    pub(super) look: &'a mut Look,
+    pub(super) activity: &'a mut Activity,
+}
 
 impl Gate for ServerGate<'_> {
     fn poll_pass(
@@ -66,9 +113,13 @@ impl Gate for ServerGate<'_> {
         fresh: &mut [u8],
         is_last: bool,
     ) -> Poll<Option<Passage>> {
-        Poll::Ready(Some(match &mut self.0 {
-            None => Passage::of(fresh.len()),
-            Some(watch) => watch.server(fresh, is_last),
+        let mut activity = FromUpstream(self.activity);
+        Poll::Ready(Some(match self.look {
+            Look::Glance { server, .. } => {
+                server.scan(fresh, &mut activity);
+                Passage::of(fresh.len())
+            }
+            Look::Watch(watch) => watch.server(fresh, is_last, &mut activity),
         }))
     }
 }

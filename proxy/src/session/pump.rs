@@ -1,4 +1,4 @@
-//! One direction of a session: reads from one side, observes, and writes the same bytes to the other.
+//! One direction of a session: reads from one side, and writes to the other what the gate lets pass: the same bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,6 @@ use tokio::io::AsyncWrite;
 
 use crate::buffer::Buffer;
 use crate::pacing::Flow;
-use crate::protocol::scanner::{Observer, Scanner};
 use crate::stream::Stream;
 
 use super::gate::Gate;
@@ -25,7 +24,6 @@ pub(super) struct Pump {
     /// What is written behind them, and what is then left out of the buffer.
     insert: Vec<u8>,
     drop: usize,
-    scanner: Scanner,
     /// There was nothing to read, and the task will be woken when there is.
     is_awaiting: bool,
     /// What was written may wait in TLS.
@@ -44,16 +42,13 @@ pub(super) enum Broken {
 
 impl Pump {
     /// Begins with bytes that were read before.
-    pub(super) fn new(buffer: Buffer, observer: &mut impl Observer) -> Self {
-        let mut scanner = Scanner::new();
-        scanner.scan(buffer.bytes(), observer);
+    pub(super) fn new(buffer: Buffer) -> Self {
         let bytes = buffer.bytes().len() as u64;
         Self {
             buffer,
             passed: 0,
             insert: Vec::new(),
             drop: 0,
-            scanner,
             is_awaiting: false,
             is_unflushed: false,
             has_source_ended: false,
@@ -67,9 +62,9 @@ impl Pump {
         self.bytes
     }
 
-    /// Whether everything read was written, and ended with a complete message.
-    pub(super) fn is_between_messages(&self) -> bool {
-        self.buffer.is_empty() && self.insert.is_empty() && self.scanner.is_at_boundary()
+    /// Whether everything read was written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.is_empty() && self.insert.is_empty()
     }
 
     /// Moves bytes until neither side can go on. Ready when the source has ended, everything is written,
@@ -81,11 +76,10 @@ impl Pump {
         cx: &mut Context<'_>,
         source: &mut Stream,
         sink: &mut Stream,
-        observer: &mut impl Observer,
         gate: &mut impl Gate,
     ) -> Poll<Result<(), Broken>> {
         let before = self.bytes;
-        let polled = self.poll_turn(cx, source, sink, observer, gate);
+        let polled = self.poll_turn(cx, source, sink, gate);
         if self.bytes > before {
             self.flow.turn(usize::try_from(self.bytes - before).unwrap_or(usize::MAX));
         }
@@ -97,7 +91,6 @@ impl Pump {
         cx: &mut Context<'_>,
         source: &mut Stream,
         sink: &mut Stream,
-        observer: &mut impl Observer,
         gate: &mut impl Gate,
     ) -> Poll<Result<(), Broken>> {
         for _ in 0..READS_PER_TURN {
@@ -115,8 +108,6 @@ impl Pump {
             let count = ready!(filled).map_err(Broken::Source)?;
             self.has_source_ended = count == 0;
             self.bytes += count as u64;
-            let behind = self.buffer.bytes().len() - count;
-            self.scanner.scan(self.buffer.bytes_from(behind), observer);
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -13,8 +13,8 @@ use tokio::task::unconstrained;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, FromClient, FromUpstream};
-use super::gate::{ClientGate, ServerGate};
+use super::activity::Activity;
+use super::gate::{ClientGate, Look, ServerGate};
 use super::pump::{Broken, Pump};
 use crate::Counters;
 use crate::buffer::Buffer;
@@ -32,7 +32,7 @@ pub(super) struct Relay<'a> {
     /// The client will send nothing more, or the upstream reads nothing more.
     is_up_over: bool,
     activity: Activity,
-    watch: Option<Box<SessionWatch>>,
+    look: Look,
 }
 
 /// How a session ended.
@@ -61,12 +61,12 @@ impl<'a> Relay<'a> {
         upstream: Stream,
         from_client: Buffer,
         from_upstream: Buffer,
-        mut activity: Activity,
+        activity: Activity,
         watch: Option<Box<SessionWatch>>,
     ) -> Self {
-        let up = Pump::new(from_client, &mut FromClient(&mut activity));
-        let down = Pump::new(from_upstream, &mut FromUpstream(&mut activity));
-        Self { client, upstream, up, down, is_up_over: false, activity, watch }
+        let (up, down) = (Pump::new(from_client), Pump::new(from_upstream));
+        let look = watch.map_or_else(Look::glance, Look::Watch);
+        Self { client, upstream, up, down, is_up_over: false, activity, look }
     }
 
     /// Relays until a side ends the session, or `shutdown` is cancelled: then there is no end yet.
@@ -90,7 +90,7 @@ impl<'a> Relay<'a> {
     pub(super) async fn drain(&mut self, within: Duration) -> End {
         let draining = unconstrained(poll_fn(|cx| self.poll_until_idle(cx)));
         let drained = timeout(within, draining).await;
-        drained.unwrap_or(if self.down.is_between_messages() {
+        drained.unwrap_or(if self.down.is_empty() && self.look.is_server_at_boundary() {
             End::Drained
         } else {
             End::DrainedInMessage
@@ -107,15 +107,14 @@ impl<'a> Relay<'a> {
 
     /// The session ended: what is open will not be answered.
     pub(super) fn finish(&mut self) {
-        if let Some(watch) = &mut self.watch {
+        if let Look::Watch(watch) = &mut self.look {
             watch.ended();
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let observer = &mut FromUpstream(&mut self.activity);
-        let mut gate = ServerGate(self.watch.as_deref_mut());
-        match self.down.poll(cx, &mut self.upstream, self.client, observer, &mut gate) {
+        let mut gate = ServerGate { look: &mut self.look, activity: &mut self.activity };
+        match self.down.poll(cx, &mut self.upstream, self.client, &mut gate) {
             Poll::Ready(Ok(())) => return Poll::Ready(End::UpstreamClosed),
             Poll::Ready(Err(Broken::Source(error))) => {
                 return Poll::Ready(End::UpstreamLost(error));
@@ -124,9 +123,8 @@ impl<'a> Relay<'a> {
             Poll::Pending => {}
         }
         if !self.is_up_over {
-            let observer = &mut FromClient(&mut self.activity);
-            let mut gate = ClientGate(self.watch.as_deref_mut());
-            match self.up.poll(cx, self.client, &mut self.upstream, observer, &mut gate) {
+            let mut gate = ClientGate { look: &mut self.look, activity: &mut self.activity };
+            match self.up.poll(cx, self.client, &mut self.upstream, &mut gate) {
                 // Either the client has finished and waits for its answers, or the upstream has closed
                 // and its last words are on their way down.
                 Poll::Ready(Ok(()) | Err(Broken::Sink(_))) => self.is_up_over = true,
@@ -142,8 +140,10 @@ impl<'a> Relay<'a> {
     fn poll_until_idle(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let is_idle = |relay: &Self| {
             relay.activity.is_idle()
-                && relay.up.is_between_messages()
-                && relay.down.is_between_messages()
+                && relay.up.is_empty()
+                && relay.down.is_empty()
+                && relay.look.is_client_at_boundary()
+                && relay.look.is_server_at_boundary()
         };
         match self.poll(cx) {
             Poll::Pending if is_idle(self) => Poll::Ready(End::Drained),

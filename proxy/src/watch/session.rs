@@ -14,6 +14,7 @@ use super::decision::{Decision, Question};
 use crate::notice::Notice;
 use crate::observe::{Executed, FirstLook, Held, Limits, Observation, Outcome, Source};
 use crate::protocol::backend;
+use crate::protocol::scanner::Observer;
 use crate::session::gate::Passage;
 use crate::{Config, SessionId};
 
@@ -82,17 +83,28 @@ impl SessionWatch {
         }
     }
 
-    /// Looks at bytes from the client that were not passed yet; says how many of them may pass.
+    /// Whether the last message from the client is complete.
+    pub(crate) fn is_client_at_boundary(&self) -> bool {
+        self.observation.is_client_at_boundary()
+    }
+
+    /// Whether the last message from the server is complete.
+    pub(crate) fn is_server_at_boundary(&self) -> bool {
+        self.observation.is_server_at_boundary()
+    }
+
+    /// Looks at bytes from the client that were not passed yet, as does `other`; says how many of them may pass.
     /// `None`: a message is to be refused, and of its bytes none is left that could be changed.
     pub(crate) fn poll_client(
         &mut self,
         cx: &mut Context<'_>,
         fresh: &mut [u8],
         is_last: bool,
+        other: &mut impl Observer,
     ) -> Poll<Option<usize>> {
         if self.deciding.is_none() {
             let unseen = fresh.get(self.held_bytes..).unwrap_or_default();
-            let count = self.held_bytes + self.observation.client_step(unseen, self.now);
+            let count = self.held_bytes + self.observation.client_step(unseen, self.now, other);
             let Some(held) = self.observation.held() else {
                 let tail = if is_last { 0 } else { self.observation.unfinished_tail(EXECUTE_TAIL) };
                 self.held_bytes = tail.min(count);
@@ -129,11 +141,22 @@ impl SessionWatch {
         Poll::Ready(Some(std::mem::take(&mut self.held_bytes)))
     }
 
-    /// Looks at bytes from the server that were not passed yet.
-    pub(crate) fn server(&mut self, fresh: &[u8], is_last: bool) -> Passage {
+    /// Looks at bytes from the server that were not passed yet, as does `other`.
+    pub(crate) fn server(
+        &mut self,
+        fresh: &[u8],
+        is_last: bool,
+        other: &mut impl Observer,
+    ) -> Passage {
         let now = self.now;
         if self.replacing.is_some() {
-            return self.replace(fresh, now);
+            return self.replace(fresh, other);
+        }
+        if self.notices.is_empty() && self.max_rows.is_none() && !self.observation.has_refusals() {
+            // Nearly always: there is nothing to add, and nothing to leave out.
+            self.observation.server_scan(fresh, now, other);
+            self.take_note();
+            return Passage::of(fresh.len());
         }
         let mut passed = 0;
         while let Some(rest) = fresh.get(passed..).filter(|rest| !rest.is_empty()) {
@@ -155,19 +178,19 @@ impl SessionWatch {
                         let length =
                             u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
                         self.replacing = Some((length as usize + 1, Arc::clone(refusal)));
-                        let replaced = self.replace(rest, now);
+                        let replaced = self.replace(rest, other);
                         return Passage { pass: passed, ..replaced };
                     }
                 }
             }
-            passed += self.observation.server_step(rest, now);
+            passed += self.observation.server_step(rest, now, other);
             self.take_note();
         }
         Passage::of(passed)
     }
 
     /// Leaves out the error that is being replaced.
-    fn replace(&mut self, fresh: &[u8], now: Instant) -> Passage {
+    fn replace(&mut self, fresh: &[u8], other: &mut impl Observer) -> Passage {
         let Some((remaining, refusal)) = &mut self.replacing else { return Passage::of(0) };
         let drop = fresh.len().min(*remaining);
         *remaining -= drop;
@@ -177,7 +200,7 @@ impl SessionWatch {
         }
         let mut looked = 0;
         while looked < drop {
-            looked += self.observation.server_step(&fresh[looked..drop], now);
+            looked += self.observation.server_step(&fresh[looked..drop], self.now, other);
         }
         self.take_note();
         Passage { pass: 0, insert, drop }

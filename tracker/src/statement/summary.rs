@@ -1,11 +1,11 @@
 //! What the parser's summary tells: enough for most texts, at a fraction of the price of a tree.
 
-use memchr::memchr2_iter;
 use pg_query::ParserOptions;
 use pg_query::protobuf::summary_result::Context;
 use pg_query::protobuf::{SummaryResult, Token};
 
 use super::analyze::refused;
+use super::keyword::Keyword;
 use super::{Call, ObjectName, Opaque, Statement, Write, kind, tree};
 use crate::Operation;
 
@@ -13,12 +13,18 @@ use crate::Operation;
 const QUERY_KEYWORDS: [&str; 7] =
     ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "VALUES", "TABLE"];
 
+/// How our schema is written, when it is not in escapes.
+const SCHEMA: Keyword = Keyword::new(tree::SCHEMA);
+/// What an identifier in escapes begins with.
+const ESCAPES: Keyword = Keyword::new("u&\"");
+const CONFLICT: Keyword = Keyword::new("conflict");
+
 /// Whether a text may call a function of ours by its schema, in any spelling.
 ///
 /// A filter, not a decision: it also finds the word in literals and comments, and misses calls that the text does not
 /// show (through `search_path`, or in functions and `DO` blocks).
 pub fn mentions_pgtrack(text: &[u8]) -> bool {
-    contains_ignoring_case(text, tree::SCHEMA.as_bytes()) || contains_ignoring_case(text, b"u&\"")
+    SCHEMA.is_in(text) || ESCAPES.is_in(text)
 }
 
 /// Describes a text that is one plain query; `None` if it takes a tree to do that in full.
@@ -41,9 +47,7 @@ pub(super) fn statement(sql: &str, options: ParserOptions) -> Result<Option<Stat
     let operation = match change {
         None => return Ok(Some(described(&summary, "SelectStmt", None))),
         Some(_) if !summary.cte_names.is_empty() => return Ok(None),
-        Some("InsertStmt") if !contains_ignoring_case(sql.as_bytes(), b"conflict") => {
-            Operation::Insert
-        }
+        Some("InsertStmt") if !CONFLICT.is_in(sql.as_bytes()) => Operation::Insert,
         Some("UpdateStmt") if has_where(sql) => Operation::Update,
         Some("DeleteStmt") if has_where(sql) => Operation::Delete,
         Some(_) => return Ok(None),
@@ -144,13 +148,4 @@ fn has_where(sql: &str) -> bool {
         }
     }
     false
-}
-
-/// Whether a text contains some ASCII, in capitals or not.
-pub fn contains_ignoring_case(text: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return true };
-    memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(|start| {
-        text.get(start..start + needle.len())
-            .is_some_and(|found| found.eq_ignore_ascii_case(needle))
-    })
 }

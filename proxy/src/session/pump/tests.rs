@@ -8,8 +8,8 @@ use tokio::net::UnixStream;
 
 use super::Pump;
 use crate::buffer::Buffer;
-use crate::session::activity::{Activity, FromClient};
-use crate::session::gate::ClientGate;
+use crate::session::activity::Activity;
+use crate::session::gate::{ClientGate, Look};
 use crate::stream::Stream;
 
 /// Pumps a stream that arrives in these pieces, after some bytes that had arrived before. Returns what came out, and
@@ -19,7 +19,8 @@ async fn pumped(pieces: Vec<Vec<u8>>) -> (Vec<u8>, u64, bool) {
     let (mut reader, sink) = UnixStream::pair().unwrap();
     let (mut source, mut sink) = (Stream::Unix(source), Stream::Unix(sink));
     let mut activity = Activity::new(None, None);
-    let mut pump = Pump::new(Buffer::default(), &mut FromClient(&mut activity));
+    let mut look = Look::glance();
+    let mut pump = Pump::new(Buffer::default());
     let writing = async {
         for piece in pieces {
             peer.write_all(&piece).await.unwrap();
@@ -30,15 +31,15 @@ async fn pumped(pieces: Vec<Vec<u8>>) -> (Vec<u8>, u64, bool) {
     };
     let mut received = Vec::new();
     let pumping = poll_fn(|cx| {
-        let observer = &mut FromClient(&mut activity);
-        pump.poll(cx, &mut source, &mut sink, observer, &mut ClientGate(None))
+        let mut gate = ClientGate { look: &mut look, activity: &mut activity };
+        pump.poll(cx, &mut source, &mut sink, &mut gate)
     });
     // As in a session: turns are its own.
     let pumping = tokio::task::unconstrained(pumping);
     let ((), pumped, read) = tokio::join!(writing, pumping, reader.read_to_end(&mut received));
     pumped.unwrap();
     read.unwrap();
-    (received, activity.client_messages, pump.is_between_messages())
+    (received, activity.client_messages, look.is_client_at_boundary())
 }
 
 proptest! {

@@ -1,9 +1,11 @@
 //! Runs the relay alone, for measurements: `relay <listen address> <upstream host> <upstream port> [<threads> [watch]]`.
+//!
+//! No example, because those are built with what tests need of tokio, and a clock that can be stopped is slower.
 
 use std::error::Error;
 use std::sync::Arc;
 
-use pgtrack_proxy::{Config, Proxy, Upstream, Watch};
+use pgtrack_proxy::{Config, Proxy, SslMode, Upstream, UpstreamTls, Watch};
 use pgtrack_tracker::calls::{AuditLog, Connecting};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         listen: vec![listen.parse()?],
         upstream: Upstream { host: host.clone(), port: port.parse()? }.into(),
         threads,
+        // As the direct connections that it is compared with.
+        upstream_tls: UpstreamTls { mode: SslMode::Disable, ..UpstreamTls::default() },
         ..Config::default()
     };
     Builder::new_current_thread().enable_all().build()?.block_on(async {
