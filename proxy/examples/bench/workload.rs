@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pgtrack_testkit::Cluster;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 use crate::endpoint::Endpoint;
 use crate::process::{cpu_seconds, resident_kib};
@@ -187,19 +187,22 @@ fn bulk(
 /// The memory that 1000 idle sessions take, in KiB.
 pub(crate) fn idle_kib(endpoint: &Endpoint) -> Result<f64, Box<dyn Error>> {
     let pid = endpoint.pid.ok_or("no process")?;
-    let before = resident_kib(pid)?;
-    let after = Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let mut open = Vec::new();
-        for _ in 0..IDLE_SESSIONS {
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let open = async || -> Result<Client, Box<dyn Error>> {
             let (client, connection) = tokio_postgres::connect(&endpoint.url(), NoTls).await?;
             tokio::spawn(connection);
             client.batch_execute("SELECT 1").await?;
-            open.push(client);
+            Ok(client)
+        };
+        // What is there once, such as the first buffers, belongs to no session.
+        let mut idle = vec![open().await?];
+        let before = resident_kib(pid)?;
+        for _ in 0..IDLE_SESSIONS {
+            idle.push(open().await?);
         }
         sleep(Duration::from_secs(1)).await;
-        resident_kib(pid)
-    })?;
-    Ok((after - before) * 1000.0 / f64::from(IDLE_SESSIONS))
+        Ok((resident_kib(pid)? - before) * 1000.0 / f64::from(IDLE_SESSIONS))
+    })
 }
 
 fn used(endpoint: &Endpoint) -> Result<f64, Box<dyn Error>> {

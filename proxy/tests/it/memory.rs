@@ -49,13 +49,17 @@ fn case_77_a_thousand_idle_sessions_take_four_megabytes() {
     });
 }
 
-/// Opens a session that has begun.
+/// Opens a session that has executed something and is idle.
 async fn session(address: &str, upstream: &Scripted) -> (Wire, Wire) {
     let mut client = Wire::connect(address.parse().unwrap()).await;
     client.send(&startup(&[("user", "ada")])).await;
     let (mut server, _startup) = upstream.accept().await;
     server.send(READY).await;
     client.until(b'Z').await;
+    client.send(&query("SELECT 1")).await;
+    server.message().await;
+    let answer = [message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat();
+    tokio::join!(server.send(&answer), client.until(b'Z'));
     (client, server)
 }
 
