@@ -3035,8 +3035,8 @@ $_report_differences$;
 COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
   'Tells which columns are not what a revert has set them to, because triggers of the application changed them.';
 
--- A row that is deleted must not take along rows that the revert does not know of, nor those that it sets back if they
--- refer to the row then, too.
+-- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
+-- if they refer to the row then, too.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
 DECLARE
@@ -3046,6 +3046,7 @@ DECLARE
   v_child     record;
   v_spared    text;
   v_as_image  text;
+  v_inserted  text;
   v_count     bigint;
 BEGIN
   FOR v_key IN
@@ -3061,6 +3062,7 @@ BEGIN
   LOOP
     SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
     v_spared := 'true';
+    v_inserted := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
@@ -3076,14 +3078,18 @@ BEGIN
         v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
         coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
         v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'));
+      v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
+                           v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
     EXECUTE format(
-      'SELECT count(*) FROM %s t JOIN ('
+      'WITH p AS MATERIALIZED ('
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
-      '  UNION ALL SELECT t.* FROM %2$s t JOIN (SELECT x FROM unnest(%6$L::jsonb[]) x) y ON true'
-      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%7$s) WHERE %8$s) p ON %9$s WHERE %10$s',
-      v_key.conrelid::regclass, v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
-      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.refers, v_spared)
+      '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
+      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
+      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s',
+      v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
+      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
+      v_inserted)
     INTO v_count;
     IF v_count > 0 THEN
       RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING

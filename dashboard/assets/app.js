@@ -293,6 +293,7 @@ function select(step) {
 
 function shortcut(key) {
   if (prefix === 'g' && key in pages) location.href = overview + pages[key];
+  else if (prefix === 't' && key === 'a') { const frozen = document.querySelector('[data-freeze]'); if (frozen) location.href = frozen.href; }
   else if (key === '/') (document.getElementById('search') || { focus() { location.href = `${overview}/changes`; } }).focus();
   else if (key === 'j') select(1);
   else if (key === 'k') select(-1);
@@ -303,7 +304,7 @@ function shortcut(key) {
     const folded = [...document.querySelectorAll('main details')];
     const open = folded.some((one) => !one.open);
     for (const one of folded) one.open = open;
-  } else return key === 'g';
+  } else return key === 'g' || key === 't';
   return true;
 }
 
@@ -311,7 +312,7 @@ document.addEventListener('keydown', (event) => {
   if (!overview || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest('input, select, textarea, [contenteditable]')) return;
   if (shortcut(event.key)) event.preventDefault();
-  prefix = event.key === 'g' ? 'g' : null;
+  prefix = event.key === 'g' || event.key === 't' ? event.key : null;
 });
 
 const list = document.querySelector('[data-live]');

@@ -354,6 +354,10 @@ fn the_keyboard_is_enough() {
         assert_eq!(browser.script("return document.activeElement.value").await, Value::from("gt"));
         let client = browser.client();
         assert!(client.find(Locator::Css("h1")).await.unwrap().text().await.unwrap() == "Activity");
+        browser.goto("/c/shop/changes?since=1h").await;
+        browser.press("ta").await;
+        let frozen = Locator::Css("input[name=query][value*='since=20']");
+        client.wait().for_element(frozen).await.unwrap();
         browser.close().await;
     });
 }

@@ -124,6 +124,7 @@ fn shortcuts(visit: &Visit) -> Markup {
         ("e".into(), Text::UnfoldKey),
         ("p".into(), Text::PauseKey),
         (visit.say(Text::PageKeys), Text::PageKeysDo),
+        (visit.say(Text::FreezeKeys), Text::FreezeKeysDo),
         ("?".into(), Text::HelpKey),
     ];
     html! {

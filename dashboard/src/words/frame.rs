@@ -65,5 +65,7 @@ pub(crate) enum Text<'a> {
     PauseKey,
     PageKeys,
     PageKeysDo,
+    FreezeKeys,
+    FreezeKeysDo,
     HelpKey,
 }

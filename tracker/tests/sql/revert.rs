@@ -208,7 +208,7 @@ HINT: Delete those rows first, or undo what made them."
 }
 
 #[test]
-fn case_60_nor_to_rows_that_it_only_sets_back() {
+fn case_60_nor_to_rows_that_it_sets_back_or_inserts() {
     on_each_version(async |session| {
         session.run("CREATE TABLE p (id int PRIMARY KEY);
                      CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE, note text);
@@ -255,6 +255,19 @@ fn case_60_nor_to_rows_that_it_only_sets_back() {
             )
             .await;
         session.check("SELECT count(*) FROM p", "0").await;
+        // Nor what it inserts again.
+        let parent = session
+            .rows("BEGIN; INSERT INTO p VALUES (3); SELECT pg_current_xact_id(); COMMIT")
+            .await;
+        session.run("INSERT INTO c VALUES (12, 3, 'c')").await;
+        let gone = session
+            .rows("BEGIN; DELETE FROM c WHERE id = 12; SELECT pg_current_xact_id(); COMMIT")
+            .await;
+        let error = session
+            .error(&format!("SELECT pgtrack.undo_transactions('{{{parent},{gone}}}', 'force')"))
+            .await;
+        assert!(error.starts_with("23503: rows of public.c refer to rows of public.p"), "{error}");
+        session.check("SELECT id FROM p", "3").await;
     });
 }
 

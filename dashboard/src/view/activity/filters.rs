@@ -33,7 +33,7 @@ pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
     html! {
         div.actions {
             @if search.frozen(&visit.clock) != *search {
-                a.button.quiet href=(links.changes(&search.frozen(&visit.clock))) data-copy title=(visit.say(Text::FreezeHelp)) { (visit.say(Text::FreezeTime)) }
+                a.button.quiet href=(links.changes(&search.frozen(&visit.clock))) data-copy data-freeze title=(visit.say(Text::FreezeHelp)) { (visit.say(Text::FreezeTime)) }
             }
             @if visit.may_export() {
                 a.button.quiet href=(links.export(search, "csv")) download { (visit.say(Text::Csv)) }

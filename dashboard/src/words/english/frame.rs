@@ -77,8 +77,10 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::UndoKey => "undo what the page shows, after a preview",
         Text::UnfoldKey => "show or hide what is folded",
         Text::PauseKey => "pause the live list",
-        Text::PageKeys => "g then o, a, t",
-        Text::PageKeysDo => "go to the overview, the activity, the tables",
+        Text::PageKeys => "g then o, a, t, s, h",
+        Text::PageKeysDo => "go to the overview, the activity, the tables, the storage, the health",
+        Text::FreezeKeys => "t then a",
+        Text::FreezeKeysDo => "freeze the time of the filter",
         Text::HelpKey => "show this list",
     })
 }
