@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::response::Html;
 use maud::{Markup, html};
 
-use super::form::refusal;
+use super::form::{held, refusal};
 use super::layout::{Page, Section, environment, page as frame};
 use crate::auth::Role;
 use crate::connections::{Connection, Environment, Stages, TlsMode};
@@ -89,18 +89,13 @@ pub(crate) struct Editor<'a> {
 }
 
 impl Editor<'_> {
-    /// What a field holds: what was typed, else what is saved, else what is usual.
     fn value(
         &self,
         typed: fn(&Fields) -> &str,
         saved: fn(&Details) -> String,
         usual: &str,
     ) -> String {
-        match (self.fields, self.saved) {
-            (Some(fields), _) => typed(fields).to_owned(),
-            (None, Some(one)) => saved(&one.details),
-            (None, None) => usual.to_owned(),
-        }
+        held(self.fields.map(typed), self.saved.map(|one| saved(&one.details)), usual)
     }
 }
 

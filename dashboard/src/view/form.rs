@@ -32,6 +32,11 @@ pub(crate) fn field(field: &Field<'_>) -> Markup {
     }
 }
 
+/// What a field holds: what was typed, else what is saved, else what is usual.
+pub(crate) fn held(typed: Option<&str>, saved: Option<String>, usual: &str) -> String {
+    typed.map(str::to_owned).or(saved).unwrap_or_else(|| usual.to_owned())
+}
+
 /// Why a form was not accepted.
 pub(crate) fn refusal(visit: &Visit, text: &Text) -> Markup {
     html! { div.notice.bad role="alert" { p { (visit.say(text)) } } }

@@ -7,7 +7,7 @@ use super::health;
 use crate::digests::{Format, Interval, Schedule};
 use crate::pages::digests::Fields;
 use crate::store::digests::{Details, Saved};
-use crate::view::form::refusal;
+use crate::view::form::{held, refusal};
 use crate::view::layout::{Page, Section, page as frame};
 use crate::visit::Visit;
 use crate::words::digests::Text;
@@ -33,18 +33,13 @@ pub(crate) struct Editor<'a> {
 }
 
 impl Editor<'_> {
-    /// What a field holds: what was typed, else what is saved, else what is usual.
     fn value(
         &self,
         typed: fn(&Fields) -> &str,
         saved: fn(&Details) -> String,
         usual: &str,
     ) -> String {
-        match (self.fields, self.saved) {
-            (Some(fields), _) => typed(fields).to_owned(),
-            (None, Some(one)) => saved(&one.details),
-            (None, None) => usual.to_owned(),
-        }
+        held(self.fields.map(typed), self.saved.map(|one| saved(&one.details)), usual)
     }
 }
 
