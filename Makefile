@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
+.PHONY: demo test sql test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -28,6 +28,10 @@ postgres:
 	@scripts/setup test
 	@scripts/postgres $(VERSIONS)
 	@scripts/axe
+
+# Writes sql/pg_track--1.0.sql from its parts.
+sql:
+	@sql/assemble >sql/pg_track--1.0.sql.new && mv sql/pg_track--1.0.sql.new sql/pg_track--1.0.sql
 
 # The tests of the SQL engine alone.
 test-sql: postgres

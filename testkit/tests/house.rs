@@ -208,6 +208,30 @@ fn every_crate_has_the_lints_and_takes_its_versions_from_the_workspace() {
 }
 
 #[test]
+fn the_extension_s_file_is_what_its_parts_make() {
+    let folder = root().join("sql");
+    let parts = fs::read_to_string(folder.join("parts")).unwrap();
+    let mut assembled = String::new();
+    for (index, part) in parts.lines().enumerate() {
+        if index > 0 {
+            assembled += &format!("\n-- ==== {part} ====\n\n");
+        }
+        assembled += &fs::read_to_string(folder.join(part)).unwrap();
+    }
+    let committed = fs::read_to_string(folder.join("pg_track--1.0.sql")).unwrap();
+    assert!(committed == assembled, "sql/pg_track--1.0.sql is old: run `make sql`");
+
+    let known: Vec<_> = parts.lines().map(|part| format!("sql/{part}")).collect();
+    let stray: Vec<_> = sources(&[".sql"])
+        .into_iter()
+        .map(|(place, _)| place)
+        .filter(|place| place.matches('/').count() == 2 && place.starts_with("sql/"))
+        .filter(|place| !place.starts_with("sql/golden/") && !known.contains(place))
+        .collect();
+    assert_none(&stray, "sql/parts names every part");
+}
+
+#[test]
 fn sql_is_written_as_agreed() {
     let mut broken = Vec::new();
     for (path, text) in sources(&[".sql"]) {

@@ -1,0 +1,143 @@
+CREATE OR REPLACE FUNCTION pgtrack._history_type(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A domain's constraints are the live table's business: images are partly null.
+  WITH RECURSIVE base (type, typmod, kind) AS (
+    SELECT t.oid, p_typmod, t.typtype FROM pg_catalog.pg_type t WHERE t.oid = p_type
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod, b.typtype
+    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+    WHERE base.kind = 'd'
+  )
+  SELECT pg_catalog.format_type(type, typmod) FROM base WHERE kind <> 'd';
+END;
+COMMENT ON FUNCTION pgtrack._history_type(oid, integer) IS 'The type of the history column for a column of this type: itself, or what a domain is based on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
+DECLARE
+  v_history  name;
+  v_name     name;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT pgtrack._free_name(p_wanted, array_agg(a.attname)) INTO v_name
+  FROM pg_attribute a
+  WHERE a.attrelid = format('pgtrack_history.%I', v_history)::regclass;
+  EXECUTE format('ALTER TABLE pgtrack_history.%I RENAME COLUMN %I TO %I', v_history, p_column, v_name);
+  UPDATE pgtrack.relation_column SET history_column = v_name
+  WHERE relation_id = p_relation AND history_column = p_column;
+END
+$_rename_history_column$;
+COMMENT ON FUNCTION pgtrack._rename_history_column(integer, name, text) IS 'Renames a column of a history table, to a numbered name if the wanted one is taken.';
+
+-- Columns are known by their numbers, which stay when they are renamed. A dump that is restored numbers them anew.
+CREATE OR REPLACE FUNCTION pgtrack._sync_identity(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_identity$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
+    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column c SET successor = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    UPDATE pgtrack.relation_column c SET attnum = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped
+      AND c.history_column = (SELECT x.history_column FROM pgtrack.relation_column x
+                              WHERE x.relation_id = p_relation AND x.column_name = c.column_name ORDER BY x.since DESC LIMIT 1);
+    UPDATE pgtrack.relation SET
+      identity = pgtrack._identity(relid),
+      left_out = coalesce((SELECT jsonb_object_agg(a.attnum, o.option)
+                           FROM pg_attribute a JOIN unnest('{exclude,redact}'::text[]) AS o (option) ON options -> o.option ? a.attname::text
+                           WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped), '{}')
+    WHERE relation_id = p_relation;
+  ELSE
+    -- The options follow a column that was renamed.
+    UPDATE pgtrack.relation r SET options = r.options || (
+      SELECT jsonb_object_agg(o.option, (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
+                                         WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped))
+      FROM unnest('{exclude,redact}'::text[]) AS o (option))
+    WHERE r.relation_id = p_relation AND r.left_out <> '{}';
+  END IF;
+END
+$_sync_identity$;
+COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_history   regclass;
+  v_column    record;
+  v_name      name;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
+
+  PERFORM pgtrack._sync_identity(p_relation);
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+
+  -- Dropped, retyped and excluded columns leave their values behind.
+  FOR v_column IN
+    SELECT c.history_column, c.column_name, c.attnum,
+           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
+    LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+           OR v_relation.left_out ? c.attnum::text)
+  LOOP
+    IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    END IF;
+    UPDATE pgtrack.relation_column SET
+      attnum = NULL,
+      successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
+      -- What is excluded now is not to be seen in images of before, either.
+      until = CASE WHEN v_column.reason = 'excluded' THEN NULL
+                   WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END
+    WHERE relation_id = p_relation AND (history_column = v_column.history_column OR successor = v_column.attnum);
+    PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
+      format('%s_%s', v_column.column_name, v_column.reason));
+  END LOOP;
+
+  FOR v_column IN
+    SELECT c.history_column, c.attnum, a.attname
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
+    WHERE c.relation_id = p_relation AND a.attname <> c.column_name
+  LOOP
+    UPDATE pgtrack.relation_column SET column_name = v_column.attname
+    WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
+    PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
+  END LOOP;
+
+  -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
+  FOR v_column IN
+    SELECT a.attnum, a.attname, pgtrack._history_type(a.atttypid, a.atttypmod) AS type_name,
+           CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
+    LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
+    WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+      AND NOT v_relation.left_out ? a.attnum::text
+      AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
+    ORDER BY a.attnum
+  LOOP
+    SELECT pgtrack._free_name(v_column.attname, array_agg(a.attname)) INTO v_name
+    FROM pg_attribute a WHERE a.attrelid = v_history;
+    EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
+    INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
+    VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
+            CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
+                 THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
+  END LOOP;
+END
+$_sync_columns$;
+COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';

@@ -1,0 +1,49 @@
+-- How the changes of a table are caught:
+--   statement  one trigger call for each statement, from its transition table: the fastest by far in bulk.
+--   tree       the same on a partitioned table, its intermediate partitions and its leaves, all into the root's history.
+--   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
+--              (rows applied by logical replication, for which the triggers fire ALWAYS).
+CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN (p_options ->> 'replica')::boolean THEN 'row'
+    WHEN c.relkind = 'p' THEN 'tree'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    ELSE 'statement' END
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT t.relid, t.isleaf FROM pg_catalog.pg_partition_tree(p_table) t
+  UNION ALL
+  SELECT c.oid, true FROM pg_catalog.pg_class c WHERE c.oid = p_table AND c.relkind <> 'p';
+END;
+COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partitions; those without partitions of their own hold the rows.';
+
+-- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
+-- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
+-- of them is recorded first gives numbers to those that began before it.
+CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
+    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname NOT IN ('plpgsql', 'internal')
+       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M');
+END;
+COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- tgtype: bit 0 row, bit 1 before, bit 4 update (src/include/catalog/pg_trigger.h).
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19);
+END;
+COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';

@@ -1,0 +1,146 @@
+-- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
+-- They name everything with its schema and use no bare operators, so no search_path can mislead them; pinning one
+-- instead costs about 2 µs a statement. Names cannot clash with the table's columns: the block's label qualifies
+-- every variable, a table alias every column.
+
+CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- An INSERT records only the key, or everything where there is no key to find the row by.
+  SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
+                r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
+                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
+    AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
+  'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
+
+CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
+  -- characters of a text that is short enough in bytes.
+  SELECT format($$
+          INSERT INTO pgtrack.statement (
+            statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
+            application, client_addr, context, actor, message, reverts, query)
+          VALUES (
+            %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
+            %s, %L, %s, session_user, pg_catalog.current_setting('role'),
+            pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
+            pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
+            %s);$$,
+    p_id, r.relation_id, p_operation, p_rows,
+    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
+         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
+BEGIN
+  EXECUTE format($create$
+      CREATE OR REPLACE FUNCTION pgtrack_history.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS $record$
+      <<pgtrack>>
+      DECLARE
+        %s
+      BEGIN
+        %s
+        RETURN NULL;
+      END
+      $record$$create$, p_name, p_settings, p_declarations, p_body);
+  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', p_name,
+    format(p_comment, (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+END
+$_create_recorder$;
+COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text) IS 'Creates one trigger function of a tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
+DECLARE
+  v_relation   pgtrack.relation;
+  v_mode       text;
+  v_nests      boolean;
+  v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
+  v_variant    record;
+  v_leaf       record;
+  v_record     text;
+  v_from       text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
+
+  FOR v_variant IN
+    VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
+  LOOP
+    v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
+    PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;',
+        CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
+             ELSE v_next END),
+      '',
+      format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
+          PERFORM pgtrack._follow(%4$s);%12$s
+          EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
+        ELSE
+          %9$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s%11$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
+        CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        -- A column that was found just now is in the images of later numbers.
+        CASE WHEN v_nests THEN '' ELSE format(E'\n          id := %s;', v_next) END),
+      format('Records each %s on %%s.', upper(v_variant.column1)));
+  END LOOP;
+
+  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
+    v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
+    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;', v_next), '',
+      format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
+          PERFORM pgtrack._follow(%s);
+          id := %7$s;
+          EXECUTE pgtrack._images_sql(%4$s, 'truncate', '$1', 'r', pg_catalog.format(' FROM ONLY %%s AS r', TG_RELID::pg_catalog.regclass)) USING pgtrack.id;
+        ELSE
+          %5$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%6$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
+        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows'), v_next),
+      'Records each TRUNCATE on %s.');
+  END LOOP;
+
+  PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+END
+$_generate_functions$;
+COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
+  'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
+                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';

@@ -1,0 +1,30 @@
+-- What is there already, from an earlier installation
+
+INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+INSERT INTO pgtrack.proxy_key (key)
+SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
+
+DO $upgrade$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM set_config('pgtrack.following', 'on', true);
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+                    WHERE c.relreplident <> 'f' LOOP
+    EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
+  END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
+    PERFORM pgtrack._sync(v_relation.relation_id);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+  END LOOP;
+  PERFORM set_config('pgtrack.following', '', true);
+END
+$upgrade$;
+
+INSERT INTO pgtrack.installed_version (version) VALUES ('1.0')
+ON CONFLICT (version) DO UPDATE SET installed_at = excluded.installed_at, installed_by = excluded.installed_by;
+
+\echo 'pg_track 1.0 is installed. Next: SELECT * FROM pgtrack.track(''a schema or table'');' \\ COMMIT;

@@ -1,0 +1,29 @@
+CREATE SCHEMA IF NOT EXISTS pgtrack;
+COMMENT ON SCHEMA pgtrack IS
+  'pg_track: functions to read and revert the history of tracked tables. Start with SELECT * FROM pgtrack.help().';
+
+CREATE SCHEMA IF NOT EXISTS pgtrack_history;
+COMMENT ON SCHEMA pgtrack_history IS
+  'pg_track: one history table, and the functions that fill it, for each tracked table.';
+
+-- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
+-- views stand on stay. Nothing of yours depends on the others: the verbs name them in text that is read when they run.
+-- A verb from before it took columns goes, too: a call could mean either.
+DO $replace$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'pgtrack'
+      AND (p.proname LIKE '\_%'
+           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  LOOP
+    -- It may have gone with one that it stood on.
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
+    EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+  END LOOP;
+END
+$replace$;

@@ -1,0 +1,72 @@
+CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass) RETURNS TABLE (row_pk jsonb, problem text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
+DECLARE
+  v_shape  record;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY EXECUTE format($$
+    SELECT %1$s, CASE WHEN s.operation IN ('D', 'T') THEN 'exists, but its insertion is not recorded' ELSE 'is missing, but its deletion is not recorded' END
+    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %3$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
+    JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
+    WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
+      -- A row that moved to or from the key is somewhere else.
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
+                      AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record);
+END
+$_gaps$;
+COMMENT ON FUNCTION pgtrack._gaps(regclass) IS 'Rows that are there or not there other than their latest recorded change left them.';
+
+CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_count     bigint;
+  v_example   text;
+BEGIN
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.schema_name, r.table_name LOOP
+    "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+    hint := format('SELECT * FROM pgtrack.track(%L, %L) repairs it.', "table", v_relation.options);
+    IF v_relation.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+      problem := 'the table was dropped unnoticed';
+      hint := 'Its history stays, under its number in pgtrack.relation.';
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    RETURN QUERY
+      SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
+                                  ELSE format('the trigger %s on %s is %s', w.name, w.relid,
+                                              CASE WHEN p.made_from IS DISTINCT FROM w.event || ' ' || w.action THEN 'out of date'
+                                                   WHEN p.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
+             verify.hint
+      FROM pgtrack._wanted_triggers(v_relation.relation_id) w
+      LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
+      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM w.event || ' ' || w.action
+         OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
+                   AND p.proname = format('record_update_%s', v_relation.relation_id)
+                   AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(v_relation.relid))) > 0) THEN
+      problem := 'the table has changed its shape unnoticed';
+      RETURN NEXT;
+    ELSIF gaps THEN
+      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk), g.problem)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
+      IF v_count > 0 THEN
+        problem := format('%s rows were changed while nothing was recorded, for example: %s', v_count, v_example);
+        hint := 'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.';
+        RETURN NEXT;
+      END IF;
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D') THEN
+    "table" := NULL;
+    problem := 'DDL on tracked tables is not followed at once';
+    hint := 'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write, and all else by pgtrack.follow_ddl().';
+    RETURN NEXT;
+  END IF;
+END
+$verify$;
+COMMENT ON FUNCTION pgtrack.verify(boolean) IS
+  'What is wrong with the tracking: triggers missing or disabled, shapes out of step, rows changed unrecorded (gaps => false skips these, they take a scan). No row: all is well.';

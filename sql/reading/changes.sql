@@ -1,0 +1,76 @@
+-- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
+-- next change, or the live row; where keys have changed, its lineage has to be followed.
+CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
+RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
+DECLARE
+  v_shape    record;
+  v_version  text;
+  v_first    bigint;
+  v_last     bigint;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
+  ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
+    v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
+                        'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
+  ELSE
+    v_version := format($$
+      SELECT (SELECT count(*)::integer FROM %1$s h
+              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
+             CASE WHEN s.operation NOT IN ('D', 'T') THEN
+               CASE WHEN EXISTS (SELECT FROM %1$s h
+                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
+                 THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
+                       FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
+                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
+                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
+                 ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
+               END
+             END AS after$$,
+      v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
+      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
+      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
+           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
+                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
+           ELSE '0' END);
+  END IF;
+  -- One scan of the history from the statement on in which the wanted number of rows is reached.
+  EXECUTE format($$
+    SELECT min(x.statement_id), max(x.statement_id)
+    FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
+          FROM pgtrack.statement s
+          WHERE s.relation_id = %s AND %s
+          ORDER BY s.statement_id DESC LIMIT $1) x
+    WHERE x.later < $1$$, v_shape.relation_id, p_which)
+  INTO v_first, v_last USING p_max;
+  RETURN QUERY EXECUTE format($$
+    SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
+           a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
+    FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
+          CROSS JOIN LATERAL (SELECT c.*) h
+          JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
+          CROSS JOIN LATERAL (%5$s) v
+          ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
+    JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
+    ORDER BY l.pgtrack_statement_id DESC, l.key$$,
+    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
+    v_shape.relation_id, v_version, p_which)
+  USING p_table, v_first, p_max, v_last;
+END
+$_changes$;
+COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
+
+CREATE OR REPLACE FUNCTION pgtrack.changes("table" text, max integer DEFAULT 20, schema text DEFAULT NULL)
+RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, 'true') c;
+END;
+COMMENT ON FUNCTION pgtrack.changes(text, integer, text) IS 'The latest row changes of a table, newest first.';

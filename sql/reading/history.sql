@@ -1,0 +1,30 @@
+CREATE OR REPLACE FUNCTION pgtrack._history(p_table regclass, p_key_as_given jsonb)
+RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_key    jsonb;
+  v_live   jsonb;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  v_shape := pgtrack._shape(p_table);
+  v_key := pgtrack._key(v_shape, p_key_as_given);
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
+                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
+  INTO v_live USING pgtrack._live_key(p_table, v_key);
+  RETURN QUERY
+    SELECT c.ver, a.operation, a.at, a.who, pgtrack._changed_columns(c.before, c.after), c.before, c.after,
+           a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
+    FROM (SELECT v.ver, v.statement_id,
+                 CASE WHEN v.operation <> 'I' THEN v.image END AS before,
+                 CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
+                      WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
+                      ELSE v_live END AS after
+          FROM pgtrack._versions(p_table, v_shape, v_key) v
+          WINDOW w AS (ORDER BY v.ver)) c
+    JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
+    ORDER BY c.ver;
+END
+$_history$;
+COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';

@@ -1,0 +1,93 @@
+-- A row whose key was changed has its history under several keys, one after the other.
+CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
+DECLARE
+  v_shape      record;
+  v_move       record;
+  v_arrival    bigint;
+  v_departure  bigint;
+  v_taken      boolean;
+BEGIN
+  row_key := p_key;
+  after_id := 0;
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
+                 WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- Forward: the row has moved away, and no other came to its old key since.
+  LOOP
+    SELECT m.statement_id, m.new_key INTO v_move
+    FROM pgtrack._key_changes(v_shape.relation_id) m
+    WHERE m.old_key = row_key AND m.statement_id > after_id
+    ORDER BY m.statement_id DESC LIMIT 1;
+    EXIT WHEN NOT FOUND OR EXISTS (
+      SELECT FROM pgtrack._key_changes(v_shape.relation_id) m
+      WHERE m.new_key = row_key AND m.statement_id >= v_move.statement_id);
+    EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
+                   v_shape.key_record, v_shape.history, v_shape.history_is_key)
+    INTO v_taken USING row_key, v_move.statement_id;
+    EXIT WHEN v_taken;
+    row_key := v_move.new_key;
+    after_id := v_move.statement_id;
+  END LOOP;
+  -- Backward, from where it is now to where it came from.
+  until_id := 9223372036854775807;
+  LOOP
+    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = row_key), 0),
+           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = row_key), 0)
+    INTO v_arrival, v_departure
+    FROM pgtrack._key_changes(v_shape.relation_id) m
+    WHERE (m.new_key = row_key OR m.old_key = row_key) AND m.statement_id < until_id;
+    after_id := greatest(v_arrival, v_departure);
+    RETURN NEXT;
+    EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
+    SELECT m.old_key INTO row_key
+    FROM pgtrack._key_changes(v_shape.relation_id) m
+    WHERE m.new_key = row_key AND m.statement_id = v_arrival;
+    until_id := v_arrival;
+  END LOOP;
+END
+$_lineage$;
+COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb) IS
+  'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_key$
+BEGIN
+  RETURN (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1);
+END
+$_live_key$;
+COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
+RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT coalesce(c.statement_id, (
+           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
+           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
+         c.xid, c.old_key, c.new_key
+  FROM pgtrack.key_change c
+  WHERE c.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
+DECLARE
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+    RETURN 0;
+  END IF;
+  -- They are counted under the key that the row had then.
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
+                   WHERE p.relation_id = v_relation
+                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+END
+$_purged_versions$;
+COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';

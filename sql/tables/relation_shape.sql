@@ -1,0 +1,53 @@
+CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
+  relation_id      integer  NOT NULL PRIMARY KEY REFERENCES pgtrack.relation ON DELETE CASCADE,
+  fingerprint      text     NOT NULL,
+  name             text,
+  live_table       text,
+  history          text,
+  keys             name[],
+  key_record       text,
+  live_is_key      text,
+  history_is_key   text,
+  live_is_history  text,
+  live_is_change   text,
+  same_row         text,
+  key_json         text,
+  image            text,
+  live_image       text,
+  insert_columns   text,
+  insert_values    text,
+  assignments      text,
+  differs          text,
+  merges           text,
+  differing        text,
+  row_values       text,
+  change_keys      text,
+  restored         text,
+  key_is_plain     boolean
+);
+COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
+COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.relation_shape.fingerprint IS 'The shape of the table that they are for.';
+COMMENT ON COLUMN pgtrack.relation_shape.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_table IS 'The table''s own rows, for FROM.';
+COMMENT ON COLUMN pgtrack.relation_shape.history IS 'Its history table.';
+COMMENT ON COLUMN pgtrack.relation_shape.keys IS 'The key''s columns.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_record IS 'The key as a column definition list.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_key IS 'The condition that t is the row of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.history_is_key IS 'The condition that h is of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_history IS 'The condition that t is the row of h.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_change IS 'The condition that t is the row of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c are of one row.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
+COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
+COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';

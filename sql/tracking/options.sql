@@ -1,0 +1,101 @@
+CREATE OR REPLACE FUNCTION pgtrack._require_owner(p_verb text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_owner$
+DECLARE
+  v_owner  oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+BEGIN
+  IF NOT pg_has_role(v_owner, 'USAGE') THEN
+    RAISE EXCEPTION 'permission denied to % tables', p_verb USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = format('Do it as %s, who installed pg_track, or as a superuser.', v_owner::regrole);
+  END IF;
+END
+$_require_owner$;
+COMMENT ON FUNCTION pgtrack._require_owner(text) IS 'Refuses callers who may not act for the owner of pg_track.';
+
+CREATE OR REPLACE FUNCTION pgtrack._options(p_options jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_options$
+DECLARE
+  c_defaults CONSTANT  jsonb := '{"query": true, "exclude": [], "redact": [], "replica": false, "on_drop": "allow"}';
+  v_option             record;
+BEGIN
+  IF jsonb_typeof(p_options) <> 'object' THEN
+    RAISE EXCEPTION 'the options must be a JSON object, not %', p_options USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOR v_option IN SELECT key, value FROM jsonb_each(coalesce(p_options, '{}')) LOOP
+    IF NOT c_defaults ? v_option.key THEN
+      RAISE EXCEPTION 'unknown option "%"', v_option.key USING
+        ERRCODE = 'invalid_parameter_value',
+        HINT = format('The options and their defaults are %s.', c_defaults);
+    END IF;
+    IF jsonb_typeof(v_option.value) <> jsonb_typeof(c_defaults -> v_option.key) THEN
+      RAISE EXCEPTION 'option "%" must be a %, not %', v_option.key, jsonb_typeof(c_defaults -> v_option.key), v_option.value
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  END LOOP;
+  IF p_options ->> 'on_drop' NOT IN ('allow', 'refuse') THEN
+    RAISE EXCEPTION 'option "on_drop" must be "allow" or "refuse", not %', p_options -> 'on_drop' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  RETURN c_defaults || coalesce(p_options, '{}');
+END
+$_options$;
+COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
+
+CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_options_for$
+DECLARE
+  v_column  record;
+  v_kept    jsonb := '{"exclude": [], "redact": []}';
+BEGIN
+  FOR v_column IN
+    SELECT o.option, n.name, a.attnum, i.indrelid IS NOT NULL AS is_key
+    FROM unnest('{exclude,redact}'::text[]) AS o (option)
+    CROSS JOIN LATERAL jsonb_array_elements_text(p_options -> o.option) AS n (name)
+    LEFT JOIN pg_attribute a ON a.attrelid = p_table AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary AND a.attnum = ANY (i.indkey)
+  LOOP
+    IF v_column.is_key THEN
+      RAISE EXCEPTION 'column "%" of % cannot be left out', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'invalid_parameter_value', DETAIL = 'It belongs to the primary key, by which history finds the row.';
+    ELSIF v_column.attnum IS NOT NULL THEN
+      v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
+    ELSIF p_only_table THEN
+      RAISE EXCEPTION 'column "%" of % does not exist', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);
+    END IF;
+  END LOOP;
+  RETURN p_options || v_kept;
+END
+$_options_for$;
+COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
+  'The options for one table: of a schema''s tables each takes the columns that it has.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
+    WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
+    WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
+  END
+  FROM pg_catalog.pg_namespace n
+  WHERE n.oid = p_schema;
+END;
+COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
+    WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
+    WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
+    WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
+    WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
+    WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
+      THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
+    WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+  END)
+  FROM pg_catalog.pg_class c
+  WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';

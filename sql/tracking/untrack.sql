@@ -1,0 +1,50 @@
+CREATE OR REPLACE FUNCTION pgtrack._drop_triggers(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_triggers$
+DECLARE
+  v_trigger  record;
+BEGIN
+  FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+  END LOOP;
+END
+$_drop_triggers$;
+COMMENT ON FUNCTION pgtrack._drop_triggers(integer) IS 'Takes all triggers of ours from a tracked table and its partitions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
+RETURNS TABLE (table_name text, status text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
+DECLARE
+  v_schema    oid := pgtrack._schema(p_target);
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM pgtrack._require_owner('untrack');
+  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  IF v_schema IS NULL THEN
+    PERFORM pgtrack._shape(p_table);
+  END IF;
+  DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
+    ORDER BY c.relname
+  LOOP
+    PERFORM set_config('pgtrack.following', 'on', true);
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    PERFORM set_config('pgtrack.following', '', true);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+    table_name := pgtrack._name(v_relation.relid);
+    status := 'no longer tracked; its history stays';
+    RETURN NEXT;
+  END LOOP;
+END
+$_untrack$;
+COMMENT ON FUNCTION pgtrack._untrack(text, regclass) IS 'Does the work of pgtrack.untrack().';
+
+CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
+RETURNS TABLE (table_name text, status text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
+END;
+COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';

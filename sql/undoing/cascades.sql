@@ -1,0 +1,69 @@
+-- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
+-- if they refer to the row then, too.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
+DECLARE
+  v_key       record;
+  v_parent    record;
+  v_work      pgtrack._work;
+  v_child     record;
+  v_spared    text;
+  v_as_image  text;
+  v_inserted  text;
+  v_count     bigint;
+BEGIN
+  FOR v_key IN
+    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
+           (SELECT string_agg(format('t.%I OPERATOR(%I.%s) p.%I', ca.attname, n.nspname, o.oprname, pa.attname), ' AND ')
+            FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
+            JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
+            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent
+            JOIN pg_operator o ON o.oid = u.equality JOIN pg_namespace n ON n.oid = o.oprnamespace) AS refers
+    FROM unnest(p_work) w
+    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
+    WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
+  LOOP
+    SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
+    v_spared := 'true';
+    v_inserted := '0';
+    SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
+    IF v_work.relid IS NOT NULL THEN
+      SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
+      v_as_image := format('(SELECT FROM (SELECT (ROW(%s)::%s).*) t WHERE %s)', v_child.row_values, v_work.relid, v_key.refers);
+      v_spared := format(
+        'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
+        ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
+        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[]) x (handle, base) JOIN %1$s h ON h.ctid = x.handle'
+        '   WHERE %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+        ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
+        ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
+        '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
+        v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
+        coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
+        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'));
+      v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
+                           v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
+    END IF;
+    EXECUTE format(
+      'WITH p AS MATERIALIZED ('
+      '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
+      '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
+      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
+      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s',
+      v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
+      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
+      v_inserted)
+    INTO v_count;
+    IF v_count > 0 THEN
+      RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
+        ERRCODE = 'foreign_key_violation',
+        DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
+                        CASE v_key.confdeltype WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
+        HINT = 'Delete those rows first, or undo what made them.',
+        CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
+    END IF;
+  END LOOP;
+END
+$_refuse_cascades$;
+COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
+  'Refuses a revert whose deletions would, by ON DELETE CASCADE or SET NULL, change rows that it does not know of.';

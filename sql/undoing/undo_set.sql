@@ -1,0 +1,105 @@
+-- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
+-- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
+-- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
+    ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
+    ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
+    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
+  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+END;
+COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
+  'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
+                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
+                                              p_columns text[] DEFAULT NULL, p_rows jsonb DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
+DECLARE
+  v_table      regclass;
+  v_shape      record;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_tables, p_columns);
+  FOREACH v_table IN ARRAY p_tables LOOP
+    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
+    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
+    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+    IF p_rows IS NOT NULL THEN
+      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
+    ELSIF p_lock_tables OR v_has_moves THEN
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
+    ELSE
+      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
+    END IF;
+    EXECUTE format($$
+      WITH r AS (
+        SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
+               CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
+                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND b.operation <> 'I'
+                         AND r.live_key IS NOT DISTINCT FROM r.canonical_key THEN 'merge'
+                    ELSE 'skip' END AS decision
+        FROM (%2$s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %3$s AND b.statement_id = r.newer_id
+      ), d AS (
+        SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
+               r.decision = 'undo' AND r.is_live AS is_present, %4$s
+        FROM r
+      )
+      SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
+             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
+             array_agg(handle) FILTER (WHERE is_unborn AND is_live AND NOT is_moved AND NOT keys_cross) AS deletes,
+             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS keyed_updates,
+             array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
+             array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
+                                                    ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
+             array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
+             array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
+             count(*) FILTER (WHERE decision = 'skip') AS skipped,
+             (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_key,
+             (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
+              FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
+             min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
+             count(newer_id) AS conflicts
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point, p_rows -> v_shape.name), v_shape.relation_id,
+      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
+           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
+    INTO v_rows;
+    IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
+      SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
+                    v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
+      FROM pgtrack.activity a WHERE a.relation_id = v_shape.relation_id AND a.statement_id = v_rows.newer_id;
+      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_what, v_rows.conflicts, v_shape.name USING
+        ERRCODE = 'TK001',
+        DETAIL = v_conflict,
+        HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
+    END IF;
+    PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
+    IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
+      PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
+    END IF;
+    v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
+                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
+    v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
+  END LOOP;
+  RETURN QUERY
+    SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
+    FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
+END
+$_undo_set$;
+COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[], jsonb) IS
+  'Undoes a set of statements; all rows, or by table those of some keys.';

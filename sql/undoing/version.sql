@@ -1,0 +1,69 @@
+CREATE OR REPLACE FUNCTION pgtrack._refuse_purged(p_table regclass, p_point text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_purged$
+BEGIN
+  RAISE EXCEPTION 'the state of % at % is no longer known', pgtrack._name(p_table), p_point USING
+    ERRCODE = 'TK002',
+    DETAIL = format('Changes before %s have been purged.', (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table));
+END
+$_refuse_purged$;
+COMMENT ON FUNCTION pgtrack._refuse_purged(regclass, text) IS 'Refuses a point in time that needs purged history.';
+
+CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_when timestamptz) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
+DECLARE
+  v_since    timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_shape    pgtrack.relation_shape := pgtrack._shape(p_table);
+  v_version  integer;
+  v_first    text;
+BEGIN
+  IF p_when IS NULL THEN
+    RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  -- A transaction happened when it made its last change: one with changes on both sides of the moment is after it.
+  SELECT coalesce(min(v.ver) FILTER (WHERE s.last_at > p_when) - 1, max(v.ver)), min(v.operation::text) FILTER (WHERE v.ver = 1)
+  INTO v_version, v_first
+  FROM pgtrack._versions(p_table, v_shape, p_key) v
+  CROSS JOIN LATERAL (
+    SELECT max(o.at) AS last_at FROM pgtrack.statement o
+    WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = v_shape.relation_id AND x.statement_id = v.statement_id)) s;
+  IF p_when < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
+    PERFORM pgtrack._refuse_purged(p_table, p_when::text);
+  END IF;
+  IF v_version = 0 AND (v_first = 'I' OR p_when < v_since) THEN
+    RAISE EXCEPTION '% (%) has no recorded state at %', pgtrack._name(p_table), pgtrack._key_text(p_key), p_when USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = CASE v_first WHEN 'I' THEN 'The row did not exist then.' ELSE format('Tracking began at %s.', v_since) END,
+      HINT = CASE v_first WHEN 'I' THEN 'To remove it, undo its INSERT.' ELSE 'Version 0 is the row before its first recorded change.' END;
+  END IF;
+  RETURN v_version;
+END
+$_version_at$;
+COMMENT ON FUNCTION pgtrack._version_at(regclass, jsonb, timestamptz) IS 'The version a row had at a moment.';
+
+CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
+DECLARE
+  v_version  integer;
+  v_exists   boolean;
+  v_shape    pgtrack.relation_shape;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  v_shape := pgtrack._shape(p_table);
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
+  IF v_exists THEN
+    RAISE EXCEPTION '% (%) exists', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'unique_violation',
+      DETAIL = 'Only a row that was deleted can be restored.',
+      HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
+  END IF;
+  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.operation IN ('D', 'T');
+  IF v_version IS NULL THEN
+    RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'no_data_found',
+      HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
+  END IF;
+  RETURN v_version;
+END
+$_version_to_restore$;
+COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version of a deleted row right before its deletion.';
