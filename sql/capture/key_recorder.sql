@@ -2,13 +2,13 @@
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
 DECLARE
-  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
-                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
   v_relation           pgtrack.relation;
   v_signature          text;
   v_old                text;
   v_arguments          text;
-  v_json               text;
+  v_old_key            text;
+  v_new_key            text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -19,23 +19,25 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
-    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    SELECT string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position)
+    INTO v_old_key, v_new_key
+    FROM pgtrack._key_parts(p_relation) k;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
         VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s);',
-        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        p_relation, v_old_key, v_new_key,
         CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END),
       'Records each change of a primary key of %s.');
     RETURN;
   END IF;
-  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
-         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
-  INTO v_arguments, v_json
-  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
-  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  -- The arguments are as they are stored: the function depends on no type of the application.
+  SELECT string_agg(pgtrack._stored_type(k.type, k.typmod), ', ' ORDER BY k.position),
+         string_agg(format('%L, $%s', k.column_name, k.position), ', ' ORDER BY k.position)
+  INTO v_arguments, v_new_key
+  FROM pgtrack._key_parts(p_relation) k;
   v_signature := format('pgtrack_history.%I(%s)', format('key_%s', p_relation), v_arguments);
-  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_json);
+  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_new_key);
   EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_signature, format('A key of %s in canonical form.', pgtrack._name(v_relation.relid)));
 END
 $_generate_key_functions$;

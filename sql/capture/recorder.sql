@@ -9,8 +9,10 @@ BEGIN ATOMIC
   -- An INSERT records only the key, or everything where there is no key to find the row by.
   SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
                 r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, c.column_name) AS value) x
+  LEFT JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
@@ -87,7 +89,7 @@ BEGIN
         rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
-      '',
+      pgtrack._recorder_settings(p_relation),
       format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
           PERFORM pgtrack._follow(%4$s);%12$s
           EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
@@ -113,7 +115,7 @@ BEGIN
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-        rows  pg_catalog.int8;', v_next), '',
+        rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
       format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
           PERFORM pgtrack._follow(%s);
           id := %7$s;
