@@ -721,7 +721,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_label$
 BEGIN
   IF p_label IS NOT NULL AND NOT EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = p_type AND e.enumlabel = p_label) THEN
     RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
-      ERRCODE = 'invalid_text_representation',
+      ERRCODE = 'datatype_mismatch',
       DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
                       (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
       HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
@@ -750,7 +750,7 @@ EXCEPTION WHEN data_exception THEN
     RETURN NULL;
   END IF;
   RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_text) USING
-    ERRCODE = 'invalid_text_representation',
+    ERRCODE = 'datatype_mismatch',
     DETAIL = format('Type %s does not take it now: %s.', pg_typeof(p_type), SQLERRM),
     HINT = 'Set the row right by hand; pgtrack.history() shows it as it was.';
 END
@@ -841,8 +841,8 @@ COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored
 
 -- ==== catalog/foreign_code.sql ====
 
--- Whether making a value of a type runs code of somebody who is no superuser: the checks of a domain, in whatever the
--- type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
+-- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
+-- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
 CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -871,9 +871,9 @@ BEGIN ATOMIC
     LEFT JOIN pg_operator o ON o.oid = c.operator
     LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
-    WHERE NOT r.rolsuper);
+    WHERE NOT r.rolsuper AND r.rolname <> current_user);
 END;
-COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator of somebody who is no superuser.';
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
 CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -881,7 +881,7 @@ BEGIN ATOMIC
   SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
 END;
-COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of somebody who is no superuser; null for none.';
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
 
 -- A key as an argument of a verb.
 CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb
@@ -1005,16 +1005,18 @@ COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes th
 -- ==== catalog/column_shape.sql ====
 
 -- What each column of a table is in the pieces: own, old and base are its stored value in the image h, brought to its
--- present type, and in c; compared and wanted are the live value and that of h as they are stored, so that rows can be
+-- present type, and in c; shown is old in a plan; compared and wanted are the live value and that of h as they are stored, so that rows can be
 -- compared without a function of the type's; kept, to_insert and to_update are values that can be written.
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
-               kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
+               shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT a.attnum, c.column_name, x.since, c.since, x.is_unknown, b.atttypid, format('h.%I', c.history_column), x.old, pgtrack._recorded(c, 'c'),
-         x.kept, x.compared,
+         -- What an undo would refuse, its plan does.
+         CASE WHEN x.is_enum AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) THEN format('pgtrack._known_label(%s, %s, %L)', x.text, x.type, x.name)
+              ELSE x.old END, x.kept, x.compared,
          CASE x.since WHEN 0 THEN x.old ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, x.compared, x.old) END,
          CASE x.since WHEN 0 THEN x.value
                       ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL'), x.value) END,
@@ -1029,7 +1031,7 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (
     SELECT e.*, CASE WHEN e.is_foreign THEN pgtrack._input_sql(e.text, a.atttypid, e.name) ELSE e.old END AS value,
            CASE WHEN e.is_foreign THEN e.live_base ELSE e.compared END AS kept
-    FROM (SELECT o.*, pgtrack._recorded_since(c) AS since, format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
+    FROM (SELECT o.*, y.type, pgtrack._foreign_kind(a.atttypid) = 'enum' AS is_enum, pgtrack._recorded_since(c) AS since, format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
            format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
            CASE WHEN b.atttypid = 'text'::regtype THEN o.old ELSE format('(%s)::text', o.old) END AS text,
            -- A domain is compared as what it is based on.
@@ -1062,7 +1064,7 @@ BEGIN
                 string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
                 string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
          format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
-                string_agg(format('%s AS %I', pgtrack._json_sql(old, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
@@ -4767,31 +4769,22 @@ COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition
 
 -- ==== points/as_of.sql ====
 
--- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Where these are
--- not a superuser's, they run with the rights of the table's owner, who could run them anyway, or not at all.
-CREATE OR REPLACE FUNCTION pgtrack._maker(p_table regclass) RETURNS name
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_maker$
+-- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Somebody else's
+-- may not run with the caller's rights, and SET ROLE would not keep them from doing so: code can set it back.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_foreign_code(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
 DECLARE
   v_columns  text := pgtrack._foreign_code_in(p_table);
-  v_owner    record;
 BEGIN
-  IF v_columns IS NULL THEN
-    RETURN NULL;
-  END IF;
-  SELECT r.rolname, r.rolsuper INTO v_owner FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = p_table;
-  IF v_owner.rolsuper OR NOT pg_has_role(v_owner.rolname, 'MEMBER') THEN
+  IF v_columns IS NOT NULL THEN
     RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('The types of these columns have checks that call code of roles that are no superusers: %s.', v_columns)
-               || CASE WHEN v_owner.rolsuper THEN ' The table belongs to a superuser, whose rights they must not run with.'
-                       ELSE ' They must not run with your rights, and you are no member of the table''s owner.' END,
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.', v_columns),
       HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').', pgtrack._name(p_table));
   END IF;
-  RETURN v_owner.rolname;
 END
-$_maker$;
-COMMENT ON FUNCTION pgtrack._maker(regclass) IS
-  'The role that rows of a table''s type have to be made as; null for any, an error where the caller cannot be it.';
+$_refuse_foreign_code$;
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS 'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
@@ -4800,8 +4793,6 @@ DECLARE
   v_which    text;
   v_retaken  text;
   v_shape    record;
-  v_role     text := current_setting('role');
-  v_owner    text;
 BEGIN
   IF v_table IS NULL THEN
     RAISE EXCEPTION '% is not the row type of a table', pg_typeof(rowtype) USING
@@ -4810,10 +4801,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   v_which := pgtrack._after_in(v_table, point);
   v_retaken := pgtrack._retaken(v_table, v_which, point);
-  v_owner := pgtrack._maker(v_table);
-  IF v_owner IS NOT NULL THEN
-    PERFORM set_config('role', v_owner, true);
-  END IF;
+  PERFORM pgtrack._refuse_foreign_code(v_table);
   RETURN QUERY EXECUTE format($$
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
@@ -4821,10 +4809,11 @@ BEGIN
     SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
     pgtrack._first_changes_sql(v_table, v_which, v_retaken), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which, v_retaken), v_shape.row_values);
-  -- After an error it is back with the transaction or savepoint.
-  IF v_owner IS NOT NULL THEN
-    PERFORM set_config('role', v_role, true);
-  END IF;
+EXCEPTION WHEN check_violation OR not_null_violation THEN
+  RAISE EXCEPTION 'rows of % at % cannot be made: %', pgtrack._name(v_table), point, SQLERRM USING
+    ERRCODE = SQLSTATE,
+    DETAIL = 'The type of a column allows less now than it did then.',
+    HINT = format('pgtrack.diff() shows the values as JSON: SELECT * FROM pgtrack.diff(%L, %L).', pgtrack._name(v_table), point);
 END
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
@@ -5297,34 +5286,54 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS 'The expression for what the copy k has of a column, as a value that can be written.';
 
--- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights.
--- PostgreSQL sees to that itself where it makes an index.
+-- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights: not after
+-- SET ROLE, which such code could set back, but in a SECURITY DEFINER function of the owner, where it cannot. What is
+-- deferred is done in there, too. PostgreSQL sees to this itself where it makes an index.
+CREATE OR REPLACE FUNCTION pgtrack._run_as(p_owner name, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_run_as$
+DECLARE
+  v_rows  bigint;
+BEGIN
+  CREATE FUNCTION pg_temp.pgtrack_run_as(p_statements text[]) RETURNS bigint
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $run$
+  DECLARE
+    v_statement  text;
+    v_rows       bigint := 0;
+  BEGIN
+    FOREACH v_statement IN ARRAY p_statements LOOP
+      EXECUTE v_statement;
+      GET DIAGNOSTICS v_rows = ROW_COUNT;
+    END LOOP;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RETURN v_rows;
+  END
+  $run$;
+  REVOKE ALL ON FUNCTION pg_temp.pgtrack_run_as(text[]) FROM PUBLIC;
+  EXECUTE format('ALTER FUNCTION pg_temp.pgtrack_run_as(text[]) OWNER TO %I', p_owner);
+  EXECUTE 'SELECT pg_temp.pgtrack_run_as($1)' INTO v_rows USING p_statements;
+  DROP FUNCTION pg_temp.pgtrack_run_as(text[]);
+  RETURN v_rows;
+END
+$_run_as$;
+COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS 'Executes statements with the rights of a role, and no others; the number of rows of the last.';
+
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
 DECLARE
-  v_role       text := current_setting('role');
-  v_may_read   boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
-  v_statement  text;
-  v_rows       bigint := 0;
+  v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
+  v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
     EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
   END IF;
-  -- After an error it is back with the transaction or savepoint.
-  PERFORM set_config('role', p_owner, true);
-  FOREACH v_statement IN ARRAY p_statements LOOP
-    EXECUTE v_statement;
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
-  END LOOP;
-  PERFORM set_config('role', v_role, true);
+  v_rows := pgtrack._run_as(p_owner, p_statements);
   IF NOT v_may_read THEN
     EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
   END IF;
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
-  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile; the number of rows of the last.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS 'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
@@ -5765,11 +5774,13 @@ DECLARE
   v_parts   text;
   v_policy  name;
 BEGIN
-  SELECT string_agg(format('ALTER COLUMN %I TYPE text USING %s', a.attname, pgtrack._output_sql(quote_ident(a.attname), a.atttypid, true)), ', ')
+  SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', a.attname, y.type, CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
+                      THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END), ', ')
   INTO v_parts
-  FROM pg_attribute a
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
   WHERE a.attrelid = to_regclass(format('pgtrack_history.%I', p_table)) AND a.attnum > 0 AND NOT a.attisdropped
-    AND pgtrack._foreign_kind(a.atttypid) IS NOT NULL;
+    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd');
   IF v_parts IS NULL THEN
     RETURN false;
   END IF;
@@ -5781,7 +5792,7 @@ BEGIN
   RETURN true;
 END
 $_convert_columns$;
-COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types; whether there was any.';
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE

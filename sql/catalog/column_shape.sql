@@ -1,14 +1,16 @@
 -- What each column of a table is in the pieces: own, old and base are its stored value in the image h, brought to its
--- present type, and in c; compared and wanted are the live value and that of h as they are stored, so that rows can be
+-- present type, and in c; shown is old in a plan; compared and wanted are the live value and that of h as they are stored, so that rows can be
 -- compared without a function of the type's; kept, to_insert and to_update are values that can be written.
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
-               kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
+               shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT a.attnum, c.column_name, x.since, c.since, x.is_unknown, b.atttypid, format('h.%I', c.history_column), x.old, pgtrack._recorded(c, 'c'),
-         x.kept, x.compared,
+         -- What an undo would refuse, its plan does.
+         CASE WHEN x.is_enum AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) THEN format('pgtrack._known_label(%s, %s, %L)', x.text, x.type, x.name)
+              ELSE x.old END, x.kept, x.compared,
          CASE x.since WHEN 0 THEN x.old ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, x.compared, x.old) END,
          CASE x.since WHEN 0 THEN x.value
                       ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL'), x.value) END,
@@ -23,7 +25,7 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (
     SELECT e.*, CASE WHEN e.is_foreign THEN pgtrack._input_sql(e.text, a.atttypid, e.name) ELSE e.old END AS value,
            CASE WHEN e.is_foreign THEN e.live_base ELSE e.compared END AS kept
-    FROM (SELECT o.*, pgtrack._recorded_since(c) AS since, format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
+    FROM (SELECT o.*, y.type, pgtrack._foreign_kind(a.atttypid) = 'enum' AS is_enum, pgtrack._recorded_since(c) AS since, format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
            format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
            CASE WHEN b.atttypid = 'text'::regtype THEN o.old ELSE format('(%s)::text', o.old) END AS text,
            -- A domain is compared as what it is based on.
@@ -56,7 +58,7 @@ BEGIN
                 string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
                 string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
          format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
-                string_agg(format('%s AS %I', pgtrack._json_sql(old, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),

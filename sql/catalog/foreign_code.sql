@@ -1,5 +1,5 @@
--- Whether making a value of a type runs code of somebody who is no superuser: the checks of a domain, in whatever the
--- type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
+-- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
+-- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
 CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -28,9 +28,9 @@ BEGIN ATOMIC
     LEFT JOIN pg_operator o ON o.oid = c.operator
     LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
-    WHERE NOT r.rolsuper);
+    WHERE NOT r.rolsuper AND r.rolname <> current_user);
 END;
-COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator of somebody who is no superuser.';
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
 CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -38,7 +38,7 @@ BEGIN ATOMIC
   SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
 END;
-COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of somebody who is no superuser; null for none.';
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
 
 -- A key as an argument of a verb.
 CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb

@@ -103,7 +103,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_label$
 BEGIN
   IF p_label IS NOT NULL AND NOT EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = p_type AND e.enumlabel = p_label) THEN
     RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
-      ERRCODE = 'invalid_text_representation',
+      ERRCODE = 'datatype_mismatch',
       DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
                       (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
       HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
@@ -132,7 +132,7 @@ EXCEPTION WHEN data_exception THEN
     RETURN NULL;
   END IF;
   RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_text) USING
-    ERRCODE = 'invalid_text_representation',
+    ERRCODE = 'datatype_mismatch',
     DETAIL = format('Type %s does not take it now: %s.', pg_typeof(p_type), SQLERRM),
     HINT = 'Set the row right by hand; pgtrack.history() shows it as it was.';
 END

@@ -8,11 +8,13 @@ DECLARE
   v_parts   text;
   v_policy  name;
 BEGIN
-  SELECT string_agg(format('ALTER COLUMN %I TYPE text USING %s', a.attname, pgtrack._output_sql(quote_ident(a.attname), a.atttypid, true)), ', ')
+  SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', a.attname, y.type, CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
+                      THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END), ', ')
   INTO v_parts
-  FROM pg_attribute a
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
   WHERE a.attrelid = to_regclass(format('pgtrack_history.%I', p_table)) AND a.attnum > 0 AND NOT a.attisdropped
-    AND pgtrack._foreign_kind(a.atttypid) IS NOT NULL;
+    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd');
   IF v_parts IS NULL THEN
     RETURN false;
   END IF;
@@ -24,7 +26,7 @@ BEGIN
   RETURN true;
 END
 $_convert_columns$;
-COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types; whether there was any.';
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
