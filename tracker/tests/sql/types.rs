@@ -173,7 +173,7 @@ fn json_that_jsonb_cannot_hold_is_shown_as_its_text_and_comes_back() {
                 r#"{"d": 1, "j": {}, "n": 2, "id": 1, "js": [[1]]}"#,
             )
             .await;
-        session.run("SELECT pgtrack.undo('t', 1), pgtrack.undo_transaction(pg_current_xact_id()::text::bigint - 1) WHERE false; SELECT pgtrack.undo('t', 1)").await;
+        session.run("SELECT pgtrack.undo('t', 1)").await;
         session
             .check("SELECT j, js, d FROM t WHERE id = 1", r#"{"a": "\u0000"}|{1e999999}|"\ud800""#)
             .await;
@@ -275,12 +275,13 @@ fn types_go_and_history_stays() {
         session
             .run(
                 "CREATE SCHEMA app; CREATE TABLE row_type (a int); SELECT pgtrack.track('app');
-                 CREATE TABLE app.t (k mood, m mood_domain, s sample, r span, ms mood[], p positive, w row_type, v int, PRIMARY KEY (k)) PARTITION BY LIST (k);
-                 CREATE TABLE app.one PARTITION OF app.t DEFAULT;
+                 CREATE TABLE app.t (k mood, m mood_domain, s sample, r span, ms mood[], p positive, w row_type, v int, PRIMARY KEY (k));
                  INSERT INTO app.t VALUES ('sad', 'ok', '(1,,,,)', '[1,2)', '{ok}', 3, '(4)', 1); UPDATE app.t SET v = 2; SELECT pgtrack.keep('app.t')",
             )
             .await;
-        session.run("DROP TYPE span, row_type, positive, sample, mood CASCADE").await;
+        session
+            .run("DROP TYPE span, positive, sample, mood CASCADE; DROP TABLE row_type CASCADE")
+            .await;
         session
             .check(
                 "SELECT attname FROM pg_attribute WHERE attrelid = 'app.t'::regclass AND attnum > 0 AND NOT attisdropped",
@@ -366,8 +367,10 @@ fn a_type_that_is_renamed_or_moved_is_found_again() {
             )
             .await;
         session.check("SELECT count(*) FROM pgtrack.history('c', 'a'::text)", "2").await;
-        session.run("SELECT pgtrack.undo('c', 'a'::text), pgtrack.undo('m', 'ok'::text); UPDATE c SET k = 'b'; UPDATE m SET k = 'sad'; SELECT pgtrack.undo('c', 'B'::text), pgtrack.undo('m', 'sad'::text)").await;
+        session.run("SELECT pgtrack.undo('c', 'a'::text), pgtrack.undo('m', 'ok'::text); UPDATE c SET k = 'b'; UPDATE m SET k = 'sad'; SELECT pgtrack.undo('c', 'b'::text), pgtrack.undo('m', 'sad'::text)").await;
         session.check("SELECT c.k, c.v, m.k, m.m, m.v FROM c, m", "A|1|ok|sad|1").await;
+        // The trigger's condition names the schema.
+        session.run("SELECT pgtrack.track('c')").await;
         session.check("SELECT * FROM pgtrack.verify()", "").await;
     });
 }
@@ -385,7 +388,7 @@ fn a_point_before_a_domain_was_tightened_can_be_compared_with() {
         session.run("SELECT pgtrack.tag('then')").await;
         session.run("UPDATE t SET q = 1; DELETE FROM parent WHERE q = -5").await;
         session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'then')", "1|~|-5").await;
-        session.run("ALTER DOMAIN quantity ADD CONSTRAINT some CHECK (value > 0)").await;
+        session.run("ALTER DOMAIN quantity ADD CONSTRAINT above CHECK (value > 0)").await;
         session.check("SELECT before ->> 'q' FROM pgtrack.diff('t', 'then')", "-5").await;
         let error = session.error("SELECT * FROM pgtrack.as_of(NULL::t, 'then')").await;
         assert!(
