@@ -1004,45 +1004,50 @@ COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes th
 
 -- ==== catalog/column_shape.sql ====
 
--- What each column of a table is in the pieces: own, old and base are its stored value in the image h, brought to its
--- present type, and in c; shown is old in a plan; compared and wanted are the live value and that of h as they are stored, so that rows can be
--- compared without a function of the type's; kept, to_insert and to_update are values that can be written.
+-- What each column of a table is in the pieces:
+--   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
+--   shown             old in a plan, which refuses what an undo would refuse
+--   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
+--   kept, to_update, to_insert  the live value and that of h, as they can be written
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
                shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT a.attnum, c.column_name, x.since, c.since, x.is_unknown, b.atttypid, format('h.%I', c.history_column), x.old, pgtrack._recorded(c, 'c'),
-         -- What an undo would refuse, its plan does.
-         CASE WHEN x.is_enum AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) THEN format('pgtrack._known_label(%s, %s, %L)', x.text, x.type, x.name)
-              ELSE x.old END, x.kept, x.compared,
-         CASE x.since WHEN 0 THEN x.old ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, x.compared, x.old) END,
-         CASE x.since WHEN 0 THEN x.value
-                      ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL'), x.value) END,
-         CASE x.since WHEN 0 THEN x.value ELSE format('CASE WHEN %s THEN %s ELSE %s END', x.is_unknown, x.kept, x.value) END,
-         a.attgenerated = '',
-         a.attgenerated = '' AND a.attidentity <> 'a' AND (p_columns IS NULL OR c.column_name = ANY (p_columns))
-  FROM pgtrack.relation r
-  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
-  JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
-  JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
-  LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
-  CROSS JOIN LATERAL (
-    SELECT e.*, CASE WHEN e.is_foreign THEN pgtrack._input_sql(e.text, a.atttypid, e.name) ELSE e.old END AS value,
-           CASE WHEN e.is_foreign THEN e.live_base ELSE e.compared END AS kept
-    FROM (SELECT o.*, y.type, pgtrack._foreign_kind(a.atttypid) = 'enum' AS is_enum, pgtrack._recorded_since(c) AS since, format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
-           format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
-           CASE WHEN b.atttypid = 'text'::regtype THEN o.old ELSE format('(%s)::text', o.old) END AS text,
-           -- A domain is compared as what it is based on.
-           CASE WHEN a.atttypid = y.type THEN format('t.%I', c.column_name)
-                ELSE format('t.%I::%s', c.column_name, format_type(y.type, y.typmod)) END AS live_base,
-           CASE WHEN o.is_foreign THEN pgtrack._output_sql(format('t.%I', c.column_name), a.atttypid)
-                WHEN b.atttypid = a.atttypid THEN format('t.%I', c.column_name)
-                ELSE format('t.%I::%s', c.column_name, format_type(b.atttypid, b.atttypmod)) END AS compared
-    FROM (SELECT pgtrack._recorded(c, 'h') AS old, pgtrack._foreign_kind(a.atttypid) IS NOT NULL AS is_foreign) o
-    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y) e) x
-  WHERE r.relation_id = p_relation;
+  WITH col AS (
+    SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
+           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored, format_type(b.atttypid, b.atttypmod) AS stored_type,
+           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
+           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
+           p_columns IS NULL OR c.column_name = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+    FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
+    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
+    JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
+    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
+    WHERE r.relation_id = p_relation
+  ), piece AS (
+    SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
+           -- What a domain is based on is what is stored; rows of different types cannot be compared.
+           CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
+           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
+                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+    FROM col
+  ), written AS (
+    SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
+  )
+  SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
+         CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
+         kept, compared,
+         CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
+         can_insert, can_update AND is_chosen
+  FROM written;
 END;
 COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
   'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
