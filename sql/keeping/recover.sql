@@ -147,6 +147,8 @@ DECLARE
   v_name    text := pgtrack._name(p_table);
   v_owner   name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table);
   v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
+  v_type    text := v_column ->> 'type';
+  v_domain  text;
   v_same    text;
   v_rows    bigint := 0;
 BEGIN
@@ -160,12 +162,20 @@ BEGIN
   END IF;
   PERFORM pgtrack._refuse_views(p_table);
   PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
+  -- A domain may not take the null that a new column begins with.
+  SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
+  FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
+  WHERE t.oid = to_regtype(regexp_replace(v_type, ' COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$', '')) AND t.typtype = 'd';
+  v_type := coalesce(v_type, v_column ->> 'type');
   PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
-    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''))]);
+    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))]);
   IF (v_column ->> 'stored')::boolean THEN
     v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
       format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
              pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
+  END IF;
+  IF v_domain IS NOT NULL THEN
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
