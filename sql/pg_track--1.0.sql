@@ -250,7 +250,10 @@ BEGIN
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
+      ('relation_column', 'type', 'oid'),
       ('relation_shape', 'key_is_plain', 'boolean'),
+      ('relation_shape', 'key_entered', 'text'),
+      ('relation_shape', 'type_names', 'text'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
@@ -348,7 +351,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   row_values       text,
   change_keys      text,
   restored         text,
-  key_is_plain     boolean
+  key_is_plain     boolean,
+  key_entered      text,
+  type_names       text
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -376,6 +381,8 @@ COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of 
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
 COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_entered IS 'The key k as JSON, in the form in which it is stored, where a caller may write it in others; else null.';
+COMMENT ON COLUMN pgtrack.relation_shape.type_names IS 'The names of types that they have in them, apart from PostgreSQL''s own; null for none.';
 
 -- ==== tables/relation_column.sql ====
 
@@ -387,6 +394,7 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   since           bigint    NOT NULL,
   until           bigint,
   successor       smallint,
+  type            oid,
   PRIMARY KEY (relation_id, history_column),
   UNIQUE (relation_id, attnum)
 );
@@ -400,6 +408,7 @@ COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statement
 COMMENT ON COLUMN pgtrack.relation_column.until IS
   'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
 COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
+COMMENT ON COLUMN pgtrack.relation_column.type IS 'The column''s type in the tracked table, when that was followed last; null once it was dropped or retyped.';
 
 -- ==== tables/statement.sql ====
 
@@ -814,6 +823,289 @@ END
 $_require_member$;
 COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
 
+-- ==== catalog/types.sql ====
+
+-- A type that an ordinary role can create may bring code of its own: casts, operators, checks, statistics. None of it may
+-- run with our rights or a reader's, and history shall not depend on such a type. So its values are stored as text, which
+-- output functions make, called by name, and come back through input functions, without a cast. Those are PostgreSQL's
+-- own, or a superuser's.
+
+CREATE OR REPLACE FUNCTION pgtrack._base_type(p_type oid, p_typmod integer, OUT type oid, OUT typmod integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH RECURSIVE base (type, typmod, kind) AS (
+    SELECT t.oid, p_typmod, t.typtype FROM pg_type t WHERE t.oid = p_type
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod, b.typtype
+    FROM base JOIN pg_type t ON t.oid = base.type JOIN pg_type b ON b.oid = t.typbasetype
+    WHERE base.kind = 'd'
+  )
+  SELECT b.type, b.typmod FROM base b WHERE b.kind <> 'd';
+END;
+COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
+
+-- Types below 16384 are PostgreSQL's own (FirstNormalObjectId).
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
+    WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
+         AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+    WHEN own.oid <> t.oid THEN 'array'
+    ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
+  FROM pgtrack._base_type(p_type, -1) b
+  JOIN pg_type t ON t.oid = b.type
+  -- The extension owns the element's type, not the array's.
+  CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
+  JOIN pg_type own ON own.oid = x.oid;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
+  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can create, the kind.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A domain's constraints are the live table's business: images are partly null.
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
+  FROM pgtrack._base_type(p_type, p_typmod) b;
+END;
+COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS 'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
+
+-- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
+-- every session; code that is generated has them pinned itself, where it is worth it.
+CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' SET extra_float_digits = 1 SET bytea_output = ''hex''';
+END;
+COMMENT ON FUNCTION pgtrack._pinned_settings() IS 'The clauses of a function in which the same value has the same text whatever the session prefers.';
+
+DO $text$
+DECLARE
+  v_kind  record;
+BEGIN
+  FOR v_kind IN SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type) LOOP
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
+                   ' SET search_path = pg_catalog, pg_temp %s AS %L',
+                   format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
+                   format('BEGIN RETURN textin(%I(p_value)); END', v_kind.name || '_out'));
+    EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L', format('_%s_text', v_kind.name), v_kind.type,
+                   format('The text of a value of kind %s, the same in every session.', v_kind.name));
+  END LOOP;
+END
+$text$;
+
+-- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
+-- too; enum_out() takes no domain.
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN k.kind IS NULL THEN p_expression
+    WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
+    WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
+    WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
+    ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
+  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
+  'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorder_settings(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN EXISTS (
+    SELECT FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
+    WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
+  THEN pgtrack._pinned_settings() ELSE '' END;
+END;
+COMMENT ON FUNCTION pgtrack._recorder_settings(integer) IS
+  'The settings that the recorders of a table need, so that what they write does not depend on the session''s; most need none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._known_label(p_label text, p_type oid, p_column text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_label$
+BEGIN
+  IF p_label IS NOT NULL AND NOT EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = p_type AND e.enumlabel = p_label) THEN
+    RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
+      ERRCODE = 'datatype_mismatch',
+      DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
+                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
+      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
+                    format_type(p_type, NULL), p_label);
+  END IF;
+  RETURN p_label;
+END
+$_known_label$;
+COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS 'A label of an enum, or an error that names the column where it is none any more.';
+
+-- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
+CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' AS $_typed$
+DECLARE
+  v_row  record;
+BEGIN
+  IF p_column IS NULL AND pgtrack._runs_foreign_code(pg_typeof(p_type)) THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('SELECT x.v FROM jsonb_to_record(jsonb_build_object(''v'', $1)) AS x (v %s)', format_type(pg_typeof(p_type), NULL))
+  INTO v_row USING p_text;
+  RETURN v_row.v;
+EXCEPTION WHEN data_exception THEN
+  IF p_column IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_text) USING
+    ERRCODE = 'datatype_mismatch',
+    DETAIL = format('Type %s does not take it now: %s.', pg_typeof(p_type), SQLERRM),
+    HINT = 'Set the row right by hand; pgtrack.history() shows it as it was.';
+END
+$_typed$;
+COMMENT ON FUNCTION pgtrack._typed(text, anyelement, text) IS
+  'The value of a type whose text was stored; an error that names the column if there is none any more, or null where none is named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE pgtrack._foreign_kind(p_type)
+    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+                            p_text, b.type, p_column, format_type(b.type, NULL))
+    ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
+  FROM pgtrack._base_type(p_type, -1) b;
+END;
+COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
+  'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
+
+CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
+  -- the operator's own types on both sides make sure that it is this one.
+  SELECT coalesce(
+    (SELECT CASE WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
+                 THEN format('%s OPERATOR(%I.%s) %s', p_left, n.nspname, o.oprname, p_right)
+                 ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
+                             p_right, format_type(o.oprright, -1)) END
+     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
+    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right));
+END;
+COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
+  'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
+
+-- Values of foreign types are equal when their texts are. A label of an enum is looked for in the catalog, so that the
+-- index of the live table can be used, and one that is gone is no error.
+CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
+    WHEN k.kind = 'enum' THEN format(
+      '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
+      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s) WHERE e.enumtypid = %s AND e.enumlabel = %s)',
+      p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
+    ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
+  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS 'The condition that a value of the live table is the one that is stored.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_left, p_right)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END;
+END;
+COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
+
+-- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make
+-- the history unreadable.
+CREATE OR REPLACE FUNCTION pgtrack._json(p_value json) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+BEGIN
+  RETURN p_value::jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN to_jsonb(p_value::text);
+END
+$_json$;
+COMMENT ON FUNCTION pgtrack._json(json) IS 'A value of type json as jsonb; as a string of its text where that cannot hold it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._json(p_value json[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+BEGIN
+  RETURN to_jsonb(p_value);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN to_jsonb(p_value::text);
+END
+$_json$;
+COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression) ELSE p_expression END;
+END;
+COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';
+
+-- ==== catalog/foreign_code.sql ====
+
+-- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
+-- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
+CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH RECURSIVE part (type) AS (
+    SELECT p_type WHERE p_type >= 16384
+    UNION
+    SELECT x.type
+    FROM part JOIN pg_type t ON t.oid = part.type
+    CROSS JOIN LATERAL (
+      SELECT t.typbasetype
+      UNION ALL SELECT t.typelem
+      UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
+      UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
+      UNION ALL SELECT d.refobjid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+                WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
+    WHERE x.type >= 16384
+  ), called (function, operator) AS (
+    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END, CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
+    FROM part JOIN pg_constraint c ON c.contypid = part.type
+    JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+    UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
+  )
+  SELECT EXISTS (
+    SELECT FROM called c
+    LEFT JOIN pg_operator o ON o.oid = c.operator
+    LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
+    JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
+    WHERE NOT r.rolsuper AND r.rolname <> current_user);
+END;
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+
+CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
+END;
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
+
+-- A key as an argument of a verb.
+CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_key_value$
+BEGIN
+  IF pg_typeof(p_key)::oid < 16384 OR pgtrack._foreign_kind(pg_typeof(p_key)) IS NULL THEN
+    RETURN to_jsonb(p_key);
+  END IF;
+  RETURN CASE WHEN num_nulls(p_key) = 0 THEN to_jsonb(format('%s', p_key)) END;
+END
+$_key_value$;
+COMMENT ON FUNCTION pgtrack._key_value(anyelement) IS 'A key of any type as JSON, by no code of the type''s owner.';
+
 -- ==== catalog/recorded.sql ====
 
 -- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
@@ -858,54 +1150,200 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
 
+-- ==== catalog/key_shape.sql ====
+
+-- Equality is strategy 3 of a btree operator class.
+CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT k.position, k.attnum, p.amopopr
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+  JOIN pg_opclass c ON c.oid = k.opclass
+  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
+  WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
+END;
+COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
+RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
+               operator oid, equality text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
+         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS k (name, equality, position)
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k.name AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = k.name
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  LEFT JOIN pgtrack._key_operators(r.relid) o ON o.attnum = a.attnum
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
+  'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
+
+-- The same pieces of pgtrack.relation_shape for all rows.
+CREATE OR REPLACE FUNCTION pgtrack._make_key_shape(INOUT p_shape pgtrack.relation_shape)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_key_shape$
+BEGIN
+  SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.k, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.k), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.h, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.c, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.c), ' AND ' ORDER BY k.position),
+         format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, x.h), ', ' ORDER BY k.position)),
+         string_agg(x.c, ', ' ORDER BY k.position),
+         bool_and(k.stored = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[])),
+         -- An enum has one way to write a label.
+         CASE WHEN bool_or(k.kind NOT IN ('enum', 'base')) THEN format('jsonb_build_object(%s)', string_agg(
+           format('%L, %s', k.column_name, CASE WHEN k.kind NOT IN ('enum', 'base') THEN format('coalesce(%s, %s)',
+             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END
+  INTO p_shape.key_record, p_shape.live_is_key, p_shape.history_is_key, p_shape.live_is_history, p_shape.live_is_change, p_shape.same_row,
+       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered
+  FROM pgtrack._key_parts(p_shape.relation_id) k
+  CROSS JOIN LATERAL (SELECT format('t.%I', k.column_name) AS t, format('k.%I', k.column_name) AS k,
+                             format('h.%I', k.history_column) AS h, format('c.%I', k.history_column) AS c) x;
+END
+$_make_key_shape$;
+COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes the pieces that have to do with the key.';
+
+-- ==== catalog/column_shape.sql ====
+
+-- What each column of a table is in the pieces:
+--   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
+--   shown             old in a plan, which refuses what an undo would refuse
+--   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
+--   kept, to_update, to_insert  the live value and that of h, as they can be written
+-- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
+CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
+RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
+               shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH col AS (
+    SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
+           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored, format_type(b.atttypid, b.atttypmod) AS stored_type,
+           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
+           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
+           p_columns IS NULL OR c.column_name = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+    FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
+    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
+    JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
+    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
+    WHERE r.relation_id = p_relation
+  ), piece AS (
+    SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
+           -- What a domain is based on is what is stored; rows of different types cannot be compared.
+           CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
+           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
+                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+    FROM col
+  ), written AS (
+    SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
+  )
+  SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
+         CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
+         kept, compared,
+         CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
+         can_insert, can_update AND is_chosen
+  FROM written;
+END;
+COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
+  'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._make_column_shape(INOUT p_shape pgtrack.relation_shape, p_table regclass, p_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_column_shape$
+DECLARE
+  v_history   regclass := p_shape.history;
+  v_retyped   text;
+  v_redacted  jsonb;
+BEGIN
+  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ',
+                           g.since, g.until, g.column_name, pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
+  INTO v_retyped
+  FROM pgtrack.relation_column g JOIN pg_attribute a ON a.attrelid = v_history AND a.attname = g.history_column
+  WHERE g.relation_id = p_shape.relation_id AND g.until IS NOT NULL;
+
+  SELECT format('(%s(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)', v_retyped,
+                string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+         format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
+                string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
+         format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
+                string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
+         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
+         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
+                                       string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END', column_name, compared, base, to_update, kept),
+                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('array_remove(ARRAY[%s], NULL)',
+                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
+                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments, p_shape.differs,
+       p_shape.merges, p_shape.differing
+  FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
+
+  SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
+  FROM pgtrack.relation r CROSS JOIN LATERAL jsonb_array_elements_text(r.options -> 'redact') o WHERE r.relation_id = p_shape.relation_id;
+  IF v_redacted IS NOT NULL THEN
+    p_shape.image := format('(%s || %L::jsonb)', p_shape.image, v_redacted);
+    p_shape.restored := format('(%s || %L::jsonb)', p_shape.restored, v_redacted);
+    p_shape.live_image := format('(%s || %L::jsonb)', p_shape.live_image, v_redacted);
+  END IF;
+END
+$_make_column_shape$;
+COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS 'Makes the pieces that have to do with the columns.';
+
+-- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
+CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
+                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END', x.old, x.none, x.value, x.type)
+                         ELSE format('(%s)::%s', x.value, x.type) END, ', ' ORDER BY a.attnum)
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = p_relation AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
+  CROSS JOIN LATERAL (SELECT pgtrack._recorded(c, 'h') AS old) o
+  CROSS JOIN LATERAL (
+    SELECT o.old, format_type(a.atttypid, a.atttypmod) AS type, format('(NULL::%s).%I', pgtrack._name(p_table), a.attname) AS none,
+           CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
+                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid, format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS 'The image h as the columns of a row of the table''s type; what is not recorded is null.';
+
 -- ==== catalog/shape.sql ====
 
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 -- Of a row that is updated only p_columns are set, where that is not null.
-CREATE OR REPLACE FUNCTION pgtrack._make_shape(
-  p_table             regclass,
-  p_columns           text[] DEFAULT NULL,
-  OUT relation_id     integer,
-  OUT fingerprint     text,
-  OUT name            text,
-  OUT live_table      text,
-  OUT history         text,
-  OUT keys            name[],
-  OUT key_record      text,
-  OUT live_is_key     text,
-  OUT history_is_key  text,
-  OUT live_is_history text,
-  OUT live_is_change  text,
-  OUT same_row        text,
-  OUT key_json        text,
-  OUT image           text,
-  OUT live_image      text,
-  OUT insert_columns  text,
-  OUT insert_values   text,
-  OUT assignments     text,
-  OUT differs         text,
-  OUT merges          text,
-  OUT differing       text,
-  OUT row_values      text,
-  OUT change_keys     text,
-  OUT restored        text,
-  OUT key_is_plain    boolean
-)
+CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
-  v_equality  text[];
-  v_redacted  jsonb;
-  v_root      regclass;
+  v_shape  pgtrack.relation_shape;
+  v_root   regclass;
 BEGIN
   -- The rows of inheriting tables are not this table's; those of partitions are.
   SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
-         format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality,
-         (SELECT jsonb_object_agg(o, '[redacted]') FROM jsonb_array_elements_text(r.options -> 'redact') o)
-  INTO relation_id, name, live_table, history, keys, v_equality, v_redacted
+         format('pgtrack_history.%I', r.history_table), r.key_columns
+  INTO v_shape.relation_id, v_shape.name, v_shape.live_table, v_shape.history, v_shape.keys
   FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
-  IF relation_id IS NULL THEN
+  IF v_shape.relation_id IS NULL THEN
     SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
     WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
@@ -914,103 +1352,51 @@ BEGIN
         THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
         ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
-
-  SELECT string_agg(format('%I %s', c.column_name, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) k.%1$I', c.column_name, k.equality), ' AND ' ORDER BY k.position),
-         string_agg(format('h.%I OPERATOR(%s) k.%I', c.history_column, k.equality, c.column_name), ' AND ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) h.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) c.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
-         string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
-         format('jsonb_build_object(%s)',
-                string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position)),
-         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position),
-         bool_and(a.atttypid = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[]))
-  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys, key_is_plain
-  FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
-  JOIN pgtrack.relation_column c
-    ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
-  JOIN pg_attribute a ON a.attrelid = history::regclass AND a.attname = c.history_column;
-
-  -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
-  WITH col AS (
-    SELECT a.attnum, pgtrack._recorded_since(c) AS since, c.column_name, c.since AS own_since, format('h.%I', c.history_column) AS own,
-           format('t.%I', c.column_name) AS live,
-           -- Images hold what a domain is based on; rows of different types cannot be compared.
-           format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
-                  c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
-           pgtrack._recorded(c, 'h') AS old,
-           pgtrack._recorded(c, 'c') AS base,
-           format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
-           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
-           a.attgenerated = '' AS can_insert,
-           a.attgenerated = '' AND a.attidentity <> 'a' AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) AS can_update
-    FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
-    JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
-    WHERE c.relation_id = _make_shape.relation_id
-  ), piece AS (
-    SELECT col.*,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
-    FROM col
-  )
-  SELECT format('(%s(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)',
-                (SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END || ',
-                                          g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until)
-                 FROM pgtrack.relation_column g WHERE g.relation_id = _make_shape.relation_id AND g.until IS NOT NULL),
-                string_agg(format('%s AS %I', own, column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
-         format('((SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
-         format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
-         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
-         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
-         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
-                                       string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
-         format('array_remove(ARRAY[%s], NULL)',
-                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
-                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO image, restored, live_image, insert_columns, insert_values, assignments, differs, merges, differing
-  FROM piece;
-  IF v_redacted IS NOT NULL THEN
-    image := format('(%s || %L::jsonb)', image, v_redacted);
-    restored := format('(%s || %L::jsonb)', restored, v_redacted);
-    live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
-  END IF;
-
-  -- A whole row of the table's type; what is not recorded is null.
-  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
-                         ELSE format('(%s)::%s', pgtrack._recorded(c, 'h'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
-  INTO row_values
-  FROM pg_attribute a
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-  fingerprint := pgtrack._fingerprint(p_table);
+  v_shape := pgtrack._make_key_shape(v_shape);
+  v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
+  v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
+  v_shape.type_names := pgtrack._type_names(p_table);
+  v_shape.fingerprint := pgtrack._fingerprint(p_table);
+  RETURN v_shape;
 END
 $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
--- Made when the table's shape is followed; made anew where it was not.
+CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
+  FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
+END;
+COMMENT ON FUNCTION pgtrack._type_names(regclass) IS 'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
+
+-- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_views$
+BEGIN
+  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p_table AND c.relkind NOT IN ('r', 'p')) THEN
+    RAISE EXCEPTION '% is no table any more', pgtrack._name(p_table) USING
+      ERRCODE = 'wrong_object_type', DETAIL = 'It has become a view, or something else that runs code when it is read.';
+  END IF;
+END
+$_refuse_views$;
+COMMENT ON FUNCTION pgtrack._refuse_views(regclass) IS 'Refuses what is tracked as a table, but is none any more.';
+
+-- Made when the table's shape is followed; made anew where it was not, or where names have changed.
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
+  PERFORM pgtrack._refuse_views(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
   -- Compared here, so that it is computed for this table alone.
-  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
-    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table, p_columns) m;
-  ELSE
-    -- The schema may have been renamed.
-    v_shape.name := pgtrack._name(p_table);
-    v_shape.live_table := CASE WHEN v_shape.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || v_shape.name;
+  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) OR v_shape.name <> pgtrack._name(p_table)
+     OR v_shape.type_names IS NOT NULL AND v_shape.type_names <> pgtrack._type_names(p_table) THEN
+    RETURN pgtrack._make_shape(p_table, p_columns);
   END IF;
   RETURN v_shape;
 END
@@ -1028,7 +1414,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
@@ -1067,8 +1453,11 @@ BEGIN
     END IF;
     IF v_reason IS NULL THEN
       -- With the session's own settings, which decide what "01/02/2026" is.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
       INTO v_key USING v_key;
+      IF p_shape.key_entered IS NOT NULL THEN
+        EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_shape.key_entered, p_shape.key_record) INTO v_key USING v_key;
+      END IF;
       IF p_shape.key_is_plain THEN
         RETURN v_key;
       END IF;
@@ -1346,11 +1735,14 @@ COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- An INSERT records only the key, or everything where there is no key to find the row by.
+  -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
+  -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
                 r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, a.attname) AS value) x
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
@@ -1449,7 +1841,7 @@ BEGIN
   rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
-      '',
+      pgtrack._recorder_settings(p_relation),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
@@ -1476,7 +1868,7 @@ BEGIN
     -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), 'SET row_security = off',
+  rows  pg_catalog.int8;', v_next), concat_ws(' ', 'SET row_security = off', pgtrack._recorder_settings(p_relation)),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;
@@ -1534,12 +1926,12 @@ COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
 DECLARE
-  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
-                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
   v_relation           pgtrack.relation;
   v_old                text;
   v_arguments          text;
-  v_json               text;
+  v_old_key            text;
+  v_new_key            text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -1550,25 +1942,27 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
-    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    SELECT string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position)
+    INTO v_old_key, v_new_key
+    FROM pgtrack._key_parts(p_relation) k;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
         VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
-        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        p_relation, v_old_key, v_new_key,
         CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
         ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
       'Records each change of a primary key of @.');
     RETURN;
   END IF;
-  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
-         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
-  INTO v_arguments, v_json
-  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
-  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  -- The arguments are as they are stored: the function depends on no type of the application.
+  SELECT string_agg(pgtrack._stored_type(k.type, k.typmod), ', ' ORDER BY k.position),
+         string_agg(format('%L, $%s', k.column_name, k.position), ', ' ORDER BY k.position)
+  INTO v_arguments, v_new_key
+  FROM pgtrack._key_parts(p_relation) k;
   PERFORM pgtrack._create_function(p_relation, format('%I(%s)', format('key_%s', p_relation), v_arguments),
-    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_json), 'A key of @ in canonical form.', NULL);
+    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_new_key), 'A key of @ in canonical form.', NULL);
 END
 $_generate_key_functions$;
 COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
@@ -1616,17 +2010,18 @@ BEGIN ATOMIC
     string_agg(format('z.old_%s', position), ', ' ORDER BY position),
     string_agg(format('z.new_%s', position), ', ' ORDER BY position),
     string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
-    string_agg(format('r.%I AS key_%s', k, position), ', ' ORDER BY position),
-    string_agg(format('z.old_%s OPERATOR(%s) z.new_%1$s', position, equality), ' AND ' ORDER BY position),
+    string_agg(format('%s AS key_%s', x.new, position), ', ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('z.old_%s', position), format('z.new_%s', position)), ' AND ' ORDER BY position),
     r.history_table,
-    string_agg(format('h.%I OPERATOR(%s) r.%I', c.history_column, equality, k), ' AND ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('h.%I', history_column), x.new), ' AND ' ORDER BY position),
     pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
     pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
-    string_agg(format('h.%I OPERATOR(%s) r.%1$I', k, equality), ' AND ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, x.old, x.new), ' AND ' ORDER BY position),
     pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
   FROM pgtrack.relation r
-  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS u (k, equality, position)
-  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k AND c.attnum IS NOT NULL
+  CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k
+  CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('r.%I', k.column_name), k.type, true) AS new,
+                             pgtrack._output_sql(format('h.%I', k.column_name), k.type, true) AS old) x
   WHERE r.relation_id = p_relation
   GROUP BY r.relation_id;
 END;
@@ -1645,8 +2040,12 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   is_always := (v_relation.options ->> 'replica')::boolean;
-  SELECT string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ') INTO v_same_key
-  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
+  SELECT string_agg(CASE WHEN k.kind IS NULL
+                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
+                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
+                    ' AND ' ORDER BY k.position) INTO v_same_key
+  FROM pgtrack._key_parts(p_relation) k;
 
   IF v_mode = 'row' THEN
     RETURN QUERY
@@ -1801,20 +2200,14 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 
 -- ==== capture/history_columns.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._history_type(p_type oid, p_typmod integer) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass) RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A domain's constraints are the live table's business: images are partly null.
-  WITH RECURSIVE base (type, typmod, kind) AS (
-    SELECT t.oid, p_typmod, t.typtype FROM pg_catalog.pg_type t WHERE t.oid = p_type
-    UNION ALL
-    SELECT t.typbasetype, t.typtypmod, b.typtype
-    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
-    WHERE base.kind = 'd'
-  )
-  SELECT pg_catalog.format_type(type, typmod) FROM base WHERE kind <> 'd';
+  -- Names that begin with pgtrack_ are ours, in queries, too.
+  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname))
+  FROM pg_attribute a WHERE a.attrelid = p_history;
 END;
-COMMENT ON FUNCTION pgtrack._history_type(oid, integer) IS 'The type of the history column for a column of this type: itself, or what a domain is based on.';
+COMMENT ON FUNCTION pgtrack._history_name(text, regclass) IS 'The name of a history column for a column of that name.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
@@ -1823,9 +2216,7 @@ DECLARE
   v_name     name;
 BEGIN
   SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT pgtrack._free_name(p_wanted, array_agg(a.attname)) INTO v_name
-  FROM pg_attribute a
-  WHERE a.attrelid = format('pgtrack_history.%I', v_history)::regclass;
+  v_name := pgtrack._history_name(p_wanted, format('pgtrack_history.%I', v_history)::regclass);
   EXECUTE format('ALTER TABLE pgtrack_history.%I RENAME COLUMN %I TO %I', v_history, p_column, v_name);
   UPDATE pgtrack.relation_column SET history_column = v_name
   WHERE relation_id = p_relation AND history_column = p_column;
@@ -1841,7 +2232,7 @@ DECLARE
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
-    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column SET attnum = NULL, type = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
     UPDATE pgtrack.relation_column c SET successor = a.attnum
     FROM pg_attribute a
     WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
@@ -1870,6 +2261,26 @@ END
 $_sync_identity$;
 COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
 
+-- What is stored as text goes on in the same column when its type is replaced by another such type.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_retyped(p_relation pgtrack.relation) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_retyped$
+DECLARE
+  v_column  name;
+BEGIN
+  IF p_relation.options ->> 'on_drop' = 'refuse' THEN
+    SELECT a.attname INTO v_column
+    FROM pgtrack.relation_column c JOIN pg_attribute a ON a.attrelid = p_relation.relid AND a.attnum = c.attnum
+    WHERE c.relation_id = p_relation.relation_id AND c.type <> a.atttypid
+      AND (pgtrack._foreign_kind(c.type) IS NOT NULL OR pgtrack._foreign_kind(a.atttypid) IS NOT NULL) LIMIT 1;
+    IF FOUND THEN
+      PERFORM pgtrack._refuse_drop(p_relation.relation_id, format('change the type of column %I of', v_column));
+    END IF;
+  END IF;
+END
+$_refuse_retyped$;
+COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
+  'Refuses, where on_drop says so, a change between types that are stored in the same way.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -1884,6 +2295,7 @@ BEGIN
   PERFORM pgtrack._sync_identity(p_relation);
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
 
+  PERFORM pgtrack._refuse_retyped(v_relation);
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
     SELECT c.history_column, c.column_name, c.attnum,
@@ -1892,7 +2304,7 @@ BEGIN
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)
            OR v_relation.left_out ? c.attnum::text)
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
@@ -1900,6 +2312,7 @@ BEGIN
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
+      type = NULL,
       successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
       -- What is excluded now is not to be seen in images of before, either.
       until = CASE WHEN v_column.reason = 'excluded' THEN NULL
@@ -1913,7 +2326,7 @@ BEGIN
     SELECT c.history_column, c.attnum, a.attname
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
-    WHERE c.relation_id = p_relation AND a.attname <> c.column_name
+    WHERE c.relation_id = p_relation AND (a.attname <> c.column_name OR c.history_column LIKE 'pgtrack\_%')
   LOOP
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
     WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
@@ -1922,8 +2335,8 @@ BEGIN
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
-    SELECT a.attnum, a.attname, pgtrack._history_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -1933,14 +2346,16 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
-    SELECT pgtrack._free_name(v_column.attname, array_agg(a.attname)) INTO v_name
-    FROM pg_attribute a WHERE a.attrelid = v_history;
+    v_name := pgtrack._history_name(v_column.attname, v_history);
     EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
     INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
     VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
             CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
                  THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
   END LOOP;
+  UPDATE pgtrack.relation_column c SET type = a.atttypid
+  FROM pg_attribute a
+  WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
 END
 $_sync_columns$;
 COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
@@ -1995,7 +2410,7 @@ BEGIN ATOMIC
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
     WHERE c.relation_id = r.relation_id
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod))
+      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
@@ -2021,23 +2436,17 @@ DECLARE
   v_columns   text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  -- Equality is strategy 3 of a btree operator class.
   SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
          coalesce(array_agg(format('%I.%s', n.nspname, o.oprname) ORDER BY k.position), '{}')
   INTO v_keys, v_equality
-  FROM pg_index i
-  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
-  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
-  JOIN pg_operator o ON o.oid = p.amopopr
-  JOIN pg_namespace n ON n.oid = o.oprnamespace
-  WHERE i.indrelid = v_relation.relid AND i.indisprimary AND k.position <= i.indnkeyatts;
+  FROM pgtrack._key_operators(v_relation.relid) k
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = k.attnum
+  JOIN pg_operator o ON o.oid = k.operator
+  JOIN pg_namespace n ON n.oid = o.oprnamespace;
 
+  UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
+  WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
   IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
-    UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality WHERE relation_id = p_relation;
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
     SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
     FROM pgtrack.relation_column c
@@ -3258,13 +3667,13 @@ BEGIN
   ELSE
     v_version := format($$
       SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
+              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %8$s AS ver,
              CASE WHEN s.operation NOT IN ('D', 'T') THEN
                CASE WHEN EXISTS (SELECT FROM %1$s h
-                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
+                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle))
                  THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
                        FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
+                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
                        ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
                  ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
                END
@@ -3290,7 +3699,7 @@ BEGIN
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT n.ctid AS pgtrack_handle, n.* FROM %3$s n WHERE n.pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY n.pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
@@ -3631,6 +4040,20 @@ COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
 
 -- ==== undoing/cascades.sql ====
 
+-- By values as they are stored: no row of the table's type is made, whose domains might make checks.
+CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(coalesce(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                               pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')), 'false'), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
+  LEFT JOIN pgtrack.relation r ON r.relid = p_constraint.conrelid
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = ca.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
@@ -3647,11 +4070,11 @@ DECLARE
 BEGIN
   FOR v_key IN
     SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
-           (SELECT string_agg(format('t.%I OPERATOR(%I.%s) p.%I', ca.attname, n.nspname, o.oprname, pa.attname), ' AND ')
+           (SELECT string_agg(pgtrack._equal_sql(u.equality, NULL, format('p.%I', pa.attname), format('t.%I', ca.attname)), ' AND ')
             FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
-            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent
-            JOIN pg_operator o ON o.oid = u.equality JOIN pg_namespace n ON n.oid = o.oprnamespace) AS refers
+            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
+           pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
     JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
@@ -3662,7 +4085,7 @@ BEGIN
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-      v_as_image := format('(SELECT FROM (SELECT (ROW(%s)::%s).*) t WHERE %s)', v_child.row_values, v_work.relid, v_key.refers);
+      v_as_image := format('(SELECT WHERE %s)', v_key.image_refers);
       v_spared := format(
         'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
         ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
@@ -4871,6 +5294,23 @@ COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition
 
 -- ==== points/as_of.sql ====
 
+-- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Somebody else's
+-- may not run with the caller's rights, and SET ROLE would not keep them from doing so: code can set it back.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_foreign_code(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
+DECLARE
+  v_columns  text := pgtrack._foreign_code_in(p_table);
+BEGIN
+  IF v_columns IS NOT NULL THEN
+    RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.', v_columns),
+      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').', pgtrack._name(p_table));
+  END IF;
+END
+$_refuse_foreign_code$;
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS 'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
+
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
 DECLARE
@@ -4886,6 +5326,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   v_which := pgtrack._after_in(v_table, point);
   v_retaken := pgtrack._retaken(v_table, v_which, point);
+  PERFORM pgtrack._refuse_foreign_code(v_table);
   RETURN QUERY EXECUTE format($$
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
@@ -4893,6 +5334,11 @@ BEGIN
     SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
     pgtrack._first_changes_sql(v_table, v_which, v_retaken), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which, v_retaken), v_shape.row_values);
+EXCEPTION WHEN check_violation OR not_null_violation THEN
+  RAISE EXCEPTION 'rows of % at % cannot be made: %', pgtrack._name(v_table), point, SQLERRM USING
+    ERRCODE = SQLSTATE,
+    DETAIL = 'The type of a column allows less now than it did then.',
+    HINT = format('pgtrack.diff() shows the values as JSON: SELECT * FROM pgtrack.diff(%L, %L).', pgtrack._name(v_table), point);
 END
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
@@ -5280,19 +5726,35 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._definition(regclass) IS 'What it takes to create a table again: columns, constraints, indexes and owner.';
 
+CREATE OR REPLACE FUNCTION pgtrack._kept_values(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(CASE WHEN t.typtype = 'd' AND pgtrack._foreign_kind(t.oid) IS NULL
+                                  THEN format('t.%I::%s AS %1$I', a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
+                                  ELSE format('%s AS %I', pgtrack._output_sql(format('t.%I', a.attname), a.atttypid), a.attname) END,
+                             ', ' ORDER BY a.attnum), '')
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
+
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_keep$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off AS $_keep$
 DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
 BEGIN
+  -- With the lock it stays what it is found to be.
+  EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
+  PERFORM pgtrack._refuse_views(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
-  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
+  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
@@ -5301,7 +5763,8 @@ BEGIN
 END
 $_keep$;
 COMMENT ON FUNCTION pgtrack._keep(regclass) IS
-  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema.';
+  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema. '
+  'A copy is of all rows, or of none.';
 REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
@@ -5335,13 +5798,106 @@ END
 $_latest_kept$;
 COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
 
+-- Values of foreign types are kept as text, and domains as what they are based on.
+CREATE OR REPLACE FUNCTION pgtrack._kept_value_sql(p_kept name, p_table regclass, p_column name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NOT NULL AND k.atttypid = 'text'::regtype
+              THEN pgtrack._input_sql(format('k.%I', p_column), a.atttypid, format('%I of %s', p_column, pgtrack._name(p_table)))
+              ELSE format('k.%I', p_column) END
+  FROM pg_attribute a
+  JOIN pg_attribute k ON k.attrelid = format('pgtrack_history.%I', p_kept)::regclass AND k.attname = a.attname
+  WHERE a.attrelid = p_table AND a.attname = p_column;
+END;
+COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS 'The expression for what the copy k has of a column, as a value that can be written.';
+
+-- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights: not after
+-- SET ROLE, which such code could set back, but in a SECURITY DEFINER function of the owner, where it cannot. What is
+-- deferred is done in there, too. PostgreSQL sees to this itself where it makes an index.
+CREATE OR REPLACE FUNCTION pgtrack._run_as(p_owner name, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_run_as$
+DECLARE
+  v_rows  bigint;
+BEGIN
+  CREATE FUNCTION pg_temp.pgtrack_run_as(p_statements text[]) RETURNS bigint
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $run$
+  DECLARE
+    v_statement  text;
+    v_rows       bigint := 0;
+  BEGIN
+    FOREACH v_statement IN ARRAY p_statements LOOP
+      EXECUTE v_statement;
+      GET DIAGNOSTICS v_rows = ROW_COUNT;
+    END LOOP;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RETURN v_rows;
+  END
+  $run$;
+  REVOKE ALL ON FUNCTION pg_temp.pgtrack_run_as(text[]) FROM PUBLIC;
+  EXECUTE format('ALTER FUNCTION pg_temp.pgtrack_run_as(text[]) OWNER TO %I', p_owner);
+  EXECUTE 'SELECT pg_temp.pgtrack_run_as($1)' INTO v_rows USING p_statements;
+  DROP FUNCTION pg_temp.pgtrack_run_as(text[]);
+  RETURN v_rows;
+END
+$_run_as$;
+COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS 'Executes statements with the rights of a role, and no others; the number of rows of the last.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+DECLARE
+  v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
+  v_rows      bigint;
+BEGIN
+  IF NOT v_may_read THEN
+    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+  END IF;
+  v_rows := pgtrack._run_as(p_owner, p_statements);
+  IF NOT v_may_read THEN
+    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+  END IF;
+  RETURN v_rows;
+END
+$_as_owner$;
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS 'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
+DECLARE
+  c_check CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
+  v_name     text := pgtrack._name(p_table);
+  v_columns  text;
+  v_values   text;
+  v_part     text;
+  v_column   record;
+BEGIN
+  SELECT string_agg(quote_ident(c ->> 'name'), ', '), string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
+  INTO v_columns, v_values
+  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
+  PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k', v_name, v_columns, v_values, p_kept.kept_table)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_check));
+  -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
+  -- lack the right on the schema or on the other table.
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c !~ c_check
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+                  WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
+    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+  END LOOP;
+END
+$_recover_rows$;
+COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
+  'Fills a table that was created again from a copy, and gives it its constraints and indexes.';
+
 CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
 DECLARE
   v_relation  pgtrack.relation;
   v_name      text;
-  v_part      text;
-  v_column    record;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
@@ -5354,20 +5910,8 @@ BEGIN
   PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
-  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pgtrack_history.%3$I', v_name, v_part, p_kept.kept_table);
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-    UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner')
-  LOOP
-    EXECUTE v_part;
-  END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
-                  WHERE a.attrelid = v_name::regclass AND a.attidentity <> '' LOOP
-    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
-  END LOOP;
+  EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
+  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -5380,21 +5924,37 @@ CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column na
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
 DECLARE
   v_name    text := pgtrack._name(p_table);
+  v_owner   name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table);
   v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
-  v_same    text := (SELECT string_agg(format('t.%I OPERATOR(%s) k.%1$I', u.name, u.equality), ' AND ')
-                     FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) AS u (name, equality) WHERE r.relid = p_table);
+  v_type    text := v_column ->> 'type';
+  v_domain  text;
+  v_same    text;
   v_rows    bigint := 0;
 BEGIN
+  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
+  INTO v_same
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
     RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
+  PERFORM pgtrack._refuse_views(p_table);
   PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
-  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
+  -- A domain may not take the null that a new column begins with.
+  SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
+  FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
+  WHERE t.oid = to_regtype(regexp_replace(v_type, ' COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$', '')) AND t.typtype = 'd';
+  v_type := coalesce(v_type, v_column ->> 'type');
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))]);
   IF (v_column ->> 'stored')::boolean THEN
-    EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
+             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
+  END IF;
+  IF v_domain IS NOT NULL THEN
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -5700,7 +6260,7 @@ BEGIN
   LOOP
     FOR v_form IN
       SELECT * FROM (VALUES
-        ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
+        ('', 'anyelement', 'pgtrack._key_value(key)', ''),
         ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
         ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
       ) AS f (suffix, key_type, key, comment)
@@ -5735,6 +6295,73 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
   'Says why this transaction, or without is_local this session, makes changes: a commit message. Null takes it back.';
+
+-- ==== upgrade/foreign_columns.sql ====
+
+-- History of before foreign types were stored as text. What is stored is what the type's output function makes of it; keys
+-- that were noted as JSON of composites, ranges and arrays get the same form, where that runs nobody's code.
+CREATE OR REPLACE FUNCTION pgtrack._convert_columns(p_table name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_columns$
+DECLARE
+  v_parts   text;
+  v_policy  name;
+BEGIN
+  SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', a.attname, y.type, CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
+                      THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END), ', ')
+  INTO v_parts
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
+  WHERE a.attrelid = to_regclass(format('pgtrack_history.%I', p_table)) AND a.attnum > 0 AND NOT a.attisdropped
+    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd');
+  IF v_parts IS NULL THEN
+    RETURN false;
+  END IF;
+  -- A policy that names the column would be in the way.
+  FOR v_policy IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = format('pgtrack_history.%I', p_table)::regclass LOOP
+    EXECUTE format('DROP POLICY %I ON pgtrack_history.%I', v_policy, p_table);
+  END LOOP;
+  EXECUTE format('ALTER TABLE pgtrack_history.%I %s', p_table, v_parts);
+  RETURN true;
+END
+$_convert_columns$;
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
+
+CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_keys$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
+                  ' WHERE relation_id = $1 AND %2$I ? %3$L',
+                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true), k.column_name,
+                  format_type(b.type, NULL)) AS statement
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
+    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key')) AS n (table_name, column_name)
+    WHERE k.kind NOT IN ('enum', 'base') AND NOT pgtrack._runs_foreign_code(k.type)
+  LOOP
+    EXECUTE v_part.statement USING p_relation;
+  END LOOP;
+END
+$_convert_keys$;
+COMMENT ON FUNCTION pgtrack._convert_keys(integer) IS 'Brings the noted keys of a table into the form in which they are stored now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._convert_foreign_columns(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_foreign_columns$
+BEGIN
+  PERFORM pgtrack._convert_columns(k.kept_table) FROM pgtrack.kept k WHERE k.relation_id = p_relation;
+  IF pgtrack._convert_columns((SELECT r.history_table FROM pgtrack.relation r WHERE r.relation_id = p_relation)) THEN
+    PERFORM pgtrack._convert_keys(p_relation), pgtrack._generate_policy(p_relation);
+  END IF;
+END
+$_convert_foreign_columns$;
+COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
+  'Stores as text what the history and the copies of a table have of types that an ordinary role can create.';
 
 -- ==== about.sql ====
 
@@ -5861,6 +6488,7 @@ BEGIN
                     WHERE c.relreplident <> 'f' LOOP
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
+  PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);

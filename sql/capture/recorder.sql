@@ -6,11 +6,14 @@
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- An INSERT records only the key, or everything where there is no key to find the row by.
+  -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
+  -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
                 r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, a.attname) AS value) x
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
@@ -109,7 +112,7 @@ BEGIN
   rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
-      '',
+      pgtrack._recorder_settings(p_relation),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
@@ -136,7 +139,7 @@ BEGIN
     -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), 'SET row_security = off',
+  rows  pg_catalog.int8;', v_next), concat_ws(' ', 'SET row_security = off', pgtrack._recorder_settings(p_relation)),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;

@@ -50,7 +50,7 @@ BEGIN
   LOOP
     FOR v_form IN
       SELECT * FROM (VALUES
-        ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
+        ('', 'anyelement', 'pgtrack._key_value(key)', ''),
         ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
         ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
       ) AS f (suffix, key_type, key, comment)
