@@ -66,7 +66,8 @@ BEGIN
     WHERE n.nspname = 'pgtrack'
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
+                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.
@@ -473,16 +474,6 @@ BEGIN
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
   END LOOP;
-  -- Whoever may read a table may read the records of what changed it.
-  FOR v_part IN
-    SELECT c.oid::regclass AS relation FROM pg_class c
-    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
-      AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
-    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
-                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
-  END LOOP;
   IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
     ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
     CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
@@ -491,6 +482,32 @@ BEGIN
   END IF;
 END
 $complete$;
+
+-- The roles that rights on texts are tied to, where whoever installs may make roles; an administrator grants the first.
+DO $roles$
+DECLARE
+  v_role  record;
+BEGIN
+  IF NOT (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RETURN;
+  END IF;
+  FOR v_role IN
+    SELECT * FROM (VALUES
+      ('pgtrack_reader', 'pg_track: whoever is a member may read every recorded query text and message.'),
+      ('pgtrack_activity', 'pg_track: owns the view pgtrack.activity, so that row security holds for whoever reads it. Grant it to nobody.')
+    ) AS r (name, comment)
+    WHERE to_regrole(r.name) IS NULL
+  LOOP
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', v_role.name);
+      EXECUTE format('COMMENT ON ROLE %I IS %L', v_role.name, v_role.comment);
+    -- Another database of the cluster gets pg_track at the same time.
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      NULL;
+    END;
+  END LOOP;
+END
+$roles$;
 
 -- ==== catalog/epoch.sql ====
 
@@ -1088,6 +1105,85 @@ END
 $_follow$;
 COMMENT ON FUNCTION pgtrack._follow(integer) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
 
+-- ==== capture/hidden_text.sql ====
+
+-- A query text may quote values of redacted columns, and it is recorded with each table that the query changes. So the
+-- recorder of a table with redacted columns takes it away from those before it, and leaves word for those after it:
+-- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
+-- may hold several transactions.
+
+CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
+END;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
+BEGIN
+  PERFORM set_config('pgtrack.hidden_text', p_sent, false);
+  IF current_setting('pgtrack.shown_text', true) = p_sent THEN
+    UPDATE pgtrack.statement s SET query = NULL
+    WHERE s.xid = pg_current_xact_id() AND s.query = current_query()::varchar(4000);
+  END IF;
+END
+$_hide_text$;
+COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT $$
+          IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
+             pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
+            PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
+          END IF;$$
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
+END;
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS 'The part of a recorder that hides the text of the query; null for tables that hide none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
+  SELECT CASE
+    WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
+    WHEN NOT pgtrack._some_text_is_hidden() THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)'
+    ELSE $$CASE
+              WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
+                   pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text', pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._generate_functions(v_relation);
+  END LOOP;
+END
+$_regenerate_all$;
+COMMENT ON FUNCTION pgtrack._regenerate_all() IS
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
+                 WHERE s.xid = p_xid AND r.options -> 'redact' <> '[]');
+END
+$_concerns_hidden$;
+COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
+  'Whether a transaction changed a table with redacted columns. SECURITY DEFINER: the caller may not be able to read that table.';
+GRANT EXECUTE ON FUNCTION pgtrack._concerns_hidden(xid8) TO PUBLIC;
+
 -- ==== capture/recorder.sql ====
 
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
@@ -1113,9 +1209,8 @@ COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
-  -- characters of a text that is short enough in bytes.
-  SELECT format($$
+  -- What a client sets is bounded.
+  SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)
@@ -1123,12 +1218,10 @@ BEGIN ATOMIC
             %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
-            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
+            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000), pg_catalog.current_setting('pgtrack.reverts', true),
             %s);$$,
-    p_id, r.relation_id, p_operation, p_rows,
-    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
-         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
+    p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
@@ -1492,7 +1585,6 @@ BEGIN
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
   EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO PUBLIC', v_relation.history_table);
   EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
@@ -1686,30 +1778,8 @@ COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s prim
 
 -- ==== capture/policy.sql ====
 
--- Whoever may read the table may read its history; under row security only that of the rows they can see.
-CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
-DECLARE
-  v_history    name;
-  v_key        text;
-  v_condition  text;
-BEGIN
-  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
-  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
-  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
-                        p_relation, coalesce(v_key, ''));
-  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
-  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
-    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
-    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
-    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
-  END IF;
-END
-$_generate_policy$;
-COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+-- Whoever may read a table may read its history; under row security those images that the table's policies would show.
+-- Policies come and go, so they are asked when history is read, and nothing of them is kept.
 
 CREATE OR REPLACE FUNCTION pgtrack._may_read(p_relation integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -1727,22 +1797,306 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sees_every_row(integer) IS 'Whether no row security hides rows of a tracked table from the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sees_row(p_relation integer, p_key jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_row$
+CREATE OR REPLACE FUNCTION pgtrack._acts_for_owner() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack';
+END;
+COMMENT ON FUNCTION pgtrack._acts_for_owner() IS 'Whether the current user may do what the owner of pg_track may.';
+
+CREATE OR REPLACE FUNCTION pgtrack._base_type(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH RECURSIVE base (type, typmod, kind) AS (
+    SELECT t.oid, p_typmod, t.typtype FROM pg_catalog.pg_type t WHERE t.oid = p_type
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod, b.typtype
+    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+    WHERE base.kind = 'd'
+  )
+  SELECT pg_catalog.format_type(type, typmod) FROM base WHERE kind <> 'd';
+END;
+COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'A type itself, or what a domain is based on.';
+
+-- What an image says of each column of its table, $1 being the image. A type that is stored as text comes back through
+-- its input function: a JSON string is fed to that, and to no cast.
+CREATE OR REPLACE FUNCTION pgtrack._image_columns(p_relation integer)
+RETURNS TABLE (attnum smallint, name name, value text, since bigint, may_fail boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT a.attnum, a.attname,
+         CASE WHEN c.history_column IS NULL THEN format('NULL::%s', pgtrack._base_type(a.atttypid, a.atttypmod))
+              WHEN m.may_fail AND h.atttypid = 'text'::regtype
+              THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))',
+                          pgtrack._recorded(c, '($1)'), pgtrack._base_type(a.atttypid, a.atttypmod))
+              ELSE pgtrack._recorded(c, '($1)') END,
+         pgtrack._recorded_since(c),
+         m.may_fail OR EXISTS (SELECT FROM pgtrack.relation_column g WHERE g.relation_id = r.relation_id AND g.successor = c.attnum)
+  FROM pgtrack.relation r
+  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = a.attnum
+  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  CROSS JOIN LATERAL (SELECT coalesce(format_type(h.atttypid, h.atttypmod) <> pgtrack._base_type(a.atttypid, a.atttypmod), false) AS may_fail) m
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
+
+-- A policy that asks for what an image does not know shows nothing of it.
+CREATE OR REPLACE FUNCTION pgtrack._policies(p_relation integer) RETURNS TABLE (is_permissive boolean, condition text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.polpermissive,
+         CASE WHEN bool_or(u.is_used AND u.since IS NULL) THEN 'false'
+              WHEN max(u.since) FILTER (WHERE u.is_used) > 0
+              THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since) FILTER (WHERE u.is_used), q.condition)
+              ELSE q.condition END
+  FROM pgtrack.relation r
+  JOIN pg_class t ON t.oid = r.relid
+  JOIN pg_policy p ON p.polrelid = r.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
+  CROSS JOIN LATERAL (SELECT format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition) q
+  LEFT JOIN LATERAL (
+    SELECT c.since,
+           strpos(q.condition, quote_ident(t.relname) || '.*') > 0
+           OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid = c.attnum) AS is_used
+    FROM pgtrack._image_columns(p_relation) c) u ON true
+  WHERE r.relation_id = p_relation
+    AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
+  GROUP BY p.oid, p.polpermissive, q.condition;
+END;
+COMMENT ON FUNCTION pgtrack._policies(integer) IS
+  'The conditions under which the policies of a tracked table show rows to the current user, asked of an image.';
+
+-- Asked once for each query that reads a history table; what it answers is asked of each image.
+CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
 DECLARE
-  v_table  regclass;
-  v_shape  record;
-  v_seen   boolean;
+  v_relation     pgtrack.relation;
+  v_table        name;
+  v_permissive   text;
+  v_restrictive  text;
+  v_columns      text;
+  v_is_whole     boolean;
+  v_may_fail     boolean;
 BEGIN
-  SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
-  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO v_seen USING p_key;
+  SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT c.relname INTO v_table FROM pg_class c WHERE c.oid = v_relation.relid;
+  SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive),
+         coalesce(string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive), '')
+  INTO v_permissive, v_restrictive
+  FROM pgtrack._policies(p_relation) p;
+  IF v_permissive IS NULL THEN
+    RETURN NULL;
+  END IF;
+  -- Where a policy passes the whole row on, it has to be one of the table's type.
+  v_is_whole := strpos(v_permissive || v_restrictive, quote_ident(v_table) || '.*') > 0;
+  SELECT string_agg(CASE WHEN v_is_whole THEN c.value ELSE format('%s AS %I', c.value, c.name) END, ', ' ORDER BY c.attnum),
+         v_is_whole OR bool_or(c.may_fail)
+  INTO v_columns, v_may_fail
+  FROM pgtrack._image_columns(p_relation) c;
+  RETURN ARRAY[
+    format('SELECT EXISTS (SELECT FROM %s AS %I WHERE (%s)%s)',
+      CASE WHEN v_is_whole THEN format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_columns, v_relation.relid)
+           ELSE format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid))) END,
+      v_table, v_permissive, v_restrictive),
+    CASE WHEN v_may_fail THEN 'may fail' END,
+    CASE WHEN v_relation.key_columns <> '{}' THEN format('pgtrack_history.%I', v_relation.history_table) END,
+    (SELECT format('SELECT EXISTS (SELECT FROM (SELECT ($1).*) AS h JOIN %s AS t ON %s)',
+                   CASE WHEN s.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || pgtrack._name(v_relation.relid), s.live_is_history)
+     FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation AND v_relation.key_columns <> '{}')];
+END
+$_image_check$;
+COMMENT ON FUNCTION pgtrack._image_check(integer) IS
+  'How to tell which images of a table the current user may see: the question to ask of an image, whether it can fail, '
+  'and for a table with a key its history table and the question whether the row is visible now; null where no policy shows anything.';
+
+CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid,
+                                          OUT is_insertion boolean, OUT next_statement bigint, OUT next_handle tid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_entry$
+DECLARE
+  v_history   text;
+  v_same_row  text;
+BEGIN
+  SELECT s.operation = 'I' INTO is_insertion FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  SELECT s.history, s.same_row INTO v_history, v_same_row FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM %s c JOIN %1$s h ON %s'
+                 ' WHERE c.ctid = $2 AND c.pgtrack_statement_id = $1 AND (h.pgtrack_statement_id, h.ctid) > ($1, $2)'
+                 ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1', v_history, v_same_row)
+  INTO next_statement, next_handle USING p_statement, p_handle;
+END
+$_entry$;
+COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid) IS
+  'Whether an entry of a history table is of an INSERT, and which entry of the same key is the next. '
+  'SECURITY DEFINER: it must be found where the caller cannot see it; numbers are all that is told of it.';
+GRANT EXECUTE ON FUNCTION pgtrack._entry(integer, bigint, tid) TO PUBLIC;
+
+-- With the caller's rights, as the table's policies are asked.
+CREATE OR REPLACE FUNCTION pgtrack._sees_image(p_relation integer, p_check text[], p_handle tid, p_image anyelement) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_image$
+DECLARE
+  v_entry  record;
+  v_seen   boolean := false;
+BEGIN
+  IF p_check IS NULL THEN
+    RETURN false;
+  END IF;
+  IF p_check[3] IS NOT NULL THEN
+    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle);
+    IF v_entry.is_insertion IS NULL THEN
+      RETURN false;
+    ELSIF v_entry.is_insertion AND v_entry.next_handle IS NOT NULL THEN
+      -- Only the key is recorded. What was inserted is what the next change found.
+      EXECUTE format('SELECT EXISTS (SELECT FROM %s h WHERE h.ctid = $1 AND h.pgtrack_statement_id = $2)', p_check[3])
+      INTO v_seen USING v_entry.next_handle, v_entry.next_statement;
+      RETURN v_seen;
+    ELSIF v_entry.is_insertion THEN
+      EXECUTE p_check[4] INTO v_seen USING p_image;
+      RETURN v_seen;
+    END IF;
+  END IF;
+  IF p_check[2] IS NULL THEN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+    RETURN v_seen;
+  END IF;
+  BEGIN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+  -- A value that its type does not know any more, or that a domain does not take.
+  EXCEPTION WHEN data_exception OR datatype_mismatch OR check_violation OR not_null_violation THEN
+    NULL;
+  END;
   RETURN v_seen;
 END
-$_sees_row$;
-COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+$_sees_image$;
+COMMENT ON FUNCTION pgtrack._sees_image(integer, text[], tid, anyelement) IS
+  'Whether the policies of a tracked table show the row of an entry of its history table to the current user.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sees_key_change(p_change pgtrack.key_change) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_key_change$
+DECLARE
+  v_shape      pgtrack.relation_shape;
+  v_statement  bigint := p_change.statement_id;
+  v_seen       boolean;
+BEGIN
+  IF v_statement IS NULL THEN
+    SELECT min(s.statement_id) INTO v_statement FROM pgtrack.statement s
+    WHERE s.xid = p_change.xid AND s.relation_id = p_change.relation_id AND s.operation = 'U' AND s.statement_id > p_change.change_id;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_change.relation_id;
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id = $2)',
+                 v_shape.key_record, v_shape.history, v_shape.history_is_key)
+  INTO v_seen USING p_change.old_key, v_statement;
+  RETURN v_seen;
+END
+$_sees_key_change$;
+COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
+  'Whether the current user may see the row whose key was changed, as it was before.';
+
+-- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
+BEGIN
+  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+    EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
+    EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
+                   CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
+  END IF;
+END
+$_set_policy$;
+COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text) IS 'Creates a policy on a table of ours, unless it is there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
+DECLARE
+  v_history  name;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._set_policy(format('pgtrack_history.%I', v_history)::regclass, 'readers', 'SELECT',
+    format('(SELECT pgtrack._may_read(%1$s)) AND ((SELECT pgtrack._sees_every_row(%1$s))'
+           ' OR pgtrack._sees_image(%1$s, (SELECT pgtrack._image_check(%1$s)), %2$I.ctid, %2$I.*))', p_relation, v_history));
+END
+$_generate_policy$;
+COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+
+DO $policies$
+DECLARE
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  v_policy             record;
+BEGIN
+  FOR v_policy IN
+    SELECT * FROM (VALUES
+      -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
+      ('pgtrack.statement'::regclass, 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
+      -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
+      ('pgtrack.statement', 'writers', 'INSERT', 'true'),
+      ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
+      ('pgtrack.statement', 'removers', 'DELETE', 'true'),
+      ('pgtrack.key_change', 'readers', 'SELECT',
+       format('%s AND NOT pg_catalog.row_security_active(r.relid)) OR (%1$s) AND pgtrack._sees_key_change(key_change.*))', c_readable)),
+      ('pgtrack.purged_version', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable)),
+      ('pgtrack.erasure', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable))
+    ) AS p (relation, name, command, condition)
+  LOOP
+    IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = v_policy.relation) THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_policy.relation);
+    END IF;
+    PERFORM pgtrack._set_policy(v_policy.relation, v_policy.name, v_policy.command, v_policy.condition);
+  END LOOP;
+END
+$policies$;
+
+-- ==== capture/readers.sql ====
+
+-- A reader of a history table holds a lock on it that DDL on the tracked table waits for. So nobody has the right to
+-- read it who has none on the table.
+
+CREATE OR REPLACE FUNCTION pgtrack._readers(p_class pg_class, p_owner oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(array_agg(DISTINCT a.grantee ORDER BY a.grantee), '{}')
+  FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
+  WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
+END;
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS 'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+
+CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.relation_id
+  FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  LEFT JOIN pg_class t ON t.oid = r.relid
+  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.*, h.relowner) END <> pgtrack._readers(h.*, h.relowner);
+END;
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$
+DECLARE
+  v_history  pg_class;
+  v_wanted   oid[];
+  v_right    record;
+BEGIN
+  SELECT h.* INTO STRICT v_history FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  WHERE r.relation_id = p_relation;
+  v_wanted := coalesce((SELECT pgtrack._readers(t.*, v_history.relowner) FROM pgtrack.relation r JOIN pg_class t ON t.oid = r.relid
+                        WHERE r.relation_id = p_relation), '{}');
+  FOR v_right IN
+    SELECT w.grantee IS NOT NULL AS is_wanted,
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+    FROM unnest(v_wanted) AS w (grantee)
+    FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
+    WHERE w.grantee IS NULL OR p.grantee IS NULL
+  LOOP
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s' ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END,
+                   v_history.relname, v_right.role);
+  END LOOP;
+END
+$_sync_rights$;
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
 
 -- ==== audit/call.sql ====
 
@@ -1919,6 +2273,7 @@ DECLARE
   v_class     record;
   v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_object      text;
+  v_hides       boolean := pgtrack._some_text_is_hidden();
   v_status      text := 'tracked';
 BEGIN
   -- What follows is not DDL to be followed.
@@ -1944,6 +2299,9 @@ BEGIN
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
   PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
+  IF v_hides <> pgtrack._some_text_is_hidden() THEN
+    PERFORM pgtrack._regenerate_all();
+  END IF;
 
   -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
   FOR v_object IN
@@ -1956,6 +2314,7 @@ BEGIN
   LOOP
     EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
   END LOOP;
+  PERFORM pgtrack._sync_rights(v_relation.relation_id);
 
   PERFORM set_config('pgtrack.following', '', true);
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
@@ -2404,6 +2763,88 @@ COMMENT ON FUNCTION pgtrack.follow_ddl() IS
   'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
   'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
 
+-- ==== reading/texts.sql ====
+
+-- Query texts and messages quote values of rows that their reader may not be able to see. They belong to who ran them.
+CREATE OR REPLACE FUNCTION pgtrack._text_roles() RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_text_roles$
+BEGIN
+  IF pgtrack._acts_for_owner() OR EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname IN ('pg_read_all_stats', 'pgtrack_reader') AND pg_has_role(r.oid, 'USAGE')) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT array_agg(r.rolname::text) FROM pg_roles r WHERE pg_has_role(r.oid, 'USAGE'));
+END
+$_text_roles$;
+COMMENT ON FUNCTION pgtrack._text_roles() IS 'The roles whose query texts and messages the current user may read; null for all.';
+
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment
+-- counts. One pass over a text of bounded length: it is written by whoever makes changes, and read by everybody.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  c_quote      CONSTANT  text := chr(1);
+  c_backslash  CONSTANT  text := chr(2);
+  v_rest                 text;
+  v_end                  integer;
+  v_names                text[];
+  v_values               text[];
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_rest := reverse(p_query);
+  v_rest := substr(v_rest, strpos(v_rest, '/*') + 2);
+  v_end := strpos(v_rest, '*/') - 1;
+  IF v_end NOT BETWEEN 1 AND 4000 THEN
+    RETURN NULL;
+  END IF;
+  v_rest := replace(replace(reverse(left(v_rest, v_end)), '\\', c_backslash), '\''', c_quote);
+  FOR i IN 1 .. 64 LOOP
+    v_end := strpos(v_rest, '=''');
+    EXIT WHEN v_end = 0;
+    -- A key without a value ends with a comma.
+    v_names[i] := split_part(translate(left(v_rest, v_end - 1), E' \t\n\r''', ',,,,,'), ',', -1);
+    v_rest := substr(v_rest, v_end + 2);
+    v_end := strpos(v_rest, '''');
+    EXIT WHEN v_end = 0;
+    v_values[i] := replace(replace(left(v_rest, v_end - 1), c_quote, ''''), c_backslash, '\\');
+    v_rest := substr(v_rest, v_end + 1);
+  END LOOP;
+  RETURN (SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
+                                  CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
+          FROM unnest(v_names, v_values) AS t (name, value) WHERE t.name <> '' AND t.value IS NOT NULL);
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 64 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+BEGIN
+  RETURN (SELECT convert_from(string_agg(
+            CASE WHEN p.position > 1 AND left(p.part, 2) ~ '^[0-9A-Fa-f]{2}$' THEN decode(left(p.part, 2), 'hex') || convert_to(substr(p.part, 3), 'UTF8')
+                 ELSE convert_to(CASE p.position WHEN 1 THEN '' ELSE '%' END || p.part, 'UTF8') END, '' ORDER BY p.position), 'UTF8')
+          FROM string_to_table(p_text, '%') WITH ORDINALITY AS p (part, position));
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  RETURN p_text;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_actor$
+DECLARE
+  v_tags  jsonb;
+BEGIN
+  IF p_actor <> '' THEN
+    RETURN left(p_actor, 256);
+  END IF;
+  v_tags := pgtrack._comment_tags(p_query);
+  RETURN left(coalesce(v_tags ->> 'actor', v_tags ->> 'user'), 256);
+END
+$_actor$;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 -- ==== reading/activity.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
@@ -2421,41 +2862,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
--- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
-CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
-DECLARE
-  v_comment  text;
-BEGIN
-  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
-    RETURN NULL;
-  END IF;
-  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
-  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
-          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
-END
-$_comment_tags$;
-COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
-
-CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
-BEGIN
-  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
-          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
-  RETURN p_text;
-END
-$_url_decoded$;
-COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
-
-CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
-END;
-COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
-
-CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
+-- The view is not its reader's: row security on pgtrack.statement holds for its owner, a role without rights, and asks
+-- what the current user may read. So texts can be shown in part, and the planner sees through the view all the same.
+CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = false) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
        s.at,
@@ -2469,17 +2878,38 @@ SELECT s.statement_id,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
        pgtrack._actor(s.actor, s.query) AS actor,
-       nullif(s.message, '') AS message,
-       nullif(s.reverts, '') AS reverts,
-       s.query,
+       CASE WHEN (SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles())
+            THEN pg_catalog.left(nullif(s.message, ''), 1000) END AS message,
+       pg_catalog.left(nullif(s.reverts, ''), 1000) AS reverts,
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN s.query END AS query,
        s.relation_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
               WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
-       pgtrack._comment_tags(s.query) AS tags
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN pgtrack._comment_tags(s.query) END AS tags
 -- LEFT, so that it is left out of queries that need nothing of it.
 FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
+
+DO $owner$
+BEGIN
+  IF to_regrole('pgtrack_activity') IS NULL OR NOT pg_has_role('pgtrack_activity', 'MEMBER') THEN
+    -- The view's owner is the table's.
+    ALTER TABLE pgtrack.statement FORCE ROW LEVEL SECURITY;
+    RETURN;
+  END IF;
+  GRANT SELECT ON pgtrack.statement, pgtrack.relation TO pgtrack_activity;
+  -- A view's new owner has to have the right to create one, at that moment.
+  GRANT USAGE, CREATE ON SCHEMA pgtrack TO pgtrack_activity;
+  ALTER VIEW pgtrack.activity OWNER TO pgtrack_activity;
+  REVOKE CREATE ON SCHEMA pgtrack FROM pgtrack_activity;
+  ALTER TABLE pgtrack.statement NO FORCE ROW LEVEL SECURITY;
+END
+$owner$;
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
 COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
@@ -2494,9 +2924,10 @@ COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
 COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
-COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
+COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
-COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.activity.query IS
+  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; null for others, and where the transaction changed a table with redacted columns.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
@@ -5202,21 +5633,36 @@ $verbs$;
 
 -- ==== capture/attribution.sql ====
 
+-- What clients say is bounded, or one of them could fill the pages and the memory of everybody who reads it.
+CREATE OR REPLACE FUNCTION pgtrack._bounded(p_name text, p_text text, p_most integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_bounded$
+BEGIN
+  IF length(p_text) > p_most THEN
+    RAISE EXCEPTION 'the % is too long', p_name USING
+      ERRCODE = 'string_data_right_truncation',
+      DETAIL = format('It has %s characters; %s is the most.', length(p_text), p_most),
+      HINT = 'Name what says more, such as a ticket.';
+  END IF;
+  RETURN coalesce(p_text, '');
+END
+$_bounded$;
+COMMENT ON FUNCTION pgtrack._bounded(text, text, integer) IS 'A text that is not too long, or an error.';
+
 CREATE OR REPLACE FUNCTION pgtrack.set_actor(actor text, is_local boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.actor', coalesce(actor, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.actor', pgtrack._bounded('actor', actor, 256), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
-  'Names the person on whose behalf this session, or with is_local this transaction, makes changes. Null takes it back.';
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. Null takes it back.';
 
 CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.message', coalesce(message, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.message', pgtrack._bounded('message', message, 1000), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
-  'Says why this transaction, or without is_local this session, makes changes: a commit message. Null takes it back.';
+  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. Null takes it back.';
 
 -- ==== about.sql ====
 
@@ -5268,9 +5714,18 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- history, and it is read by those who may read the table
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
                 pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
                 pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+-- Texts are read through the view.
+DO $texts$
+BEGIN
+  REVOKE SELECT ON pgtrack.statement FROM PUBLIC;
+  EXECUTE (SELECT format('GRANT SELECT (%s) ON pgtrack.statement TO PUBLIC', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+           FROM pg_attribute a
+           WHERE a.attrelid = 'pgtrack.statement'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('query', 'message'));
+END
+$texts$;
 GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
 
 -- What works on pg_track itself is its owner's business.
@@ -5332,6 +5787,12 @@ BEGIN
     PERFORM pgtrack._sync(v_relation.relation_id);
     PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
   END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
+    PERFORM pgtrack._generate_policy(v_relation.relation_id);
+    PERFORM pgtrack._sync_rights(v_relation.relation_id);
+  END LOOP;
+  -- The policies of an earlier version stood on it.
+  DROP FUNCTION IF EXISTS pgtrack._sees_row(integer, jsonb);
   PERFORM set_config('pgtrack.following', '', true);
 END
 $upgrade$;

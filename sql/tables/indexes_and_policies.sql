@@ -17,16 +17,6 @@ BEGIN
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
   END LOOP;
-  -- Whoever may read a table may read the records of what changed it.
-  FOR v_part IN
-    SELECT c.oid::regclass AS relation FROM pg_class c
-    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
-      AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
-    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
-                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
-  END LOOP;
   IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
     ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
     CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
@@ -35,3 +25,29 @@ BEGIN
   END IF;
 END
 $complete$;
+
+-- The roles that rights on texts are tied to, where whoever installs may make roles; an administrator grants the first.
+DO $roles$
+DECLARE
+  v_role  record;
+BEGIN
+  IF NOT (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RETURN;
+  END IF;
+  FOR v_role IN
+    SELECT * FROM (VALUES
+      ('pgtrack_reader', 'pg_track: whoever is a member may read every recorded query text and message.'),
+      ('pgtrack_activity', 'pg_track: owns the view pgtrack.activity, so that row security holds for whoever reads it. Grant it to nobody.')
+    ) AS r (name, comment)
+    WHERE to_regrole(r.name) IS NULL
+  LOOP
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', v_role.name);
+      EXECUTE format('COMMENT ON ROLE %I IS %L', v_role.name, v_role.comment);
+    -- Another database of the cluster gets pg_track at the same time.
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      NULL;
+    END;
+  END LOOP;
+END
+$roles$;

@@ -5,6 +5,7 @@ DECLARE
   v_class     record;
   v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_object      text;
+  v_hides       boolean := pgtrack._some_text_is_hidden();
   v_status      text := 'tracked';
 BEGIN
   -- What follows is not DDL to be followed.
@@ -30,6 +31,9 @@ BEGIN
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
   PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
+  IF v_hides <> pgtrack._some_text_is_hidden() THEN
+    PERFORM pgtrack._regenerate_all();
+  END IF;
 
   -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
   FOR v_object IN
@@ -42,6 +46,7 @@ BEGIN
   LOOP
     EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
   END LOOP;
+  PERFORM pgtrack._sync_rights(v_relation.relation_id);
 
   PERFORM set_config('pgtrack.following', '', true);
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
