@@ -2785,47 +2785,55 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 DECLARE
   c_quote      CONSTANT  text := chr(1);
   c_backslash  CONSTANT  text := chr(2);
-  v_rest                 text;
-  v_end                  integer;
-  v_names                text[];
-  v_values               text[];
+  v_comment              text;
+  v_length               integer;
+  v_parts                text[];
+  v_names                text[] := '{}';
+  v_values               text[] := '{}';
+  v_at                   integer := 1;
 BEGIN
   IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
     RETURN NULL;
   END IF;
-  v_rest := reverse(p_query);
-  v_rest := substr(v_rest, strpos(v_rest, '/*') + 2);
-  v_end := strpos(v_rest, '*/') - 1;
-  IF v_end NOT BETWEEN 1 AND 4000 THEN
+  v_comment := reverse(p_query);
+  v_comment := substr(v_comment, strpos(v_comment, '/*') + 2);
+  v_length := strpos(v_comment, '*/') - 1;
+  IF v_length NOT BETWEEN 1 AND 4000 THEN
     RETURN NULL;
   END IF;
-  v_rest := replace(replace(reverse(left(v_rest, v_end)), '\\', c_backslash), '\''', c_quote);
-  FOR i IN 1 .. 64 LOOP
-    v_end := strpos(v_rest, '=''');
-    EXIT WHEN v_end = 0;
-    -- A key without a value ends with a comma.
-    v_names[i] := split_part(translate(left(v_rest, v_end - 1), E' \t\n\r''', ',,,,,'), ',', -1);
-    v_rest := substr(v_rest, v_end + 2);
-    v_end := strpos(v_rest, '''');
-    EXIT WHEN v_end = 0;
-    v_values[i] := replace(replace(left(v_rest, v_end - 1), c_quote, ''''), c_backslash, '\\');
-    v_rest := substr(v_rest, v_end + 1);
+  v_comment := reverse(left(v_comment, v_length));
+  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
+  WHILE v_at < cardinality(v_parts) - 1 LOOP
+    IF right(v_parts[v_at], 1) = '=' THEN
+      -- A key without a value ends with a comma.
+      v_names := v_names || split_part(translate(rtrim(v_parts[v_at], '='), E' \t\n\r', ',,,,'), ',', -1);
+      v_values := v_values || v_parts[v_at + 1];
+      v_at := v_at + 1;
+    END IF;
+    v_at := v_at + 1;
   END LOOP;
-  RETURN (SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
-                                  CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
-          FROM unnest(v_names, v_values) AS t (name, value) WHERE t.name <> '' AND t.value IS NOT NULL);
+  RETURN (
+    SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
+                            CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value FROM unnest(v_names, v_values) AS u (name, value)) t
+    WHERE t.name <> '');
 END
 $_comment_tags$;
-COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 64 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+DECLARE
+  v_bytes  text;
 BEGIN
-  RETURN (SELECT convert_from(string_agg(
-            CASE WHEN p.position > 1 AND left(p.part, 2) ~ '^[0-9A-Fa-f]{2}$' THEN decode(left(p.part, 2), 'hex') || convert_to(substr(p.part, 3), 'UTF8')
-                 ELSE convert_to(CASE p.position WHEN 1 THEN '' ELSE '%' END || p.part, 'UTF8') END, '' ORDER BY p.position), 'UTF8')
-          FROM string_to_table(p_text, '%') WITH ORDINALITY AS p (part, position));
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  -- As a JSON string of a character for each byte: that is decoded in one pass.
+  v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
+  IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
+    v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
+  END IF;
+  RETURN convert_from(convert_to(replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}', 'LATIN1'), 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character OR feature_not_supported THEN
   RETURN p_text;
 END
 $_url_decoded$;
@@ -3100,18 +3108,46 @@ COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
-  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table AND r.purged_until IS NOT NULL);
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+  IF v_relation IS NULL THEN
     RETURN 0;
   END IF;
   -- They are counted under the key that the row had then.
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
-                   WHERE p.relation_id = v_relation
-                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+  RETURN pgtrack._purged_versions_of(v_relation, (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1));
 END
 $_purged_versions$;
 COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
+BEGIN
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+END
+$_purged_versions_of$;
+COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
+  'How many versions of the row of a key were purged. SECURITY DEFINER: their number says where numbers go on, and is all that is told.';
+GRANT EXECUTE ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+END
+$_is_erased$;
+COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
+  'Whether the image that a statement recorded under a key was erased. SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+GRANT EXECUTE ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation);
+END
+$_has_erasures$;
+COMMENT ON FUNCTION pgtrack._has_erasures(integer) IS
+  'Whether images of rows of a table were erased. SECURITY DEFINER: whoever undoes has to know, and learns of no row.';
+GRANT EXECUTE ON FUNCTION pgtrack._has_erasures(integer) TO PUBLIC;
 
 -- ==== reading/history.sql ====
 
@@ -3123,10 +3159,12 @@ DECLARE
   v_shape  pgtrack.relation_shape;
   v_key    jsonb;
   v_live   jsonb;
+  v_all    boolean;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
+  v_all := pgtrack._sees_every_row(v_shape.relation_id);
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO v_live USING pgtrack._live_key(p_table, v_key);
@@ -3136,9 +3174,12 @@ BEGIN
     FROM (SELECT v.ver, v.statement_id,
                  CASE WHEN v.operation <> 'I' THEN v.image END AS before,
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
+                      -- What the next change found may be hidden from the caller.
+                      WHEN n.next_handle <> lead(v.handle) OVER w AND v.row_key = lead(v.row_key) OVER w THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
-                      ELSE v_live END AS after
+                      WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle) e WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -3164,7 +3205,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
-  ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
+  ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) OR NOT pgtrack._sees_every_row(v_shape.relation_id) THEN
     v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
@@ -3183,9 +3224,8 @@ BEGIN
              END AS after$$,
       v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
       v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
-           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
-                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+      CASE WHEN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id AND r.purged_until IS NOT NULL)
+           THEN format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
                        v_shape.relation_id, v_shape.key_json, v_shape.key_record)
            ELSE '0' END);
   END IF;
@@ -3674,9 +3714,7 @@ BEGIN
   SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
   SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
   statement_id := v_next.statement_id;
-  IF v_next.operation <> 'I' AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
+  IF v_next.operation <> 'I' AND pgtrack._is_erased(v_shape.relation_id, v_next.row_key, v_next.statement_id) THEN
     RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'TK002',
       DETAIL = 'Its recorded values have been erased.';
@@ -4232,14 +4270,13 @@ DECLARE
   v_key    jsonb;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+  IF NOT pgtrack._has_erasures(v_shape.relation_id) THEN
     RETURN;
   END IF;
-  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
-                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
-                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
-                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
-                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  EXECUTE format('SELECT x.key FROM %s h JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%s, %L) AS key) x'
+                 ' WHERE s.operation <> ''I'' AND (%s) AND pgtrack._is_erased(%2$s, x.key, h.pgtrack_statement_id) LIMIT 1',
+                 v_shape.history, v_shape.relation_id, v_shape.key_json, v_shape.key_record, p_which)
   INTO v_key;
   IF v_key IS NOT NULL THEN
     RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING
@@ -5446,31 +5483,117 @@ COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, 
 
 -- ==== keeping/erase.sql ====
 
+-- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
+DECLARE
+  v_change  record;
+BEGIN
+  FOR v_change IN EXECUTE format(
+    'SELECT s.xid, bool_or(s.query IS NULL) AS is_any, array_agg(DISTINCT s.query) AS queries'
+    ' FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+    ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+    ' WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3 GROUP BY s.xid',
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  USING p_key, p_after, p_until
+  LOOP
+    -- Where this table's record has no text, another table's may.
+    UPDATE pgtrack.statement s
+    SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
+    WHERE s.xid = v_change.xid;
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
+    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+  END LOOP;
+END
+$_erase_texts$;
+COMMENT ON FUNCTION pgtrack._erase_texts(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Erases the texts and messages that went with the changes of a row under one of its keys.';
+
+-- The functions record arguments by name; the proxy by name or position, as they were written.
+CREATE OR REPLACE FUNCTION pgtrack._is_call_on(p_arguments jsonb, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_call_on$
+DECLARE
+  v_name  text[];
+  v_key   jsonb := coalesce(p_arguments -> 'key', p_arguments -> '2');
+BEGIN
+  v_name := parse_ident(coalesce(p_arguments ->> 'table', p_arguments ->> '1'));
+  IF v_key IS NULL OR NOT EXISTS (
+       SELECT FROM pgtrack.relation r
+       WHERE r.relation_id = p_shape.relation_id AND r.table_name = v_name[cardinality(v_name)]
+         AND (cardinality(v_name) = 1 OR r.schema_name = v_name[1])) THEN
+    RETURN false;
+  ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
+    RETURN true;
+  END IF;
+  RETURN (v_key #>> '{}')::jsonb = p_key;
+EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+  RETURN false;
+END
+$_is_call_on$;
+COMMENT ON FUNCTION pgtrack._is_call_on(jsonb, pgtrack.relation_shape, jsonb) IS 'Whether a recorded call of a verb named this row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_calls(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls$
+BEGIN
+  UPDATE pgtrack.audit_entry e
+  SET statement = NULL, message = NULL,
+      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+  WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
+    AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
+END
+$_erase_calls$;
+COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
+DECLARE
+  v_copy    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  FOR v_copy IN
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    FROM pgtrack.kept k
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
+      -- A copy that was made before the key was another one is left, as its rows cannot be told.
+      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
+        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
+    GROUP BY k.kept_table
+  LOOP
+    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+  END LOOP;
+  RETURN v_erased;
+END
+$_erase_copies$;
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS 'Empties a row in the copies of its table that pgtrack.keep() made.';
+
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
 DECLARE
-  v_shape   record;
+  v_shape   pgtrack.relation_shape;
   v_values  text;
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
-    -- Query texts quote values, too.
-    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
-                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
-    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
+    PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
+    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
@@ -5479,6 +5602,8 @@ BEGIN
     INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
+  -- This call's own record says which row it was, as pgtrack.erasure does.
+  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;

@@ -14,7 +14,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
-  ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
+  ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) OR NOT pgtrack._sees_every_row(v_shape.relation_id) THEN
     v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
@@ -33,9 +33,8 @@ BEGIN
              END AS after$$,
       v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
       v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
-           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
-                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+      CASE WHEN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id AND r.purged_until IS NOT NULL)
+           THEN format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
                        v_shape.relation_id, v_shape.key_json, v_shape.key_record)
            ELSE '0' END);
   END IF;

@@ -18,47 +18,55 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 DECLARE
   c_quote      CONSTANT  text := chr(1);
   c_backslash  CONSTANT  text := chr(2);
-  v_rest                 text;
-  v_end                  integer;
-  v_names                text[];
-  v_values               text[];
+  v_comment              text;
+  v_length               integer;
+  v_parts                text[];
+  v_names                text[] := '{}';
+  v_values               text[] := '{}';
+  v_at                   integer := 1;
 BEGIN
   IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
     RETURN NULL;
   END IF;
-  v_rest := reverse(p_query);
-  v_rest := substr(v_rest, strpos(v_rest, '/*') + 2);
-  v_end := strpos(v_rest, '*/') - 1;
-  IF v_end NOT BETWEEN 1 AND 4000 THEN
+  v_comment := reverse(p_query);
+  v_comment := substr(v_comment, strpos(v_comment, '/*') + 2);
+  v_length := strpos(v_comment, '*/') - 1;
+  IF v_length NOT BETWEEN 1 AND 4000 THEN
     RETURN NULL;
   END IF;
-  v_rest := replace(replace(reverse(left(v_rest, v_end)), '\\', c_backslash), '\''', c_quote);
-  FOR i IN 1 .. 64 LOOP
-    v_end := strpos(v_rest, '=''');
-    EXIT WHEN v_end = 0;
-    -- A key without a value ends with a comma.
-    v_names[i] := split_part(translate(left(v_rest, v_end - 1), E' \t\n\r''', ',,,,,'), ',', -1);
-    v_rest := substr(v_rest, v_end + 2);
-    v_end := strpos(v_rest, '''');
-    EXIT WHEN v_end = 0;
-    v_values[i] := replace(replace(left(v_rest, v_end - 1), c_quote, ''''), c_backslash, '\\');
-    v_rest := substr(v_rest, v_end + 1);
+  v_comment := reverse(left(v_comment, v_length));
+  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
+  WHILE v_at < cardinality(v_parts) - 1 LOOP
+    IF right(v_parts[v_at], 1) = '=' THEN
+      -- A key without a value ends with a comma.
+      v_names := v_names || split_part(translate(rtrim(v_parts[v_at], '='), E' \t\n\r', ',,,,'), ',', -1);
+      v_values := v_values || v_parts[v_at + 1];
+      v_at := v_at + 1;
+    END IF;
+    v_at := v_at + 1;
   END LOOP;
-  RETURN (SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
-                                  CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
-          FROM unnest(v_names, v_values) AS t (name, value) WHERE t.name <> '' AND t.value IS NOT NULL);
+  RETURN (
+    SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
+                            CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value FROM unnest(v_names, v_values) AS u (name, value)) t
+    WHERE t.name <> '');
 END
 $_comment_tags$;
-COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 64 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+DECLARE
+  v_bytes  text;
 BEGIN
-  RETURN (SELECT convert_from(string_agg(
-            CASE WHEN p.position > 1 AND left(p.part, 2) ~ '^[0-9A-Fa-f]{2}$' THEN decode(left(p.part, 2), 'hex') || convert_to(substr(p.part, 3), 'UTF8')
-                 ELSE convert_to(CASE p.position WHEN 1 THEN '' ELSE '%' END || p.part, 'UTF8') END, '' ORDER BY p.position), 'UTF8')
-          FROM string_to_table(p_text, '%') WITH ORDINALITY AS p (part, position));
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  -- As a JSON string of a character for each byte: that is decoded in one pass.
+  v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
+  IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
+    v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
+  END IF;
+  RETURN convert_from(convert_to(replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}', 'LATIN1'), 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character OR feature_not_supported THEN
   RETURN p_text;
 END
 $_url_decoded$;
