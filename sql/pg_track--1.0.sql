@@ -1174,10 +1174,12 @@ COMMENT ON FUNCTION pgtrack._regenerate_all() IS
   'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
 
 CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
 BEGIN
-  RETURN EXISTS (SELECT FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
-                 WHERE s.xid = p_xid AND r.options -> 'redact' <> '[]');
+  -- The recorders hide a text that is another table's, too. This is for what an earlier version recorded, and for the
+  -- other texts of the transaction; of a very long one it looks at the first.
+  RETURN EXISTS (SELECT FROM (SELECT s.relation_id FROM pgtrack.statement s WHERE s.xid = p_xid LIMIT 1000) s
+                 JOIN pgtrack.relation r USING (relation_id) WHERE r.options -> 'redact' <> '[]');
 END
 $_concerns_hidden$;
 COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
@@ -2767,7 +2769,7 @@ COMMENT ON FUNCTION pgtrack.follow_ddl() IS
 
 -- Query texts and messages quote values of rows that their reader may not be able to see. They belong to who ran them.
 CREATE OR REPLACE FUNCTION pgtrack._text_roles() RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_text_roles$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_text_roles$
 BEGIN
   IF pgtrack._acts_for_owner() OR EXISTS (
        SELECT FROM pg_roles r WHERE r.rolname IN ('pg_read_all_stats', 'pgtrack_reader') AND pg_has_role(r.oid, 'USAGE')) THEN
@@ -2822,19 +2824,26 @@ END
 $_comment_tags$;
 COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
 
+-- Without a subtransaction, so that parallel workers can do it.
 CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
 DECLARE
-  v_bytes  text;
+  -- RFC 3629, a character for each byte.
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|'
+                           '\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  v_bytes          text;
 BEGIN
-  -- As a JSON string of a character for each byte: that is decoded in one pass.
+  -- Other encodings have not all of its characters.
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0 OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+    RETURN p_text;
+  END IF;
   v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
   IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
     v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
   END IF;
-  RETURN convert_from(convert_to(replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}', 'LATIN1'), 'UTF8');
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character OR feature_not_supported THEN
-  RETURN p_text;
+  -- As a JSON string, which is decoded in one pass.
+  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
 END
 $_url_decoded$;
 COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
@@ -3348,7 +3357,10 @@ BEGIN
     v_xid := v_xids[cardinality(v_xids)];
     RETURN QUERY
       SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint,
+             -- Looked up, as a transaction may have more texts than memory takes.
+             (SELECT f.query FROM pgtrack.activity f
+              WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1] AND f.statement_id = min(a.statement_id))
       FROM pgtrack.activity a
       WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
                                                 WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)

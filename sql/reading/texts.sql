@@ -1,6 +1,6 @@
 -- Query texts and messages quote values of rows that their reader may not be able to see. They belong to who ran them.
 CREATE OR REPLACE FUNCTION pgtrack._text_roles() RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_text_roles$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_text_roles$
 BEGIN
   IF pgtrack._acts_for_owner() OR EXISTS (
        SELECT FROM pg_roles r WHERE r.rolname IN ('pg_read_all_stats', 'pgtrack_reader') AND pg_has_role(r.oid, 'USAGE')) THEN
@@ -55,19 +55,26 @@ END
 $_comment_tags$;
 COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
 
+-- Without a subtransaction, so that parallel workers can do it.
 CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
 DECLARE
-  v_bytes  text;
+  -- RFC 3629, a character for each byte.
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|'
+                           '\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  v_bytes          text;
 BEGIN
-  -- As a JSON string of a character for each byte: that is decoded in one pass.
+  -- Other encodings have not all of its characters.
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0 OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+    RETURN p_text;
+  END IF;
   v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
   IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
     v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
   END IF;
-  RETURN convert_from(convert_to(replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}', 'LATIN1'), 'UTF8');
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character OR feature_not_supported THEN
-  RETURN p_text;
+  -- As a JSON string, which is decoded in one pass.
+  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
 END
 $_url_decoded$;
 COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';

@@ -20,6 +20,7 @@ mod obstacles;
 mod options;
 mod partitions;
 mod reading;
+mod reading_rights;
 mod reference;
 mod replicated;
 mod revert;
