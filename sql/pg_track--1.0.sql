@@ -1821,87 +1821,87 @@ END;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'A type itself, or what a domain is based on.';
 
 -- What an image says of each column of its table, $1 being the image. A type that is stored as text comes back through
--- its input function: a JSON string is fed to that, and to no cast.
+-- its input function: a JSON string is fed to that, and to no cast. Few functions are called, as it is asked often.
 CREATE OR REPLACE FUNCTION pgtrack._image_columns(p_relation integer)
 RETURNS TABLE (attnum smallint, name name, value text, since bigint, may_fail boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT a.attnum, a.attname,
-         CASE WHEN c.history_column IS NULL THEN format('NULL::%s', pgtrack._base_type(a.atttypid, a.atttypmod))
-              WHEN m.may_fail AND h.atttypid = 'text'::regtype
-              THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))',
-                          pgtrack._recorded(c, '($1)'), pgtrack._base_type(a.atttypid, a.atttypmod))
-              ELSE pgtrack._recorded(c, '($1)') END,
-         pgtrack._recorded_since(c),
-         m.may_fail OR EXISTS (SELECT FROM pgtrack.relation_column g WHERE g.relation_id = r.relation_id AND g.successor = c.attnum)
-  FROM pgtrack.relation r
-  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = a.attnum
-  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
-  CROSS JOIN LATERAL (SELECT coalesce(format_type(h.atttypid, h.atttypmod) <> pgtrack._base_type(a.atttypid, a.atttypmod), false) AS may_fail) m
-  WHERE r.relation_id = p_relation;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_columns$
+BEGIN
+  RETURN QUERY
+    SELECT a.attnum, a.attname,
+           CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
+                WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))', v.value, t.type)
+                ELSE v.value END,
+           least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
+    FROM pgtrack.relation r
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
+    -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
+    LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND c.history_column = (
+      SELECT n.history_column FROM pgtrack.relation_column n
+      WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
+      ORDER BY n.column_name = a.attname DESC LIMIT 1)
+    LEFT JOIN LATERAL (SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+                       WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    CROSS JOIN LATERAL (SELECT CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = a.atttypid) = 'd' THEN pgtrack._base_type(a.atttypid, a.atttypmod)
+                                    ELSE format_type(a.atttypid, a.atttypmod) END AS type) t
+    CROSS JOIN LATERAL (SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    WHERE r.relation_id = p_relation;
+END
+$_image_columns$;
 COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
   'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
 
--- A policy that asks for what an image does not know shows nothing of it.
-CREATE OR REPLACE FUNCTION pgtrack._policies(p_relation integer) RETURNS TABLE (is_permissive boolean, condition text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.polpermissive,
-         CASE WHEN bool_or(u.is_used AND u.since IS NULL) THEN 'false'
-              WHEN max(u.since) FILTER (WHERE u.is_used) > 0
-              THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since) FILTER (WHERE u.is_used), q.condition)
-              ELSE q.condition END
-  FROM pgtrack.relation r
-  JOIN pg_class t ON t.oid = r.relid
-  JOIN pg_policy p ON p.polrelid = r.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
-  CROSS JOIN LATERAL (SELECT format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition) q
-  LEFT JOIN LATERAL (
-    SELECT c.since,
-           strpos(q.condition, quote_ident(t.relname) || '.*') > 0
-           OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
-                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid = c.attnum) AS is_used
-    FROM pgtrack._image_columns(p_relation) c) u ON true
-  WHERE r.relation_id = p_relation
-    AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
-  GROUP BY p.oid, p.polpermissive, q.condition;
-END;
-COMMENT ON FUNCTION pgtrack._policies(integer) IS
-  'The conditions under which the policies of a tracked table show rows to the current user, asked of an image.';
-
--- Asked once for each query that reads a history table; what it answers is asked of each image.
+-- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
+-- what an image does not know shows nothing of it.
 CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
 DECLARE
   v_relation     pgtrack.relation;
   v_table        name;
+  v_row          text;
   v_permissive   text;
   v_restrictive  text;
+  v_values       text;
   v_columns      text;
-  v_is_whole     boolean;
   v_may_fail     boolean;
 BEGIN
   SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT c.relname INTO v_table FROM pg_class c WHERE c.oid = v_relation.relid;
-  SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive),
-         coalesce(string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive), '')
-  INTO v_permissive, v_restrictive
-  FROM pgtrack._policies(p_relation) p;
+  SELECT c.relname, quote_ident(c.relname) || '.*' INTO v_table, v_row FROM pg_class c WHERE c.oid = v_relation.relid;
+  WITH known AS MATERIALIZED (
+    SELECT * FROM pgtrack._image_columns(p_relation)
+  ), policy AS (
+    SELECT p.oid, p.polpermissive, format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition
+    FROM pg_policy p
+    WHERE p.polrelid = v_relation.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
+      AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
+  ), asked AS (
+    SELECT p.polpermissive AS is_permissive,
+           CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
+                WHEN max(u.since) > 0 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                ELSE p.condition END AS condition
+    FROM policy p
+    LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
+      SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v_relation.relid)
+    GROUP BY p.oid, p.polpermissive, p.condition
+  )
+  SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
+         (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum), bool_or(k.may_fail)
+  INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
+  FROM known k;
   IF v_permissive IS NULL THEN
     RETURN NULL;
   END IF;
-  -- Where a policy passes the whole row on, it has to be one of the table's type.
-  v_is_whole := strpos(v_permissive || v_restrictive, quote_ident(v_table) || '.*') > 0;
-  SELECT string_agg(CASE WHEN v_is_whole THEN c.value ELSE format('%s AS %I', c.value, c.name) END, ', ' ORDER BY c.attnum),
-         v_is_whole OR bool_or(c.may_fail)
-  INTO v_columns, v_may_fail
-  FROM pgtrack._image_columns(p_relation) c;
+  v_columns := format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid)));
+  IF strpos(concat(v_permissive, v_restrictive), v_row) > 0 THEN
+    -- Where a policy passes the whole row on, it has to be one of the table's type.
+    v_columns := format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_values, v_relation.relid);
+    v_may_fail := true;
+  END IF;
   RETURN ARRAY[
-    format('SELECT EXISTS (SELECT FROM %s AS %I WHERE (%s)%s)',
-      CASE WHEN v_is_whole THEN format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_columns, v_relation.relid)
-           ELSE format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid))) END,
-      v_table, v_permissive, v_restrictive),
+    format('SELECT EXISTS (SELECT FROM %s AS %I WHERE (%s)%s)', v_columns, v_table, v_permissive, v_restrictive),
     CASE WHEN v_may_fail THEN 'may fail' END,
     CASE WHEN v_relation.key_columns <> '{}' THEN format('pgtrack_history.%I', v_relation.history_table) END,
     (SELECT format('SELECT EXISTS (SELECT FROM (SELECT ($1).*) AS h JOIN %s AS t ON %s)',
