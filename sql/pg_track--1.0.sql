@@ -218,7 +218,8 @@ BEGIN
     WHERE n.nspname = 'pgtrack'
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
+                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
@@ -669,16 +670,6 @@ BEGIN
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
-  END LOOP;
-  -- Whoever may read a table may read the records of what changed it.
-  FOR v_part IN
-    SELECT c.oid::regclass AS relation FROM pg_class c
-    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
-      AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
-    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
-                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
   END LOOP;
   IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
     ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
@@ -1725,6 +1716,86 @@ $_statement_id$;
 COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
   'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
 
+-- ==== capture/hidden_text.sql ====
+
+-- A query text may quote values of redacted columns, and it is recorded with each table that the query changes. So the
+-- recorder of a table with redacted columns takes it away from those before it, and leaves word for those after it:
+-- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
+-- may hold several transactions.
+
+CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
+END;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
+BEGIN
+  PERFORM set_config('pgtrack.hidden_text', p_sent, false);
+  IF current_setting('pgtrack.shown_text', true) = p_sent THEN
+    UPDATE pgtrack.statement s SET query = NULL
+    WHERE s.xid = pg_current_xact_id() AND s.query = current_query()::varchar(4000);
+  END IF;
+END
+$_hide_text$;
+COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT $$
+          IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
+             pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
+            PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
+          END IF;$$
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
+END;
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS 'The part of a recorder that hides the text of the query; null for tables that hide none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
+  SELECT CASE
+    WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
+    WHEN NOT pgtrack._some_text_is_hidden() THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)'
+    ELSE $$CASE
+              WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
+                   pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text', pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._generate_functions(v_relation);
+  END LOOP;
+END
+$_regenerate_all$;
+COMMENT ON FUNCTION pgtrack._regenerate_all() IS
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
+BEGIN
+  -- The recorders hide a text that is another table's, too. This is for what an earlier version recorded, and for the
+  -- other texts of the transaction; of a very long one it looks at the first.
+  RETURN EXISTS (SELECT FROM (SELECT s.relation_id FROM pgtrack.statement s WHERE s.xid = p_xid LIMIT 1000) s
+                 JOIN pgtrack.relation r USING (relation_id) WHERE r.options -> 'redact' <> '[]');
+END
+$_concerns_hidden$;
+COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
+  'Whether a transaction changed a table with redacted columns. SECURITY DEFINER: the caller may not be able to read that table.';
+
 -- ==== capture/recorder.sql ====
 
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
@@ -1753,9 +1824,8 @@ COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
-  -- characters of a text that is short enough in bytes.
-  SELECT format($$
+  -- What a client sets is bounded.
+  SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)
@@ -1763,14 +1833,12 @@ BEGIN ATOMIC
             %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
-            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
+            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
             CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
                  THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
             %s);$$,
-    p_id, r.relation_id, p_operation, p_rows,
-    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
-         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
+    p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
@@ -2192,7 +2260,6 @@ BEGIN
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
   EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO PUBLIC', v_relation.history_table);
   EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
@@ -2461,30 +2528,8 @@ COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s prim
 
 -- ==== capture/policy.sql ====
 
--- Whoever may read the table may read its history; under row security only that of the rows they can see.
-CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
-DECLARE
-  v_history    name;
-  v_key        text;
-  v_condition  text;
-BEGIN
-  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
-  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
-  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
-                        p_relation, coalesce(v_key, ''));
-  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
-  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
-    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
-    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
-    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
-  END IF;
-END
-$_generate_policy$;
-COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+-- Whoever may read a table may read its history; under row security those images that the table's policies would show.
+-- Policies come and go, so they are asked when history is read, and nothing of them is kept.
 
 CREATE OR REPLACE FUNCTION pgtrack._may_read(p_relation integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -2502,25 +2547,290 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sees_every_row(integer) IS 'Whether no row security hides rows of a tracked table from the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sees_row(p_relation integer, p_key jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_row$
-DECLARE
-  v_table  regclass;
-  v_shape  record;
-  v_seen   boolean;
+CREATE OR REPLACE FUNCTION pgtrack._acts_for_owner() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack';
+END;
+COMMENT ON FUNCTION pgtrack._acts_for_owner() IS 'Whether the current user may do what the owner of pg_track may.';
+
+-- What an image says of each column of its table, $1 being the image. A type that is stored as text comes back through
+-- its input function: a JSON string is fed to that, and to no cast. Few functions are called, as it is asked often.
+CREATE OR REPLACE FUNCTION pgtrack._image_columns(p_relation integer)
+RETURNS TABLE (attnum smallint, name name, value text, since bigint, may_fail boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_columns$
 BEGIN
-  SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
-  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO v_seen USING p_key;
+  RETURN QUERY
+    SELECT a.attnum, a.attname,
+           CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
+                WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))', v.value, t.type)
+                ELSE v.value END,
+           least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
+    FROM pgtrack.relation r
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
+    -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
+    LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND c.history_column = (
+      SELECT n.history_column FROM pgtrack.relation_column n
+      WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
+      ORDER BY n.column_name = a.attname DESC LIMIT 1)
+    LEFT JOIN LATERAL (SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+                       WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
+    CROSS JOIN LATERAL (SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    WHERE r.relation_id = p_relation;
+END
+$_image_columns$;
+COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
+
+-- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
+-- what an image does not know shows nothing of it.
+CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
+DECLARE
+  v_relation     pgtrack.relation;
+  v_table        name;
+  v_row          text;
+  v_permissive   text;
+  v_restrictive  text;
+  v_values       text;
+  v_columns      text;
+  v_may_fail     boolean;
+BEGIN
+  SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT c.relname, quote_ident(c.relname) || '.*' INTO v_table, v_row FROM pg_class c WHERE c.oid = v_relation.relid;
+  WITH known AS MATERIALIZED (
+    SELECT * FROM pgtrack._image_columns(p_relation)
+  ), policy AS (
+    SELECT p.oid, p.polpermissive, format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition
+    FROM pg_policy p
+    WHERE p.polrelid = v_relation.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
+      AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
+  ), asked AS (
+    SELECT p.polpermissive AS is_permissive,
+           CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
+                WHEN max(u.since) > 0 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                ELSE p.condition END AS condition
+    FROM policy p
+    LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
+      SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v_relation.relid)
+    GROUP BY p.oid, p.polpermissive, p.condition
+  )
+  SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
+         (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum), bool_or(k.may_fail)
+  INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
+  FROM known k;
+  IF v_permissive IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_columns := format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid)));
+  IF strpos(concat(v_permissive, v_restrictive), v_row) > 0 THEN
+    -- Where a policy passes the whole row on, it has to be one of the table's type.
+    v_columns := format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_values, v_relation.relid);
+    v_may_fail := true;
+  END IF;
+  RETURN ARRAY[
+    format('SELECT EXISTS (SELECT FROM %s AS %I WHERE (%s)%s)', v_columns, v_table, v_permissive, v_restrictive),
+    CASE WHEN v_may_fail THEN 'may fail' END,
+    CASE WHEN v_relation.key_columns <> '{}' THEN format('pgtrack_history.%I', v_relation.history_table) END,
+    (SELECT format('SELECT EXISTS (SELECT FROM (SELECT ($1).*) AS h JOIN %s AS t ON %s)',
+                   CASE WHEN s.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || pgtrack._name(v_relation.relid), s.live_is_history)
+     FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation AND v_relation.key_columns <> '{}')];
+END
+$_image_check$;
+COMMENT ON FUNCTION pgtrack._image_check(integer) IS
+  'How to tell which images of a table the current user may see: the question to ask of an image, whether it can fail, '
+  'and for a table with a key its history table and the question whether the row is visible now; null where no policy shows anything.';
+
+CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid,
+                                          OUT is_insertion boolean, OUT next_statement bigint, OUT next_handle tid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_entry$
+DECLARE
+  v_history   text;
+  v_same_row  text;
+BEGIN
+  SELECT s.operation = 'I' INTO is_insertion FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  SELECT s.history, s.same_row INTO v_history, v_same_row FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM %s c JOIN %1$s h ON %s'
+                 ' WHERE c.ctid = $2 AND c.pgtrack_statement_id = $1 AND (h.pgtrack_statement_id, h.ctid) > ($1, $2)'
+                 ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1', v_history, v_same_row)
+  INTO next_statement, next_handle USING p_statement, p_handle;
+END
+$_entry$;
+COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid) IS
+  'Whether an entry of a history table is of an INSERT, and which entry of the same key is the next. '
+  'SECURITY DEFINER: it must be found where the caller cannot see it; numbers are all that is told of it.';
+
+-- With the caller's rights, as the table's policies are asked.
+CREATE OR REPLACE FUNCTION pgtrack._sees_image(p_relation integer, p_check text[], p_handle tid, p_image anyelement) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_image$
+DECLARE
+  v_entry  record;
+  v_seen   boolean := false;
+BEGIN
+  IF p_check IS NULL THEN
+    RETURN false;
+  END IF;
+  IF p_check[3] IS NOT NULL THEN
+    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle);
+    IF v_entry.is_insertion IS NULL THEN
+      RETURN false;
+    ELSIF v_entry.is_insertion AND v_entry.next_handle IS NOT NULL THEN
+      -- Only the key is recorded. What was inserted is what the next change found.
+      EXECUTE format('SELECT EXISTS (SELECT FROM %s h WHERE h.ctid = $1 AND h.pgtrack_statement_id = $2)', p_check[3])
+      INTO v_seen USING v_entry.next_handle, v_entry.next_statement;
+      RETURN v_seen;
+    ELSIF v_entry.is_insertion THEN
+      EXECUTE p_check[4] INTO v_seen USING p_image;
+      RETURN v_seen;
+    END IF;
+  END IF;
+  IF p_check[2] IS NULL THEN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+    RETURN v_seen;
+  END IF;
+  BEGIN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+  -- A value that its type does not know any more, or that a domain does not take.
+  EXCEPTION WHEN data_exception OR datatype_mismatch OR check_violation OR not_null_violation THEN
+    NULL;
+  END;
   RETURN v_seen;
 END
-$_sees_row$;
-COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+$_sees_image$;
+COMMENT ON FUNCTION pgtrack._sees_image(integer, text[], tid, anyelement) IS
+  'Whether the policies of a tracked table show the row of an entry of its history table to the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void LANGUAGE sql AS 'SELECT NULL::void';
-CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS TABLE (relation_id integer) LANGUAGE sql AS 'SELECT 1 WHERE false';
+CREATE OR REPLACE FUNCTION pgtrack._sees_key_change(p_change pgtrack.key_change) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_key_change$
+DECLARE
+  v_shape      pgtrack.relation_shape;
+  v_statement  bigint := p_change.statement_id;
+  v_seen       boolean;
+BEGIN
+  IF v_statement IS NULL THEN
+    SELECT min(s.statement_id) INTO v_statement FROM pgtrack.statement s
+    WHERE s.xid = p_change.xid AND s.relation_id = p_change.relation_id AND s.operation = 'U' AND s.statement_id > p_change.change_id;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_change.relation_id;
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id = $2)',
+                 v_shape.key_record, v_shape.history, v_shape.history_is_key)
+  INTO v_seen USING p_change.old_key, v_statement;
+  RETURN v_seen;
+END
+$_sees_key_change$;
+COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
+  'Whether the current user may see the row whose key was changed, as it was before.';
+
+-- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
+BEGIN
+  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+    EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
+    EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
+                   CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
+  END IF;
+END
+$_set_policy$;
+COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text) IS 'Creates a policy on a table of ours, unless it is there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
+DECLARE
+  v_history  name;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._set_policy(format('pgtrack_history.%I', v_history)::regclass, 'readers', 'SELECT',
+    format('(SELECT pgtrack._may_read(%1$s)) AND ((SELECT pgtrack._sees_every_row(%1$s))'
+           ' OR pgtrack._sees_image(%1$s, (SELECT pgtrack._image_check(%1$s)), %2$I.ctid, %2$I.*))', p_relation, v_history));
+END
+$_generate_policy$;
+COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+
+DO $policies$
+DECLARE
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  v_policy             record;
+BEGIN
+  FOR v_policy IN
+    SELECT * FROM (VALUES
+      -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
+      ('pgtrack.statement'::regclass, 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
+      -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
+      ('pgtrack.statement', 'writers', 'INSERT', 'true'),
+      ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
+      ('pgtrack.statement', 'removers', 'DELETE', 'true'),
+      ('pgtrack.key_change', 'readers', 'SELECT',
+       format('%s AND NOT pg_catalog.row_security_active(r.relid)) OR (%1$s) AND pgtrack._sees_key_change(key_change.*))', c_readable)),
+      ('pgtrack.purged_version', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable)),
+      ('pgtrack.erasure', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable))
+    ) AS p (relation, name, command, condition)
+  LOOP
+    IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = v_policy.relation) THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_policy.relation);
+    END IF;
+    PERFORM pgtrack._set_policy(v_policy.relation, v_policy.name, v_policy.command, v_policy.condition);
+  END LOOP;
+END
+$policies$;
+
+-- ==== capture/readers.sql ====
+
+-- A reader of a history table holds a lock on it that DDL on the tracked table waits for. So nobody has the right to
+-- read it who has none on the table.
+
+CREATE OR REPLACE FUNCTION pgtrack._readers(p_class pg_class, p_owner oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(array_agg(DISTINCT a.grantee ORDER BY a.grantee), '{}')
+  FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
+  WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
+END;
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS 'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+
+CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.relation_id
+  FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  LEFT JOIN pg_class t ON t.oid = r.relid
+  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.*, h.relowner) END <> pgtrack._readers(h.*, h.relowner);
+END;
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$
+DECLARE
+  v_history  pg_class;
+  v_wanted   oid[];
+  v_right    record;
+BEGIN
+  SELECT h.* INTO STRICT v_history FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  WHERE r.relation_id = p_relation;
+  v_wanted := coalesce((SELECT pgtrack._readers(t.*, v_history.relowner) FROM pgtrack.relation r JOIN pg_class t ON t.oid = r.relid
+                        WHERE r.relation_id = p_relation), '{}');
+  FOR v_right IN
+    SELECT w.grantee IS NOT NULL AS is_wanted,
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+    FROM unnest(v_wanted) AS w (grantee)
+    FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
+    WHERE w.grantee IS NULL OR p.grantee IS NULL
+  LOOP
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s' ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END,
+                   v_history.relname, v_right.role);
+  END LOOP;
+END
+$_sync_rights$;
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
 
 -- ==== audit/call.sql ====
 
@@ -2696,6 +3006,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
+  v_hides     boolean := pgtrack._some_text_is_hidden();
 BEGIN
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
@@ -2718,6 +3029,9 @@ BEGIN
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
+  IF v_hides <> pgtrack._some_text_is_hidden() THEN
+    PERFORM pgtrack._regenerate_all();
+  END IF;
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
@@ -2789,6 +3103,7 @@ BEGIN
   PERFORM pgtrack._sync_columns(p_relation);
   PERFORM pgtrack._sync_key(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
+  PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
   DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape
@@ -3035,7 +3350,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -3332,6 +3647,103 @@ COMMENT ON FUNCTION pgtrack.follow_ddl() IS
   'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
   'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
 
+-- ==== reading/texts.sql ====
+
+-- Query texts and messages quote values of rows that their reader may not be able to see. They belong to who ran them.
+CREATE OR REPLACE FUNCTION pgtrack._text_roles() RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_text_roles$
+BEGIN
+  IF pgtrack._acts_for_owner() OR EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname IN ('pg_read_all_stats', 'pgtrack_reader') AND pg_has_role(r.oid, 'USAGE')) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT array_agg(r.rolname::text) FROM pg_roles r WHERE pg_has_role(r.oid, 'USAGE'));
+END
+$_text_roles$;
+COMMENT ON FUNCTION pgtrack._text_roles() IS 'The roles whose query texts and messages the current user may read; null for all.';
+
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment
+-- counts. One pass over a text of bounded length: it is written by whoever makes changes, and read by everybody.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  c_quote      CONSTANT  text := chr(1);
+  c_backslash  CONSTANT  text := chr(2);
+  v_comment              text;
+  v_length               integer;
+  v_parts                text[];
+  v_names                text[] := '{}';
+  v_values               text[] := '{}';
+  v_at                   integer := 1;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := reverse(p_query);
+  v_comment := substr(v_comment, strpos(v_comment, '/*') + 2);
+  v_length := strpos(v_comment, '*/') - 1;
+  IF v_length NOT BETWEEN 1 AND 4000 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := reverse(left(v_comment, v_length));
+  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
+  WHILE v_at < cardinality(v_parts) - 1 LOOP
+    IF right(v_parts[v_at], 1) = '=' THEN
+      -- A key without a value ends with a comma.
+      v_names := v_names || split_part(translate(rtrim(v_parts[v_at], '='), E' \t\n\r', ',,,,'), ',', -1);
+      v_values := v_values || v_parts[v_at + 1];
+      v_at := v_at + 1;
+    END IF;
+    v_at := v_at + 1;
+  END LOOP;
+  RETURN (
+    SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
+                            CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value FROM unnest(v_names, v_values) AS u (name, value)) t
+    WHERE t.name <> '');
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+-- Without a subtransaction, so that parallel workers can do it.
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+DECLARE
+  -- RFC 3629, a character for each byte.
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|'
+                           '\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  v_bytes          text;
+BEGIN
+  -- Other encodings have not all of its characters.
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0 OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+    RETURN p_text;
+  END IF;
+  v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
+  IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
+    v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
+  END IF;
+  -- As a JSON string, which is decoded in one pass.
+  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_actor$
+DECLARE
+  v_tags  jsonb;
+BEGIN
+  IF p_actor <> '' THEN
+    RETURN left(p_actor, 256);
+  END IF;
+  v_tags := pgtrack._comment_tags(p_query);
+  RETURN left(coalesce(v_tags ->> 'actor', v_tags ->> 'user'), 256);
+END
+$_actor$;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 -- ==== reading/activity.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
@@ -3349,41 +3761,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
--- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
-CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
-DECLARE
-  v_comment  text;
+-- The view is not its reader's: row security on pgtrack.statement holds for its owner, a role without rights, and asks
+-- what the current user may read. So texts can be shown in part, and the planner sees through the view all the same.
+-- Only its owner can replace it.
+DO $owner$
 BEGIN
-  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
-    RETURN NULL;
+  IF (SELECT pg_get_userbyid(c.relowner) = 'pgtrack_activity' FROM pg_class c WHERE c.oid = to_regclass('pgtrack.activity')) THEN
+    PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+    EXECUTE format('ALTER VIEW pgtrack.activity OWNER TO %I', current_setting('pgtrack.owner'));
+    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
   END IF;
-  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
-  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
-          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
 END
-$_comment_tags$;
-COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+$owner$;
 
-CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
-BEGIN
-  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
-          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
-  RETURN p_text;
-END
-$_url_decoded$;
-COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
-
-CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
-END;
-COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
-
-CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = false) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
        s.at,
@@ -3397,17 +3788,24 @@ SELECT s.statement_id,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
        pgtrack._actor(s.actor, s.query) AS actor,
-       nullif(s.message, '') AS message,
-       nullif(s.reverts, '') AS reverts,
-       s.query,
+       CASE WHEN (SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles())
+            THEN pg_catalog.left(nullif(s.message, ''), 1000) END AS message,
+       pg_catalog.left(nullif(s.reverts, ''), 1000) AS reverts,
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN s.query END AS query,
        s.relation_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
               WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
-       pgtrack._comment_tags(s.query) AS tags
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN pgtrack._comment_tags(s.query) END AS tags
 -- LEFT, so that it is left out of queries that need nothing of it.
 FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
+
+GRANT SELECT ON pgtrack.activity TO PUBLIC;
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
 COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
@@ -3422,12 +3820,31 @@ COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
 COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
-COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
+COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
-COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.activity.query IS
+  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; null for others, and where the transaction changed a table with redacted columns.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
+
+-- Row security of the table is asked for the view's owner, but with the reader as current_user. The table's owner may go
+-- round it, so the view belongs to a role of its own; where there is none, row security holds for the table's owner, too.
+DO $viewer$
+BEGIN
+  IF to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+    ALTER TABLE pgtrack.statement FORCE ROW LEVEL SECURITY;
+    RETURN;
+  END IF;
+  GRANT SELECT ON pgtrack.statement, pgtrack.relation TO pgtrack_activity;
+  -- A view's new owner has to have the right to create one, at that moment.
+  GRANT USAGE, CREATE ON SCHEMA pgtrack TO pgtrack_activity;
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+  ALTER VIEW pgtrack.activity OWNER TO pgtrack_activity;
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true);
+  REVOKE CREATE ON SCHEMA pgtrack FROM pgtrack_activity;
+END
+$viewer$;
 
 -- ==== reading/tracked_table.sql ====
 
@@ -3597,18 +4014,43 @@ COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
-  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table AND r.purged_until IS NOT NULL);
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+  IF v_relation IS NULL THEN
     RETURN 0;
   END IF;
   -- They are counted under the key that the row had then.
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
-                   WHERE p.relation_id = v_relation
-                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+  RETURN pgtrack._purged_versions_of(v_relation, (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1));
 END
 $_purged_versions$;
 COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
+BEGIN
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+END
+$_purged_versions_of$;
+COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
+  'How many versions of the row of a key were purged. SECURITY DEFINER: their number says where numbers go on, and is all that is told.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+END
+$_is_erased$;
+COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
+  'Whether the image that a statement recorded under a key was erased. SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation);
+END
+$_has_erasures$;
+COMMENT ON FUNCTION pgtrack._has_erasures(integer) IS
+  'Whether images of rows of a table were erased. SECURITY DEFINER: whoever undoes has to know, and learns of no row.';
 
 -- ==== reading/history.sql ====
 
@@ -3620,10 +4062,12 @@ DECLARE
   v_shape  pgtrack.relation_shape;
   v_key    jsonb;
   v_live   jsonb;
+  v_all    boolean;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
+  v_all := pgtrack._sees_every_row(v_shape.relation_id);
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO v_live USING pgtrack._live_key(p_table, v_key);
@@ -3633,9 +4077,12 @@ BEGIN
     FROM (SELECT v.ver, v.statement_id,
                  CASE WHEN v.operation <> 'I' THEN v.image END AS before,
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
+                      -- What the next change found may be hidden from the caller.
+                      WHEN n.next_handle <> lead(v.handle) OVER w AND v.row_key = lead(v.row_key) OVER w THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
-                      ELSE v_live END AS after
+                      WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle) e WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -3656,9 +4103,13 @@ DECLARE
   v_version  text;
   v_first    bigint;
   v_last     bigint;
+  v_all      boolean;
+  v_later    text;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_all := pgtrack._sees_every_row(v_shape.relation_id);
+  v_later := v_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
@@ -3669,22 +4120,24 @@ BEGIN
       SELECT (SELECT count(*)::integer FROM %1$s h
               WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %8$s AS ver,
              CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN EXISTS (SELECT FROM %1$s h
-                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle))
+               CASE WHEN %9$s
                  THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
                        FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
-                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
+                       WHERE %10$s LIMIT 1)
                  ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
                END
-             END AS after$$,
+             END AS after
+      %11$s$$,
       v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
       v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
-           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
-                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+      CASE WHEN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id AND r.purged_until IS NOT NULL)
+           THEN format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
                        v_shape.relation_id, v_shape.key_json, v_shape.key_record)
-           ELSE '0' END);
+           ELSE '0' END,
+      CASE WHEN v_all THEN format('EXISTS (SELECT FROM %s h WHERE %s)', v_shape.history, v_later) ELSE 'e.next_handle IS NOT NULL' END,
+      -- The next change may be hidden from the caller, but is the next all the same.
+      CASE WHEN v_all THEN v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid' ELSE 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement' END,
+      CASE WHEN v_all THEN '' ELSE format('FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle) e', v_shape.relation_id) END);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -3805,7 +4258,10 @@ BEGIN
     v_xid := v_xids[cardinality(v_xids)];
     RETURN QUERY
       SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint,
+             -- Looked up, as a transaction may have more texts than memory takes.
+             (SELECT f.query FROM pgtrack.activity f
+              WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1] AND f.statement_id = min(a.statement_id))
       FROM pgtrack.activity a
       WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
                                                 WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)
@@ -4185,9 +4641,7 @@ BEGIN
   SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
   SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
   statement_id := v_next.statement_id;
-  IF v_next.operation <> 'I' AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
+  IF v_next.operation <> 'I' AND pgtrack._is_erased(v_shape.relation_id, v_next.row_key, v_next.statement_id) THEN
     RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'TK002',
       DETAIL = 'Its recorded values have been erased.';
@@ -4743,14 +5197,13 @@ DECLARE
   v_key    jsonb;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+  IF NOT pgtrack._has_erasures(v_shape.relation_id) THEN
     RETURN;
   END IF;
-  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
-                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
-                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
-                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
-                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  EXECUTE format('SELECT x.key FROM %s h JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%s, %L) AS key) x'
+                 ' WHERE s.operation <> ''I'' AND (%s) AND pgtrack._is_erased(%2$s, x.key, h.pgtrack_statement_id) LIMIT 1',
+                 v_shape.history, v_shape.relation_id, v_shape.key_json, v_shape.key_record, p_which)
   INTO v_key;
   IF v_key IS NOT NULL THEN
     RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING
@@ -5224,7 +5677,6 @@ BEGIN
 END
 $untag$;
 COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
-REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
 LANGUAGE sql STABLE
@@ -5765,7 +6217,6 @@ $_keep$;
 COMMENT ON FUNCTION pgtrack._keep(regclass) IS
   'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema. '
   'A copy is of all rows, or of none.';
-REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE AS $keep$
@@ -6094,31 +6545,117 @@ COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, 
 
 -- ==== keeping/erase.sql ====
 
+-- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
+DECLARE
+  v_change  record;
+BEGIN
+  FOR v_change IN EXECUTE format(
+    'SELECT s.xid, bool_or(s.query IS NULL) AS is_any, array_agg(DISTINCT s.query) AS queries'
+    ' FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+    ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+    ' WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3 GROUP BY s.xid',
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  USING p_key, p_after, p_until
+  LOOP
+    -- Where this table's record has no text, another table's may.
+    UPDATE pgtrack.statement s
+    SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
+    WHERE s.xid = v_change.xid;
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
+    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+  END LOOP;
+END
+$_erase_texts$;
+COMMENT ON FUNCTION pgtrack._erase_texts(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Erases the texts and messages that went with the changes of a row under one of its keys.';
+
+-- The functions record arguments by name; the proxy by name or position, as they were written.
+CREATE OR REPLACE FUNCTION pgtrack._is_call_on(p_arguments jsonb, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_call_on$
+DECLARE
+  v_name  text[];
+  v_key   jsonb := coalesce(p_arguments -> 'key', p_arguments -> '2');
+BEGIN
+  v_name := parse_ident(coalesce(p_arguments ->> 'table', p_arguments ->> '1'));
+  IF v_key IS NULL OR NOT EXISTS (
+       SELECT FROM pgtrack.relation r
+       WHERE r.relation_id = p_shape.relation_id AND r.table_name = v_name[cardinality(v_name)]
+         AND (cardinality(v_name) = 1 OR r.schema_name = v_name[1])) THEN
+    RETURN false;
+  ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
+    RETURN true;
+  END IF;
+  RETURN (v_key #>> '{}')::jsonb = p_key;
+EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+  RETURN false;
+END
+$_is_call_on$;
+COMMENT ON FUNCTION pgtrack._is_call_on(jsonb, pgtrack.relation_shape, jsonb) IS 'Whether a recorded call of a verb named this row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_calls(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls$
+BEGIN
+  UPDATE pgtrack.audit_entry e
+  SET statement = NULL, message = NULL,
+      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+  WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
+    AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
+END
+$_erase_calls$;
+COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
+DECLARE
+  v_copy    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  FOR v_copy IN
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    FROM pgtrack.kept k
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
+      -- A copy that was made before the key was another one is left, as its rows cannot be told.
+      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
+        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
+    GROUP BY k.kept_table
+  LOOP
+    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+  END LOOP;
+  RETURN v_erased;
+END
+$_erase_copies$;
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS 'Empties a row in the copies of its table that pgtrack.keep() made.';
+
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
 DECLARE
-  v_shape   record;
+  v_shape   pgtrack.relation_shape;
   v_values  text;
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
-    -- Query texts quote values, too.
-    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
-                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
-    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
+    PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
+    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
@@ -6127,6 +6664,8 @@ BEGIN
     INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
+  -- This call's own record says which row it was, as pgtrack.erasure does.
+  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;
@@ -6280,21 +6819,36 @@ $verbs$;
 
 -- ==== capture/attribution.sql ====
 
+-- What clients say is bounded, or one of them could fill the pages and the memory of everybody who reads it.
+CREATE OR REPLACE FUNCTION pgtrack._bounded(p_name text, p_text text, p_most integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_bounded$
+BEGIN
+  IF length(p_text) > p_most THEN
+    RAISE EXCEPTION 'the % is too long', p_name USING
+      ERRCODE = 'string_data_right_truncation',
+      DETAIL = format('It has %s characters; %s is the most.', length(p_text), p_most),
+      HINT = 'Name what says more, such as a ticket.';
+  END IF;
+  RETURN coalesce(p_text, '');
+END
+$_bounded$;
+COMMENT ON FUNCTION pgtrack._bounded(text, text, integer) IS 'A text that is not too long, or an error.';
+
 CREATE OR REPLACE FUNCTION pgtrack.set_actor(actor text, is_local boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.actor', coalesce(actor, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.actor', pgtrack._bounded('actor', actor, 256), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
-  'Names the person on whose behalf this session, or with is_local this transaction, makes changes. Null takes it back.';
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. Null takes it back.';
 
 CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.message', coalesce(message, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.message', pgtrack._bounded('message', message, 1000), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
-  'Says why this transaction, or without is_local this session, makes changes: a commit message. Null takes it back.';
+  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. Null takes it back.';
 
 -- ==== upgrade/foreign_columns.sql ====
 
@@ -6416,14 +6970,23 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- everybody may call, each of which checks for itself what it does for whom.
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
                 pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated,
-                pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+                pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+-- Texts are read through the view.
+DO $texts$
+BEGIN
+  REVOKE SELECT ON pgtrack.statement FROM PUBLIC;
+  EXECUTE (SELECT format('GRANT SELECT (%s) ON pgtrack.statement TO PUBLIC', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+           FROM pg_attribute a
+           WHERE a.attrelid = 'pgtrack.statement'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('query', 'message'));
+END
+$texts$;
 GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{}';
+  c_public CONSTANT  text[] := '{_concerns_hidden,_entry,_has_erasures,_is_erased,_purged_versions_of}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
@@ -6493,6 +7056,12 @@ BEGIN
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
   END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
+    PERFORM pgtrack._generate_policy(v_relation.relation_id);
+    PERFORM pgtrack._sync_rights(v_relation.relation_id);
+  END LOOP;
+  -- The policies of an earlier version stood on it.
+  DROP FUNCTION IF EXISTS pgtrack._sees_row(integer, jsonb);
 END
 $upgrade$;
 

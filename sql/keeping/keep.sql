@@ -70,7 +70,6 @@ $_keep$;
 COMMENT ON FUNCTION pgtrack._keep(regclass) IS
   'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema. '
   'A copy is of all rows, or of none.';
-REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE AS $keep$

@@ -57,9 +57,7 @@ BEGIN
   SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
   SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
   statement_id := v_next.statement_id;
-  IF v_next.operation <> 'I' AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
+  IF v_next.operation <> 'I' AND pgtrack._is_erased(v_shape.relation_id, v_next.row_key, v_next.statement_id) THEN
     RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'TK002',
       DETAIL = 'Its recorded values have been erased.';

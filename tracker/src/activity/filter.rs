@@ -149,7 +149,12 @@ impl Filter {
         if let Some(text) = &self.text {
             let pattern =
                 format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-            condition.add("concat(s.message, ' ', s.query) ILIKE {}::text", pattern);
+            // Texts are read through the view, which knows whose they are. OFFSET keeps it from being joined.
+            condition.add(
+                "EXISTS (SELECT FROM pgtrack.activity a WHERE a.relation_id = s.relation_id AND a.statement_id = s.statement_id
+                           AND concat(a.message, ' ', a.query) ILIKE {}::text OFFSET 0)",
+                pattern,
+            );
         }
         if !self.row.is_open() {
             self.add_row_condition(client, &mut condition).await?;

@@ -23,6 +23,7 @@ mod options;
 mod ownership;
 mod partitions;
 mod reading;
+mod reading_rights;
 mod reference;
 mod replicated;
 mod revert;
