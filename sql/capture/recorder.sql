@@ -32,7 +32,9 @@ BEGIN ATOMIC
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
+            pg_catalog.current_setting('pgtrack.message', true),
+            CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
+                 THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows,
     CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'

@@ -3,6 +3,13 @@
 INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
 SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
 
+INSERT INTO pgtrack.secret (inner_key, outer_key)
+SELECT (SELECT decode(string_agg(lpad(to_hex(get_byte(k.key, i) # 54), 2, '0'), '' ORDER BY i), 'hex') FROM generate_series(0, 63) i),
+       (SELECT decode(string_agg(lpad(to_hex(get_byte(k.key, i) # 92), 2, '0'), '' ORDER BY i), 'hex') FROM generate_series(0, 63) i)
+-- A key of 32 random bytes, padded with zeros to the block of SHA-256.
+FROM (SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || decode(repeat('00', 32), 'hex') AS key) k
+WHERE NOT EXISTS (SELECT FROM pgtrack.secret);
+
 INSERT INTO pgtrack.proxy_key (key)
 SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
 

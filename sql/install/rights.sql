@@ -5,7 +5,8 @@ GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
 GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
                 pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
                 pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
-GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
+-- An older installation let everybody add entries.
+REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM PUBLIC;
 
 -- What works on pg_track itself is its owner's business.
 DO $revoke$

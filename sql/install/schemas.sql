@@ -18,7 +18,7 @@ BEGIN
     WHERE n.nspname = 'pgtrack'
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND p.proname NOT IN ('_proxy_record', '_database_record', '_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.

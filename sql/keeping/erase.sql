@@ -6,6 +6,7 @@ DECLARE
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
@@ -13,7 +14,7 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));

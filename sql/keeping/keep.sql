@@ -37,12 +37,13 @@ DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
+  v_call   text;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
-  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));

@@ -26,6 +26,7 @@ DECLARE
   v_name      text;
   v_part      text;
   v_column    record;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
@@ -35,7 +36,7 @@ BEGIN
       ERRCODE = 'duplicate_table',
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
   SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
@@ -68,13 +69,14 @@ DECLARE
   v_same    text := (SELECT string_agg(format('t.%I OPERATOR(%s) k.%1$I', u.name, u.equality), ' AND ')
                      FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) AS u (name, equality) WHERE r.relid = p_table);
   v_rows    bigint := 0;
+  v_call    text;
 BEGIN
   IF v_column IS NULL OR v_same IS NULL THEN
     RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
   EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
   IF (v_column ->> 'stored')::boolean THEN
     EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);

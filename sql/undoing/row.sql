@@ -114,48 +114,51 @@ $_plan_row$;
 COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
   'What it takes to make one row, or some of its columns, what it was after one of its versions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._revert_row(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text, p_message text,
-                                               p_columns text[] DEFAULT NULL)
-RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_revert_row$
+CREATE OR REPLACE FUNCTION pgtrack._decide(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text,
+                                           p_columns text[] DEFAULT NULL)
+RETURNS pgtrack._decision
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_decide$
 DECLARE
-  v_name  text := pgtrack._name(p_table);
-  v_plan  record;
-  v_what  text;
+  v_row       text := format('%s (%s)', pgtrack._name(p_table), pgtrack._key_text(p_key));
+  v_plan      record;
+  v_what      text;
+  v_decision  pgtrack._decision;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
   SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
+  v_decision.has_work := false;
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
-      RAISE EXCEPTION 'cannot % % (%): %',
-        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
+      RAISE EXCEPTION 'cannot % %: %',
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_row, v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN
-      RETURN format('%s (%s): skipped, %s', v_name, pgtrack._key_text(p_key), v_plan.conflict);
+      v_decision.answer := format('%s: skipped, %s', v_row, v_plan.conflict);
+      RETURN v_decision;
     END IF;
   END IF;
   IF v_plan.action = 'nothing' THEN
-    RETURN format('%s (%s): nothing to do, %s as after version %s already', v_name, pgtrack._key_text(p_key),
-                  CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+    v_decision.answer := format('%s: nothing to do, %s as after version %s already', v_row,
+                                CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+    RETURN v_decision;
   END IF;
-  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
-                                  || pgtrack._columns_argument(p_columns), p_message);
-  PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message, p_columns);
   v_what := CASE v_plan.action
     WHEN 'insert' THEN 'row inserted again'
     WHEN 'delete' THEN 'row deleted'
     ELSE 'row updated: ' || coalesce(array_to_string(pgtrack._changed_columns(v_plan.after, v_plan.before), ', '), '')
   END;
-  RETURN format('%s (%s): %s%s', v_name, pgtrack._key_text(p_key), v_what,
-                CASE WHEN v_plan.action = 'delete' THEN ''
-                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
-                     WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
-                     ELSE format(', now as after version %s', v_plan.version) END);
+  RETURN ROW(format('%s: %s%s', v_row, v_what, CASE WHEN v_plan.action = 'delete' THEN ''
+                                                    WHEN p_columns IS NOT NULL THEN '; the other columns stay'
+                                                    WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
+                                                    ELSE format(', now as after version %s', v_plan.version) END),
+             true, v_plan.work, v_plan.statement_id::text,
+             jsonb_build_object('table', pgtrack._name(p_table), 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
+               || pgtrack._columns_argument(p_columns))::pgtrack._decision;
 END
-$_revert_row$;
-COMMENT ON FUNCTION pgtrack._revert_row(regclass, jsonb, integer, text, text, text, text[]) IS
-  'Makes one row, or some of its columns, what it was after one of its versions.';
+$_decide$;
+COMMENT ON FUNCTION pgtrack._decide(regclass, jsonb, integer, text, text, text[]) IS
+  'What making one row, or some of its columns, what it was after one of its versions is going to do; the row is locked.';
 
 CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$

@@ -17,6 +17,22 @@ BEGIN
       merge_bases    tid[]
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
+    CREATE TYPE pgtrack._set AS (
+      tables     regclass[],
+      condition  text,
+      label      text,
+      reverts    text,
+      point      text
+    );
+    CREATE TYPE pgtrack._decision AS (
+      answer     text,
+      has_work   boolean,
+      work       pgtrack._work,
+      reverts    text,
+      arguments  jsonb
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -29,3 +45,15 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
+COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
+COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
+COMMENT ON COLUMN pgtrack._set.label IS 'What it is called in errors.';
+COMMENT ON COLUMN pgtrack._set.reverts IS 'What is recorded as reverted by those who undo it.';
+COMMENT ON COLUMN pgtrack._set.point IS 'The point that it is everything after, if it is that.';
+COMMENT ON TYPE pgtrack._decision IS 'What a verb for one row is going to do.';
+COMMENT ON COLUMN pgtrack._decision.answer IS 'What it says when that is done.';
+COMMENT ON COLUMN pgtrack._decision.has_work IS 'Whether there is anything to do.';
+COMMENT ON COLUMN pgtrack._decision.work IS 'What it does to the table.';
+COMMENT ON COLUMN pgtrack._decision.reverts IS 'What is recorded as reverted.';
+COMMENT ON COLUMN pgtrack._decision.arguments IS 'The arguments of the call, for its record.';
