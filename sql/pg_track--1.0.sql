@@ -1853,7 +1853,7 @@ CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
   c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
-                              'revert_table,revert_schema,track,untrack,tag,untag,keep,recover_table,recover_column,purge,purge_audit,erase}';
+                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,purge,purge_audit,erase}';
   v_stack           text[];
   v_verb            text;
   v_before          text := current_setting('pgtrack.reverts', true);
@@ -3254,13 +3254,14 @@ GRANT EXECUTE ON FUNCTION pgtrack._is_as_myself() TO PUBLIC;
 CREATE OR REPLACE FUNCTION pgtrack.undo_as_myself() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_as_myself$
 DECLARE
-  v_setting  text;
+  v_call  text;
 BEGIN
   IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RAISE EXCEPTION 'only a superuser has this to say' USING
       ERRCODE = 'insufficient_privilege', DETAIL = 'Everybody else undoes with their own rights anyway.';
   END IF;
-  v_setting := pgtrack._permit_as_myself();
+  v_call := pgtrack._begin_call('{}');
+  v_call := pgtrack._permit_as_myself();
 END
 $undo_as_myself$;
 COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
@@ -3471,15 +3472,16 @@ BEGIN
   EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_writer);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1)', v_function) USING p_query;
+  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_writer, ', and you have more rights than that.');
+  END IF;
   EXECUTE format('DROP FUNCTION %s', v_function);
-  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for; a search_path would be for all that comes.
+  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
   FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
     EXECUTE format('CLOSE %I', v_name);
   END LOOP;
-  IF current_setting('search_path') <> 'pg_catalog, pg_temp' THEN
-    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
-      ERRCODE = 'insufficient_privilege', DETAIL = format('It runs as %s, and you have more rights than that.', p_writer);
-  END IF;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN
     EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);

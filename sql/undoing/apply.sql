@@ -16,15 +16,16 @@ BEGIN
   EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_writer);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1)', v_function) USING p_query;
+  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_writer, ', and you have more rights than that.');
+  END IF;
   EXECUTE format('DROP FUNCTION %s', v_function);
-  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for; a search_path would be for all that comes.
+  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
   FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
     EXECUTE format('CLOSE %I', v_name);
   END LOOP;
-  IF current_setting('search_path') <> 'pg_catalog, pg_temp' THEN
-    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
-      ERRCODE = 'insufficient_privilege', DETAIL = format('It runs as %s, and you have more rights than that.', p_writer);
-  END IF;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN
     EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);

@@ -57,13 +57,14 @@ GRANT EXECUTE ON FUNCTION pgtrack._is_as_myself() TO PUBLIC;
 CREATE OR REPLACE FUNCTION pgtrack.undo_as_myself() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_as_myself$
 DECLARE
-  v_setting  text;
+  v_call  text;
 BEGIN
   IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RAISE EXCEPTION 'only a superuser has this to say' USING
       ERRCODE = 'insufficient_privilege', DETAIL = 'Everybody else undoes with their own rights anyway.';
   END IF;
-  v_setting := pgtrack._permit_as_myself();
+  v_call := pgtrack._begin_call('{}');
+  v_call := pgtrack._permit_as_myself();
 END
 $undo_as_myself$;
 COMMENT ON FUNCTION pgtrack.undo_as_myself() IS

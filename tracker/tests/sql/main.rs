@@ -2,6 +2,7 @@
 
 mod audit;
 mod batches;
+mod calls;
 mod capture;
 mod columns;
 mod ddl;
@@ -29,4 +30,5 @@ mod snapshots;
 mod support;
 mod tracking;
 mod transaction;
+mod undo_as_owner;
 mod verifying;
