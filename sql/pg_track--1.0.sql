@@ -3160,6 +3160,16 @@ BEGIN
       reverts    text,
       point      text
     );
+    CREATE TYPE pgtrack._target AS (
+      version       integer,
+      versions      integer,
+      is_gone       boolean,
+      is_gone_now   boolean,
+      statement_id  bigint,
+      handle        tid,
+      row_key       jsonb,
+      is_unborn     boolean
+    );
     CREATE TYPE pgtrack._decision AS (
       answer     text,
       has_work   boolean,
@@ -3192,6 +3202,15 @@ COMMENT ON COLUMN pgtrack._decision.has_work IS 'Whether there is anything to do
 COMMENT ON COLUMN pgtrack._decision.work IS 'What it does to the table.';
 COMMENT ON COLUMN pgtrack._decision.reverts IS 'What is recorded as reverted.';
 COMMENT ON COLUMN pgtrack._decision.arguments IS 'The arguments of the call, for its record.';
+COMMENT ON TYPE pgtrack._target IS 'A version of a row that it shall be as after.';
+COMMENT ON COLUMN pgtrack._target.version IS 'The version; 0 is before the first.';
+COMMENT ON COLUMN pgtrack._target.versions IS 'How many there are.';
+COMMENT ON COLUMN pgtrack._target.is_gone IS 'Whether it was a deletion; null for 0.';
+COMMENT ON COLUMN pgtrack._target.is_gone_now IS 'Whether the last one was.';
+COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed the row next, if one did.';
+COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
+COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
+COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
 
 -- ==== undoing/writer.sql ====
 
@@ -3627,8 +3646,101 @@ COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
 
 -- ==== undoing/row.sql ====
 
--- What has to happen to a row to make it what it was right after a version (0: before the first). p_version null
--- means: before the latest version. p_lock is true when the answer will be acted on. p_columns: only these.
+-- The version that a row shall be as after, 0 being before the first; null: before the latest.
+CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer, p_exists boolean)
+RETURNS pgtrack._target
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_version$
+DECLARE
+  v_row     text := format('%s (%s)', p_shape.name, pgtrack._key_text(p_key));
+  v_target  pgtrack._target;
+  v_purged  integer;
+BEGIN
+  SELECT max(v.ver), min(v.ver) - 1 INTO v_target.versions, v_purged FROM pgtrack._versions(p_table, p_shape, p_key) v;
+  IF v_target.versions IS NULL THEN
+    RAISE EXCEPTION 'no change of % is recorded', v_row USING
+      ERRCODE = 'no_data_found',
+      DETAIL = CASE WHEN p_exists THEN 'The row exists and has not changed since tracking began.'
+                    ELSE 'There is no such row, and none was deleted since tracking began.' END,
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', p_shape.name);
+  END IF;
+  v_target.version := coalesce(p_version, v_target.versions - 1);
+  IF v_target.version NOT BETWEEN 0 AND v_target.versions THEN
+    RAISE EXCEPTION '% has no version %', v_row, v_target.version USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', v_target.versions);
+  ELSIF v_target.version < v_purged THEN
+    RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
+      ERRCODE = 'TK002',
+      DETAIL = format('Versions before %s have been purged.', v_purged);
+  END IF;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
+  SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
+  INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
+  IF NOT v_target.is_unborn AND EXISTS (
+       SELECT FROM pgtrack.erasure e
+       WHERE e.relation_id = p_shape.relation_id AND e.row_key = v_target.row_key AND e.until_id >= v_target.statement_id) THEN
+    RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
+  RETURN v_target;
+END
+$_target_version$;
+COMMENT ON FUNCTION pgtrack._target_version(regclass, pgtrack.relation_shape, jsonb, integer, boolean) IS
+  'The version of a row that is wanted, and the change after it, or an error where it is not known.';
+
+CREATE OR REPLACE FUNCTION pgtrack._row_action(p_table regclass, p_shape pgtrack.relation_shape, p_target pgtrack._target, p_key jsonb,
+                                               p_live_key jsonb, p_before jsonb, p_columns text[],
+                                               OUT action text, OUT after jsonb, OUT work pgtrack._work)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_action$
+DECLARE
+  v_differs  boolean;
+BEGIN
+  work.relid := p_table;
+  IF p_target.version = p_target.versions THEN
+    action := CASE WHEN p_target.is_gone IS NOT DISTINCT FROM (p_before IS NULL) THEN 'nothing' ELSE 'delete' END;
+    after := CASE action WHEN 'nothing' THEN p_before END;
+    IF action = 'delete' AND p_before IS NULL THEN
+      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', p_shape.name, pgtrack._key_text(p_key) USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = 'Its last recorded values are those of an earlier version; name that one.';
+    END IF;
+  ELSIF p_target.is_gone OR p_target.is_unborn THEN
+    action := CASE WHEN p_before IS NULL THEN 'nothing' ELSE 'delete' END;
+  ELSE
+    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', p_shape.restored, p_shape.history) INTO after USING p_target.handle;
+    action := CASE WHEN p_before IS NULL THEN 'insert' ELSE 'update' END;
+  END IF;
+
+  IF action = 'delete' THEN
+    work.deleted_keys := ARRAY[p_live_key];
+  ELSIF action = 'insert' THEN
+    work.inserts := ARRAY[p_target.handle];
+  ELSIF action = 'update' THEN
+    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
+                   coalesce(p_shape.differs, 'false'), p_shape.key_record, p_shape.live_table, p_shape.live_is_key, p_shape.history)
+    INTO v_differs USING p_live_key, p_target.handle;
+    IF p_target.row_key <> p_live_key AND (p_columns IS NULL OR v_differs) THEN
+      work.keyed_updates := ARRAY[p_target.handle];
+      work.updated_keys := ARRAY[p_live_key];
+    ELSIF v_differs THEN
+      work.updates := ARRAY[p_target.handle];
+    ELSE
+      action := 'nothing';
+    END IF;
+    after := p_before || pgtrack._only(after, p_columns);
+  END IF;
+  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
+    PERFORM pgtrack._refuse_columns(p_shape.name, p_key, action);
+  END IF;
+END
+$_row_action$;
+COMMENT ON FUNCTION pgtrack._row_action(regclass, pgtrack.relation_shape, pgtrack._target, jsonb, jsonb, jsonb, text[]) IS
+  'What has to happen to a row, or some of its columns, to make it what it was after a version.';
+
+-- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
   p_key             jsonb,
@@ -3640,7 +3752,6 @@ CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   OUT after         jsonb,
   OUT conflict      text,
   OUT version       integer,
-  OUT versions      integer,
   OUT statement_id  bigint,
   OUT work          pgtrack._work
 )
@@ -3648,10 +3759,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_plan_row$
 DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
-  v_reached   record;
-  v_next      record;
-  v_differs   boolean;
-  v_purged    integer;
+  v_target    pgtrack._target;
+  v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
@@ -3664,77 +3773,15 @@ BEGIN
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
-
-  SELECT max(v.ver), min(v.ver) - 1 INTO versions, v_purged FROM pgtrack._versions(p_table, v_shape, p_key) v;
-  IF versions IS NULL THEN
-    RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'no_data_found',
-      DETAIL = CASE WHEN before IS NULL THEN 'There is no such row, and none was deleted since tracking began.'
-                    ELSE 'The row exists and has not changed since tracking began.' END,
-      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', v_shape.name);
-  END IF;
-  version := coalesce(p_version, versions - 1);
-  IF version NOT BETWEEN 0 AND versions THEN
-    RAISE EXCEPTION '% (%) has no version %', v_shape.name, pgtrack._key_text(p_key), version USING
-      ERRCODE = 'invalid_parameter_value',
-      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', versions);
-  ELSIF version < v_purged THEN
-    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'TK002',
-      DETAIL = format('Versions before %s have been purged.', v_purged);
-  END IF;
-  SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
-  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
-  statement_id := v_next.statement_id;
-  IF v_next.operation <> 'I' AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
-    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'TK002',
-      DETAIL = 'Its recorded values have been erased.';
-  END IF;
-
-  work.relid := p_table;
-  IF version = versions THEN
-    action := CASE WHEN (v_reached.operation IN ('D', 'T')) = (before IS NULL) THEN 'nothing' ELSE 'delete' END;
-    after := CASE action WHEN 'nothing' THEN before END;
-    IF action = 'delete' AND before IS NULL THEN
-      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', v_shape.name, pgtrack._key_text(p_key) USING
-        ERRCODE = 'object_not_in_prerequisite_state',
-        HINT = 'Its last recorded values are those of an earlier version; name that one.';
-    END IF;
-  ELSIF v_reached.operation IN ('D', 'T') OR v_next.operation = 'I' THEN
-    action := CASE WHEN before IS NULL THEN 'nothing' ELSE 'delete' END;
-  ELSE
-    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', v_shape.restored, v_shape.history) INTO after USING v_next.handle;
-    action := CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END;
-  END IF;
-
-  IF action = 'delete' THEN
-    work.deleted_keys := ARRAY[v_live_key];
-  ELSIF action = 'insert' THEN
-    work.inserts := ARRAY[v_next.handle];
-  ELSIF action = 'update' THEN
-    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
-                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
-    INTO v_differs USING v_live_key, v_next.handle;
-    IF v_next.row_key <> v_live_key AND (p_columns IS NULL OR v_differs) THEN
-      work.keyed_updates := ARRAY[v_next.handle];
-      work.updated_keys := ARRAY[v_live_key];
-    ELSIF v_differs THEN
-      work.updates := ARRAY[v_next.handle];
-    ELSE
-      action := 'nothing';
-    END IF;
-    after := before || pgtrack._only(after, p_columns);
-  END IF;
-  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
-    PERFORM pgtrack._refuse_columns(v_shape.name, p_key, action);
-  END IF;
-
+  v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+  version := v_target.version;
+  statement_id := v_target.statement_id;
+  SELECT * INTO v_action FROM pgtrack._row_action(p_table, v_shape, v_target, p_key, v_live_key, before, p_columns);
+  action := v_action.action;
+  after := v_action.after;
+  work := v_action.work;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = versions;
-  IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
+  IF v_target.version < v_target.versions AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
   END IF;

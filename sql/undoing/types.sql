@@ -25,6 +25,16 @@ BEGIN
       reverts    text,
       point      text
     );
+    CREATE TYPE pgtrack._target AS (
+      version       integer,
+      versions      integer,
+      is_gone       boolean,
+      is_gone_now   boolean,
+      statement_id  bigint,
+      handle        tid,
+      row_key       jsonb,
+      is_unborn     boolean
+    );
     CREATE TYPE pgtrack._decision AS (
       answer     text,
       has_work   boolean,
@@ -57,3 +67,12 @@ COMMENT ON COLUMN pgtrack._decision.has_work IS 'Whether there is anything to do
 COMMENT ON COLUMN pgtrack._decision.work IS 'What it does to the table.';
 COMMENT ON COLUMN pgtrack._decision.reverts IS 'What is recorded as reverted.';
 COMMENT ON COLUMN pgtrack._decision.arguments IS 'The arguments of the call, for its record.';
+COMMENT ON TYPE pgtrack._target IS 'A version of a row that it shall be as after.';
+COMMENT ON COLUMN pgtrack._target.version IS 'The version; 0 is before the first.';
+COMMENT ON COLUMN pgtrack._target.versions IS 'How many there are.';
+COMMENT ON COLUMN pgtrack._target.is_gone IS 'Whether it was a deletion; null for 0.';
+COMMENT ON COLUMN pgtrack._target.is_gone_now IS 'Whether the last one was.';
+COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed the row next, if one did.';
+COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
+COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
+COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';

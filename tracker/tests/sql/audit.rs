@@ -67,19 +67,56 @@ fn what_the_proxy_recorded_is_not_counted_again_and_nothing_else_is_left_out() {
     // Of one session of the proxy: its records of calls (from, to, outcome), and the database's own (when).
     let cases: [(&str, &[(u32, Option<u32>, &str)], &[u32], &str); 9] = [
         ("one call", &[(1, Some(3), "done")], &[2], "p1+d1"),
-        ("two calls, one after the other", &[(1, Some(3), "done"), (4, Some(6), "done")], &[2, 5], "p1+d1 p2+d2"),
+        (
+            "two calls, one after the other",
+            &[(1, Some(3), "done"), (4, Some(6), "done")],
+            &[2, 5],
+            "p1+d1 p2+d2",
+        ),
         // SELECT pgtrack.tag('a'), query_to_xml('SELECT pgtrack.tag(…)', …)
         ("one call in the text, three in fact", &[(1, Some(5), "done")], &[2, 3, 4], "p1+d1 d2 d3"),
-        ("two calls in a text", &[(1, Some(6), "done"), (2, Some(7), "done")], &[3, 4], "p1+d1 p2+d2"),
-        ("two calls in a text, the first answered before the second", &[(1, Some(4), "done"), (2, Some(7), "done")], &[3, 5], "p1+d1 p2+d2"),
-        ("two calls in a text, three in fact", &[(1, Some(5), "done"), (2, Some(8), "done")], &[3, 4, 6], "p1+d1 p2+d2 d3"),
-        ("a failed call, then another", &[(1, Some(2), "failed"), (3, Some(5), "done")], &[4], "p1 p2+d1"),
-        ("a denied call at the time of another", &[(1, Some(4), "done"), (2, Some(2), "denied")], &[3], "p1+d1 p2"),
-        ("a call of which the outcome is never known, then others", &[(1, None, "started"), (3, Some(5), "done")], &[4, 6], "p1 p2+d1 d2"),
+        (
+            "two calls in a text",
+            &[(1, Some(6), "done"), (2, Some(7), "done")],
+            &[3, 4],
+            "p1+d1 p2+d2",
+        ),
+        (
+            "two calls in a text, the first answered before the second",
+            &[(1, Some(4), "done"), (2, Some(7), "done")],
+            &[3, 5],
+            "p1+d1 p2+d2",
+        ),
+        (
+            "two calls in a text, three in fact",
+            &[(1, Some(5), "done"), (2, Some(8), "done")],
+            &[3, 4, 6],
+            "p1+d1 p2+d2 d3",
+        ),
+        (
+            "a failed call, then another",
+            &[(1, Some(2), "failed"), (3, Some(5), "done")],
+            &[4],
+            "p1 p2+d1",
+        ),
+        (
+            "a denied call at the time of another",
+            &[(1, Some(4), "done"), (2, Some(2), "denied")],
+            &[3],
+            "p1+d1 p2",
+        ),
+        (
+            "a call of which the outcome is never known, then others",
+            &[(1, None, "started"), (3, Some(5), "done")],
+            &[4, 6],
+            "p1 p2+d1 d2",
+        ),
     ];
     on_each_version(async |session| {
         for (what, calls, records, expected) in cases {
-            let time = |second: u32| format!("'2026-01-01 00:00:00Z'::timestamptz + interval '{second} s'");
+            let time = |second: u32| {
+                format!("'2026-01-01 00:00:00Z'::timestamptz + interval '{second} s'")
+            };
             session.run("DELETE FROM pgtrack.audit_entry").await;
             for (number, (from, to, outcome)) in calls.iter().enumerate() {
                 let number = number + 1;
@@ -107,13 +144,26 @@ fn old_calls_are_forgotten_by_the_owner_alone_and_that_is_on_record() {
         session.run("CREATE ROLE forgetful LOGIN; SELECT pgtrack.tag('a'), pgtrack.tag('b');
                      UPDATE pgtrack.audit_entry SET at = at - interval '2 years' WHERE arguments ->> 'name' = 'a'").await;
         let other = session.another_as("forgetful").await;
-        assert!(other.error("SELECT pgtrack.purge_audit('1 year')").await.starts_with("42501: permission denied to purge"));
-        assert!(session.error("SELECT pgtrack.purge_audit('-1 year')").await.starts_with("22023: older_than must not be null or negative"));
+        assert!(
+            other
+                .error("SELECT pgtrack.purge_audit('1 year')")
+                .await
+                .starts_with("42501: permission denied to purge")
+        );
+        assert!(
+            session
+                .error("SELECT pgtrack.purge_audit('-1 year')")
+                .await
+                .starts_with("22023: older_than must not be null or negative")
+        );
         session.check("SELECT pgtrack.purge_audit('1 year')", "1").await;
         session
-            .check("SELECT verb, arguments FROM pgtrack.audit ORDER BY entry_id", r#"
+            .check(
+                "SELECT verb, arguments FROM pgtrack.audit ORDER BY entry_id",
+                r#"
                 tag|{"name": "b"}
-                purge_audit|{"older_than": "1 year"}"#)
+                purge_audit|{"older_than": "1 year"}"#,
+            )
             .await;
         session.run("DROP ROLE forgetful").await;
     });

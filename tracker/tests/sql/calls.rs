@@ -11,10 +11,19 @@ const CALLS: [(&str, &str); 22] = [
     ("rollback_to", "SELECT pgtrack.rollback_to('t', 3, now() - interval '1 hour')"),
     ("restore", "SELECT pgtrack.restore('t', 2)"),
     ("undo_transaction", "SELECT pgtrack.undo_transaction(xid, 'force') FROM pgtrack.log(1)"),
-    ("undo_transactions", "SELECT pgtrack.undo_transactions(ARRAY[xid], 'force') FROM pgtrack.log(1)"),
-    ("undo_statements", "SELECT pgtrack.undo_statements(ARRAY[max(statement_id)], 'force') FROM pgtrack.statement"),
+    (
+        "undo_transactions",
+        "SELECT pgtrack.undo_transactions(ARRAY[xid], 'force') FROM pgtrack.log(1)",
+    ),
+    (
+        "undo_statements",
+        "SELECT pgtrack.undo_statements(ARRAY[max(statement_id)], 'force') FROM pgtrack.statement",
+    ),
     ("undo_where", "SELECT pgtrack.undo_where(application => 'nightly', on_conflict => 'force')"),
-    ("undo_batch", "SELECT pgtrack.undo_batch(jsonb_build_object('xid', xid), '{}') FROM pgtrack.log(1)"),
+    (
+        "undo_batch",
+        "SELECT pgtrack.undo_batch(jsonb_build_object('xid', xid), '{}') FROM pgtrack.log(1)",
+    ),
     ("revert_table", "SELECT pgtrack.revert_table('t', 'x')"),
     ("revert_schema", "SELECT pgtrack.revert_schema('public', 'x')"),
     ("keep", "SELECT pgtrack.keep('t')"),
@@ -81,15 +90,31 @@ fn b6_d5_nobody_else_records_a_call_whatever_the_call_stack_is_made_to_look_like
         }
         // Within an undo of one's own.
         for (defences, attempt) in [
-            ("CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION in_trigger()", "DROP TRIGGER x ON t"),
-            ("CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW WHEN (pgtrack._begin_call('{}') IS NULL) EXECUTE FUNCTION in_trigger()", "DROP TRIGGER x ON t"),
-            ("ALTER TABLE t ADD CONSTRAINT x CHECK (pgtrack._begin_call('{}') IS NULL) NOT VALID", "ALTER TABLE t DROP CONSTRAINT x"),
-            ("ALTER TABLE t ADD CONSTRAINT x CHECK (inlined(v)) NOT VALID", "ALTER TABLE t DROP CONSTRAINT x"),
-            ("CREATE RULE x AS ON UPDATE TO t DO ALSO SELECT pgtrack._begin_call('{}')", "DROP RULE x ON t"),
+            (
+                "CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION in_trigger()",
+                "DROP TRIGGER x ON t",
+            ),
+            (
+                "CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW WHEN (pgtrack._begin_call('{}') IS NULL) EXECUTE FUNCTION in_trigger()",
+                "DROP TRIGGER x ON t",
+            ),
+            (
+                "ALTER TABLE t ADD CONSTRAINT x CHECK (pgtrack._begin_call('{}') IS NULL) NOT VALID",
+                "ALTER TABLE t DROP CONSTRAINT x",
+            ),
+            (
+                "ALTER TABLE t ADD CONSTRAINT x CHECK (inlined(v)) NOT VALID",
+                "ALTER TABLE t DROP CONSTRAINT x",
+            ),
+            (
+                "CREATE RULE x AS ON UPDATE TO t DO ALSO SELECT pgtrack._begin_call('{}')",
+                "DROP RULE x ON t",
+            ),
         ] {
             pretender.run(defences).await;
             let error = pretender.error("SELECT pgtrack.undo('t', 1)").await;
-            let is_refused = error.starts_with("42501: calls are recorded by") || error.contains("cannot perform");
+            let is_refused = error.starts_with("42501: calls are recorded by")
+                || error.contains("cannot perform");
             assert!(is_refused || error.contains("rules"), "{defences}\n{error}");
             pretender.run(attempt).await;
         }
@@ -100,7 +125,8 @@ fn b6_d5_nobody_else_records_a_call_whatever_the_call_stack_is_made_to_look_like
 
 /// Calls of what only verbs may call, by somebody who owns a schema and may make others.
 fn pretences() -> Vec<String> {
-    let frame = "PL/pgSQL function pgtrack._undo(regclass,jsonb,text,text,text[]) line 8 at assignment";
+    let frame =
+        "PL/pgSQL function pgtrack._undo(regclass,jsonb,text,text,text[]) line 8 at assignment";
     let body = "LANGUAGE plpgsql AS $$DECLARE v text; BEGIN v := pgtrack._begin_call('{}', 'forged', 'xid:1'); RETURN v; END$$";
     let mut attempts = vec![
         "SELECT pgtrack._begin_call('{}', 'forged', 'xid:1')".to_owned(),
@@ -132,10 +158,16 @@ fn pretences() -> Vec<String> {
         ("pretended", "_undo", "\"pgtrack._undo() line 8 at assignment\"", "NULL"),
         ("pretended", "_undo", "\"\nPL/pgSQL function pgtrack._undo() line\"", "NULL"),
     ] {
-        let types: String = if arguments.starts_with('"') { format!("CREATE TYPE {arguments} AS ENUM ('a'); ") } else { String::new() };
+        let types: String = if arguments.starts_with('"') {
+            format!("CREATE TYPE {arguments} AS ENUM ('a'); ")
+        } else {
+            String::new()
+        };
         let schemas = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"; ");
         let function = format!("\"{schema}\".\"{name}\"");
-        for body in [body, "LANGUAGE sql AS $$SELECT pgtrack._begin_call('{}', 'forged', 'xid:1')$$"] {
+        for body in
+            [body, "LANGUAGE sql AS $$SELECT pgtrack._begin_call('{}', 'forged', 'xid:1')$$"]
+        {
             attempts.push(format!(
                 "{schemas}{types}CREATE FUNCTION {function}({arguments}) RETURNS text {body}; SELECT {function}({values})"
             ));
@@ -153,7 +185,10 @@ fn b6_what_a_change_reverts_is_what_a_verb_says_and_no_client_and_no_earlier_tra
         reverter.run("CREATE FUNCTION pg_temp.see() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.seen VALUES (current_setting('pgtrack.reverts')); RETURN NEW; END$$;
                       CREATE TRIGGER see BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION pg_temp.see(); SELECT pgtrack.undo('t', 1); DROP TRIGGER see ON t").await;
         let stolen = session.rows("SELECT setting FROM seen").await;
-        for (number, setting) in ["xid:1".to_owned(), format!("xid:1 {}", "0".repeat(64)), stolen].into_iter().enumerate() {
+        for (number, setting) in ["xid:1".to_owned(), format!("xid:1 {}", "0".repeat(64)), stolen]
+            .into_iter()
+            .enumerate()
+        {
             reverter.run(&format!("SET pgtrack.reverts = '{setting}'; UPDATE t SET v = 10 + {number}; BEGIN; SET LOCAL pgtrack.reverts = '{setting}'; UPDATE t SET v = 20 + {number}; COMMIT")).await;
         }
         // It ends with the verb, and where that fails.
@@ -177,8 +212,13 @@ fn an_undo_in_a_trigger_does_not_end_the_undo_around_it() {
                 a|t
                 b|f")
             .await;
-        session.check("SELECT verb FROM pgtrack.audit WHERE verb LIKE 'undo%' ORDER BY 1", "
+        session
+            .check(
+                "SELECT verb FROM pgtrack.audit WHERE verb LIKE 'undo%' ORDER BY 1",
+                "
             undo
-            undo_transaction").await;
+            undo_transaction",
+            )
+            .await;
     });
 }

@@ -68,18 +68,34 @@ fn a_member_s_undo_runs_as_the_owner_too_and_anybody_else_s_as_themselves() {
         noting_table(&session, "group_owner").await;
         session.run("CREATE ROLE group_member LOGIN IN ROLE group_owner; CREATE ROLE group_writer LOGIN; GRANT USAGE ON SCHEMA group_owner TO group_writer;
                      GRANT ALL ON group_owner.t, noted TO group_writer").await;
-        for (role, runs_as) in [("group_member", "group_owner"), ("group_writer", "group_writer"), ("group_owner", "group_owner")] {
+        for (role, runs_as) in [
+            ("group_member", "group_owner"),
+            ("group_writer", "group_writer"),
+            ("group_owner", "group_owner"),
+        ] {
             session.run("TRUNCATE noted").await;
             let caller = session.another_as(role).await;
             caller.run("SELECT pgtrack.undo('group_owner.t', 1)").await;
-            session.check("SELECT DISTINCT who, is_super, person FROM noted WHERE what = 'trigger'", &format!("{runs_as}|f|{role}")).await;
+            session
+                .check(
+                    "SELECT DISTINCT who, is_super, person FROM noted WHERE what = 'trigger'",
+                    &format!("{runs_as}|f|{role}"),
+                )
+                .await;
         }
         // In somebody's function with rights of its own, the caller is its owner.
         session.run("CREATE FUNCTION undo_for_all() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$SELECT pgtrack.undo('group_owner.t', 1)$$; TRUNCATE noted").await;
         let caller = session.another_as("group_writer").await;
         caller.run("SELECT undo_for_all()").await;
-        session.check("SELECT DISTINCT who, is_super, person FROM noted WHERE what = 'trigger'", "group_owner|f|group_writer").await;
-        session.run("DROP OWNED BY group_writer; DROP ROLE group_member; DROP ROLE group_writer").await;
+        session
+            .check(
+                "SELECT DISTINCT who, is_super, person FROM noted WHERE what = 'trigger'",
+                "group_owner|f|group_writer",
+            )
+            .await;
+        session
+            .run("DROP OWNED BY group_writer; DROP ROLE group_member; DROP ROLE group_writer")
+            .await;
         drop(&session, "group_owner").await;
     });
 }
@@ -88,23 +104,40 @@ fn a_member_s_undo_runs_as_the_owner_too_and_anybody_else_s_as_themselves() {
 fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
     on_each_version(async |session| {
         noting_table(&session, "lasting").await;
-        let replace = |body: &str| format!("CREATE OR REPLACE FUNCTION lasting.noting() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$; TRUNCATE noted");
+        let replace = |body: &str| {
+            format!(
+                "CREATE OR REPLACE FUNCTION lasting.noting() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$; TRUNCATE noted"
+            )
+        };
         session.run(&replace("IF TG_ARGV[0] = 'trigger' THEN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT lasting.note(''cursor'')'; END IF;")).await;
         session.run("SELECT pgtrack.undo('lasting.t', 1)").await;
         session.check("SELECT count(*) FROM noted WHERE what = 'cursor'", "0").await;
         session.check("SELECT count(*) FROM pg_cursors WHERE is_holdable", "0").await;
-        session.run(&replace("PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', false);")).await;
+        session
+            .run(&replace(
+                "PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', false);",
+            ))
+            .await;
         assert_eq!(
             session.error("SELECT pgtrack.undo('lasting.t', 1)").await,
             "42501: a trigger has set search_path for the session\nDETAIL: It runs as lasting, and you have more rights than that."
         );
-        session.run(&replace("PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', true);")).await;
+        session
+            .run(&replace(
+                "PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', true);",
+            ))
+            .await;
         session.run("SELECT pgtrack.undo('lasting.t', 1)").await;
         session.check("SHOW search_path", "\"$user\", public").await;
         // An error leaves nothing, either.
         session.run(&replace("RAISE 'not now';")).await;
         session.run("BEGIN; SAVEPOINT s").await;
-        assert!(session.error("SELECT pgtrack.undo('lasting.t', 1)").await.starts_with("P0001: not now"));
+        assert!(
+            session
+                .error("SELECT pgtrack.undo('lasting.t', 1)")
+                .await
+                .starts_with("P0001: not now")
+        );
         session.run("ROLLBACK TO s").await;
         session.check("SELECT current_user, session_user, current_setting('role'), current_setting('pgtrack.reverts', true) IN ('', NULL) IS FALSE", "postgres|postgres|none|f").await;
         session.run("COMMIT").await;
@@ -135,8 +168,18 @@ fn with_several_owners_a_superuser_has_to_say_that_it_is_meant() {
         session.run("DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET pgtrack.as_myself = ''on''', current_database()); END$$").await;
         assert!(session.another().await.error(undo).await.starts_with("42501"));
         let owner = session.another_as("several").await;
-        assert!(owner.error("SELECT pgtrack.undo_as_myself()").await.starts_with("42501: only a superuser has this to say"));
-        assert!(owner.error("SELECT pgtrack._permit_as_myself()").await.starts_with("42501: only pgtrack.undo_as_myself() permits this"));
+        assert!(
+            owner
+                .error("SELECT pgtrack.undo_as_myself()")
+                .await
+                .starts_with("42501: only a superuser has this to say")
+        );
+        assert!(
+            owner
+                .error("SELECT pgtrack._permit_as_myself()")
+                .await
+                .starts_with("42501: only pgtrack.undo_as_myself() permits this")
+        );
         session.run(&format!("BEGIN; SELECT pgtrack.undo_as_myself(); {undo}; COMMIT")).await;
         session.check("SELECT DISTINCT who FROM noted WHERE what = 'trigger'", "postgres").await;
         // Whoever is none undoes what they may, with their own rights.
@@ -155,8 +198,15 @@ fn partitions_of_another_owner_count() {
     on_each_version(async |session| {
         session.run("CREATE ROLE leaf_owner; CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
                      ALTER TABLE p1 OWNER TO leaf_owner; SELECT pgtrack.track('p'); INSERT INTO p VALUES (1, 1); UPDATE p SET v = 2").await;
-        assert!(session.error("SELECT pgtrack.undo('p', 1)").await.starts_with("42501: a superuser cannot undo this"));
-        session.run("BEGIN; SELECT pgtrack.undo_as_myself(); SELECT pgtrack.undo('p', 1); COMMIT").await;
+        assert!(
+            session
+                .error("SELECT pgtrack.undo('p', 1)")
+                .await
+                .starts_with("42501: a superuser cannot undo this")
+        );
+        session
+            .run("BEGIN; SELECT pgtrack.undo_as_myself(); SELECT pgtrack.undo('p', 1); COMMIT")
+            .await;
         session.check("SELECT v FROM p", "1").await;
         session.run("DROP OWNED BY leaf_owner; DROP ROLE leaf_owner").await;
     });
@@ -170,12 +220,21 @@ fn rows_that_row_security_hides_from_whoever_writes_are_an_error_and_nothing_is_
                      CREATE POLICY own ON t USING (tenant = current_user); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'hidden_owner', 1), (2, 'other', 1), (3, 'other', 1)").await;
         // The owner is subject to its own policies, and sees one of the three.
-        for change in ["UPDATE t SET v = v + 1", "DELETE FROM t", "INSERT INTO t VALUES (4, 'other', 1)", "UPDATE t SET id = id + 10"] {
+        for change in [
+            "UPDATE t SET v = v + 1",
+            "DELETE FROM t",
+            "INSERT INTO t VALUES (4, 'other', 1)",
+            "UPDATE t SET id = id + 10",
+        ] {
             session.run(change).await;
             let before = session.rows("SELECT t FROM t ORDER BY id").await;
-            let error = session.error("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
+            let error =
+                session.error("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
             assert!(error.starts_with("42501: "), "{change}: {error}");
-            assert!(error.contains("of the rows of public.t that this would change"), "{change}: {error}");
+            assert!(
+                error.contains("of the rows of public.t that this would change"),
+                "{change}: {error}"
+            );
             session.check("SELECT t FROM t ORDER BY id", &before).await;
             session.run("ALTER TABLE t NO FORCE ROW LEVEL SECURITY; SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1); ALTER TABLE t FORCE ROW LEVEL SECURITY").await;
         }
@@ -183,18 +242,33 @@ fn rows_that_row_security_hides_from_whoever_writes_are_an_error_and_nothing_is_
         session.run("CREATE POLICY all_seen ON t FOR SELECT USING (true); UPDATE t SET tenant = 'hidden_writer' WHERE id = 2; UPDATE t SET v = 7").await;
         let writer = session.another_as("hidden_writer").await;
         let error = writer.error("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
-        assert_eq!(error, "42501: row security hides 2 of the rows of public.t that this would change\n\
+        assert_eq!(
+            error,
+            "42501: row security hides 2 of the rows of public.t that this would change\n\
                            DETAIL: They were planned, but hidden_writer does not see or may not change them all. Nothing has been changed.\n\
-                           HINT: Let a role do it that the policies let change all of them.");
-        writer.check("SELECT pgtrack.undo('t', 2)", "public.t (id=2): row updated: v, now as after version 9").await;
+                           HINT: Let a role do it that the policies let change all of them."
+        );
+        writer
+            .check(
+                "SELECT pgtrack.undo('t', 2)",
+                "public.t (id=2): row updated: v, now as after version 9",
+            )
+            .await;
         session.check("SELECT id, v FROM t WHERE v <> 7", "2|1").await;
         // Rows that are as wanted already are not missing.
         session.run("UPDATE t SET tenant = 'hidden_writer'; UPDATE t SET v = 8; UPDATE t SET v = 7 WHERE id = 3").await;
-        writer.run("SELECT pgtrack.undo_transaction(xid, 'force') FROM pgtrack.log(2) OFFSET 1").await;
-        session.check("SELECT id, v FROM t ORDER BY id", "
+        writer
+            .run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(2) OFFSET 1), 'force')")
+            .await;
+        session
+            .check(
+                "SELECT id, v FROM t ORDER BY id",
+                "
             1|7
             2|1
-            3|7").await;
+            3|7",
+            )
+            .await;
         session.run("DROP OWNED BY hidden_owner, hidden_writer CASCADE; DROP ROLE hidden_owner, hidden_writer").await;
     });
 }
