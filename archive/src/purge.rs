@@ -51,7 +51,7 @@ async fn remove(
     let transaction = begin(client).await?;
     let (until, condition) = purgeable(&transaction, archive, age).await?;
     transaction
-        .execute("SELECT pg_advisory_xact_lock(7380416283001)", &[])
+        .execute("SELECT pgtrack._lock_installation()", &[])
         .await
         .map_err(failed())?;
     let rows = transaction

@@ -56,7 +56,6 @@ END
 $_begin_call$;
 COMMENT ON FUNCTION pgtrack._begin_call(jsonb, text, text) IS
   'Records a call of the verb that calls it in an assignment, and what its changes revert from now on; returns what they did before.';
-GRANT EXECUTE ON FUNCTION pgtrack._begin_call(jsonb, text, text) TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack._end_call(p_before text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp

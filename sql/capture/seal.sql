@@ -35,4 +35,3 @@ BEGIN
 END
 $_unsealed$;
 COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in this transaction; null if anybody else made it.';
-REVOKE ALL ON FUNCTION pgtrack._digest(text, text), pgtrack._sealed(text, text), pgtrack._unsealed(text, text) FROM PUBLIC;

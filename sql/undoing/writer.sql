@@ -43,7 +43,6 @@ BEGIN
 END
 $_permit_as_myself$;
 COMMENT ON FUNCTION pgtrack._permit_as_myself() IS 'Does the work of undo_as_myself(), for that alone.';
-GRANT EXECUTE ON FUNCTION pgtrack._permit_as_myself() TO PUBLIC;
 
 -- SECURITY DEFINER: to look at a seal.
 CREATE OR REPLACE FUNCTION pgtrack._is_as_myself() RETURNS boolean
@@ -52,7 +51,6 @@ BEGIN ATOMIC
   SELECT coalesce(pgtrack._unsealed('as_myself', current_setting('pgtrack.as_myself', true)) = 'on', false);
 END;
 COMMENT ON FUNCTION pgtrack._is_as_myself() IS 'Whether undo_as_myself() was called in this transaction.';
-GRANT EXECUTE ON FUNCTION pgtrack._is_as_myself() TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.undo_as_myself() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_as_myself$

@@ -19,6 +19,7 @@ mod laws;
 mod nesting;
 mod obstacles;
 mod options;
+mod ownership;
 mod partitions;
 mod reading;
 mod reference;
