@@ -6,86 +6,77 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
 
+-- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts last, so
+-- that a unique value is free before it is used again: each kind waits for the parts before it.
+CREATE OR REPLACE FUNCTION pgtrack._parts(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer)
+RETURNS TABLE (phase text, name text, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.phase, format('%s_%s', x.name, p_number), format('%s_%s AS (%s RETURNING 1)', x.name, p_number, x.query)
+  FROM (VALUES
+    ('deleted', 'deleted', p_work.deletes <> '{}',
+     format('DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s',
+            p_shape.live_table, p_shape.history, p_work.deletes, p_shape.live_is_history)),
+    ('deleted', 'deleted_by_key', p_work.deleted_keys <> '{}',
+     format('DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s',
+            p_shape.live_table, p_work.deleted_keys, p_shape.key_record, p_shape.live_is_key)),
+    ('updated', 'updated', p_work.updates <> '{}' AND p_shape.assignments IS NOT NULL,
+     format('UPDATE %s t SET %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.assignments, p_shape.history, p_work.updates, p_shape.live_is_history, p_shape.differs)),
+    ('updated', 'updated_by_key', p_work.keyed_updates <> '{}' AND p_shape.assignments IS NOT NULL,
+     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
+            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.assignments, p_work.keyed_updates, p_work.updated_keys, p_shape.key_record, p_shape.history,
+            p_shape.live_is_key)),
+    ('updated', 'merged', p_work.merges <> '{}' AND p_shape.merges IS NOT NULL,
+     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
+            ' JOIN %s h ON h.ctid = x.handle JOIN %5$s c ON c.ctid = x.base'
+            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
+    ('inserted', 'inserted', p_work.inserts <> '{}',
+     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+            p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
+  ) AS x (phase, name, is_there, query)
+  WHERE x.is_there;
+END;
+COMMENT ON FUNCTION pgtrack._parts(pgtrack._work, pgtrack.relation_shape, integer) IS
+  'The parts of the statement that does a revert that are about one table.';
+
 CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
 DECLARE
-  v_work      pgtrack._work;
-  v_shape     pgtrack.relation_shape;
-  v_parts     text[] := '{}';
-  v_deletes   text[] := '{}';
-  v_updates   text[] := '{}';
-  v_inserts   text[] := '{}';
-  v_counts    text[] := '{}';
-  v_deleted   text[];
-  v_updated   text[];
-  v_inserted  text[];
-  v_query     text;
-  n           integer := 0;
+  v_shape    pgtrack.relation_shape;
+  v_parts    record;
+  v_deletes  text[] := '{}';
+  v_updates  text[] := '{}';
+  v_inserts  text[] := '{}';
+  v_deleted  text[] := '{}';
+  v_updated  text[] := '{}';
+  v_counts   text[] := '{}';
 BEGIN
-  -- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts
-  -- last, so that a unique value is free before it is used again: each kind waits for the parts before it.
-  FOREACH v_work IN ARRAY p_work LOOP
-    v_shape := pgtrack._shape(v_work.relid, p_columns);
-    n := n + 1;
-    v_deleted := '{}';
-    v_updated := '{}';
-    v_inserted := '{}';
-    IF v_work.deletes <> '{}' THEN
-      v_deleted := v_deleted || format('deleted_%s', n);
-      v_deletes := v_deletes || format(
-        'deleted_%s AS (DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s RETURNING 1)',
-        n, v_shape.live_table, v_shape.history, v_work.deletes, v_shape.live_is_history);
-    END IF;
-    IF v_work.deleted_keys <> '{}' THEN
-      v_deleted := v_deleted || format('deleted_by_key_%s', n);
-      v_deletes := v_deletes || format(
-        'deleted_by_key_%s AS (DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key)'
-        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s RETURNING 1)',
-        n, v_shape.live_table, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
-    END IF;
-    IF v_work.updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
-      v_updated := v_updated || format('updated_%s', n);
-      v_updates := v_updates || format(
-        'updated_%s AS (UPDATE %s t SET %s FROM %s h'
-        ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
-    END IF;
-    IF v_work.keyed_updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
-      v_updated := v_updated || format('updated_by_key_%s', n);
-      v_updates := v_updates || format(
-        'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
-        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
-        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
-        v_shape.history, v_shape.live_is_key);
-    END IF;
-    IF v_work.merges <> '{}' AND v_shape.merges IS NOT NULL THEN
-      v_updated := v_updated || format('merged_%s', n);
-      v_updates := v_updates || format(
-        'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
-        ' JOIN %s h ON h.ctid = x.handle JOIN %6$s c ON c.ctid = x.base'
-        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
-    END IF;
-    IF v_work.inserts <> '{}' THEN
-      v_inserted := v_inserted || format('inserted_%s', n);
-      v_inserts := v_inserts || format(
-        'inserted_%s AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
-        ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.insert_columns, v_shape.insert_values, v_shape.history, v_work.inserts);
-    END IF;
-    v_counts := v_counts || format('SELECT %L, %s, %s, %s, %s', v_shape.name,
-      pgtrack._sum(v_inserted), pgtrack._sum(v_updated), pgtrack._sum(v_deleted), pgtrack._hidden_sql(v_work, v_shape, p_writer, n));
-    v_parts := v_parts || v_deleted || v_updated;
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    SELECT array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.query END), NULL) AS deletes,
+           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.query END), NULL) AS updates,
+           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.query END), NULL) AS inserts,
+           array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.name END), NULL) AS deleted,
+           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.name END), NULL) AS updated,
+           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.name END), NULL) AS inserted
+    INTO v_parts FROM pgtrack._parts(p_work[n], v_shape, n) p;
+    v_deletes := v_deletes || v_parts.deletes;
+    v_updates := v_updates || v_parts.updates;
+    v_inserts := v_inserts || v_parts.inserts;
+    v_deleted := v_deleted || v_parts.deleted;
+    v_updated := v_updated || v_parts.updated;
+    v_counts := v_counts || format('SELECT %L, %s, %s, %s, %s', v_shape.name, pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated),
+                                   pgtrack._sum(v_parts.deleted), pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
   END LOOP;
-  v_query := array_to_string(
-    v_deletes
-    || format('deleted AS (SELECT %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p LIKE 'deleted%')))
-    || v_updates
-    || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p NOT LIKE 'deleted%')))
-    || v_inserts, E',\n');
-  RETURN format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
+  RETURN format(E'WITH %s\n%s',
+    array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))
+                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
+    array_to_string(v_counts, E'\nUNION ALL\n'));
 END
 $_undo_sql$;
 COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
-  'The one statement that does a revert; of rows that are updated only some columns if they are named. It returns what it did to each table.';
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. It returns what was done to each table.';

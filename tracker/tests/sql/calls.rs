@@ -60,8 +60,10 @@ fn every_function_that_changes_something_leaves_one_record_however_it_is_called(
             ("DO $do$BEGIN EXECUTE $sql$", "$sql$; END$do$"),
         ] {
             session.run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
-            session.run("SET application_name = 'nightly'; INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c'); UPDATE t SET v = 'x'; UPDATE t SET v = 'y'; DELETE FROM t WHERE id = 2").await;
-            session.run("UPDATE pgtrack.statement SET at = at - interval '1 day'; UPDATE pgtrack.relation SET tracked_since = tracked_since - interval '2 days'").await;
+            session.run("SET application_name = 'nightly'; INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')").await;
+            session.run("UPDATE pgtrack.statement SET at = at - interval '1 day'").await;
+            session.run("UPDATE t SET v = 'x'").await;
+            session.run("UPDATE t SET v = 'y'; DELETE FROM t WHERE id = 2; UPDATE pgtrack.relation SET tracked_since = tracked_since - interval '2 days'").await;
             for (verb, call) in CALLS {
                 session.run("DELETE FROM pgtrack.audit_entry").await;
                 let session_of_its_own = session.another().await;
@@ -80,7 +82,9 @@ fn b6_d5_nobody_else_records_a_call_whatever_the_call_stack_is_made_to_look_like
                      INSERT INTO pretended.t VALUES (1, 'a'); UPDATE pretended.t SET v = 'b'; DELETE FROM pgtrack.audit_entry;
                      DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO pretender', current_database()); END$$").await;
         let pretender = session.another_as("pretender").await;
-        pretender.run("SET search_path = pretended").await;
+        pretender.run("SET search_path = pretended;
+                       CREATE FUNCTION in_trigger() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE v text; BEGIN v := pgtrack._begin_call('{}'); RETURN NEW; END$$;
+                       CREATE FUNCTION inlined(text) RETURNS boolean LANGUAGE sql AS $$SELECT pgtrack._begin_call('{}') IS NOT NULL$$").await;
         for attempt in pretences() {
             let error = pretender.error(&attempt).await;
             assert!(
@@ -134,8 +138,7 @@ fn pretences() -> Vec<String> {
         "BEGIN; DECLARE c CURSOR FOR SELECT pgtrack._begin_call('{}'); FETCH c".to_owned(),
         "ROLLBACK; PREPARE p AS SELECT pgtrack._begin_call($1); EXECUTE p ('{}')".to_owned(),
         format!("DO $do$BEGIN EXECUTE $$SELECT /*\n{frame}\n*/ pgtrack._begin_call('{{}}')$$; END$do$"),
-        "CREATE FUNCTION in_trigger() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE v text; BEGIN v := pgtrack._begin_call('{}'); RETURN NEW; END$$;
-         CREATE FUNCTION inlined(text) RETURNS boolean LANGUAGE sql AS $$SELECT pgtrack._begin_call('{}') IS NOT NULL$$; SELECT inlined('')".to_owned(),
+        "SELECT inlined('')".to_owned(),
         "CREATE DOMAIN checked AS text CHECK (pgtrack._begin_call('{}') IS NOT NULL); SELECT 'x'::checked".to_owned(),
         "CREATE DOMAIN checked AS text CHECK (pgtrack._begin_call('{}') IS NOT NULL);
          CREATE FUNCTION by_domain() RETURNS text LANGUAGE plpgsql AS $$DECLARE v checked; BEGIN v := 'a'; RETURN v; END$$; SELECT by_domain()".to_owned(),
@@ -203,9 +206,10 @@ fn b6_what_a_change_reverts_is_what_a_verb_says_and_no_client_and_no_earlier_tra
 fn an_undo_in_a_trigger_does_not_end_the_undo_around_it() {
     on_each_version(async |session: Session| {
         session.run("CREATE TABLE a (id int PRIMARY KEY, v int); CREATE TABLE b (id int PRIMARY KEY, v int); SELECT pgtrack.track('public');
-                     INSERT INTO a VALUES (1, 1), (2, 1); INSERT INTO b VALUES (1, 1); UPDATE b SET v = 2; UPDATE a SET v = 2;
-                     CREATE FUNCTION inner_undo() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pgtrack.undo('public.b', 1); RETURN NULL; END$$;
-                     CREATE TRIGGER a BEFORE UPDATE ON a EXECUTE FUNCTION inner_undo();
+                     INSERT INTO a VALUES (1, 1), (2, 1); INSERT INTO b VALUES (1, 1); UPDATE b SET v = 2;
+                     CREATE FUNCTION inner_undo() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pgtrack.undo('public.b', 1); RETURN NULL; END$$").await;
+        session.run("UPDATE a SET v = 2").await;
+        session.run("CREATE TRIGGER a BEFORE UPDATE ON a EXECUTE FUNCTION inner_undo();
                      SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1, on_table => 'a')").await;
         session
             .check("SELECT r.table_name, s.reverts LIKE 'xid:%' FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id) WHERE reverts IS NOT NULL ORDER BY 1", "

@@ -22,12 +22,12 @@ async fn noting_table(session: &Session, owner: &str) {
              CREATE TABLE t (id int PRIMARY KEY, v checked, CHECK ({owner}.note('check')));
              CREATE TRIGGER x BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION noting('trigger');
              CREATE CONSTRAINT TRIGGER y AFTER INSERT OR UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION noting('deferred');
-             RESET ROLE; RESET search_path; SELECT pgtrack.track('{owner}.t');
-             SET ROLE {owner}; INSERT INTO {owner}.t VALUES (1, 1), (2, 1); UPDATE {owner}.t SET v = 2;
-             -- What was recorded before it existed has its default.
-             ALTER TABLE {owner}.t ADD COLUMN d boolean DEFAULT {owner}.note('default'); RESET ROLE; TRUNCATE noted"
+             RESET ROLE; RESET search_path; SELECT pgtrack.track('{owner}.t'); SET ROLE {owner}; INSERT INTO {owner}.t VALUES (1, 1), (2, 1)"
         ))
         .await;
+    session.run(&format!("UPDATE {owner}.t SET v = 2")).await;
+    // What was recorded before the column existed has its default.
+    session.run(&format!("ALTER TABLE {owner}.t ADD COLUMN d boolean DEFAULT {owner}.note('default'); RESET ROLE; TRUNCATE noted")).await;
 }
 
 async fn drop(session: &Session, owner: &str) {
