@@ -198,6 +198,7 @@ fn nobody_speaks_for_others_in_the_audit_or_reads_about_them() {
             "TRUNCATE pgtrack.audit_entry",
             "SELECT * FROM pgtrack.proxy_key",
             "INSERT INTO pgtrack.proxy_key (key) VALUES ('x')",
+            "SELECT pgtrack._session_context()",
         ] {
             let error = eve.error(forgery).await;
             assert!(error.starts_with("42501: permission denied for "), "{forgery}: {error}");

@@ -11,6 +11,7 @@ mod elsewhere;
 mod errors;
 mod extension;
 mod forgetting;
+mod golden;
 mod inheritance;
 mod install;
 mod keeping;
