@@ -2164,7 +2164,8 @@ CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
   c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
-                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,purge,purge_audit,erase}';
+                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+                              'purge,purge_audit,erase}';
   v_stack           text[];
   v_verb            text;
   v_before          text := current_setting('pgtrack.reverts', true);
@@ -2232,18 +2233,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._proxy_record(bigint, text, text, timestamptz) IS 'The proxy''s record of a call that the database recorded.';
 
-CREATE OR REPLACE FUNCTION pgtrack._database_record(p_entry bigint, p_session text, p_verb text, p_from timestamptz, p_to timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION pgtrack._database_record(p_entry bigint, p_session text, p_verb text, p_from timestamptz, p_to timestamptz)
+RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT min(d.entry_id) FROM pgtrack.audit_entry d
   WHERE d.session = p_session AND d.source = 'database' AND d.verb = p_verb AND d.at >= p_from AND d.at <= coalesce(p_to, 'infinity')
     AND pgtrack._proxy_record(d.entry_id, d.session, d.verb, d.at) = p_entry;
 END;
-COMMENT ON FUNCTION pgtrack._database_record(bigint, text, text, timestamptz, timestamptz) IS 'The database''s own record of a call that the proxy recorded.';
+COMMENT ON FUNCTION pgtrack._database_record(bigint, text, text, timestamptz, timestamptz) IS
+  'The database''s own record of a call that the proxy recorded.';
 
 CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
-SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb, coalesce(d.arguments, e.arguments) AS arguments,
-       e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb,
+       coalesce(d.arguments, e.arguments) AS arguments, e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
        nullif(e.application, '') AS application, pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity,
        coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message, e.statement,
        e.source = 'proxy' AS through_proxy, e.session, coalesce(e.xid, d.xid)::text::bigint AS xid
@@ -3786,7 +3789,8 @@ BEGIN ATOMIC
   FROM pg_class c JOIN pg_roles r ON r.rolname = p_role
   WHERE c.oid = p_table;
 END;
-COMMENT ON FUNCTION pgtrack._may_hide(regclass, name) IS 'Whether a role, the present or the owner of a table, may not see all of its rows and history.';
+COMMENT ON FUNCTION pgtrack._may_hide(regclass, name) IS
+  'Whether a role, the present or the owner of a table, may not see all of its rows and history.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_row_trigger(p_table regclass, p_event integer) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -3798,11 +3802,13 @@ END;
 COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
   'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
 
-CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
 DECLARE
   v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
-  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s', p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
+  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
+                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
   v_part      record;
   v_hidden    text[] := '{0}';
 BEGIN
@@ -3813,11 +3819,14 @@ BEGIN
     SELECT p.* FROM (VALUES
       ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
       ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
-      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates), coalesce(p_shape.differs, 'false')),
-      ('updated_by_key', cardinality(p_work.keyed_updates), format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
-        p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
+      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
+       coalesce(p_shape.differs, 'false')),
+      ('updated_by_key', cardinality(p_work.keyed_updates),
+       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
+              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
       ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
-      ('deleted_by_key', cardinality(p_work.deleted_keys), format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
+      ('deleted_by_key', cardinality(p_work.deleted_keys),
+       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
     ) AS p (done, planned, source, is_due)
     WHERE p.planned > 0
   LOOP
@@ -3874,7 +3883,8 @@ BEGIN ATOMIC
             ' WHERE %s AND (TABLE deleted) IS NOT NULL',
             p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
     ('inserted', 'inserted', p_work.inserts <> '{}',
-     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
+            ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
             p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
   ) AS x (phase, name, is_there, query)
   WHERE x.is_there;
@@ -3918,7 +3928,8 @@ BEGIN
 END
 $_undo_sql$;
 COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
-  'The one statement that does a revert; of rows that are updated only some columns if they are named. It returns what was done to each table.';
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
+  'It returns what was done to each table.';
 
 -- ==== undoing/apply.sql ====
 
@@ -3956,7 +3967,8 @@ BEGIN
   END IF;
 END
 $_execute_as$;
-COMMENT ON FUNCTION pgtrack._execute_as(name, text) IS 'Executes the statement that does a revert with the rights of another role, and no others.';
+COMMENT ON FUNCTION pgtrack._execute_as(name, text) IS
+  'Executes the statement that does a revert with the rights of another role, and no others.';
 
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
@@ -4096,7 +4108,8 @@ COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
 -- ==== undoing/row.sql ====
 
 -- The version that a row shall be as after, 0 being before the first; null: before the latest.
-CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer, p_exists boolean)
+CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer,
+                                                   p_exists boolean)
 RETURNS pgtrack._target
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_version$
 DECLARE
@@ -4123,7 +4136,8 @@ BEGIN
       DETAIL = format('Versions before %s have been purged.', v_purged);
   END IF;
   SELECT v.operation IN ('D', 'T') INTO v_target.is_gone FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version;
-  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
   SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
   INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
   FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
@@ -4255,7 +4269,8 @@ BEGIN
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
       RAISE EXCEPTION 'cannot % %: %',
-        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_row, v_plan.conflict USING
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END,
+        v_row, v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN
@@ -4453,17 +4468,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- OFFSET 0: whatever the planner thinks of their number, those that are named are few beside the history.
   SELECT CASE WHEN p_keys IS NULL THEN ''
-              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
+              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s'
+                          ' FROM jsonb_to_recordset(%L) AS k(%s)'
                           ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
                           p_shape.change_keys, p_keys, p_shape.key_record, p_shape.history, p_shape.history_is_key) END
-         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)%s)',
+         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND (%s)%s)',
                    p_shape.relation_id, p_which,
                    CASE WHEN p_keys IS NULL THEN '' ELSE ' AND s.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)' END);
 END;
 COMMENT ON FUNCTION pgtrack._chosen_sql(pgtrack.relation_shape, text, jsonb) IS
   'The part for the statements that a set has in a table; where rows are named, also for the history that is about them.';
 
-CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb)
+RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
   v_operation  text := 's.operation';
@@ -4480,7 +4498,8 @@ BEGIN
     -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
     v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
                           ' THEN ''I'' ELSE s.operation END', p_retaken, p_shape.same_row);
-    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)', v_tenancy, p_retaken, p_shape.same_row);
+    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                        v_tenancy, p_retaken, p_shape.same_row);
   END IF;
   RETURN format(
     'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
@@ -4502,8 +4521,9 @@ BEGIN ATOMIC
   SELECT CASE WHEN p_retaken IS NULL
     THEN format('path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
                 ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
-    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
-                ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
+                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
                 ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
                 ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
@@ -4538,7 +4558,8 @@ DECLARE
 BEGIN
   EXECUTE format(
     'SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %1$s AND NOT (%2$s)'
-    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))', p_relation, p_which)
+    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    p_relation, p_which)
   INTO v_has_newer;
   RETURN v_has_newer;
 END
@@ -4579,12 +4600,15 @@ BEGIN
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
-  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
-                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys), pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
+  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key,'
+                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
+                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys),
+                          pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
                           CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key)
     || format('CASE WHEN CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END'
               ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
-              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = m.handle), true) END'
+              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
+              ' JOIN %s h ON h.ctid = m.handle), true) END'
               ' THEN base.statement_id END AS newer_id FROM changed m ',
               coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
     || concat_ws(' ',
@@ -4593,7 +4617,8 @@ BEGIN
       v_moved,
       CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
            THEN format('LEFT JOIN LATERAL (%s) base ON true', pgtrack._newer_sql(v_shape, v_has_moves))
-           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true' END,
+           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back,'
+                ' NULL::jsonb AS row_key) base ON true' END,
       format('LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id', v_shape.relation_id),
       v_live, v_first);
 END
@@ -4794,37 +4819,31 @@ END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
 
-CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
-                                             p_rows jsonb DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
-DECLARE
-  v_table      regclass;
-  v_shape      record;
-  v_has_moves  boolean;
-  v_rows       record;
-  v_all        pgtrack._work[] := '{}';
-  v_skipped    jsonb := '{}';
-  v_conflict   text;
+-- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_rows$
 BEGIN
-  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
-  FOREACH v_table IN ARRAY p_set.tables LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
-    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
-    -- A row whose key has changed is not where its history says.
-    v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
-    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
-    IF p_rows IS NOT NULL THEN
-      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
-    ELSIF p_set.point IS NOT NULL OR v_has_moves THEN
-      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
-    ELSE
-      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
-                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
-                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_set.condition, v_shape.live_is_history);
-    END IF;
-    EXECUTE format($$
+  IF p_keys IS NOT NULL THEN
+    EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
+  ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+  ELSE
+    EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                   ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                   p_shape.live_table, p_shape.history, p_shape.relation_id, p_set.condition, p_shape.live_is_history);
+  END IF;
+END
+$_lock_rows$;
+COMMENT ON FUNCTION pgtrack._lock_rows(pgtrack._set, pgtrack.relation_shape, boolean, jsonb) IS
+  'Locks the rows of a table that undoing a set of changes would touch, or the table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_set pgtrack._set, p_on_conflict text, p_has_moves boolean, p_keys jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_work_sql$
+BEGIN
+  RETURN format($$
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
@@ -4852,10 +4871,36 @@ BEGIN
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_set.condition, p_set.point, p_rows -> v_shape.name), v_shape.relation_id,
-      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
-           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
-    INTO v_rows;
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
+    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table)
+         ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END);
+END
+$_work_sql$;
+COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS
+  'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
+                                             p_rows jsonb DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
+DECLARE
+  v_table      regclass;
+  v_shape      pgtrack.relation_shape;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    v_shape := pgtrack._shape(v_table, p_columns);
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
+    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
@@ -4913,9 +4958,10 @@ BEGIN
     v_set.condition := pgtrack._after_in_all(v_set.tables, v_set.point);
   ELSIF v_names <@ '{actor,application,user,from,to}' THEN
     v_set.condition := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
-                              (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
+                                        (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
     v_set.reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
-                         'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz, 'to=' || (p_choice ->> 'to')::timestamptz);
+                               'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz,
+                               'to=' || (p_choice ->> 'to')::timestamptz);
   ELSE
     RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
       ERRCODE = 'invalid_parameter_value',
@@ -6002,7 +6048,8 @@ BEGIN
   v_call := pgtrack._begin_call(p_choice || jsonb_build_object('on_conflict', p_on_conflict) || pgtrack._columns_argument(p_columns),
                                 p_message, v_set.reverts);
   -- What has changed since a point is what shall go, so there are no conflicts.
-  RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
+  RETURN QUERY
+    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
   PERFORM pgtrack._end_call(v_call);
 END
 $worker$;
@@ -6013,8 +6060,8 @@ BEGIN
       -- version is what the row shall be as after: %1$s is the table, %2$s the key, %3$s the verb's own argument.
       VALUES
         ('undo', '', '', c_conflict, c_columns, 'NULL',
-         'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again. '
-         'columns names those to set back; null is all.'),
+         'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. '
+         'Undone twice, it is done again. columns names those to set back; null is all.'),
         ('revert', ', version', ' integer', c_conflict, c_columns, '%3$s',
          'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
          'columns names those to set back; null is all.'),
@@ -6050,11 +6097,13 @@ BEGIN
          'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
       UNION ALL
       SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
-             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
              v.comment
       FROM row_verb v
       UNION ALL
-      SELECT 'plan_' || v.name, v.argument || v.type, v.columns, format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
+      SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
+             format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
              format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
                     CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
              format('What %s() would do, without doing it.', v.name)
@@ -6070,8 +6119,8 @@ BEGIN
            format('Does the work of %s(), and records the call.', v.name) AS comment
     FROM row_verb v
     UNION ALL
-    SELECT '_' || v.name, 'p_choice jsonb, p_table regclass, p_on_conflict text, p_message text, p_columns text[]', c_outcome, c_pinned, c_on_set,
-           format('Does the work of %s(), and records the call.', v.name)
+    SELECT '_' || v.name, 'p_choice jsonb, p_table regclass, p_on_conflict text, p_message text, p_columns text[]',
+           c_outcome, c_pinned, c_on_set, format('Does the work of %s(), and records the call.', v.name)
     FROM set_verb v
     UNION ALL
     SELECT r.name || f.suffix, format('"table" text, key %s%s, schema text DEFAULT NULL%s', f.key_type, r.arguments, r.options), r.result,
@@ -6080,12 +6129,14 @@ BEGIN
     UNION ALL
     SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
            format('SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
-                  CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END), v.comment
+                  CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           v.comment
     FROM set_verb v
     UNION ALL
     SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
            format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
-                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END), format('What %s() would do, row by row, without doing it.', v.name)
+                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           format('What %s() would do, row by row, without doing it.', v.name)
     FROM set_verb v
   LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(%s) RETURNS %s LANGUAGE %s AS %L',

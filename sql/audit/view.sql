@@ -25,18 +25,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._proxy_record(bigint, text, text, timestamptz) IS 'The proxy''s record of a call that the database recorded.';
 
-CREATE OR REPLACE FUNCTION pgtrack._database_record(p_entry bigint, p_session text, p_verb text, p_from timestamptz, p_to timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION pgtrack._database_record(p_entry bigint, p_session text, p_verb text, p_from timestamptz, p_to timestamptz)
+RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT min(d.entry_id) FROM pgtrack.audit_entry d
   WHERE d.session = p_session AND d.source = 'database' AND d.verb = p_verb AND d.at >= p_from AND d.at <= coalesce(p_to, 'infinity')
     AND pgtrack._proxy_record(d.entry_id, d.session, d.verb, d.at) = p_entry;
 END;
-COMMENT ON FUNCTION pgtrack._database_record(bigint, text, text, timestamptz, timestamptz) IS 'The database''s own record of a call that the proxy recorded.';
+COMMENT ON FUNCTION pgtrack._database_record(bigint, text, text, timestamptz, timestamptz) IS
+  'The database''s own record of a call that the proxy recorded.';
 
 CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
-SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb, coalesce(d.arguments, e.arguments) AS arguments,
-       e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb,
+       coalesce(d.arguments, e.arguments) AS arguments, e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
        nullif(e.application, '') AS application, pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity,
        coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message, e.statement,
        e.source = 'proxy' AS through_proxy, e.session, coalesce(e.xid, d.xid)::text::bigint AS xid

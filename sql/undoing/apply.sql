@@ -32,7 +32,8 @@ BEGIN
   END IF;
 END
 $_execute_as$;
-COMMENT ON FUNCTION pgtrack._execute_as(name, text) IS 'Executes the statement that does a revert with the rights of another role, and no others.';
+COMMENT ON FUNCTION pgtrack._execute_as(name, text) IS
+  'Executes the statement that does a revert with the rights of another role, and no others.';
 
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)

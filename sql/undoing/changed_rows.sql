@@ -7,17 +7,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- OFFSET 0: whatever the planner thinks of their number, those that are named are few beside the history.
   SELECT CASE WHEN p_keys IS NULL THEN ''
-              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
+              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s'
+                          ' FROM jsonb_to_recordset(%L) AS k(%s)'
                           ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
                           p_shape.change_keys, p_keys, p_shape.key_record, p_shape.history, p_shape.history_is_key) END
-         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)%s)',
+         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND (%s)%s)',
                    p_shape.relation_id, p_which,
                    CASE WHEN p_keys IS NULL THEN '' ELSE ' AND s.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)' END);
 END;
 COMMENT ON FUNCTION pgtrack._chosen_sql(pgtrack.relation_shape, text, jsonb) IS
   'The part for the statements that a set has in a table; where rows are named, also for the history that is about them.';
 
-CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb)
+RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
   v_operation  text := 's.operation';
@@ -34,7 +37,8 @@ BEGIN
     -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
     v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
                           ' THEN ''I'' ELSE s.operation END', p_retaken, p_shape.same_row);
-    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)', v_tenancy, p_retaken, p_shape.same_row);
+    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                        v_tenancy, p_retaken, p_shape.same_row);
   END IF;
   RETURN format(
     'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
@@ -56,8 +60,9 @@ BEGIN ATOMIC
   SELECT CASE WHEN p_retaken IS NULL
     THEN format('path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
                 ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
-    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
-                ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
+                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
                 ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
                 ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
@@ -92,7 +97,8 @@ DECLARE
 BEGIN
   EXECUTE format(
     'SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %1$s AND NOT (%2$s)'
-    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))', p_relation, p_which)
+    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    p_relation, p_which)
   INTO v_has_newer;
   RETURN v_has_newer;
 END
@@ -133,12 +139,15 @@ BEGIN
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
-  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
-                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys), pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
+  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key,'
+                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
+                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys),
+                          pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
                           CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key)
     || format('CASE WHEN CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END'
               ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
-              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = m.handle), true) END'
+              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
+              ' JOIN %s h ON h.ctid = m.handle), true) END'
               ' THEN base.statement_id END AS newer_id FROM changed m ',
               coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
     || concat_ws(' ',
@@ -147,7 +156,8 @@ BEGIN
       v_moved,
       CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
            THEN format('LEFT JOIN LATERAL (%s) base ON true', pgtrack._newer_sql(v_shape, v_has_moves))
-           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true' END,
+           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back,'
+                ' NULL::jsonb AS row_key) base ON true' END,
       format('LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id', v_shape.relation_id),
       v_live, v_first);
 END

@@ -28,9 +28,10 @@ BEGIN
     v_set.condition := pgtrack._after_in_all(v_set.tables, v_set.point);
   ELSIF v_names <@ '{actor,application,user,from,to}' THEN
     v_set.condition := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
-                              (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
+                                        (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
     v_set.reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
-                         'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz, 'to=' || (p_choice ->> 'to')::timestamptz);
+                               'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz,
+                               'to=' || (p_choice ->> 'to')::timestamptz);
   ELSE
     RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
       ERRCODE = 'invalid_parameter_value',

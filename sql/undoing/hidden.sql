@@ -10,7 +10,8 @@ BEGIN ATOMIC
   FROM pg_class c JOIN pg_roles r ON r.rolname = p_role
   WHERE c.oid = p_table;
 END;
-COMMENT ON FUNCTION pgtrack._may_hide(regclass, name) IS 'Whether a role, the present or the owner of a table, may not see all of its rows and history.';
+COMMENT ON FUNCTION pgtrack._may_hide(regclass, name) IS
+  'Whether a role, the present or the owner of a table, may not see all of its rows and history.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_row_trigger(p_table regclass, p_event integer) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -22,11 +23,13 @@ END;
 COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
   'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
 
-CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
 DECLARE
   v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
-  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s', p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
+  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
+                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
   v_part      record;
   v_hidden    text[] := '{0}';
 BEGIN
@@ -37,11 +40,14 @@ BEGIN
     SELECT p.* FROM (VALUES
       ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
       ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
-      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates), coalesce(p_shape.differs, 'false')),
-      ('updated_by_key', cardinality(p_work.keyed_updates), format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
-        p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
+      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
+       coalesce(p_shape.differs, 'false')),
+      ('updated_by_key', cardinality(p_work.keyed_updates),
+       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
+              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
       ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
-      ('deleted_by_key', cardinality(p_work.deleted_keys), format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
+      ('deleted_by_key', cardinality(p_work.deleted_keys),
+       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
     ) AS p (done, planned, source, is_due)
     WHERE p.planned > 0
   LOOP

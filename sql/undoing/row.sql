@@ -1,5 +1,6 @@
 -- The version that a row shall be as after, 0 being before the first; null: before the latest.
-CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer, p_exists boolean)
+CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer,
+                                                   p_exists boolean)
 RETURNS pgtrack._target
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_version$
 DECLARE
@@ -26,7 +27,8 @@ BEGIN
       DETAIL = format('Versions before %s have been purged.', v_purged);
   END IF;
   SELECT v.operation IN ('D', 'T') INTO v_target.is_gone FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version;
-  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
   SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
   INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
   FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
@@ -158,7 +160,8 @@ BEGIN
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
       RAISE EXCEPTION 'cannot % %: %',
-        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_row, v_plan.conflict USING
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END,
+        v_row, v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN

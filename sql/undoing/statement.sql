@@ -35,7 +35,8 @@ BEGIN ATOMIC
             ' WHERE %s AND (TABLE deleted) IS NOT NULL',
             p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
     ('inserted', 'inserted', p_work.inserts <> '{}',
-     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
+            ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
             p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
   ) AS x (phase, name, is_there, query)
   WHERE x.is_there;
@@ -79,4 +80,5 @@ BEGIN
 END
 $_undo_sql$;
 COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
-  'The one statement that does a revert; of rows that are updated only some columns if they are named. It returns what was done to each table.';
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
+  'It returns what was done to each table.';

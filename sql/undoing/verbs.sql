@@ -36,7 +36,8 @@ BEGIN
   v_call := pgtrack._begin_call(p_choice || jsonb_build_object('on_conflict', p_on_conflict) || pgtrack._columns_argument(p_columns),
                                 p_message, v_set.reverts);
   -- What has changed since a point is what shall go, so there are no conflicts.
-  RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
+  RETURN QUERY
+    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
   PERFORM pgtrack._end_call(v_call);
 END
 $worker$;
@@ -47,8 +48,8 @@ BEGIN
       -- version is what the row shall be as after: %1$s is the table, %2$s the key, %3$s the verb's own argument.
       VALUES
         ('undo', '', '', c_conflict, c_columns, 'NULL',
-         'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again. '
-         'columns names those to set back; null is all.'),
+         'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. '
+         'Undone twice, it is done again. columns names those to set back; null is all.'),
         ('revert', ', version', ' integer', c_conflict, c_columns, '%3$s',
          'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
          'columns names those to set back; null is all.'),
@@ -84,11 +85,13 @@ BEGIN
          'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
       UNION ALL
       SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
-             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
              v.comment
       FROM row_verb v
       UNION ALL
-      SELECT 'plan_' || v.name, v.argument || v.type, v.columns, format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
+      SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
+             format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
              format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
                     CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
              format('What %s() would do, without doing it.', v.name)
@@ -104,8 +107,8 @@ BEGIN
            format('Does the work of %s(), and records the call.', v.name) AS comment
     FROM row_verb v
     UNION ALL
-    SELECT '_' || v.name, 'p_choice jsonb, p_table regclass, p_on_conflict text, p_message text, p_columns text[]', c_outcome, c_pinned, c_on_set,
-           format('Does the work of %s(), and records the call.', v.name)
+    SELECT '_' || v.name, 'p_choice jsonb, p_table regclass, p_on_conflict text, p_message text, p_columns text[]',
+           c_outcome, c_pinned, c_on_set, format('Does the work of %s(), and records the call.', v.name)
     FROM set_verb v
     UNION ALL
     SELECT r.name || f.suffix, format('"table" text, key %s%s, schema text DEFAULT NULL%s', f.key_type, r.arguments, r.options), r.result,
@@ -114,12 +117,14 @@ BEGIN
     UNION ALL
     SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
            format('SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
-                  CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END), v.comment
+                  CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           v.comment
     FROM set_verb v
     UNION ALL
     SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
            format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
-                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END), format('What %s() would do, row by row, without doing it.', v.name)
+                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           format('What %s() would do, row by row, without doing it.', v.name)
     FROM set_verb v
   LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(%s) RETURNS %s LANGUAGE %s AS %L',
