@@ -219,7 +219,7 @@ BEGIN
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
-                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden')
+                            '_proxy_record', '_database_record', '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
@@ -588,7 +588,7 @@ COMMENT ON COLUMN pgtrack.audit_entry.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.audit_entry.client_addr IS 'The client''s address: seen by the proxy, or by the server.';
 COMMENT ON COLUMN pgtrack.audit_entry.client_port IS 'The client''s port.';
 COMMENT ON COLUMN pgtrack.audit_entry.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
-COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session; null if it did not come through one.';
 COMMENT ON COLUMN pgtrack.audit_entry.call_number IS 'Which call of that session it is, where the proxy recorded it: it records none twice.';
 COMMENT ON COLUMN pgtrack.audit_entry.backend_pid IS 'The server process of the session.';
 COMMENT ON COLUMN pgtrack.audit_entry.actor IS 'The person the application named.';
@@ -597,6 +597,27 @@ COMMENT ON COLUMN pgtrack.audit_entry.outcome IS 'started, done, failed, denied 
 COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it failed.';
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
+
+-- Who may read all of them, and what the proxy may write; the functions write theirs as the owner.
+DO $policies$
+BEGIN
+  IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
+    CREATE INDEX audit_entry_session_idx ON pgtrack.audit_entry (session, verb, at);
+    DROP INDEX IF EXISTS pgtrack.audit_entry_call_idx;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
+    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
+    DROP POLICY IF EXISTS readers ON pgtrack.audit_entry;
+    DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
+    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
+      user_name = session_user
+      OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE'))
+      OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = 'pgtrack_reader' AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
+    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
+    CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
+  END IF;
+END
+$policies$;
 
 -- ==== tables/purged_version.sql ====
 
@@ -664,19 +685,12 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
-      ('audit_entry_call_idx', 'pgtrack.audit_entry (backend_pid, at)'),
       ('key_change_xid_idx', 'pgtrack.key_change (xid)')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
   END LOOP;
-  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
-    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
-    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
-      user_name = session_user OR pg_catalog.pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack'), 'USAGE'));
-    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (true);
-  END IF;
 END
 $complete$;
 
@@ -2834,43 +2848,135 @@ COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history 
 
 -- ==== audit/call.sql ====
 
--- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
--- who they are: those columns take their defaults.
-CREATE OR REPLACE FUNCTION pgtrack._audit(p_verb text, p_arguments jsonb, p_message text DEFAULT NULL) RETURNS void
+-- The verbs act with their caller's rights, so a verb has no secret that its caller could not use as well. Who records a
+-- call shows in the call stack alone, which nobody can write: it has a line for each PL/pgSQL function, with its name as
+-- the catalog has it. What stands in a name that has to be quoted stands in quotes there, and nobody else makes functions
+-- in our schema. A verb calls _begin_call() in an assignment, which adds no line; what is around it is text of the
+-- application's, may have line breaks, and is not looked at.
+CREATE OR REPLACE FUNCTION pgtrack._stack() RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_stack$
+DECLARE
+  v_stack  text;
+BEGIN
+  GET DIAGNOSTICS v_stack = PG_CONTEXT;
+  RETURN string_to_array(v_stack, E'\n');
+END
+$_stack$;
+COMMENT ON FUNCTION pgtrack._stack() IS 'The call stack: this function, what called it, and so on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._caller(p_stack text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The words around a name are translated, and other languages quote with other signs. But they are the same in the
+  -- line of the function that asks: all that differs is the names, and the numbers of the lines.
+  SELECT CASE WHEN f.frames[1] = f.frames[2] THEN (regexp_match(p_stack[3], s.signature))[2] END
+  FROM (VALUES ('("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)')) AS s (signature)
+  CROSS JOIN LATERAL (SELECT array_agg(regexp_replace(regexp_replace(l, s.signature, ''), '[0-9]+', '', 'g') ORDER BY n) AS frames
+                      FROM unnest(p_stack[2:3]) WITH ORDINALITY AS u (l, n)) f;
+END;
+COMMENT ON FUNCTION pgtrack._caller(text[]) IS
+  'The function of pg_track that called the one that asked for the stack, in an assignment of its own; null if anything else did.';
+
+-- SECURITY DEFINER: nobody may write records by hand, nor seal what is undone. The record commits and rolls back with
+-- what it is about.
+CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
+DECLARE
+  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
+                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+                              'purge,purge_audit,erase}';
+  v_stack           text[];
+  v_verb            text;
+  v_before          text := current_setting('pgtrack.reverts', true);
+BEGIN
+  v_stack := pgtrack._stack();
+  v_verb := ltrim(pgtrack._caller(v_stack), '_');
+  IF v_verb = ANY (c_verbs) IS NOT TRUE THEN
+    RAISE EXCEPTION 'calls are recorded by the functions that are called' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Nothing else writes pgtrack.audit.';
+  END IF;
+  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message, session, actor)
+  VALUES (regexp_replace(v_verb, '^recover_.*', 'recover'), pgtrack._cut(jsonb_strip_nulls(p_arguments)), left(current_query(), 4000),
+          left(coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')), 1000),
+          nullif(split_part(pgtrack._session_context(), ' ', 4), ''), left(current_setting('pgtrack.actor', true), 256));
+  IF p_reverts IS NOT NULL THEN
+    PERFORM set_config('pgtrack.reverts', pgtrack._sealed('reverts', p_reverts), true);
+  END IF;
+  RETURN v_before;
+END
+$_begin_call$;
+COMMENT ON FUNCTION pgtrack._begin_call(jsonb, text, text) IS
+  'Records a call of the verb that calls it in an assignment, and what its changes revert from now on; returns what they did before.';
+
+CREATE OR REPLACE FUNCTION pgtrack._end_call(p_before text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message)
-  VALUES (p_verb, jsonb_strip_nulls(p_arguments), left(current_query(), 4000),
-          coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')));
+  SELECT set_config('pgtrack.reverts', coalesce(p_before, ''), true);
 END;
-COMMENT ON FUNCTION pgtrack._audit(text, jsonb, text) IS 'Records a call of a changing function.';
+COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: changes from now on revert what they did before that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 999) || '…') ELSE a.value END)
+  FROM jsonb_each(p_arguments) a;
+END;
+COMMENT ON FUNCTION pgtrack._cut(jsonb) IS 'Arguments of which none is longer than 1,000 characters.';
 
 -- ==== audit/view.sql ====
 
--- A call that the proxy recorded is not counted again where the function recorded it. The two are known to be one by
--- the server process, the verb and the time by this server's clock, none of which a client chooses.
+-- A call that the proxy recorded has a record of its own in the database, too, if it was made and its transaction was
+-- committed. A text may have more calls than the proxy sees in it, or several of one verb, so each of the two kinds of
+-- records is taken once: in their order, by the proxy's name for the session, which no client chooses, and the time by
+-- this server's clock. What cannot be taken together is shown twice rather than left out.
+CREATE OR REPLACE FUNCTION pgtrack._proxy_record(p_entry bigint, p_session text, p_verb text, p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH running AS (
+    SELECT p.entry_id, p.at, p.call_number, coalesce(p.finished_at, 'infinity') AS finished_at
+    FROM pgtrack.audit_entry p
+    WHERE p.session = p_session AND p.source = 'proxy' AND p.verb = p_verb AND p.outcome <> 'denied'
+      AND p.at <= p_at AND coalesce(p.finished_at, 'infinity') >= p_at
+      -- A session is answered in order: where a later call has been, one whose outcome is not known was over.
+      AND NOT EXISTS (SELECT FROM pgtrack.audit_entry l
+                      WHERE l.session = p_session AND l.call_number > p.call_number AND l.outcome <> 'denied' AND l.finished_at < p_at)
+  )
+  SELECT r.entry_id FROM running r ORDER BY r.finished_at, r.call_number LIMIT 1
+  -- Those of the database since the last of the session's calls was over, which come before.
+  OFFSET (SELECT count(*) FROM pgtrack.audit_entry d
+          WHERE d.session = p_session AND d.source = 'database' AND d.verb = p_verb AND d.entry_id < p_entry
+            AND d.at >= (SELECT min(r.at) FROM running r)
+            AND NOT EXISTS (SELECT FROM pgtrack.audit_entry l
+                            WHERE l.session = p_session AND l.source = 'proxy' AND l.verb = p_verb AND l.outcome <> 'denied'
+                              AND l.finished_at >= d.at AND l.finished_at < p_at));
+END;
+COMMENT ON FUNCTION pgtrack._proxy_record(bigint, text, text, timestamptz) IS 'The proxy''s record of a call that the database recorded.';
+
+CREATE OR REPLACE FUNCTION pgtrack._database_record(p_entry bigint, p_session text, p_verb text, p_from timestamptz, p_to timestamptz)
+RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT min(d.entry_id) FROM pgtrack.audit_entry d
+  WHERE d.session = p_session AND d.source = 'database' AND d.verb = p_verb AND d.at >= p_from AND d.at <= coalesce(p_to, 'infinity')
+    AND pgtrack._proxy_record(d.entry_id, d.session, d.verb, d.at) = p_entry;
+END;
+COMMENT ON FUNCTION pgtrack._database_record(bigint, text, text, timestamptz, timestamptz) IS
+  'The database''s own record of a call that the proxy recorded.';
+
 CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
-SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb, coalesce(d.arguments, e.arguments) AS arguments,
-       e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb,
+       coalesce(d.arguments, e.arguments) AS arguments, e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
        nullif(e.application, '') AS application, pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity,
        coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message, e.statement,
        e.source = 'proxy' AS through_proxy, e.session, coalesce(e.xid, d.xid)::text::bigint AS xid
 FROM pgtrack.audit_entry e
 -- What the function itself knew better: its arguments where they were parameters, the role, the transaction.
-LEFT JOIN LATERAL (
-  SELECT f.arguments, f.role_name, f.actor, f.message, f.xid
-  FROM pgtrack.audit_entry f
-  WHERE e.source = 'proxy' AND f.source = 'database' AND f.backend_pid = e.backend_pid AND f.verb = e.verb
-    AND f.at >= e.at AND f.at <= coalesce(e.finished_at, 'infinity')
-    -- Of several calls in one statement it cannot be said which is which.
-    AND NOT EXISTS (SELECT FROM pgtrack.audit_entry o
-                    WHERE o.source = 'proxy' AND o.entry_id <> e.entry_id AND o.backend_pid = e.backend_pid AND o.verb = e.verb
-                      AND o.at <= f.at AND f.at <= coalesce(o.finished_at, 'infinity'))
-  ORDER BY f.at LIMIT 1) d ON true
-WHERE e.source = 'proxy' OR NOT EXISTS (
+LEFT JOIN pgtrack.audit_entry d
+  ON e.source = 'proxy' AND d.entry_id = pgtrack._database_record(e.entry_id, e.session, e.verb, e.at, e.finished_at)
+WHERE e.source = 'proxy' OR e.session IS NULL OR NOT EXISTS (
   SELECT FROM pgtrack.audit_entry p
-  WHERE p.source = 'proxy' AND p.backend_pid = e.backend_pid AND p.verb = e.verb
-    AND e.at >= p.at AND e.at <= coalesce(p.finished_at, 'infinity'));
+  WHERE p.entry_id = pgtrack._proxy_record(e.entry_id, e.session, e.verb, e.at)
+    AND pgtrack._database_record(p.entry_id, p.session, p.verb, p.at, p.finished_at) = e.entry_id);
 COMMENT ON VIEW pgtrack.audit IS 'Every call of a pgtrack function that changes something: who, what, when, with which outcome.';
 COMMENT ON COLUMN pgtrack.audit.entry_id IS 'Number.';
 COMMENT ON COLUMN pgtrack.audit.at IS 'When the call was made.';
@@ -2997,6 +3103,29 @@ BEGIN ATOMIC
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
+
+-- ==== audit/purge.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack.purge_audit(older_than interval) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge_audit$
+DECLARE
+  v_until  timestamptz := clock_timestamp() - older_than;
+  v_call   text;
+  v_count  bigint;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the audit of');
+  IF older_than IS NULL OR older_than < interval '0' THEN
+    RAISE EXCEPTION 'older_than must not be null or negative' USING
+      ERRCODE = 'invalid_parameter_value', HINT = 'SELECT pgtrack.purge_audit(interval ''1 year'') keeps the last year.';
+  END IF;
+  v_call := pgtrack._begin_call(jsonb_build_object('older_than', older_than));
+  DELETE FROM pgtrack.audit_entry e WHERE e.at < v_until;
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  RETURN v_count;
+END
+$purge_audit$;
+COMMENT ON FUNCTION pgtrack.purge_audit(interval) IS
+  'Forgets the calls that were made longer ago than this, and returns how many; that, and by whom, is recorded.';
 
 -- ==== tracking/table.sql ====
 
@@ -3129,9 +3258,10 @@ DECLARE
   v_schema   oid := pgtrack._schema(p_target);
   v_table    regclass;
   v_reason   text;
+  v_call     text;
 BEGIN
   PERFORM pgtrack._require_owner('track');
-  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
@@ -3224,9 +3354,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
-  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
@@ -4328,7 +4459,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
 
--- ==== undoing/work.sql ====
+-- ==== undoing/types.sql ====
 
 -- All changing verbs run with the caller's privileges. They work out which old images must live again and which rows
 -- must go, as handles (ctids) of history rows, and have _apply() make it so in one SQL statement. PostgreSQL checks
@@ -4349,6 +4480,32 @@ BEGIN
       merge_bases    tid[]
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
+    CREATE TYPE pgtrack._set AS (
+      tables     regclass[],
+      condition  text,
+      label      text,
+      reverts    text,
+      point      text
+    );
+    CREATE TYPE pgtrack._target AS (
+      version       integer,
+      versions      integer,
+      is_gone       boolean,
+      is_gone_now   boolean,
+      statement_id  bigint,
+      handle        tid,
+      row_key       jsonb,
+      is_unborn     boolean
+    );
+    CREATE TYPE pgtrack._decision AS (
+      answer     text,
+      has_work   boolean,
+      work       pgtrack._work,
+      reverts    text,
+      arguments  jsonb
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -4361,8 +4518,198 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
+COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
+COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
+COMMENT ON COLUMN pgtrack._set.label IS 'What it is called in errors.';
+COMMENT ON COLUMN pgtrack._set.reverts IS 'What is recorded as reverted by those who undo it.';
+COMMENT ON COLUMN pgtrack._set.point IS 'The point that it is everything after, if it is that.';
+COMMENT ON TYPE pgtrack._decision IS 'What a verb for one row is going to do.';
+COMMENT ON COLUMN pgtrack._decision.answer IS 'What it says when that is done.';
+COMMENT ON COLUMN pgtrack._decision.has_work IS 'Whether there is anything to do.';
+COMMENT ON COLUMN pgtrack._decision.work IS 'What it does to the table.';
+COMMENT ON COLUMN pgtrack._decision.reverts IS 'What is recorded as reverted.';
+COMMENT ON COLUMN pgtrack._decision.arguments IS 'The arguments of the call, for its record.';
+COMMENT ON TYPE pgtrack._target IS 'A version of a row that it shall be as after.';
+COMMENT ON COLUMN pgtrack._target.version IS 'The version; 0 is before the first.';
+COMMENT ON COLUMN pgtrack._target.versions IS 'How many there are.';
+COMMENT ON COLUMN pgtrack._target.is_gone IS 'Whether it was a deletion; null for 0.';
+COMMENT ON COLUMN pgtrack._target.is_gone_now IS 'Whether the last one was.';
+COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed the row next, if one did.';
+COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
+COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
+COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
 
--- ==== undoing/apply.sql ====
+-- ==== undoing/writer.sql ====
+
+-- A revert by somebody with more rights than the tables' owner has would lend them to the owner's code: triggers, checks
+-- and defaults run as whoever writes. So it writes as the owner. SET ROLE would not do, since a trigger can RESET it;
+-- nothing in a function with its owner's rights can. It is made for this one revert: an owner could alter a lasting one.
+-- Planning, locks and reading stay the caller's.
+CREATE OR REPLACE FUNCTION pgtrack._writer(p_work pgtrack._work[]) RETURNS name
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_writer$
+DECLARE
+  v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
+  v_owners        oid[];
+BEGIN
+  SELECT array_agg(DISTINCT c.relowner) INTO v_owners
+  FROM unnest(p_work) w CROSS JOIN LATERAL pgtrack._members(w.relid) m JOIN pg_class c ON c.oid = m.relid;
+  IF cardinality(v_owners) = 1 THEN
+    RETURN CASE WHEN v_is_superuser OR pg_has_role(v_owners[1], 'USAGE')
+                     AND pg_has_role(v_owners[1], CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
+                     AND has_database_privilege(current_database(), 'TEMP') AND has_database_privilege(v_owners[1], current_database(), 'TEMP')
+                THEN pg_get_userbyid(v_owners[1]) ELSE current_user END;
+  END IF;
+  IF v_is_superuser AND NOT pgtrack._is_as_myself() THEN
+    RAISE EXCEPTION 'a superuser cannot undo this without lending their rights to the tables'' owners' USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('The tables and their partitions belong to %s; one statement cannot be executed as each of them, and their triggers, '
+                      'checks and defaults would run as %s.', (SELECT string_agg(pg_get_userbyid(o), ', ') FROM unnest(v_owners) o), current_user),
+      HINT = 'Undo it as a role that may write all of them, or, if you trust those owners, after SELECT pgtrack.undo_as_myself() in the same transaction.';
+  END IF;
+  RETURN current_user;
+END
+$_writer$;
+COMMENT ON FUNCTION pgtrack._writer(pgtrack._work[]) IS
+  'The role that a revert writes as: the tables'' one owner where the caller is a superuser or inherits from it, else the caller.';
+
+-- SECURITY DEFINER: to seal.
+CREATE OR REPLACE FUNCTION pgtrack._permit_as_myself() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_permit_as_myself$
+DECLARE
+  v_stack  text[];
+BEGIN
+  v_stack := pgtrack._stack();
+  IF pgtrack._caller(v_stack) IS DISTINCT FROM 'undo_as_myself' THEN
+    RAISE EXCEPTION 'only pgtrack.undo_as_myself() permits this' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN set_config('pgtrack.as_myself', pgtrack._sealed('as_myself', 'on'), true);
+END
+$_permit_as_myself$;
+COMMENT ON FUNCTION pgtrack._permit_as_myself() IS 'Does the work of undo_as_myself(), for that alone.';
+
+-- SECURITY DEFINER: to look at a seal.
+CREATE OR REPLACE FUNCTION pgtrack._is_as_myself() RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(pgtrack._unsealed('as_myself', current_setting('pgtrack.as_myself', true)) = 'on', false);
+END;
+COMMENT ON FUNCTION pgtrack._is_as_myself() IS 'Whether undo_as_myself() was called in this transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_as_myself() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_as_myself$
+DECLARE
+  v_call  text;
+BEGIN
+  IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RAISE EXCEPTION 'only a superuser has this to say' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Everybody else undoes with their own rights anyway.';
+  END IF;
+  v_call := pgtrack._begin_call('{}');
+  v_call := pgtrack._permit_as_myself();
+END
+$undo_as_myself$;
+COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
+  'Lets a superuser, in this transaction, undo changes of tables that have several owners: their triggers, checks and defaults then run as the superuser.';
+
+-- What the statement has put off until COMMIT would run as whoever that ends for: constraint triggers, exclusion
+-- constraints with expressions. Foreign keys run as their tables' owners always.
+CREATE OR REPLACE FUNCTION pgtrack._put_off() RETURNS TABLE (names text, put_off text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', '), string_agg(format('%I.%I', n.nspname, c.conname), ', ') FILTER (WHERE c.condeferred)
+  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+  WHERE c.condeferrable AND c.contype IN ('t', 'x');
+END;
+COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
+
+CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
+DECLARE
+  v_names  text := (SELECT p.names FROM pgtrack._put_off() p);
+BEGIN
+  IF v_names IS NOT NULL THEN
+    BEGIN
+      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+    -- One of them cannot be named by this role.
+    EXCEPTION WHEN insufficient_privilege THEN
+      SET CONSTRAINTS ALL IMMEDIATE;
+    END;
+  END IF;
+END
+$_finish_constraints$;
+COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
+
+-- ==== undoing/hidden.sql ====
+
+-- Where row security, or a right that is missing, hides rows or history from the role that writes, a revert would do a
+-- part of what was planned and say nothing. There its statement looks, too, how many rows it finds.
+CREATE OR REPLACE FUNCTION pgtrack._may_hide(p_table regclass, p_role name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_role = current_user THEN row_security_active(p_table)
+              -- Of another role nothing tells but this: it is the owner.
+              ELSE c.relrowsecurity AND c.relforcerowsecurity AND NOT (r.rolsuper OR r.rolbypassrls) END
+         OR NOT has_table_privilege(p_role, p_table, 'SELECT')
+  FROM pg_class c JOIN pg_roles r ON r.rolname = p_role
+  WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._may_hide(regclass, name) IS
+  'Whether a role, the present or the owner of a table, may not see all of its rows and history.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_row_trigger(p_table regclass, p_event integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- 1: for each row, 2: before.
+  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid
+                 WHERE NOT t.tgisinternal AND t.tgtype & (3 | p_event) = 3 | p_event);
+END;
+COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
+  'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
+DECLARE
+  v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
+  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
+                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
+  v_part      record;
+  v_hidden    text[] := '{0}';
+BEGIN
+  IF NOT pgtrack._may_hide(p_work.relid, p_role) THEN
+    RETURN '0::bigint';
+  END IF;
+  FOR v_part IN
+    SELECT p.* FROM (VALUES
+      ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
+      ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
+      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
+       coalesce(p_shape.differs, 'false')),
+      ('updated_by_key', cardinality(p_work.keyed_updates),
+       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
+              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
+      ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
+      ('deleted_by_key', cardinality(p_work.deleted_keys),
+       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
+    ) AS p (done, planned, source, is_due)
+    WHERE p.planned > 0
+  LOOP
+    v_hidden := v_hidden || CASE
+      WHEN v_part.done = '' OR v_part.done LIKE 'updated%' AND p_shape.assignments IS NULL
+           OR pgtrack._has_row_trigger(p_work.relid, CASE WHEN v_part.done LIKE 'deleted%' THEN 8 ELSE 16 END)
+      THEN format('(SELECT %s - count(*) FROM %s)', v_part.planned, v_part.source)
+      -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
+      ELSE format('(SELECT %s - count(*) + greatest(count(*) FILTER (WHERE %s) - (SELECT count(*) FROM %s_%s), 0) FROM %s)',
+                  v_part.planned, v_part.is_due, v_part.done, p_number, v_part.source) END;
+  END LOOP;
+  RETURN array_to_string(v_hidden, ' + ');
+END
+$_hidden_sql$;
+COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack.relation_shape, name, integer) IS
+  'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
+
+-- ==== undoing/statement.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4372,96 +4719,153 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
 
-CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_reverts text, p_message text, p_columns text[] DEFAULT NULL)
+-- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts last, so
+-- that a unique value is free before it is used again: each kind waits for the parts before it.
+CREATE OR REPLACE FUNCTION pgtrack._parts(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer)
+RETURNS TABLE (phase text, name text, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.phase, format('%s_%s', x.name, p_number), format('%s_%s AS (%s RETURNING 1)', x.name, p_number, x.query)
+  FROM (VALUES
+    ('deleted', 'deleted', p_work.deletes <> '{}',
+     format('DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s',
+            p_shape.live_table, p_shape.history, p_work.deletes, p_shape.live_is_history)),
+    ('deleted', 'deleted_by_key', p_work.deleted_keys <> '{}',
+     format('DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s',
+            p_shape.live_table, p_work.deleted_keys, p_shape.key_record, p_shape.live_is_key)),
+    ('updated', 'updated', p_work.updates <> '{}' AND p_shape.assignments IS NOT NULL,
+     format('UPDATE %s t SET %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.assignments, p_shape.history, p_work.updates, p_shape.live_is_history, p_shape.differs)),
+    ('updated', 'updated_by_key', p_work.keyed_updates <> '{}' AND p_shape.assignments IS NOT NULL,
+     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
+            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.assignments, p_work.keyed_updates, p_work.updated_keys, p_shape.key_record, p_shape.history,
+            p_shape.live_is_key)),
+    ('updated', 'merged', p_work.merges <> '{}' AND p_shape.merges IS NOT NULL,
+     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
+            ' JOIN %s h ON h.ctid = x.handle JOIN %5$s c ON c.ctid = x.base'
+            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
+    ('inserted', 'inserted', p_work.inserts <> '{}',
+     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
+            ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+            p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
+  ) AS x (phase, name, is_there, query)
+  WHERE x.is_there;
+END;
+COMMENT ON FUNCTION pgtrack._parts(pgtrack._work, pgtrack.relation_shape, integer) IS
+  'The parts of the statement that does a revert that are about one table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+DECLARE
+  v_shape    pgtrack.relation_shape;
+  v_parts    record;
+  v_deletes  text[] := '{}';
+  v_updates  text[] := '{}';
+  v_inserts  text[] := '{}';
+  v_deleted  text[] := '{}';
+  v_updated  text[] := '{}';
+  v_counts   text[] := '{}';
+BEGIN
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    SELECT array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.query END), NULL) AS deletes,
+           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.query END), NULL) AS updates,
+           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.query END), NULL) AS inserts,
+           array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.name END), NULL) AS deleted,
+           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.name END), NULL) AS updated,
+           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.name END), NULL) AS inserted
+    INTO v_parts FROM pgtrack._parts(p_work[n], v_shape, n) p;
+    v_deletes := v_deletes || v_parts.deletes;
+    v_updates := v_updates || v_parts.updates;
+    v_inserts := v_inserts || v_parts.inserts;
+    v_deleted := v_deleted || v_parts.deleted;
+    v_updated := v_updated || v_parts.updated;
+    v_counts := v_counts || format('SELECT %L, %s, %s, %s, %s', v_shape.name, pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated),
+                                   pgtrack._sum(v_parts.deleted), pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
+  END LOOP;
+  RETURN format(E'WITH %s\n%s',
+    array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))
+                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
+    array_to_string(v_counts, E'\nUNION ALL\n'));
+END
+$_undo_sql$;
+COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
+  'It returns what was done to each table.';
+
+-- ==== undoing/apply.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._execute_as(p_writer name, p_query text)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute_as$
+DECLARE
+  v_function  text := format('pg_temp.%I', 'pgtrack_undo_' || gen_random_uuid());
+  v_cursors   text[] := ARRAY(SELECT c.name FROM pg_cursors c);
+  v_name      text;
+BEGIN
+  EXECUTE format($create$
+    CREATE FUNCTION %s(query text) RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN
+      RETURN QUERY EXECUTE query;
+      PERFORM pgtrack._finish_constraints();
+    END $$$create$, v_function);
+  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_writer);
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1)', v_function) USING p_query;
+  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_writer, ', and you have more rights than that.');
+  END IF;
+  EXECUTE format('DROP FUNCTION %s', v_function);
+  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
+  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
+    EXECUTE format('CLOSE %I', v_name);
+  END LOOP;
+  SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
+  IF v_name IS NOT NULL THEN
+    EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);
+  END IF;
+END
+$_execute_as$;
+COMMENT ON FUNCTION pgtrack._execute_as(name, text) IS
+  'Executes the statement that does a revert with the rights of another role, and no others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
-  v_work      pgtrack._work;
-  v_shape     record;
-  v_parts     text[] := '{}';
-  v_deletes   text[] := '{}';
-  v_updates   text[] := '{}';
-  v_inserts   text[] := '{}';
-  v_counts    text[] := '{}';
-  v_deleted   text[];
-  v_updated   text[];
-  v_inserted  text[];
-  v_query     text;
-  v_message   text := current_setting('pgtrack.message', true);
-  n           integer := 0;
+  v_message  text := current_setting('pgtrack.message', true);
+  v_writer   name;
+  v_query    text;
+  v_hidden   bigint;
 BEGIN
   PERFORM pgtrack._refuse_cascades(p_work);
-  -- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts
-  -- last, so that a unique value is free before it is used again: each kind waits for the parts before it.
-  FOREACH v_work IN ARRAY p_work LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid, p_columns);
-    n := n + 1;
-    v_deleted := '{}';
-    v_updated := '{}';
-    v_inserted := '{}';
-    IF v_work.deletes <> '{}' THEN
-      v_deleted := v_deleted || format('deleted_%s', n);
-      v_deletes := v_deletes || format(
-        'deleted_%s AS (DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s RETURNING 1)',
-        n, v_shape.live_table, v_shape.history, v_work.deletes, v_shape.live_is_history);
-    END IF;
-    IF v_work.deleted_keys <> '{}' THEN
-      v_deleted := v_deleted || format('deleted_by_key_%s', n);
-      v_deletes := v_deletes || format(
-        'deleted_by_key_%s AS (DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key)'
-        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s RETURNING 1)',
-        n, v_shape.live_table, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
-    END IF;
-    IF v_work.updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
-      v_updated := v_updated || format('updated_%s', n);
-      v_updates := v_updates || format(
-        'updated_%s AS (UPDATE %s t SET %s FROM %s h'
-        ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
-    END IF;
-    IF v_work.keyed_updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
-      v_updated := v_updated || format('updated_by_key_%s', n);
-      v_updates := v_updates || format(
-        'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
-        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
-        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
-        v_shape.history, v_shape.live_is_key);
-    END IF;
-    IF v_work.merges <> '{}' AND v_shape.merges IS NOT NULL THEN
-      v_updated := v_updated || format('merged_%s', n);
-      v_updates := v_updates || format(
-        'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
-        ' JOIN %s h ON h.ctid = x.handle JOIN %6$s c ON c.ctid = x.base'
-        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
-    END IF;
-    IF v_work.inserts <> '{}' THEN
-      v_inserted := v_inserted || format('inserted_%s', n);
-      v_inserts := v_inserts || format(
-        'inserted_%s AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
-        ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.insert_columns, v_shape.insert_values, v_shape.history, v_work.inserts);
-    END IF;
-    v_counts := v_counts || format('SELECT %L, %s, %s, %s', v_shape.name,
-      pgtrack._sum(v_inserted), pgtrack._sum(v_updated), pgtrack._sum(v_deleted));
-    v_parts := v_parts || v_deleted || v_updated;
-  END LOOP;
-  v_query := array_to_string(
-    v_deletes
-    || format('deleted AS (SELECT %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p LIKE 'deleted%')))
-    || v_updates
-    || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p NOT LIKE 'deleted%')))
-    || v_inserts, E',\n');
-
+  v_writer := pgtrack._writer(p_work);
+  v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
+  IF v_writer <> current_user THEN
+    v_query := format('SELECT * FROM pgtrack._execute_as(%L, %L)', v_writer, v_query);
+  END IF;
   -- The triggers that record this read why it is done.
-  PERFORM set_config('pgtrack.reverts', p_reverts, true), set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
-  RETURN QUERY EXECUTE format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
-  PERFORM set_config('pgtrack.reverts', '', true), set_config('pgtrack.message', coalesce(v_message, ''), true);
+  PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
+  FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
+    IF v_hidden > 0 THEN
+      RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
+        ERRCODE = 'insufficient_privilege',
+        DETAIL = format('They were planned, but %s does not see or may not change them all. Nothing has been changed.', v_writer),
+        HINT = 'Let a role do it that the policies let change all of them.';
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+  PERFORM set_config('pgtrack.message', coalesce(v_message, ''), true);
   PERFORM pgtrack._report_differences(p_work, p_columns);
 END
 $_apply$;
-COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text, text[]) IS
+COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text[]) IS
   'Does a revert, in one statement; of rows that are updated only some columns if they are named. Returns what it did to each table.';
 
 -- ==== undoing/differences.sql ====
@@ -4582,8 +4986,101 @@ COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
 
 -- ==== undoing/row.sql ====
 
--- What has to happen to a row to make it what it was right after a version (0: before the first). p_version null
--- means: before the latest version. p_lock is true when the answer will be acted on. p_columns: only these.
+-- The version that a row shall be as after, 0 being before the first; null: before the latest.
+CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer,
+                                                   p_exists boolean)
+RETURNS pgtrack._target
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_version$
+DECLARE
+  v_row     text := format('%s (%s)', p_shape.name, pgtrack._key_text(p_key));
+  v_target  pgtrack._target;
+  v_purged  integer;
+BEGIN
+  SELECT max(v.ver), min(v.ver) - 1 INTO v_target.versions, v_purged FROM pgtrack._versions(p_table, p_shape, p_key) v;
+  IF v_target.versions IS NULL THEN
+    RAISE EXCEPTION 'no change of % is recorded', v_row USING
+      ERRCODE = 'no_data_found',
+      DETAIL = CASE WHEN p_exists THEN 'The row exists and has not changed since tracking began.'
+                    ELSE 'There is no such row, and none was deleted since tracking began.' END,
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', p_shape.name);
+  END IF;
+  v_target.version := coalesce(p_version, v_target.versions - 1);
+  IF v_target.version NOT BETWEEN 0 AND v_target.versions THEN
+    RAISE EXCEPTION '% has no version %', v_row, v_target.version USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', v_target.versions);
+  ELSIF v_target.version < v_purged THEN
+    RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
+      ERRCODE = 'TK002',
+      DETAIL = format('Versions before %s have been purged.', v_purged);
+  END IF;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
+  SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
+  INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
+  IF NOT v_target.is_unborn AND pgtrack._is_erased(p_shape.relation_id, v_target.row_key, v_target.statement_id) THEN
+    RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
+  RETURN v_target;
+END
+$_target_version$;
+COMMENT ON FUNCTION pgtrack._target_version(regclass, pgtrack.relation_shape, jsonb, integer, boolean) IS
+  'The version of a row that is wanted, and the change after it, or an error where it is not known.';
+
+CREATE OR REPLACE FUNCTION pgtrack._row_action(p_table regclass, p_shape pgtrack.relation_shape, p_target pgtrack._target, p_key jsonb,
+                                               p_live_key jsonb, p_before jsonb, p_columns text[],
+                                               OUT action text, OUT after jsonb, OUT work pgtrack._work)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_action$
+DECLARE
+  v_differs  boolean;
+BEGIN
+  work.relid := p_table;
+  IF p_target.version = p_target.versions THEN
+    action := CASE WHEN p_target.is_gone IS NOT DISTINCT FROM (p_before IS NULL) THEN 'nothing' ELSE 'delete' END;
+    after := CASE action WHEN 'nothing' THEN p_before END;
+    IF action = 'delete' AND p_before IS NULL THEN
+      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', p_shape.name, pgtrack._key_text(p_key) USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = 'Its last recorded values are those of an earlier version; name that one.';
+    END IF;
+  ELSIF p_target.is_gone OR p_target.is_unborn THEN
+    action := CASE WHEN p_before IS NULL THEN 'nothing' ELSE 'delete' END;
+  ELSE
+    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', p_shape.restored, p_shape.history) INTO after USING p_target.handle;
+    action := CASE WHEN p_before IS NULL THEN 'insert' ELSE 'update' END;
+  END IF;
+
+  IF action = 'delete' THEN
+    work.deleted_keys := ARRAY[p_live_key];
+  ELSIF action = 'insert' THEN
+    work.inserts := ARRAY[p_target.handle];
+  ELSIF action = 'update' THEN
+    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
+                   coalesce(p_shape.differs, 'false'), p_shape.key_record, p_shape.live_table, p_shape.live_is_key, p_shape.history)
+    INTO v_differs USING p_live_key, p_target.handle;
+    IF p_target.row_key <> p_live_key AND (p_columns IS NULL OR v_differs) THEN
+      work.keyed_updates := ARRAY[p_target.handle];
+      work.updated_keys := ARRAY[p_live_key];
+    ELSIF v_differs THEN
+      work.updates := ARRAY[p_target.handle];
+    ELSE
+      action := 'nothing';
+    END IF;
+    after := p_before || pgtrack._only(after, p_columns);
+  END IF;
+  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
+    PERFORM pgtrack._refuse_columns(p_shape.name, p_key, action);
+  END IF;
+END
+$_row_action$;
+COMMENT ON FUNCTION pgtrack._row_action(regclass, pgtrack.relation_shape, pgtrack._target, jsonb, jsonb, jsonb, text[]) IS
+  'What has to happen to a row, or some of its columns, to make it what it was after a version.';
+
+-- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
   p_key             jsonb,
@@ -4595,7 +5092,6 @@ CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   OUT after         jsonb,
   OUT conflict      text,
   OUT version       integer,
-  OUT versions      integer,
   OUT statement_id  bigint,
   OUT work          pgtrack._work
 )
@@ -4603,10 +5099,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_plan_row$
 DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
-  v_reached   record;
-  v_next      record;
-  v_differs   boolean;
-  v_purged    integer;
+  v_target    pgtrack._target;
+  v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
@@ -4619,75 +5113,15 @@ BEGIN
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
-
-  SELECT max(v.ver), min(v.ver) - 1 INTO versions, v_purged FROM pgtrack._versions(p_table, v_shape, p_key) v;
-  IF versions IS NULL THEN
-    RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'no_data_found',
-      DETAIL = CASE WHEN before IS NULL THEN 'There is no such row, and none was deleted since tracking began.'
-                    ELSE 'The row exists and has not changed since tracking began.' END,
-      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', v_shape.name);
-  END IF;
-  version := coalesce(p_version, versions - 1);
-  IF version NOT BETWEEN 0 AND versions THEN
-    RAISE EXCEPTION '% (%) has no version %', v_shape.name, pgtrack._key_text(p_key), version USING
-      ERRCODE = 'invalid_parameter_value',
-      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', versions);
-  ELSIF version < v_purged THEN
-    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'TK002',
-      DETAIL = format('Versions before %s have been purged.', v_purged);
-  END IF;
-  SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
-  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
-  statement_id := v_next.statement_id;
-  IF v_next.operation <> 'I' AND pgtrack._is_erased(v_shape.relation_id, v_next.row_key, v_next.statement_id) THEN
-    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'TK002',
-      DETAIL = 'Its recorded values have been erased.';
-  END IF;
-
-  work.relid := p_table;
-  IF version = versions THEN
-    action := CASE WHEN (v_reached.operation IN ('D', 'T')) = (before IS NULL) THEN 'nothing' ELSE 'delete' END;
-    after := CASE action WHEN 'nothing' THEN before END;
-    IF action = 'delete' AND before IS NULL THEN
-      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', v_shape.name, pgtrack._key_text(p_key) USING
-        ERRCODE = 'object_not_in_prerequisite_state',
-        HINT = 'Its last recorded values are those of an earlier version; name that one.';
-    END IF;
-  ELSIF v_reached.operation IN ('D', 'T') OR v_next.operation = 'I' THEN
-    action := CASE WHEN before IS NULL THEN 'nothing' ELSE 'delete' END;
-  ELSE
-    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', v_shape.restored, v_shape.history) INTO after USING v_next.handle;
-    action := CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END;
-  END IF;
-
-  IF action = 'delete' THEN
-    work.deleted_keys := ARRAY[v_live_key];
-  ELSIF action = 'insert' THEN
-    work.inserts := ARRAY[v_next.handle];
-  ELSIF action = 'update' THEN
-    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
-                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
-    INTO v_differs USING v_live_key, v_next.handle;
-    IF v_next.row_key <> v_live_key AND (p_columns IS NULL OR v_differs) THEN
-      work.keyed_updates := ARRAY[v_next.handle];
-      work.updated_keys := ARRAY[v_live_key];
-    ELSIF v_differs THEN
-      work.updates := ARRAY[v_next.handle];
-    ELSE
-      action := 'nothing';
-    END IF;
-    after := before || pgtrack._only(after, p_columns);
-  END IF;
-  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
-    PERFORM pgtrack._refuse_columns(v_shape.name, p_key, action);
-  END IF;
-
+  v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+  version := v_target.version;
+  statement_id := v_target.statement_id;
+  SELECT * INTO v_action FROM pgtrack._row_action(p_table, v_shape, v_target, p_key, v_live_key, before, p_columns);
+  action := v_action.action;
+  after := v_action.after;
+  work := v_action.work;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = versions;
-  IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
+  IF v_target.version < v_target.versions AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
   END IF;
@@ -4696,48 +5130,52 @@ $_plan_row$;
 COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
   'What it takes to make one row, or some of its columns, what it was after one of its versions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._revert_row(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text, p_message text,
-                                               p_columns text[] DEFAULT NULL)
-RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_revert_row$
+CREATE OR REPLACE FUNCTION pgtrack._decide(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text,
+                                           p_columns text[] DEFAULT NULL)
+RETURNS pgtrack._decision
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_decide$
 DECLARE
-  v_name  text := pgtrack._name(p_table);
-  v_plan  record;
-  v_what  text;
+  v_row       text := format('%s (%s)', pgtrack._name(p_table), pgtrack._key_text(p_key));
+  v_plan      record;
+  v_what      text;
+  v_decision  pgtrack._decision;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
   SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
+  v_decision.has_work := false;
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
-      RAISE EXCEPTION 'cannot % % (%): %',
-        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
+      RAISE EXCEPTION 'cannot % %: %',
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END,
+        v_row, v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN
-      RETURN format('%s (%s): skipped, %s', v_name, pgtrack._key_text(p_key), v_plan.conflict);
+      v_decision.answer := format('%s: skipped, %s', v_row, v_plan.conflict);
+      RETURN v_decision;
     END IF;
   END IF;
   IF v_plan.action = 'nothing' THEN
-    RETURN format('%s (%s): nothing to do, %s as after version %s already', v_name, pgtrack._key_text(p_key),
-                  CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+    v_decision.answer := format('%s: nothing to do, %s as after version %s already', v_row,
+                                CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+    RETURN v_decision;
   END IF;
-  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
-                                  || pgtrack._columns_argument(p_columns), p_message);
-  PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message, p_columns);
   v_what := CASE v_plan.action
     WHEN 'insert' THEN 'row inserted again'
     WHEN 'delete' THEN 'row deleted'
     ELSE 'row updated: ' || coalesce(array_to_string(pgtrack._changed_columns(v_plan.after, v_plan.before), ', '), '')
   END;
-  RETURN format('%s (%s): %s%s', v_name, pgtrack._key_text(p_key), v_what,
-                CASE WHEN v_plan.action = 'delete' THEN ''
-                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
-                     WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
-                     ELSE format(', now as after version %s', v_plan.version) END);
+  RETURN ROW(format('%s: %s%s', v_row, v_what, CASE WHEN v_plan.action = 'delete' THEN ''
+                                                    WHEN p_columns IS NOT NULL THEN '; the other columns stay'
+                                                    WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
+                                                    ELSE format(', now as after version %s', v_plan.version) END),
+             true, v_plan.work, v_plan.statement_id::text,
+             jsonb_build_object('table', pgtrack._name(p_table), 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
+               || pgtrack._columns_argument(p_columns))::pgtrack._decision;
 END
-$_revert_row$;
-COMMENT ON FUNCTION pgtrack._revert_row(regclass, jsonb, integer, text, text, text, text[]) IS
-  'Makes one row, or some of its columns, what it was after one of its versions.';
+$_decide$;
+COMMENT ON FUNCTION pgtrack._decide(regclass, jsonb, integer, text, text, text[]) IS
+  'What making one row, or some of its columns, what it was after one of its versions is going to do; the row is locked.';
 
 CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$
@@ -4900,89 +5338,137 @@ COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version
 
 -- A transaction, the work of an application, everything after a point in time: each is a set of statements, chosen by
 -- a condition on pgtrack.statement s. To undo a set is to give every row that it changed its image from before the
--- set's first change of it.
+-- set's first change of it. The query for that is made of four parts.
 
--- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
--- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
--- canonical_key, newer_id the
--- first later change by others, unless what they changed has been changed back or the row is as wanted already, and base
--- the image right before that. p_keys: of these rows only, which are looked up one by one.
-CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._chosen_sql(p_shape pgtrack.relation_shape, p_which text, p_keys jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- OFFSET 0: whatever the planner thinks of their number, those that are named are few beside the history.
+  SELECT CASE WHEN p_keys IS NULL THEN ''
+              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s'
+                          ' FROM jsonb_to_recordset(%L) AS k(%s)'
+                          ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
+                          p_shape.change_keys, p_keys, p_shape.key_record, p_shape.history, p_shape.history_is_key) END
+         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND (%s)%s)',
+                   p_shape.relation_id, p_which,
+                   CASE WHEN p_keys IS NULL THEN '' ELSE ' AND s.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)' END);
+END;
+COMMENT ON FUNCTION pgtrack._chosen_sql(pgtrack.relation_shape, text, jsonb) IS
+  'The part for the statements that a set has in a table; where rows are named, also for the history that is about them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb)
 RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
-  v_shape      record;
-  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
-  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
-  v_has_newer  boolean;
   v_operation  text := 's.operation';
   v_tenancy    text := '';
-  v_canonical  text := 'NULL::jsonb';
-  v_paths      text := '';
-  v_moved      text := '';
-  v_not_moved  text := '';
-  v_live       text;
-  v_live_key   text := 'NULL::jsonb';
-  v_named      text := '';
-  v_is_named   text := 'true';
-  v_source     text;
-  v_first      text;
-  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  v_source := v_shape.history;
-  v_first := format('JOIN %s c ON c.ctid = m.handle', v_shape.history);
-  IF p_keys IS NULL THEN
-    EXECUTE format($$
-      SELECT EXISTS (SELECT FROM pgtrack.statement s
-                     WHERE s.relation_id = %1$s AND NOT (%2$s)
-                       AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
-      v_shape.relation_id, p_which)
-    INTO v_has_newer;
-  ELSIF v_has_moves THEN
-    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
-      HINT = 'Undo all of it in one step.';
-  ELSE
-    v_has_newer := true;
-    v_source := 'named';
-    v_is_named := 's.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)';
-    -- OFFSET 0: whatever the planner thinks of their number, they are few beside the history.
-    v_named := format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
-                      ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
-                      v_shape.change_keys, p_keys, v_shape.key_record, v_shape.history, v_shape.history_is_key);
-    v_first := format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history);
-  END IF;
-
-  v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
-  IF v_has_moves THEN
+  IF p_has_moves THEN
     -- After a row has left its key, another may take it.
     v_tenancy := format(
       ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
       ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
-      v_shape.relation_id, v_shape.key_json, v_shape.key_record);
-    v_canonical := format('pgtrack._canonical_key(m.key, %L)', v_shape.key_record);
-    v_paths := format(
-      ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
-      ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
-    IF v_retaken IS NOT NULL THEN
-      -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
-      v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
-                            ' THEN ''I'' ELSE s.operation END', v_retaken, v_shape.same_row);
-      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
-                          v_tenancy, v_retaken, v_shape.same_row);
-      v_paths := format(
-        ', path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
-        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
-        ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
-        ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
-        ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', v_retaken, v_shape.relation_id);
-    END IF;
+      p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  IF p_retaken IS NOT NULL THEN
+    -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
+    v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
+                          ' THEN ''I'' ELSE s.operation END', p_retaken, p_shape.same_row);
+    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                        v_tenancy, p_retaken, p_shape.same_row);
+  END IF;
+  RETURN format(
+    'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
+    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key,'
+    ' row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first'
+    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m'
+    ' WHERE m.is_first)',
+    CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(m.key, %L)', p_shape.key_record) ELSE 'NULL::jsonb' END,
+    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+END
+$_changed_sql$;
+COMMENT ON FUNCTION pgtrack._changed_sql(pgtrack.relation_shape, boolean, text, jsonb) IS
+  'The part for the first change that a set made to each row under each key: its handle, statement, operation and key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._path_sql(p_shape pgtrack.relation_shape, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_retaken IS NULL
+    THEN format('path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+                ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
+    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
+                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+                ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
+                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
+END;
+COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
+  'The part for the keys that each changed row has had since then, where rows have got other keys.';
+
+CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_has_moves boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,'
+    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back FROM %s'
+    ' WHERE h.pgtrack_statement_id > m.statement_id'
+    ' AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)'
+    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1',
+    CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
+    p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'),
+    CASE WHEN p_has_moves
+      THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                  ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
+                  p_shape.key_record, p_shape.history, p_shape.history_is_key)
+      ELSE format('(SELECT) one JOIN %s h ON %s', p_shape.history, p_shape.same_row) END);
+END;
+COMMENT ON FUNCTION pgtrack._newer_sql(pgtrack.relation_shape, boolean) IS
+  'The part for the first later change of a row m by others, and whether what it changed has been changed back.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_newer(p_relation integer, p_which text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_newer$
+DECLARE
+  v_has_newer  boolean;
+BEGIN
+  EXECUTE format(
+    'SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %1$s AND NOT (%2$s)'
+    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    p_relation, p_which)
+  INTO v_has_newer;
+  RETURN v_has_newer;
+END
+$_has_newer$;
+COMMENT ON FUNCTION pgtrack._has_newer(integer, text) IS 'Whether a table has changes by others since the first statement of a set.';
+
+-- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
+-- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
+-- canonical_key, newer_id the first later change by others, unless what they changed has been changed back or the row is
+-- as wanted already, and base the image right before that. p_keys: of these rows only, which are looked up one by one.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+DECLARE
+  v_shape      pgtrack.relation_shape := pgtrack._shape(p_table);
+  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
+  v_live       text := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
+  v_live_key   text := 'NULL::jsonb';
+  v_moved      text := '';
+  v_first      text := '';
+BEGIN
+  IF p_keys IS NOT NULL AND v_has_moves THEN
+    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
+      HINT = 'Undo all of it in one step.';
+  END IF;
+  IF v_has_moves THEN
     -- A row is undone to what it was before its first change, under whatever key that was.
-    v_not_moved :=
-      'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
-      ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
+    v_first := 'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
+               ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
     v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
                ' ON moved.handle = m.handle';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
@@ -4991,52 +5477,27 @@ BEGIN
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
-  IF v_has_newer THEN
-    v_newer := format($$
-      LEFT JOIN LATERAL (
-        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,
-               EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back
-        FROM %s
-        WHERE h.pgtrack_statement_id > m.statement_id
-          AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
-        ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
-      CASE WHEN v_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
-      v_shape.live_table, v_shape.live_is_history, coalesce(v_shape.differs, 'false'),
-      CASE WHEN v_has_moves
-        THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
-                    ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
-                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
-        ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
-  END IF;
-  RETURN format($$
-    WITH %15$schosen AS MATERIALIZED (
-      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s) AND %16$s
-    ), changed AS MATERIALIZED (
-      SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
-      FROM (SELECT c.ctid AS handle, s.statement_id, %14$s AS operation, %4$s AS key,
-                   row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
-            FROM chosen s
-            JOIN %17$s c ON c.pgtrack_statement_id = s.statement_id
-            CROSS JOIN LATERAL (SELECT c.*) h
-            WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
-      WHERE m.is_first
-    )%8$s
-    SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
-           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END
-                 AND CASE m.operation WHEN 'I' THEN t.ctid IS NOT NULL
-                     ELSE coalesce((SELECT %18$s FROM jsonb_to_record(coalesce(%13$s, m.key)) AS k(%19$s) JOIN %20$s t ON %21$s
-                                    JOIN %7$s h ON h.ctid = m.handle), true) END
-                THEN base.statement_id END AS newer_id
-    FROM changed m
-    %22$s
-    %9$s
-    %10$s
-    LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
-    %11$s
-    %12$s$$,
-    v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
-    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation, v_named, v_is_named, v_source,
-    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_first);
+  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key,'
+                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
+                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys),
+                          pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
+                          CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key)
+    || format('CASE WHEN CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END'
+              ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
+              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
+              ' JOIN %s h ON h.ctid = m.handle), true) END'
+              ' THEN base.statement_id END AS newer_id FROM changed m ',
+              coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
+    || concat_ws(' ',
+      CASE WHEN p_keys IS NULL THEN format('JOIN %s c ON c.ctid = m.handle', v_shape.history)
+           ELSE format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history) END,
+      v_moved,
+      CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
+           THEN format('LEFT JOIN LATERAL (%s) base ON true', pgtrack._newer_sql(v_shape, v_has_moves))
+           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back,'
+                ' NULL::jsonb AS row_key) base ON true' END,
+      format('LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id', v_shape.relation_id),
+      v_live, v_first);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS
@@ -5142,16 +5603,16 @@ COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of 
 
 -- ==== undoing/plan_set.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL, p_columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_set pgtrack._set, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
 DECLARE
   v_table  regclass;
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._check_columns(p_tables, p_columns);
-  FOREACH v_table IN ARRAY p_tables LOOP
-    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+  PERFORM pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
     RETURN QUERY EXECUTE format($$
       SELECT %1$L, p.key, p.action, p.before,
@@ -5172,11 +5633,11 @@ BEGIN
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'), p_columns);
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_set.condition, p_set.point), coalesce(v_shape.differs, 'false'), p_columns);
   END LOOP;
 END
 $_plan_set$;
-COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text, text[]) IS 'What undoing a set of statements would do, row by row.';
+COMMENT ON FUNCTION pgtrack._plan_set(pgtrack._set, text[]) IS 'What undoing a set of statements would do, row by row.';
 
 -- ==== undoing/refusals.sql ====
 
@@ -5234,38 +5695,31 @@ END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
 
-CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
-                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
-                                              p_columns text[] DEFAULT NULL, p_rows jsonb DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
-DECLARE
-  v_table      regclass;
-  v_shape      record;
-  v_has_moves  boolean;
-  v_rows       record;
-  v_all        pgtrack._work[] := '{}';
-  v_skipped    jsonb := '{}';
-  v_conflict   text;
+-- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_rows$
 BEGIN
-  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_tables, p_columns);
-  FOREACH v_table IN ARRAY p_tables LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
-    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
-    -- A row whose key has changed is not where its history says.
-    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
-    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
-    IF p_rows IS NOT NULL THEN
-      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
-    ELSIF p_lock_tables OR v_has_moves THEN
-      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
-    ELSE
-      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
-                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
-                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
-    END IF;
-    EXECUTE format($$
+  IF p_keys IS NOT NULL THEN
+    EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
+  ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+  ELSE
+    EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                   ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                   p_shape.live_table, p_shape.history, p_shape.relation_id, p_set.condition, p_shape.live_is_history);
+  END IF;
+END
+$_lock_rows$;
+COMMENT ON FUNCTION pgtrack._lock_rows(pgtrack._set, pgtrack.relation_shape, boolean, jsonb) IS
+  'Locks the rows of a table that undoing a set of changes would touch, or the table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_set pgtrack._set, p_on_conflict text, p_has_moves boolean, p_keys jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_work_sql$
+BEGIN
+  RETURN format($$
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
@@ -5293,20 +5747,46 @@ BEGIN
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point, p_rows -> v_shape.name), v_shape.relation_id,
-      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
-           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
-    INTO v_rows;
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
+    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table)
+         ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END);
+END
+$_work_sql$;
+COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS
+  'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
+                                             p_rows jsonb DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
+DECLARE
+  v_table      regclass;
+  v_shape      pgtrack.relation_shape;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    v_shape := pgtrack._shape(v_table, p_columns);
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
+    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
       FROM pgtrack.activity a WHERE a.relation_id = v_shape.relation_id AND a.statement_id = v_rows.newer_id;
-      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_what, v_rows.conflicts, v_shape.name USING
+      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_set.label, v_rows.conflicts, v_shape.name USING
         ERRCODE = 'TK001',
         DETAIL = v_conflict,
         HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
     END IF;
-    PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
+    PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
@@ -5316,95 +5796,62 @@ BEGIN
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
-    FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
+    FROM pgtrack._apply(v_all, p_message, p_columns) a;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[], jsonb) IS
+COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
   'Undoes a set of statements; all rows, or by table those of some keys.';
 
 -- ==== undoing/choice.sql ====
 
 -- A choice has the arguments of a verb by name.
-CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass, OUT tables regclass[], OUT which text, OUT what text,
-                                           OUT reverts text, OUT point text)
+CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass) RETURNS pgtrack._set
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_choice$
 DECLARE
   v_names  text[];
+  v_set    pgtrack._set;
 BEGIN
   IF jsonb_typeof(p_choice) = 'object' THEN
     v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
   END IF;
-  what := 'these changes';
+  v_set.label := 'these changes';
   IF v_names = '{xid}' THEN
-    which := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
-    what := format('transaction %s', p_choice ->> 'xid');
-    reverts := format('xid:%s', p_choice ->> 'xid');
+    v_set.condition := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
+    v_set.label := format('transaction %s', p_choice ->> 'xid');
+    v_set.reverts := format('xid:%s', p_choice ->> 'xid');
   ELSIF v_names = '{xids}' THEN
-    which := pgtrack._of_transactions(ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'xids')::bigint));
-    what := 'these transactions';
-    reverts := 'transactions ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'xids') x);
+    v_set.condition := pgtrack._of_transactions(ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'xids')::bigint));
+    v_set.label := 'these transactions';
+    v_set.reverts := 'transactions ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'xids') x);
   ELSIF v_names = '{statement_ids}' THEN
-    which := format('s.statement_id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'statement_ids')));
-    reverts := 'changes ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'statement_ids') x);
-  ELSIF v_names IN ('{point,table}', '{point,schema,table}', '{point,schema}') THEN
-    point := p_choice ->> 'point';
-    what := point;
-    reverts := format('point %s', point);
-    tables := CASE WHEN p_table IS NULL THEN ARRAY(SELECT pgtrack._tables_in(p_choice ->> 'schema')) ELSE ARRAY[p_table] END;
-    which := pgtrack._after_in_all(tables, point);
+    v_set.condition := format('s.statement_id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'statement_ids')));
+    v_set.reverts := 'changes ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'statement_ids') x);
+  ELSIF v_names && '{table,schema}' AND v_names <@ '{point,schema,table}' THEN
+    v_set.point := p_choice ->> 'point';
+    v_set.label := v_set.point;
+    v_set.reverts := format('point %s', v_set.point);
+    v_set.tables := CASE WHEN p_table IS NULL THEN ARRAY(SELECT pgtrack._tables_in(p_choice ->> 'schema')) ELSE ARRAY[p_table] END;
+    v_set.condition := pgtrack._after_in_all(v_set.tables, v_set.point);
   ELSIF v_names <@ '{actor,application,user,from,to}' THEN
-    which := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
-                              (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
-    reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
-                         'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz, 'to=' || (p_choice ->> 'to')::timestamptz);
+    v_set.condition := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
+                                        (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
+    v_set.reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
+                               'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz,
+                               'to=' || (p_choice ->> 'to')::timestamptz);
   ELSE
     RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
       ERRCODE = 'invalid_parameter_value',
       HINT = 'Say {"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag or a time"}, '
              '{"schema": "shop", "point": "…"}, or some of actor, application, user, from and to.';
   END IF;
-  tables := coalesce(tables, ARRAY(SELECT pgtrack._tables_of(which, what)));
+  v_set.tables := coalesce(v_set.tables, ARRAY(SELECT pgtrack._tables_of(v_set.condition, v_set.label)));
+  RETURN v_set;
 END
 $_choice$;
 COMMENT ON FUNCTION pgtrack._choice(jsonb, regclass) IS
-  'What the verbs for sets of changes would undo, from their arguments by name: the tables, the condition for statements, what it is called, what is recorded as reverted, and the point.';
-
-CREATE OR REPLACE FUNCTION pgtrack._plan_choice(p_choice jsonb, p_columns text[])
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_choice$
-  SELECT p.* FROM pgtrack._choice($1, NULL) c CROSS JOIN LATERAL pgtrack._plan_set(c.tables, c.which, p_columns => $2) p
-$_plan_choice$;
-COMMENT ON FUNCTION pgtrack._plan_choice(jsonb, text[]) IS 'What undoing a choice would do, row by row.';
-
-CREATE OR REPLACE FUNCTION pgtrack._undo_choice(p_verb text, p_choice jsonb, p_on_conflict text, p_message text, p_columns text[])
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_choice$
-  SELECT pgtrack._audit($1, $2 || jsonb_build_object('on_conflict', $3) || pgtrack._columns_argument($5), $4);
-  SELECT u.* FROM pgtrack._choice($2, NULL) c
-  CROSS JOIN LATERAL pgtrack._undo_set(c.tables, c.which, c.what, false, $3, c.reverts, $4, p_columns => $5) u
-$_undo_choice$;
-COMMENT ON FUNCTION pgtrack._undo_choice(text, jsonb, text, text, text[]) IS 'Does the work of the verbs that undo sets of changes.';
+  'The set of changes that a verb would undo, from its arguments by name; p_table is the one that they name.';
 
 -- ==== undoing/transactions.sql ====
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint, columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xid', xid), columns) p;
-END;
-COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint, text[]) IS 'What undo_transaction() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-                                                     columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_choice('undo_transaction', jsonb_build_object('xid', xid), on_conflict, message, columns) u;
-END;
-COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text, text[]) IS
-  'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
-  'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.';
 
 CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -5412,42 +5859,6 @@ BEGIN ATOMIC
   SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
 END;
 COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[], columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xids', xids), columns) p;
-END;
-COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[], text[]) IS 'What undo_transactions() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-                                                      columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_choice('undo_transactions', jsonb_build_object('xids', xids), on_conflict, message, columns) u;
-END;
-COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text, text[]) IS
-  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[], columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('statement_ids', statement_ids), columns) p;
-END;
-COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[], text[]) IS 'What undo_statements() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-                                                    columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_choice('undo_statements', jsonb_build_object('statement_ids', statement_ids), on_conflict, message, columns) u;
-END;
-COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text, text[]) IS
-  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ==== points/after.sql ====
 
@@ -5648,13 +6059,15 @@ COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so
 -- those to whom the owner grants it.
 CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $tag$
+DECLARE
+  v_call  text;
 BEGIN
   IF coalesce(name, '') = '' OR name = 'now' OR name LIKE 'xid:%' THEN
     RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
   END IF;
   PERFORM pgtrack._begin_epoch();
-  PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
+  v_call := pgtrack._begin_call(jsonb_build_object('name', name), message);
   INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
   VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
@@ -5667,8 +6080,10 @@ COMMENT ON FUNCTION pgtrack.tag(text, text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
+DECLARE
+  v_call  text;
 BEGIN
-  PERFORM pgtrack._audit('untag', jsonb_build_object('name', name));
+  v_call := pgtrack._begin_call(jsonb_build_object('name', name));
   DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no tag "%"', name USING
@@ -5913,48 +6328,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._after_in_all(regclass[], text) IS 'The condition for statements after a point that the histories of some tables reach back to.';
 
-CREATE OR REPLACE FUNCTION pgtrack._revert_to(p_tables regclass[], p_point text, p_message text)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  -- What has changed since is what shall go, so there are no conflicts.
-  SELECT u.* FROM pgtrack._undo_set(p_tables, pgtrack._after_in_all(p_tables, p_point), p_point, true, 'force',
-                                    format('point %s', p_point), p_message, p_point) u;
-END;
-COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables what they were at a point.';
-
-CREATE OR REPLACE FUNCTION pgtrack.revert_table("table" text, point text, schema text DEFAULT NULL, message text DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE AS $revert_table$
-  SELECT pgtrack._audit('revert_table', pg_catalog.jsonb_build_object('table', pgtrack._name(pgtrack._table($1, $3)), 'point', $2), $4);
-  SELECT u.* FROM pgtrack._revert_to(ARRAY[pgtrack._table($1, $3)], $2, $4) u
-$revert_table$;
-COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
-  'Makes a table what it was at a point: a tag, a timestamp, or xid:N. Writers wait until it is done.';
-
-CREATE OR REPLACE FUNCTION pgtrack.revert_schema(schema text, point text, message text DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE AS $revert_schema$
-  SELECT pgtrack._audit('revert_schema', pg_catalog.jsonb_build_object('schema', $1, 'point', $2), $3);
-  SELECT u.* FROM pgtrack._revert_to(ARRAY(SELECT pgtrack._tables_in($1)), $2, $3) u
-$revert_schema$;
-COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracked tables of a schema what they were at a point, in one step.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_revert_table("table" text, point text, schema text DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE AS $plan_revert_table$
-  SELECT p.* FROM pgtrack._plan_set(ARRAY[pgtrack._table($1, $3)], pgtrack._after_in(pgtrack._table($1, $3), $2), $2) p
-$plan_revert_table$;
-COMMENT ON FUNCTION pgtrack.plan_revert_table(text, text, text) IS 'What revert_table() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_revert_schema(schema text, point text)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE AS $plan_revert_schema$
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_in($1)), pgtrack._after_in_all(ARRAY(SELECT pgtrack._tables_in($1)), $2),
-                                   $2) p
-$plan_revert_schema$;
-COMMENT ON FUNCTION pgtrack.plan_revert_schema(text, text) IS 'What revert_schema() would do, row by row, without doing it.';
-
 -- ==== undoing/where.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._made_by(p_actor text, p_application text, p_user text, p_from timestamptz, p_to timestamptz) RETURNS text
@@ -5973,28 +6346,6 @@ BEGIN
 END
 $_made_by$;
 COMMENT ON FUNCTION pgtrack._made_by(text, text, text, timestamptz, timestamptz) IS 'The condition for statements of one actor, application or user, in a time.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_where(
-  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
-  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-  columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
-  SELECT u.* FROM pgtrack._undo_choice('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5),
-                                       $6, $7, $8) u
-$undo_where$;
-COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text, text[]) IS
-  'Undoes everything that an actor, an application or a user did, in a time if given, in one step.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_where(
-  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
-  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_where$
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5), $6) p
-$plan_undo_where$;
-COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz, text[]) IS
-  'What undo_where() would do, row by row, without doing it.';
 
 -- ==== undoing/batches.sql ====
 
@@ -6019,14 +6370,14 @@ CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
 DECLARE
-  v_choice  record;
+  v_choice  pgtrack._set;
 BEGIN
   IF p_size IS NULL OR p_size < 1 THEN
     RAISE EXCEPTION 'a batch must have at least one row' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  v_choice := pgtrack._choice(p_choice, p_table);
   -- Refused before it begins if single rows cannot be named.
-  PERFORM pgtrack._changed_rows_sql(t, v_choice.which, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  PERFORM pgtrack._changed_rows_sql(t, v_choice.condition, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
   seen := pg_current_snapshot();
   RETURN QUERY
     WITH RECURSIVE reference AS (
@@ -6042,7 +6393,7 @@ BEGIN
       SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
              CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
                            ELSE '{}' END AS moved
-      FROM pgtrack._plan_set(v_choice.tables, v_choice.which, v_choice.point) p
+      FROM pgtrack._plan_set(v_choice) p
       JOIN named n ON n.name = p."table"
     ), reach AS (
       SELECT r.child, r.parent FROM reference r
@@ -6092,13 +6443,15 @@ RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, sk
 -- To compile takes longer than a batch.
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
 DECLARE
-  v_choice  record;
+  v_choice  pgtrack._set;
   v_table   record;
   v_tables  regclass[] := '{}';
   v_rows    jsonb := '{}';
   v_key     jsonb;
+  v_call    text;
+  v_arguments  jsonb;
 BEGIN
-  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  v_choice := pgtrack._choice(p_choice, p_table);
   IF jsonb_typeof(p_rows) IS DISTINCT FROM 'object' THEN
     RAISE EXCEPTION 'it is not clear which rows to undo: %', coalesce(left(p_rows::text, 100), 'null') USING
       ERRCODE = 'invalid_parameter_value',
@@ -6106,7 +6459,7 @@ BEGIN
   END IF;
   FOR v_table IN SELECT r.key AS name, to_regclass(r.key) AS relid, r.value AS keys FROM jsonb_each(p_rows) r LOOP
     IF NOT coalesce(v_table.relid = ANY (v_choice.tables), false) THEN
-      RAISE EXCEPTION '% has no rows in %', v_choice.what, v_table.name USING
+      RAISE EXCEPTION '% has no rows in %', v_choice.label, v_table.name USING
         ERRCODE = 'undefined_table',
         DETAIL = format('Its tables are %s.', (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(v_choice.tables) t)),
         HINT = 'Tables are named with their schema.';
@@ -6121,12 +6474,15 @@ BEGIN
     v_tables := v_tables || v_table.relid;
     v_rows := v_rows || jsonb_build_object(pgtrack._name(v_table.relid), v_table.keys);
   END LOOP;
-  PERFORM pgtrack._audit('undo_batch', p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows',
-    (SELECT coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}') FROM jsonb_each(v_rows) r)), p_message);
+  v_choice.tables := v_tables;
+  v_choice.condition := format('(%s) AND %s', v_choice.condition, pgtrack._seen_by(p_seen));
+  SELECT p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows', coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}'))
+  INTO v_arguments FROM jsonb_each(v_rows) r;
+  v_call := pgtrack._begin_call(v_arguments, p_message, v_choice.reverts);
   IF v_tables <> '{}' THEN
-    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_tables, format('(%s) AND %s', v_choice.which, pgtrack._seen_by(p_seen)), v_choice.what, false,
-                                                   p_on_conflict, v_choice.reverts, p_message, v_choice.point, p_rows => v_rows) u;
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows) u;
   END IF;
+  PERFORM pgtrack._end_call(v_call);
 END
 $_undo_batch$;
 COMMENT ON FUNCTION pgtrack._undo_batch(jsonb, regclass, jsonb, pg_snapshot, text, text) IS 'Does the work of undo_batch().';
@@ -6197,6 +6553,7 @@ DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
+  v_call   text;
 BEGIN
   -- With the lock it stays what it is found to be.
   EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
@@ -6205,7 +6562,7 @@ BEGIN
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
-  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
@@ -6349,6 +6706,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_tab
 DECLARE
   v_relation  pgtrack.relation;
   v_name      text;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
@@ -6358,7 +6716,7 @@ BEGIN
       ERRCODE = 'duplicate_table',
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
   EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
@@ -6381,6 +6739,7 @@ DECLARE
   v_domain  text;
   v_same    text;
   v_rows    bigint := 0;
+  v_call    text;
 BEGIN
   SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
   INTO v_same
@@ -6391,7 +6750,7 @@ BEGIN
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
   PERFORM pgtrack._refuse_views(p_table);
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
   -- A domain may not take the null that a new column begins with.
   SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
   FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
@@ -6478,12 +6837,14 @@ END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
 
-CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text, p_arguments jsonb) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge$
 DECLARE
   v_relation  pgtrack.relation;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
+  v_call := pgtrack._begin_call(p_arguments);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
     IF v_relation.relid IS NOT NULL THEN
       PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
@@ -6505,8 +6866,9 @@ BEGIN
   END LOOP;
 END
 $_purge$;
-COMMENT ON FUNCTION pgtrack._purge(timestamptz, text) IS
-  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment. Copies of dropped tables stay.';
+COMMENT ON FUNCTION pgtrack._purge(timestamptz, text, jsonb) IS
+  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment, and records that, with arguments. '
+  'Copies of dropped tables stay.';
 
 CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
@@ -6520,13 +6882,12 @@ BEGIN
     RAISE EXCEPTION 'older_than must not be null or negative' USING
       ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
   END IF;
-  PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
   PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
   END LOOP;
-  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which);
+  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which, jsonb_build_object('older_than', older_than));
 END
 $purge$;
 COMMENT ON FUNCTION pgtrack.purge(interval) IS
@@ -6642,6 +7003,7 @@ DECLARE
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
   v_shape := pgtrack._shape(p_table);
@@ -6649,6 +7011,7 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
@@ -6665,7 +7028,6 @@ BEGIN
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
   -- This call's own record says which row it was, as pgtrack.erasure does.
-  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;
@@ -6745,74 +7107,141 @@ $verify$;
 COMMENT ON FUNCTION pgtrack.verify(boolean) IS
   'What is wrong with the tracking: triggers missing or disabled, shapes out of step, rows changed unrecorded (gaps => false skips these, they take a scan). No row: all is well.';
 
--- ==== undoing/row_verbs.sql ====
+-- ==== undoing/verbs.sql ====
 
--- Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
--- with _pk after its name, as jsonb. The bodies call nothing by a name or operator that search_path could change,
--- because the caller's own search_path has to find the table.
+-- The verbs, and their twins that only plan, from one list. Each verb is two functions. The one for people resolves the
+-- table's name, so the caller's own search_path has to be in force, and it calls nothing by a name or operator that this
+-- could change. The other, with _ before its name, records the call in its own name and does the work.
+-- What is about one row comes in three forms: with the key as a value of any type, as an untyped literal, and, with _pk
+-- after the name, as jsonb.
 DO $verbs$
 DECLARE
-  c_history CONSTANT  text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
-                              'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
-  c_plan CONSTANT     text := 'TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, '
-                              'version integer, statement_id bigint)';
-  c_options CONSTANT  text := ', on_conflict text DEFAULT ''error'', message text DEFAULT NULL';
-  c_columns CONSTANT  text := ', columns text[] DEFAULT NULL';
-  v_verb              record;
-  v_form              record;
+  c_history CONSTANT   text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
+                               'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
+  c_blame CONSTANT     text := 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)';
+  c_step CONSTANT      text := '"table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text';
+  c_outcome CONSTANT   text := 'TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)';
+  c_conflict CONSTANT  text := ', on_conflict text DEFAULT ''error''';
+  c_columns CONSTANT   text := ', columns text[] DEFAULT NULL';
+  c_table CONSTANT     text := 'pgtrack._table("table", schema)';
+  c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp';
+  c_on_row CONSTANT    text := $worker$
+DECLARE
+  v_decision  pgtrack._decision;
+  v_call      text;
 BEGIN
-  FOR v_verb IN
-    SELECT * FROM (VALUES
-      ('history', '', '', c_history, 'STABLE',
-       'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
-       'Every recorded change of one row, oldest first, with the row before and after it.'),
-      ('blame', '', '', 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)', 'STABLE',
-       'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
-       'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
-      ('undo', '', c_options || c_columns, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message, columns)',
-       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again. '
-       'columns names those to set back; null is all.'),
-      ('revert', ', version integer', c_options || c_columns, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message, columns)',
-       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
-       'columns names those to set back; null is all.'),
-      ('rollback_to', ', "when" timestamptz', c_options || c_columns, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message, columns)',
-       'Makes one row what it was at a moment. columns names those to set back; null is all.'),
-      ('restore', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
-       'Inserts a deleted row again, as it was right before its latest deletion.'),
-      ('erase', ', reason text', '', 'text', 'VOLATILE',
-       'SELECT pgtrack._erase(%1$s, %2$s, reason)',
-       'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.'),
-      ('plan_undo', '', c_columns, c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL, columns) x',
-       'What undo() would do, without doing it.'),
-      ('plan_revert', ', version integer', c_columns, c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version, columns) x',
-       'What revert() would do, without doing it.'),
-      ('plan_restore', '', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s)) x',
-       'What restore() would do, without doing it.')
-    ) AS v (name, arguments, options, result, volatility, body, comment)
+  v_decision := pgtrack._decide(p_table, p_key, %s, %L, p_on_conflict, p_columns);
+  IF v_decision.has_work THEN
+    v_call := pgtrack._begin_call(v_decision.arguments, p_message, v_decision.reverts);
+    PERFORM pgtrack._apply(ARRAY[v_decision.work], p_message, p_columns);
+    PERFORM pgtrack._end_call(v_call);
+  END IF;
+  RETURN v_decision.answer;
+END
+$worker$;
+  c_on_set CONSTANT    text := $worker$
+DECLARE
+  v_set   pgtrack._set := pgtrack._choice(p_choice, p_table);
+  v_call  text;
+BEGIN
+  v_call := pgtrack._begin_call(p_choice || jsonb_build_object('on_conflict', p_on_conflict) || pgtrack._columns_argument(p_columns),
+                                p_message, v_set.reverts);
+  -- What has changed since a point is what shall go, so there are no conflicts.
+  RETURN QUERY
+    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
+  PERFORM pgtrack._end_call(v_call);
+END
+$worker$;
+  v_function           record;
+BEGIN
+  FOR v_function IN
+    WITH row_verb (name, argument, type, options, columns, version, comment) AS (
+      -- version is what the row shall be as after: %1$s is the table, %2$s the key, %3$s the verb's own argument.
+      VALUES
+        ('undo', '', '', c_conflict, c_columns, 'NULL',
+         'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. '
+         'Undone twice, it is done again. columns names those to set back; null is all.'),
+        ('revert', ', version', ' integer', c_conflict, c_columns, '%3$s',
+         'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
+         'columns names those to set back; null is all.'),
+        ('rollback_to', ', "when"', ' timestamptz', c_conflict, c_columns, 'pgtrack._version_at(%1$s, %2$s, %3$s)',
+         'Makes one row what it was at a moment. columns names those to set back; null is all.'),
+        ('restore', '', '', c_conflict, '', 'pgtrack._version_to_restore(%1$s, %2$s)',
+         'Inserts a deleted row again, as it was right before its latest deletion.')
+    ), set_verb (name, arguments, options, columns, choice, relation, comment) AS (
+      VALUES
+        ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
+         'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
+         'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+        ('undo_transactions', 'xids bigint[]', c_conflict, c_columns, '''xids'', xids', 'NULL',
+         'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.'),
+        ('undo_statements', 'statement_ids bigint[]', c_conflict, c_columns, '''statement_ids'', statement_ids', 'NULL',
+         'Undoes what some statements did to tracked tables, in one step, as if they had been one.'),
+        ('undo_where', 'actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL, '
+                       '"from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL', c_conflict, c_columns,
+         '''actor'', actor, ''application'', application, ''user'', "user", ''from'', "from", ''to'', "to"', 'NULL',
+         'Undoes everything that an actor, an application or a user did, in a time if given, in one step.'),
+        ('revert_table', '"table" text, point text, schema text DEFAULT NULL', '', '',
+         format('''table'', pgtrack._name(%s), ''point'', point', c_table), c_table,
+         'Makes a table what it was at a point: a tag, a timestamp, or xid:N. Writers wait until it is done.'),
+        ('revert_schema', 'schema text, point text', '', '', '''schema'', schema, ''point'', point', 'NULL',
+         'Makes all tracked tables of a schema what they were at a point, in one step.')
+    ), row_function (name, arguments, options, result, volatility, body, comment) AS (
+      VALUES
+        ('history', '', '', c_history, 'STABLE', 'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
+         'Every recorded change of one row, oldest first, with the row before and after it.'),
+        ('blame', '', '', c_blame, 'STABLE', 'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
+         'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
+        ('erase', ', reason text', '', 'text', 'VOLATILE', 'SELECT pgtrack._erase(%1$s, %2$s, reason)',
+         'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
+      UNION ALL
+      SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
+             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             v.comment
+      FROM row_verb v
+      UNION ALL
+      SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
+             format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
+             format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             format('What %s() would do, without doing it.', v.name)
+      FROM row_verb v
+    ), form (suffix, key_type, key, comment) AS (
+      VALUES ('', 'anyelement', 'pgtrack._key_value(key)', ''),
+             ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
+             ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
+    )
+    SELECT '_' || v.name AS name, format('p_table regclass, p_key jsonb%s, p_on_conflict text, p_message text, p_columns text[]',
+                                         CASE v.type WHEN '' THEN '' ELSE ', p_argument' || v.type END) AS arguments,
+           'text' AS result, c_pinned AS language, format(c_on_row, format(v.version, 'p_table', 'p_key', 'p_argument'), v.name) AS body,
+           format('Does the work of %s(), and records the call.', v.name) AS comment
+    FROM row_verb v
+    UNION ALL
+    SELECT '_' || v.name, 'p_choice jsonb, p_table regclass, p_on_conflict text, p_message text, p_columns text[]',
+           c_outcome, c_pinned, c_on_set, format('Does the work of %s(), and records the call.', v.name)
+    FROM set_verb v
+    UNION ALL
+    SELECT r.name || f.suffix, format('"table" text, key %s%s, schema text DEFAULT NULL%s', f.key_type, r.arguments, r.options), r.result,
+           'sql ' || r.volatility, format(r.body, c_table, format('pgtrack._key(%s, %s)', c_table, f.key), f.key), r.comment || f.comment
+    FROM row_function r CROSS JOIN form f
+    UNION ALL
+    SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
+           format('SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
+                  CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           v.comment
+    FROM set_verb v
+    UNION ALL
+    SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
+           format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
+                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           format('What %s() would do, row by row, without doing it.', v.name)
+    FROM set_verb v
   LOOP
-    FOR v_form IN
-      SELECT * FROM (VALUES
-        ('', 'anyelement', 'pgtrack._key_value(key)', ''),
-        ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
-        ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
-      ) AS f (suffix, key_type, key, comment)
-    LOOP
-      EXECUTE format(
-        'CREATE OR REPLACE FUNCTION pgtrack.%I("table" text, key %s%s, schema text DEFAULT NULL%s) RETURNS %s LANGUAGE sql %s AS %L',
-        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments, v_verb.options, v_verb.result, v_verb.volatility,
-        format(v_verb.body, 'pgtrack._table("table", schema)',
-          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key), v_form.key));
-      EXECUTE format('COMMENT ON FUNCTION pgtrack.%I("table" text, key %s%s, schema text%s) IS %L',
-        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments,
-        regexp_replace(v_verb.options, ' DEFAULT [^,]+', '', 'g'), v_verb.comment || v_form.comment);
-    END LOOP;
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(%s) RETURNS %s LANGUAGE %s AS %L',
+                   v_function.name, v_function.arguments, v_function.result, v_function.language, v_function.body);
+    EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L',
+                   v_function.name, regexp_replace(v_function.arguments, ' DEFAULT [^,]+', '', 'g'), v_function.comment);
   END LOOP;
 END
 $verbs$;
@@ -6982,11 +7411,12 @@ BEGIN
            WHERE a.attrelid = 'pgtrack.statement'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('query', 'message'));
 END
 $texts$;
-GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
+-- An older installation let everybody add entries.
+REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM PUBLIC;
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_concerns_hidden,_entry,_has_erasures,_is_erased,_purged_versions_of}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

@@ -14,11 +14,12 @@ BEGIN
            WHERE a.attrelid = 'pgtrack.statement'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('query', 'message'));
 END
 $texts$;
-GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
+-- An older installation let everybody add entries.
+REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM PUBLIC;
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_concerns_hidden,_entry,_has_erasures,_is_erased,_purged_versions_of}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

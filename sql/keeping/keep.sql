@@ -50,6 +50,7 @@ DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
+  v_call   text;
 BEGIN
   -- With the lock it stays what it is found to be.
   EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
@@ -58,7 +59,7 @@ BEGIN
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
-  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));

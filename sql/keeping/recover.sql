@@ -119,6 +119,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_tab
 DECLARE
   v_relation  pgtrack.relation;
   v_name      text;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
@@ -128,7 +129,7 @@ BEGIN
       ERRCODE = 'duplicate_table',
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
   EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
@@ -151,6 +152,7 @@ DECLARE
   v_domain  text;
   v_same    text;
   v_rows    bigint := 0;
+  v_call    text;
 BEGIN
   SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
   INTO v_same
@@ -161,7 +163,7 @@ BEGIN
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
   PERFORM pgtrack._refuse_views(p_table);
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
   -- A domain may not take the null that a new column begins with.
   SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
   FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b

@@ -13,9 +13,10 @@ DECLARE
   v_schema   oid := pgtrack._schema(p_target);
   v_table    regclass;
   v_reason   text;
+  v_call     text;
 BEGIN
   PERFORM pgtrack._require_owner('track');
-  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);

@@ -102,6 +102,31 @@ pub async fn purge(client: &Client, age: SignedDuration) -> Result<Vec<Purged>, 
     remove(client, "SELECT * FROM pgtrack.purge(make_interval(secs => $1))", age).await
 }
 
+/// How many records of calls [`purge_audit`] would remove.
+///
+/// # Errors
+/// When the audit cannot be read.
+pub async fn plan_purge_audit(client: &Client, age: SignedDuration) -> Result<i64, Error> {
+    let query = "SELECT count(*) FROM pgtrack.audit_entry WHERE at < clock_timestamp() - make_interval(secs => $1)";
+    count(client, query, age).await
+}
+
+/// Removes the records of calls that are older; returns how many.
+///
+/// # Errors
+/// When we are not pg_track's owner.
+pub async fn purge_audit(client: &Client, age: SignedDuration) -> Result<i64, Error> {
+    count(client, "SELECT pgtrack.purge_audit(make_interval(secs => $1))", age).await
+}
+
+async fn count(client: &Client, query: &str, age: SignedDuration) -> Result<i64, Error> {
+    let row = client
+        .query_one(query, &[&age.as_secs_f64()])
+        .await
+        .map_err(Error::query("purge the audit"))?;
+    Ok(row.get(0))
+}
+
 async fn remove(client: &Client, query: &str, age: SignedDuration) -> Result<Vec<Purged>, Error> {
     let rows = client
         .query(query, &[&age.as_secs_f64()])

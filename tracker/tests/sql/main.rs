@@ -2,6 +2,7 @@
 
 mod audit;
 mod batches;
+mod calls;
 mod capture;
 mod columns;
 mod ddl;
@@ -34,4 +35,5 @@ mod support;
 mod tracking;
 mod transaction;
 mod types;
+mod undo_as_owner;
 mod verifying;
