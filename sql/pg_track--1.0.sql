@@ -635,8 +635,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
 
--- Types below 16384 are PostgreSQL's own (FirstNormalObjectId).
-CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -650,6 +649,14 @@ BEGIN ATOMIC
   -- The extension owns the element's type, not the array's.
   CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
   JOIN pg_type own ON own.oid = x.oid;
+END;
+COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
+
+-- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._kind_if_foreign(p_type) END;
 END;
 COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
   'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can '
@@ -695,7 +702,7 @@ $text$;
 
 -- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
 -- too; enum_out() takes no domain.
-CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -705,6 +712,13 @@ BEGIN ATOMIC
     WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
     ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
+
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._foreign_output_sql(p_expression, p_type, p_is_pinned) ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
@@ -1044,7 +1058,8 @@ BEGIN ATOMIC
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
-    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
+                        UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (

@@ -22,7 +22,8 @@ BEGIN ATOMIC
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
-    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
+                        UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (
