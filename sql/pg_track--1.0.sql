@@ -849,8 +849,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
 
--- Types below 16384 are PostgreSQL's own (FirstNormalObjectId).
-CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -865,8 +864,17 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
   JOIN pg_type own ON own.oid = x.oid;
 END;
+COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
+
+-- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._kind_if_foreign(p_type) END;
+END;
 COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
-  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can create, the kind.';
+  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can '
+  'create, the kind.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -875,22 +883,27 @@ BEGIN ATOMIC
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
   FROM pgtrack._base_type(p_type, p_typmod) b;
 END;
-COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS 'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
+COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
+  'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
 -- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
 -- every session; code that is generated has them pinned itself, where it is worth it.
 CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+         'SET extra_float_digits = 1 SET bytea_output = ''hex''';
 END;
-COMMENT ON FUNCTION pgtrack._pinned_settings() IS 'The clauses of a function in which the same value has the same text whatever the session prefers.';
+COMMENT ON FUNCTION pgtrack._pinned_settings() IS
+  'The clauses of a function in which the same value has the same text whatever the session prefers.';
 
 DO $text$
 DECLARE
   v_kind  record;
 BEGIN
-  FOR v_kind IN SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type) LOOP
+  FOR v_kind IN
+    SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
+  LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
                    ' SET search_path = pg_catalog, pg_temp %s AS %L',
                    format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
@@ -903,7 +916,7 @@ $text$;
 
 -- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
 -- too; enum_out() takes no domain.
-CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -913,6 +926,13 @@ BEGIN ATOMIC
     WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
     ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
+
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._foreign_output_sql(p_expression, p_type, p_is_pinned) ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
@@ -937,14 +957,16 @@ BEGIN
     RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
       ERRCODE = 'datatype_mismatch',
       DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
-                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
-      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
-                    format_type(p_type, NULL), p_label);
+                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e
+                       WHERE e.enumtypid = p_type)),
+      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; ', format_type(p_type, NULL), p_label)
+             || 'pgtrack.history() shows the row as it was.';
   END IF;
   RETURN p_label;
 END
 $_known_label$;
-COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS 'A label of an enum, or an error that names the column where it is none any more.';
+COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS
+  'A label of an enum, or an error that names the column where it is none any more.';
 
 -- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
 CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
@@ -976,7 +998,8 @@ CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE pgtrack._foreign_kind(p_type)
-    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
+                            '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
                             p_text, b.type, p_column, format_type(b.type, NULL))
     ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
   FROM pgtrack._base_type(p_type, -1) b;
@@ -1009,12 +1032,14 @@ BEGIN ATOMIC
     WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
     WHEN k.kind = 'enum' THEN format(
       '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
-      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s) WHERE e.enumtypid = %s AND e.enumlabel = %s)',
+      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s)'
+      ' WHERE e.enumtypid = %s AND e.enumlabel = %s)',
       p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
     ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
 END;
-COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS 'The condition that a value of the live table is the one that is stored.';
+COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
+  'The condition that a value of the live table is the one that is stored.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1049,7 +1074,8 @@ COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
 CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression) ELSE p_expression END;
+  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
+              ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';
 
@@ -1075,7 +1101,8 @@ BEGIN ATOMIC
                 WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
     WHERE x.type >= 16384
   ), called (function, operator) AS (
-    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END, CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
+    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END,
+           CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
     FROM part JOIN pg_constraint c ON c.contypid = part.type
     JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
     UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
@@ -1087,7 +1114,8 @@ BEGIN ATOMIC
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
     WHERE NOT r.rolsuper AND r.rolname <> current_user);
 END;
-COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
+  'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
 CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1095,7 +1123,9 @@ BEGIN ATOMIC
   SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
 END;
-COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS
+  'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; '
+  'null for none.';
 
 -- A key as an argument of a verb.
 CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb
@@ -1225,13 +1255,15 @@ COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes th
 --   kept, to_update, to_insert  the live value and that of h, as they can be written
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
-RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
-               shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
+RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
+               base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
+               can_insert boolean, can_update boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH col AS (
     SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
-           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored, format_type(b.atttypid, b.atttypmod) AS stored_type,
+           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
+           format_type(b.atttypid, b.atttypmod) AS stored_type,
            a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
            format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
@@ -1240,7 +1272,8 @@ BEGIN ATOMIC
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
-    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
+                        UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (
@@ -1273,15 +1306,17 @@ DECLARE
   v_retyped   text;
   v_redacted  jsonb;
 BEGIN
-  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ',
-                           g.since, g.until, g.column_name, pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
+  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s'
+                           ' THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ', g.since, g.until, g.column_name,
+                           pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
   INTO v_retyped
   FROM pgtrack.relation_column g JOIN pg_attribute a ON a.attrelid = v_history AND a.attname = g.history_column
   WHERE g.relation_id = p_shape.relation_id AND g.until IS NOT NULL;
 
   SELECT format('(%s(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)', v_retyped,
                 string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '')
+                  FILTER (WHERE own_since > 0)),
          format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
@@ -1293,13 +1328,13 @@ BEGIN
          -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END', column_name, compared, base, to_update, kept),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END',
+                           column_name, compared, base, to_update, kept), ', ' ORDER BY attnum) FILTER (WHERE can_update),
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments, p_shape.differs,
-       p_shape.merges, p_shape.differing
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments,
+       p_shape.differs, p_shape.merges, p_shape.differing
   FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
 
   SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
@@ -1311,14 +1346,16 @@ BEGIN
   END IF;
 END
 $_make_column_shape$;
-COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS 'Makes the pieces that have to do with the columns.';
+COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS
+  'Makes the pieces that have to do with the columns.';
 
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
-                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END', x.old, x.none, x.value, x.type)
+                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
+                                                          x.old, x.none, x.value, x.type)
                          ELSE format('(%s)::%s', x.value, x.type) END, ', ' ORDER BY a.attnum)
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pgtrack.relation_column c ON c.relation_id = p_relation AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
@@ -1326,10 +1363,12 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (
     SELECT o.old, format_type(a.atttypid, a.atttypmod) AS type, format('(NULL::%s).%I', pgtrack._name(p_table), a.attname) AS none,
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
-                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid, format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
+                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
+                                        format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
 END;
-COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS 'The image h as the columns of a row of the table''s type; what is not recorded is null.';
+COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
+  'The image h as the columns of a row of the table''s type; what is not recorded is null.';
 
 -- ==== catalog/shape.sql ====
 
@@ -1374,7 +1413,8 @@ BEGIN ATOMIC
   FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
 END;
-COMMENT ON FUNCTION pgtrack._type_names(regclass) IS 'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
+COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
+  'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
 -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
@@ -2024,10 +2064,12 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position),
-           string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position)
+    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
     INTO v_old_key, v_new_key
-    FROM pgtrack._key_parts(p_relation) k;
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
+                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
@@ -2417,7 +2459,8 @@ BEGIN
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
     SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL
+                THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -6171,12 +6214,15 @@ BEGIN
   IF v_columns IS NOT NULL THEN
     RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.', v_columns),
-      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').', pgtrack._name(p_table));
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.',
+                      v_columns),
+      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').',
+                    pgtrack._name(p_table));
   END IF;
 END
 $_refuse_foreign_code$;
-COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS 'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS
+  'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
@@ -6617,7 +6663,8 @@ BEGIN ATOMIC
   JOIN pg_attribute k ON k.attrelid = format('pgtrack_history.%I', p_kept)::regclass AND k.attname = a.attname
   WHERE a.attrelid = p_table AND a.attname = p_column;
 END;
-COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS 'The expression for what the copy k has of a column, as a value that can be written.';
+COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
+  'The expression for what the copy k has of a column, as a value that can be written.';
 
 -- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights: not after
 -- SET ROLE, which such code could set back, but in a SECURITY DEFINER function of the owner, where it cannot. What is
@@ -6648,7 +6695,8 @@ BEGIN
   RETURN v_rows;
 END
 $_run_as$;
-COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS 'Executes statements with the rights of a role, and no others; the number of rows of the last.';
+COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS
+  'Executes statements with the rights of a role, and no others; the number of rows of the last.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
@@ -6666,7 +6714,8 @@ BEGIN
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS 'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
+  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
@@ -6678,12 +6727,15 @@ DECLARE
   v_part     text;
   v_column   record;
 BEGIN
-  SELECT string_agg(quote_ident(c ->> 'name'), ', '), string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
+  SELECT string_agg(quote_ident(c ->> 'name'), ', '),
+         string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
   PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
-    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k', v_name, v_columns, v_values, p_kept.kept_table)
-    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_check));
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
+           v_name, v_columns, v_values, p_kept.kept_table)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c ~ c_check));
   -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
   -- lack the right on the schema or on the other table.
   FOR v_part IN
@@ -6741,7 +6793,8 @@ DECLARE
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
-  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
+  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality),
+                    ' AND ')
   INTO v_same
   FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
@@ -6764,7 +6817,8 @@ BEGIN
              pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -7309,7 +7363,9 @@ BEGIN
   RETURN true;
 END
 $_convert_columns$;
-COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS
+  'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; '
+  'whether there was any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -7321,11 +7377,12 @@ BEGIN
   FOR v_part IN
     SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
                   ' WHERE relation_id = $1 AND %2$I ? %3$L',
-                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true), k.column_name,
-                  format_type(b.type, NULL)) AS statement
+                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true),
+                  k.column_name, format_type(b.type, NULL)) AS statement
     FROM pgtrack._key_parts(p_relation) k
     CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
-    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key')) AS n (table_name, column_name)
+    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key'))
+      AS n (table_name, column_name)
     WHERE k.kind NOT IN ('enum', 'base') AND NOT pgtrack._runs_foreign_code(k.type)
   LOOP
     EXECUTE v_part.statement USING p_relation;
