@@ -218,7 +218,9 @@ BEGIN
     WHERE n.nspname = 'pgtrack'
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
-      AND p.proname NOT IN ('_proxy_record', '_database_record', '_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
+                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
+                            '_proxy_record', '_database_record')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
@@ -250,7 +252,10 @@ BEGIN
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
+      ('relation_column', 'type', 'oid'),
       ('relation_shape', 'key_is_plain', 'boolean'),
+      ('relation_shape', 'key_entered', 'text'),
+      ('relation_shape', 'type_names', 'text'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
@@ -348,7 +353,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   row_values       text,
   change_keys      text,
   restored         text,
-  key_is_plain     boolean
+  key_is_plain     boolean,
+  key_entered      text,
+  type_names       text
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -376,6 +383,8 @@ COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of 
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
 COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_entered IS 'The key k as JSON, in the form in which it is stored, where a caller may write it in others; else null.';
+COMMENT ON COLUMN pgtrack.relation_shape.type_names IS 'The names of types that they have in them, apart from PostgreSQL''s own; null for none.';
 
 -- ==== tables/relation_column.sql ====
 
@@ -387,6 +396,7 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   since           bigint    NOT NULL,
   until           bigint,
   successor       smallint,
+  type            oid,
   PRIMARY KEY (relation_id, history_column),
   UNIQUE (relation_id, attnum)
 );
@@ -400,6 +410,7 @@ COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statement
 COMMENT ON COLUMN pgtrack.relation_column.until IS
   'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
 COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
+COMMENT ON COLUMN pgtrack.relation_column.type IS 'The column''s type in the tracked table, when that was followed last; null once it was dropped or retyped.';
 
 -- ==== tables/statement.sql ====
 
@@ -681,16 +692,6 @@ BEGIN
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
   END LOOP;
-  -- Whoever may read a table may read the records of what changed it.
-  FOR v_part IN
-    SELECT c.oid::regclass AS relation FROM pg_class c
-    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
-      AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
-    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
-                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
-  END LOOP;
 END
 $complete$;
 
@@ -828,6 +829,289 @@ END
 $_require_member$;
 COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
 
+-- ==== catalog/types.sql ====
+
+-- A type that an ordinary role can create may bring code of its own: casts, operators, checks, statistics. None of it may
+-- run with our rights or a reader's, and history shall not depend on such a type. So its values are stored as text, which
+-- output functions make, called by name, and come back through input functions, without a cast. Those are PostgreSQL's
+-- own, or a superuser's.
+
+CREATE OR REPLACE FUNCTION pgtrack._base_type(p_type oid, p_typmod integer, OUT type oid, OUT typmod integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH RECURSIVE base (type, typmod, kind) AS (
+    SELECT t.oid, p_typmod, t.typtype FROM pg_type t WHERE t.oid = p_type
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod, b.typtype
+    FROM base JOIN pg_type t ON t.oid = base.type JOIN pg_type b ON b.oid = t.typbasetype
+    WHERE base.kind = 'd'
+  )
+  SELECT b.type, b.typmod FROM base b WHERE b.kind <> 'd';
+END;
+COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
+
+-- Types below 16384 are PostgreSQL's own (FirstNormalObjectId).
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
+    WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
+         AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+    WHEN own.oid <> t.oid THEN 'array'
+    ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
+  FROM pgtrack._base_type(p_type, -1) b
+  JOIN pg_type t ON t.oid = b.type
+  -- The extension owns the element's type, not the array's.
+  CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
+  JOIN pg_type own ON own.oid = x.oid;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
+  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can create, the kind.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A domain's constraints are the live table's business: images are partly null.
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
+  FROM pgtrack._base_type(p_type, p_typmod) b;
+END;
+COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS 'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
+
+-- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
+-- every session; code that is generated has them pinned itself, where it is worth it.
+CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' SET extra_float_digits = 1 SET bytea_output = ''hex''';
+END;
+COMMENT ON FUNCTION pgtrack._pinned_settings() IS 'The clauses of a function in which the same value has the same text whatever the session prefers.';
+
+DO $text$
+DECLARE
+  v_kind  record;
+BEGIN
+  FOR v_kind IN SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type) LOOP
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
+                   ' SET search_path = pg_catalog, pg_temp %s AS %L',
+                   format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
+                   format('BEGIN RETURN textin(%I(p_value)); END', v_kind.name || '_out'));
+    EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L', format('_%s_text', v_kind.name), v_kind.type,
+                   format('The text of a value of kind %s, the same in every session.', v_kind.name));
+  END LOOP;
+END
+$text$;
+
+-- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
+-- too; enum_out() takes no domain.
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN k.kind IS NULL THEN p_expression
+    WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
+    WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
+    WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
+    ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
+  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
+  'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorder_settings(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN EXISTS (
+    SELECT FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
+    WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
+  THEN pgtrack._pinned_settings() ELSE '' END;
+END;
+COMMENT ON FUNCTION pgtrack._recorder_settings(integer) IS
+  'The settings that the recorders of a table need, so that what they write does not depend on the session''s; most need none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._known_label(p_label text, p_type oid, p_column text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_label$
+BEGIN
+  IF p_label IS NOT NULL AND NOT EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = p_type AND e.enumlabel = p_label) THEN
+    RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
+      ERRCODE = 'datatype_mismatch',
+      DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
+                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
+      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
+                    format_type(p_type, NULL), p_label);
+  END IF;
+  RETURN p_label;
+END
+$_known_label$;
+COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS 'A label of an enum, or an error that names the column where it is none any more.';
+
+-- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
+CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' AS $_typed$
+DECLARE
+  v_row  record;
+BEGIN
+  IF p_column IS NULL AND pgtrack._runs_foreign_code(pg_typeof(p_type)) THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('SELECT x.v FROM jsonb_to_record(jsonb_build_object(''v'', $1)) AS x (v %s)', format_type(pg_typeof(p_type), NULL))
+  INTO v_row USING p_text;
+  RETURN v_row.v;
+EXCEPTION WHEN data_exception THEN
+  IF p_column IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_text) USING
+    ERRCODE = 'datatype_mismatch',
+    DETAIL = format('Type %s does not take it now: %s.', pg_typeof(p_type), SQLERRM),
+    HINT = 'Set the row right by hand; pgtrack.history() shows it as it was.';
+END
+$_typed$;
+COMMENT ON FUNCTION pgtrack._typed(text, anyelement, text) IS
+  'The value of a type whose text was stored; an error that names the column if there is none any more, or null where none is named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE pgtrack._foreign_kind(p_type)
+    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+                            p_text, b.type, p_column, format_type(b.type, NULL))
+    ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
+  FROM pgtrack._base_type(p_type, -1) b;
+END;
+COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
+  'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
+
+CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
+  -- the operator's own types on both sides make sure that it is this one.
+  SELECT coalesce(
+    (SELECT CASE WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
+                 THEN format('%s OPERATOR(%I.%s) %s', p_left, n.nspname, o.oprname, p_right)
+                 ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
+                             p_right, format_type(o.oprright, -1)) END
+     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
+    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right));
+END;
+COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
+  'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
+
+-- Values of foreign types are equal when their texts are. A label of an enum is looked for in the catalog, so that the
+-- index of the live table can be used, and one that is gone is no error.
+CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
+    WHEN k.kind = 'enum' THEN format(
+      '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
+      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s) WHERE e.enumtypid = %s AND e.enumlabel = %s)',
+      p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
+    ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
+  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS 'The condition that a value of the live table is the one that is stored.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_left, p_right)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END;
+END;
+COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
+
+-- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make
+-- the history unreadable.
+CREATE OR REPLACE FUNCTION pgtrack._json(p_value json) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+BEGIN
+  RETURN p_value::jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN to_jsonb(p_value::text);
+END
+$_json$;
+COMMENT ON FUNCTION pgtrack._json(json) IS 'A value of type json as jsonb; as a string of its text where that cannot hold it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._json(p_value json[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+BEGIN
+  RETURN to_jsonb(p_value);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN to_jsonb(p_value::text);
+END
+$_json$;
+COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression) ELSE p_expression END;
+END;
+COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';
+
+-- ==== catalog/foreign_code.sql ====
+
+-- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
+-- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
+CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH RECURSIVE part (type) AS (
+    SELECT p_type WHERE p_type >= 16384
+    UNION
+    SELECT x.type
+    FROM part JOIN pg_type t ON t.oid = part.type
+    CROSS JOIN LATERAL (
+      SELECT t.typbasetype
+      UNION ALL SELECT t.typelem
+      UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
+      UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
+      UNION ALL SELECT d.refobjid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+                WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
+    WHERE x.type >= 16384
+  ), called (function, operator) AS (
+    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END, CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
+    FROM part JOIN pg_constraint c ON c.contypid = part.type
+    JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+    UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
+  )
+  SELECT EXISTS (
+    SELECT FROM called c
+    LEFT JOIN pg_operator o ON o.oid = c.operator
+    LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
+    JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
+    WHERE NOT r.rolsuper AND r.rolname <> current_user);
+END;
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+
+CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
+END;
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
+
+-- A key as an argument of a verb.
+CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_key_value$
+BEGIN
+  IF pg_typeof(p_key)::oid < 16384 OR pgtrack._foreign_kind(pg_typeof(p_key)) IS NULL THEN
+    RETURN to_jsonb(p_key);
+  END IF;
+  RETURN CASE WHEN num_nulls(p_key) = 0 THEN to_jsonb(format('%s', p_key)) END;
+END
+$_key_value$;
+COMMENT ON FUNCTION pgtrack._key_value(anyelement) IS 'A key of any type as JSON, by no code of the type''s owner.';
+
 -- ==== catalog/recorded.sql ====
 
 -- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
@@ -872,54 +1156,200 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
 
+-- ==== catalog/key_shape.sql ====
+
+-- Equality is strategy 3 of a btree operator class.
+CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT k.position, k.attnum, p.amopopr
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+  JOIN pg_opclass c ON c.oid = k.opclass
+  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
+  WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
+END;
+COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
+RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
+               operator oid, equality text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
+         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS k (name, equality, position)
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k.name AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = k.name
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  LEFT JOIN pgtrack._key_operators(r.relid) o ON o.attnum = a.attnum
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
+  'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
+
+-- The same pieces of pgtrack.relation_shape for all rows.
+CREATE OR REPLACE FUNCTION pgtrack._make_key_shape(INOUT p_shape pgtrack.relation_shape)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_key_shape$
+BEGIN
+  SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.k, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.k), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.h, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.c, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.c), ' AND ' ORDER BY k.position),
+         format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, x.h), ', ' ORDER BY k.position)),
+         string_agg(x.c, ', ' ORDER BY k.position),
+         bool_and(k.stored = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[])),
+         -- An enum has one way to write a label.
+         CASE WHEN bool_or(k.kind NOT IN ('enum', 'base')) THEN format('jsonb_build_object(%s)', string_agg(
+           format('%L, %s', k.column_name, CASE WHEN k.kind NOT IN ('enum', 'base') THEN format('coalesce(%s, %s)',
+             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END
+  INTO p_shape.key_record, p_shape.live_is_key, p_shape.history_is_key, p_shape.live_is_history, p_shape.live_is_change, p_shape.same_row,
+       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered
+  FROM pgtrack._key_parts(p_shape.relation_id) k
+  CROSS JOIN LATERAL (SELECT format('t.%I', k.column_name) AS t, format('k.%I', k.column_name) AS k,
+                             format('h.%I', k.history_column) AS h, format('c.%I', k.history_column) AS c) x;
+END
+$_make_key_shape$;
+COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes the pieces that have to do with the key.';
+
+-- ==== catalog/column_shape.sql ====
+
+-- What each column of a table is in the pieces:
+--   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
+--   shown             old in a plan, which refuses what an undo would refuse
+--   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
+--   kept, to_update, to_insert  the live value and that of h, as they can be written
+-- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
+CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
+RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
+               shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH col AS (
+    SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
+           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored, format_type(b.atttypid, b.atttypmod) AS stored_type,
+           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
+           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
+           p_columns IS NULL OR c.column_name = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+    FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
+    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
+    JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
+    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
+    WHERE r.relation_id = p_relation
+  ), piece AS (
+    SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
+           -- What a domain is based on is what is stored; rows of different types cannot be compared.
+           CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
+           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
+                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+    FROM col
+  ), written AS (
+    SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
+  )
+  SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
+         CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
+         kept, compared,
+         CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
+         can_insert, can_update AND is_chosen
+  FROM written;
+END;
+COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
+  'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._make_column_shape(INOUT p_shape pgtrack.relation_shape, p_table regclass, p_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_column_shape$
+DECLARE
+  v_history   regclass := p_shape.history;
+  v_retyped   text;
+  v_redacted  jsonb;
+BEGIN
+  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ',
+                           g.since, g.until, g.column_name, pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
+  INTO v_retyped
+  FROM pgtrack.relation_column g JOIN pg_attribute a ON a.attrelid = v_history AND a.attname = g.history_column
+  WHERE g.relation_id = p_shape.relation_id AND g.until IS NOT NULL;
+
+  SELECT format('(%s(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)', v_retyped,
+                string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+         format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
+                string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
+         format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
+                string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
+         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
+         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
+                                       string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END', column_name, compared, base, to_update, kept),
+                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('array_remove(ARRAY[%s], NULL)',
+                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
+                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments, p_shape.differs,
+       p_shape.merges, p_shape.differing
+  FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
+
+  SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
+  FROM pgtrack.relation r CROSS JOIN LATERAL jsonb_array_elements_text(r.options -> 'redact') o WHERE r.relation_id = p_shape.relation_id;
+  IF v_redacted IS NOT NULL THEN
+    p_shape.image := format('(%s || %L::jsonb)', p_shape.image, v_redacted);
+    p_shape.restored := format('(%s || %L::jsonb)', p_shape.restored, v_redacted);
+    p_shape.live_image := format('(%s || %L::jsonb)', p_shape.live_image, v_redacted);
+  END IF;
+END
+$_make_column_shape$;
+COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS 'Makes the pieces that have to do with the columns.';
+
+-- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
+CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
+                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END', x.old, x.none, x.value, x.type)
+                         ELSE format('(%s)::%s', x.value, x.type) END, ', ' ORDER BY a.attnum)
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = p_relation AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
+  CROSS JOIN LATERAL (SELECT pgtrack._recorded(c, 'h') AS old) o
+  CROSS JOIN LATERAL (
+    SELECT o.old, format_type(a.atttypid, a.atttypmod) AS type, format('(NULL::%s).%I', pgtrack._name(p_table), a.attname) AS none,
+           CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
+                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid, format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS 'The image h as the columns of a row of the table''s type; what is not recorded is null.';
+
 -- ==== catalog/shape.sql ====
 
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 -- Of a row that is updated only p_columns are set, where that is not null.
-CREATE OR REPLACE FUNCTION pgtrack._make_shape(
-  p_table             regclass,
-  p_columns           text[] DEFAULT NULL,
-  OUT relation_id     integer,
-  OUT fingerprint     text,
-  OUT name            text,
-  OUT live_table      text,
-  OUT history         text,
-  OUT keys            name[],
-  OUT key_record      text,
-  OUT live_is_key     text,
-  OUT history_is_key  text,
-  OUT live_is_history text,
-  OUT live_is_change  text,
-  OUT same_row        text,
-  OUT key_json        text,
-  OUT image           text,
-  OUT live_image      text,
-  OUT insert_columns  text,
-  OUT insert_values   text,
-  OUT assignments     text,
-  OUT differs         text,
-  OUT merges          text,
-  OUT differing       text,
-  OUT row_values      text,
-  OUT change_keys     text,
-  OUT restored        text,
-  OUT key_is_plain    boolean
-)
+CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
-  v_equality  text[];
-  v_redacted  jsonb;
-  v_root      regclass;
+  v_shape  pgtrack.relation_shape;
+  v_root   regclass;
 BEGIN
   -- The rows of inheriting tables are not this table's; those of partitions are.
   SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
-         format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality,
-         (SELECT jsonb_object_agg(o, '[redacted]') FROM jsonb_array_elements_text(r.options -> 'redact') o)
-  INTO relation_id, name, live_table, history, keys, v_equality, v_redacted
+         format('pgtrack_history.%I', r.history_table), r.key_columns
+  INTO v_shape.relation_id, v_shape.name, v_shape.live_table, v_shape.history, v_shape.keys
   FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
-  IF relation_id IS NULL THEN
+  IF v_shape.relation_id IS NULL THEN
     SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
     WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
@@ -928,103 +1358,51 @@ BEGIN
         THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
         ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
-
-  SELECT string_agg(format('%I %s', c.column_name, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) k.%1$I', c.column_name, k.equality), ' AND ' ORDER BY k.position),
-         string_agg(format('h.%I OPERATOR(%s) k.%I', c.history_column, k.equality, c.column_name), ' AND ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) h.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) c.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
-         string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
-         format('jsonb_build_object(%s)',
-                string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position)),
-         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position),
-         bool_and(a.atttypid = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[]))
-  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys, key_is_plain
-  FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
-  JOIN pgtrack.relation_column c
-    ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
-  JOIN pg_attribute a ON a.attrelid = history::regclass AND a.attname = c.history_column;
-
-  -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
-  WITH col AS (
-    SELECT a.attnum, pgtrack._recorded_since(c) AS since, c.column_name, c.since AS own_since, format('h.%I', c.history_column) AS own,
-           format('t.%I', c.column_name) AS live,
-           -- Images hold what a domain is based on; rows of different types cannot be compared.
-           format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
-                  c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
-           pgtrack._recorded(c, 'h') AS old,
-           pgtrack._recorded(c, 'c') AS base,
-           format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
-           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
-           a.attgenerated = '' AS can_insert,
-           a.attgenerated = '' AND a.attidentity <> 'a' AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) AS can_update
-    FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
-    JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
-    WHERE c.relation_id = _make_shape.relation_id
-  ), piece AS (
-    SELECT col.*,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
-    FROM col
-  )
-  SELECT format('(%s(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)',
-                (SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END || ',
-                                          g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until)
-                 FROM pgtrack.relation_column g WHERE g.relation_id = _make_shape.relation_id AND g.until IS NOT NULL),
-                string_agg(format('%s AS %I', own, column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
-         format('((SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
-         format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
-         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
-         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
-         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
-                                       string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
-         format('array_remove(ARRAY[%s], NULL)',
-                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
-                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO image, restored, live_image, insert_columns, insert_values, assignments, differs, merges, differing
-  FROM piece;
-  IF v_redacted IS NOT NULL THEN
-    image := format('(%s || %L::jsonb)', image, v_redacted);
-    restored := format('(%s || %L::jsonb)', restored, v_redacted);
-    live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
-  END IF;
-
-  -- A whole row of the table's type; what is not recorded is null.
-  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
-                         ELSE format('(%s)::%s', pgtrack._recorded(c, 'h'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
-  INTO row_values
-  FROM pg_attribute a
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-  fingerprint := pgtrack._fingerprint(p_table);
+  v_shape := pgtrack._make_key_shape(v_shape);
+  v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
+  v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
+  v_shape.type_names := pgtrack._type_names(p_table);
+  v_shape.fingerprint := pgtrack._fingerprint(p_table);
+  RETURN v_shape;
 END
 $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
--- Made when the table's shape is followed; made anew where it was not.
+CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
+  FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
+END;
+COMMENT ON FUNCTION pgtrack._type_names(regclass) IS 'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
+
+-- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_views$
+BEGIN
+  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p_table AND c.relkind NOT IN ('r', 'p')) THEN
+    RAISE EXCEPTION '% is no table any more', pgtrack._name(p_table) USING
+      ERRCODE = 'wrong_object_type', DETAIL = 'It has become a view, or something else that runs code when it is read.';
+  END IF;
+END
+$_refuse_views$;
+COMMENT ON FUNCTION pgtrack._refuse_views(regclass) IS 'Refuses what is tracked as a table, but is none any more.';
+
+-- Made when the table's shape is followed; made anew where it was not, or where names have changed.
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
+  PERFORM pgtrack._refuse_views(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
   -- Compared here, so that it is computed for this table alone.
-  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
-    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table, p_columns) m;
-  ELSE
-    -- The schema may have been renamed.
-    v_shape.name := pgtrack._name(p_table);
-    v_shape.live_table := CASE WHEN v_shape.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || v_shape.name;
+  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) OR v_shape.name <> pgtrack._name(p_table)
+     OR v_shape.type_names IS NOT NULL AND v_shape.type_names <> pgtrack._type_names(p_table) THEN
+    RETURN pgtrack._make_shape(p_table, p_columns);
   END IF;
   RETURN v_shape;
 END
@@ -1042,7 +1420,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
@@ -1081,8 +1459,11 @@ BEGIN
     END IF;
     IF v_reason IS NULL THEN
       -- With the session's own settings, which decide what "01/02/2026" is.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
       INTO v_key USING v_key;
+      IF p_shape.key_entered IS NOT NULL THEN
+        EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_shape.key_entered, p_shape.key_record) INTO v_key USING v_key;
+      END IF;
       IF p_shape.key_is_plain THEN
         RETURN v_key;
       END IF;
@@ -1350,6 +1731,86 @@ $_statement_id$;
 COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
   'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
 
+-- ==== capture/hidden_text.sql ====
+
+-- A query text may quote values of redacted columns, and it is recorded with each table that the query changes. So the
+-- recorder of a table with redacted columns takes it away from those before it, and leaves word for those after it:
+-- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
+-- may hold several transactions.
+
+CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
+END;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
+BEGIN
+  PERFORM set_config('pgtrack.hidden_text', p_sent, false);
+  IF current_setting('pgtrack.shown_text', true) = p_sent THEN
+    UPDATE pgtrack.statement s SET query = NULL
+    WHERE s.xid = pg_current_xact_id() AND s.query = current_query()::varchar(4000);
+  END IF;
+END
+$_hide_text$;
+COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT $$
+          IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
+             pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
+            PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
+          END IF;$$
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
+END;
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS 'The part of a recorder that hides the text of the query; null for tables that hide none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
+  SELECT CASE
+    WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
+    WHEN NOT pgtrack._some_text_is_hidden() THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)'
+    ELSE $$CASE
+              WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
+                   pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text', pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._generate_functions(v_relation);
+  END LOOP;
+END
+$_regenerate_all$;
+COMMENT ON FUNCTION pgtrack._regenerate_all() IS
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
+BEGIN
+  -- The recorders hide a text that is another table's, too. This is for what an earlier version recorded, and for the
+  -- other texts of the transaction; of a very long one it looks at the first.
+  RETURN EXISTS (SELECT FROM (SELECT s.relation_id FROM pgtrack.statement s WHERE s.xid = p_xid LIMIT 1000) s
+                 JOIN pgtrack.relation r USING (relation_id) WHERE r.options -> 'redact' <> '[]');
+END
+$_concerns_hidden$;
+COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
+  'Whether a transaction changed a table with redacted columns. SECURITY DEFINER: the caller may not be able to read that table.';
+
 -- ==== capture/recorder.sql ====
 
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
@@ -1360,11 +1821,14 @@ COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- An INSERT records only the key, or everything where there is no key to find the row by.
+  -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
+  -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
                 r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, a.attname) AS value) x
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
@@ -1375,9 +1839,8 @@ COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
-  -- characters of a text that is short enough in bytes.
-  SELECT format($$
+  -- What a client sets is bounded.
+  SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)
@@ -1385,14 +1848,12 @@ BEGIN ATOMIC
             %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
-            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
+            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
             CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
                  THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
             %s);$$,
-    p_id, r.relation_id, p_operation, p_rows,
-    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
-         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
+    p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
@@ -1463,7 +1924,7 @@ BEGIN
   rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
-      '',
+      pgtrack._recorder_settings(p_relation),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
@@ -1490,7 +1951,7 @@ BEGIN
     -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), 'SET row_security = off',
+  rows  pg_catalog.int8;', v_next), concat_ws(' ', 'SET row_security = off', pgtrack._recorder_settings(p_relation)),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;
@@ -1548,12 +2009,12 @@ COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
 DECLARE
-  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
-                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
   v_relation           pgtrack.relation;
   v_old                text;
   v_arguments          text;
-  v_json               text;
+  v_old_key            text;
+  v_new_key            text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -1564,25 +2025,27 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
-    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    SELECT string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position)
+    INTO v_old_key, v_new_key
+    FROM pgtrack._key_parts(p_relation) k;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
         VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
-        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        p_relation, v_old_key, v_new_key,
         CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
         ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
       'Records each change of a primary key of @.');
     RETURN;
   END IF;
-  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
-         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
-  INTO v_arguments, v_json
-  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
-  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  -- The arguments are as they are stored: the function depends on no type of the application.
+  SELECT string_agg(pgtrack._stored_type(k.type, k.typmod), ', ' ORDER BY k.position),
+         string_agg(format('%L, $%s', k.column_name, k.position), ', ' ORDER BY k.position)
+  INTO v_arguments, v_new_key
+  FROM pgtrack._key_parts(p_relation) k;
   PERFORM pgtrack._create_function(p_relation, format('%I(%s)', format('key_%s', p_relation), v_arguments),
-    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_json), 'A key of @ in canonical form.', NULL);
+    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_new_key), 'A key of @ in canonical form.', NULL);
 END
 $_generate_key_functions$;
 COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
@@ -1630,17 +2093,18 @@ BEGIN ATOMIC
     string_agg(format('z.old_%s', position), ', ' ORDER BY position),
     string_agg(format('z.new_%s', position), ', ' ORDER BY position),
     string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
-    string_agg(format('r.%I AS key_%s', k, position), ', ' ORDER BY position),
-    string_agg(format('z.old_%s OPERATOR(%s) z.new_%1$s', position, equality), ' AND ' ORDER BY position),
+    string_agg(format('%s AS key_%s', x.new, position), ', ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('z.old_%s', position), format('z.new_%s', position)), ' AND ' ORDER BY position),
     r.history_table,
-    string_agg(format('h.%I OPERATOR(%s) r.%I', c.history_column, equality, k), ' AND ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('h.%I', history_column), x.new), ' AND ' ORDER BY position),
     pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
     pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
-    string_agg(format('h.%I OPERATOR(%s) r.%1$I', k, equality), ' AND ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, x.old, x.new), ' AND ' ORDER BY position),
     pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
   FROM pgtrack.relation r
-  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS u (k, equality, position)
-  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k AND c.attnum IS NOT NULL
+  CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k
+  CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('r.%I', k.column_name), k.type, true) AS new,
+                             pgtrack._output_sql(format('h.%I', k.column_name), k.type, true) AS old) x
   WHERE r.relation_id = p_relation
   GROUP BY r.relation_id;
 END;
@@ -1659,8 +2123,12 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   is_always := (v_relation.options ->> 'replica')::boolean;
-  SELECT string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ') INTO v_same_key
-  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
+  SELECT string_agg(CASE WHEN k.kind IS NULL
+                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
+                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
+                    ' AND ' ORDER BY k.position) INTO v_same_key
+  FROM pgtrack._key_parts(p_relation) k;
 
   IF v_mode = 'row' THEN
     RETURN QUERY
@@ -1807,7 +2275,6 @@ BEGIN
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
   EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO PUBLIC', v_relation.history_table);
   EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
@@ -1815,20 +2282,14 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 
 -- ==== capture/history_columns.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._history_type(p_type oid, p_typmod integer) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass) RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A domain's constraints are the live table's business: images are partly null.
-  WITH RECURSIVE base (type, typmod, kind) AS (
-    SELECT t.oid, p_typmod, t.typtype FROM pg_catalog.pg_type t WHERE t.oid = p_type
-    UNION ALL
-    SELECT t.typbasetype, t.typtypmod, b.typtype
-    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
-    WHERE base.kind = 'd'
-  )
-  SELECT pg_catalog.format_type(type, typmod) FROM base WHERE kind <> 'd';
+  -- Names that begin with pgtrack_ are ours, in queries, too.
+  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname))
+  FROM pg_attribute a WHERE a.attrelid = p_history;
 END;
-COMMENT ON FUNCTION pgtrack._history_type(oid, integer) IS 'The type of the history column for a column of this type: itself, or what a domain is based on.';
+COMMENT ON FUNCTION pgtrack._history_name(text, regclass) IS 'The name of a history column for a column of that name.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
@@ -1837,9 +2298,7 @@ DECLARE
   v_name     name;
 BEGIN
   SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT pgtrack._free_name(p_wanted, array_agg(a.attname)) INTO v_name
-  FROM pg_attribute a
-  WHERE a.attrelid = format('pgtrack_history.%I', v_history)::regclass;
+  v_name := pgtrack._history_name(p_wanted, format('pgtrack_history.%I', v_history)::regclass);
   EXECUTE format('ALTER TABLE pgtrack_history.%I RENAME COLUMN %I TO %I', v_history, p_column, v_name);
   UPDATE pgtrack.relation_column SET history_column = v_name
   WHERE relation_id = p_relation AND history_column = p_column;
@@ -1855,7 +2314,7 @@ DECLARE
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
-    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column SET attnum = NULL, type = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
     UPDATE pgtrack.relation_column c SET successor = a.attnum
     FROM pg_attribute a
     WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
@@ -1884,6 +2343,26 @@ END
 $_sync_identity$;
 COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
 
+-- What is stored as text goes on in the same column when its type is replaced by another such type.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_retyped(p_relation pgtrack.relation) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_retyped$
+DECLARE
+  v_column  name;
+BEGIN
+  IF p_relation.options ->> 'on_drop' = 'refuse' THEN
+    SELECT a.attname INTO v_column
+    FROM pgtrack.relation_column c JOIN pg_attribute a ON a.attrelid = p_relation.relid AND a.attnum = c.attnum
+    WHERE c.relation_id = p_relation.relation_id AND c.type <> a.atttypid
+      AND (pgtrack._foreign_kind(c.type) IS NOT NULL OR pgtrack._foreign_kind(a.atttypid) IS NOT NULL) LIMIT 1;
+    IF FOUND THEN
+      PERFORM pgtrack._refuse_drop(p_relation.relation_id, format('change the type of column %I of', v_column));
+    END IF;
+  END IF;
+END
+$_refuse_retyped$;
+COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
+  'Refuses, where on_drop says so, a change between types that are stored in the same way.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -1898,6 +2377,7 @@ BEGIN
   PERFORM pgtrack._sync_identity(p_relation);
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
 
+  PERFORM pgtrack._refuse_retyped(v_relation);
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
     SELECT c.history_column, c.column_name, c.attnum,
@@ -1906,7 +2386,7 @@ BEGIN
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)
            OR v_relation.left_out ? c.attnum::text)
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
@@ -1914,6 +2394,7 @@ BEGIN
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
+      type = NULL,
       successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
       -- What is excluded now is not to be seen in images of before, either.
       until = CASE WHEN v_column.reason = 'excluded' THEN NULL
@@ -1927,7 +2408,7 @@ BEGIN
     SELECT c.history_column, c.attnum, a.attname
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
-    WHERE c.relation_id = p_relation AND a.attname <> c.column_name
+    WHERE c.relation_id = p_relation AND (a.attname <> c.column_name OR c.history_column LIKE 'pgtrack\_%')
   LOOP
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
     WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
@@ -1936,8 +2417,8 @@ BEGIN
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
-    SELECT a.attnum, a.attname, pgtrack._history_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -1947,14 +2428,16 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
-    SELECT pgtrack._free_name(v_column.attname, array_agg(a.attname)) INTO v_name
-    FROM pg_attribute a WHERE a.attrelid = v_history;
+    v_name := pgtrack._history_name(v_column.attname, v_history);
     EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
     INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
     VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
             CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
                  THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
   END LOOP;
+  UPDATE pgtrack.relation_column c SET type = a.atttypid
+  FROM pg_attribute a
+  WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
 END
 $_sync_columns$;
 COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
@@ -2009,7 +2492,7 @@ BEGIN ATOMIC
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
     WHERE c.relation_id = r.relation_id
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod))
+      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
@@ -2035,23 +2518,17 @@ DECLARE
   v_columns   text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  -- Equality is strategy 3 of a btree operator class.
   SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
          coalesce(array_agg(format('%I.%s', n.nspname, o.oprname) ORDER BY k.position), '{}')
   INTO v_keys, v_equality
-  FROM pg_index i
-  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
-  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
-  JOIN pg_operator o ON o.oid = p.amopopr
-  JOIN pg_namespace n ON n.oid = o.oprnamespace
-  WHERE i.indrelid = v_relation.relid AND i.indisprimary AND k.position <= i.indnkeyatts;
+  FROM pgtrack._key_operators(v_relation.relid) k
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = k.attnum
+  JOIN pg_operator o ON o.oid = k.operator
+  JOIN pg_namespace n ON n.oid = o.oprnamespace;
 
+  UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
+  WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
   IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
-    UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality WHERE relation_id = p_relation;
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
     SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
     FROM pgtrack.relation_column c
@@ -2066,30 +2543,8 @@ COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s prim
 
 -- ==== capture/policy.sql ====
 
--- Whoever may read the table may read its history; under row security only that of the rows they can see.
-CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
-DECLARE
-  v_history    name;
-  v_key        text;
-  v_condition  text;
-BEGIN
-  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
-  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
-  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
-                        p_relation, coalesce(v_key, ''));
-  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
-  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
-    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
-    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
-    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
-  END IF;
-END
-$_generate_policy$;
-COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+-- Whoever may read a table may read its history; under row security those images that the table's policies would show.
+-- Policies come and go, so they are asked when history is read, and nothing of them is kept.
 
 CREATE OR REPLACE FUNCTION pgtrack._may_read(p_relation integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -2107,25 +2562,290 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sees_every_row(integer) IS 'Whether no row security hides rows of a tracked table from the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sees_row(p_relation integer, p_key jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_row$
-DECLARE
-  v_table  regclass;
-  v_shape  record;
-  v_seen   boolean;
+CREATE OR REPLACE FUNCTION pgtrack._acts_for_owner() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack';
+END;
+COMMENT ON FUNCTION pgtrack._acts_for_owner() IS 'Whether the current user may do what the owner of pg_track may.';
+
+-- What an image says of each column of its table, $1 being the image. A type that is stored as text comes back through
+-- its input function: a JSON string is fed to that, and to no cast. Few functions are called, as it is asked often.
+CREATE OR REPLACE FUNCTION pgtrack._image_columns(p_relation integer)
+RETURNS TABLE (attnum smallint, name name, value text, since bigint, may_fail boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_columns$
 BEGIN
-  SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
-  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO v_seen USING p_key;
+  RETURN QUERY
+    SELECT a.attnum, a.attname,
+           CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
+                WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))', v.value, t.type)
+                ELSE v.value END,
+           least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
+    FROM pgtrack.relation r
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
+    -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
+    LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND c.history_column = (
+      SELECT n.history_column FROM pgtrack.relation_column n
+      WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
+      ORDER BY n.column_name = a.attname DESC LIMIT 1)
+    LEFT JOIN LATERAL (SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+                       WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
+    CROSS JOIN LATERAL (SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    WHERE r.relation_id = p_relation;
+END
+$_image_columns$;
+COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
+
+-- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
+-- what an image does not know shows nothing of it.
+CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
+DECLARE
+  v_relation     pgtrack.relation;
+  v_table        name;
+  v_row          text;
+  v_permissive   text;
+  v_restrictive  text;
+  v_values       text;
+  v_columns      text;
+  v_may_fail     boolean;
+BEGIN
+  SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT c.relname, quote_ident(c.relname) || '.*' INTO v_table, v_row FROM pg_class c WHERE c.oid = v_relation.relid;
+  WITH known AS MATERIALIZED (
+    SELECT * FROM pgtrack._image_columns(p_relation)
+  ), policy AS (
+    SELECT p.oid, p.polpermissive, format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition
+    FROM pg_policy p
+    WHERE p.polrelid = v_relation.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
+      AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
+  ), asked AS (
+    SELECT p.polpermissive AS is_permissive,
+           CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
+                WHEN max(u.since) > 0 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                ELSE p.condition END AS condition
+    FROM policy p
+    LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
+      SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v_relation.relid)
+    GROUP BY p.oid, p.polpermissive, p.condition
+  )
+  SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
+         (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum), bool_or(k.may_fail)
+  INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
+  FROM known k;
+  IF v_permissive IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_columns := format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid)));
+  IF strpos(concat(v_permissive, v_restrictive), v_row) > 0 THEN
+    -- Where a policy passes the whole row on, it has to be one of the table's type.
+    v_columns := format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_values, v_relation.relid);
+    v_may_fail := true;
+  END IF;
+  RETURN ARRAY[
+    format('SELECT EXISTS (SELECT FROM %s AS %I WHERE (%s)%s)', v_columns, v_table, v_permissive, v_restrictive),
+    CASE WHEN v_may_fail THEN 'may fail' END,
+    CASE WHEN v_relation.key_columns <> '{}' THEN format('pgtrack_history.%I', v_relation.history_table) END,
+    (SELECT format('SELECT EXISTS (SELECT FROM (SELECT ($1).*) AS h JOIN %s AS t ON %s)',
+                   CASE WHEN s.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || pgtrack._name(v_relation.relid), s.live_is_history)
+     FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation AND v_relation.key_columns <> '{}')];
+END
+$_image_check$;
+COMMENT ON FUNCTION pgtrack._image_check(integer) IS
+  'How to tell which images of a table the current user may see: the question to ask of an image, whether it can fail, '
+  'and for a table with a key its history table and the question whether the row is visible now; null where no policy shows anything.';
+
+CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid,
+                                          OUT is_insertion boolean, OUT next_statement bigint, OUT next_handle tid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_entry$
+DECLARE
+  v_history   text;
+  v_same_row  text;
+BEGIN
+  SELECT s.operation = 'I' INTO is_insertion FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  SELECT s.history, s.same_row INTO v_history, v_same_row FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM %s c JOIN %1$s h ON %s'
+                 ' WHERE c.ctid = $2 AND c.pgtrack_statement_id = $1 AND (h.pgtrack_statement_id, h.ctid) > ($1, $2)'
+                 ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1', v_history, v_same_row)
+  INTO next_statement, next_handle USING p_statement, p_handle;
+END
+$_entry$;
+COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid) IS
+  'Whether an entry of a history table is of an INSERT, and which entry of the same key is the next. '
+  'SECURITY DEFINER: it must be found where the caller cannot see it; numbers are all that is told of it.';
+
+-- With the caller's rights, as the table's policies are asked.
+CREATE OR REPLACE FUNCTION pgtrack._sees_image(p_relation integer, p_check text[], p_handle tid, p_image anyelement) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_image$
+DECLARE
+  v_entry  record;
+  v_seen   boolean := false;
+BEGIN
+  IF p_check IS NULL THEN
+    RETURN false;
+  END IF;
+  IF p_check[3] IS NOT NULL THEN
+    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle);
+    IF v_entry.is_insertion IS NULL THEN
+      RETURN false;
+    ELSIF v_entry.is_insertion AND v_entry.next_handle IS NOT NULL THEN
+      -- Only the key is recorded. What was inserted is what the next change found.
+      EXECUTE format('SELECT EXISTS (SELECT FROM %s h WHERE h.ctid = $1 AND h.pgtrack_statement_id = $2)', p_check[3])
+      INTO v_seen USING v_entry.next_handle, v_entry.next_statement;
+      RETURN v_seen;
+    ELSIF v_entry.is_insertion THEN
+      EXECUTE p_check[4] INTO v_seen USING p_image;
+      RETURN v_seen;
+    END IF;
+  END IF;
+  IF p_check[2] IS NULL THEN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+    RETURN v_seen;
+  END IF;
+  BEGIN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+  -- A value that its type does not know any more, or that a domain does not take.
+  EXCEPTION WHEN data_exception OR datatype_mismatch OR check_violation OR not_null_violation THEN
+    NULL;
+  END;
   RETURN v_seen;
 END
-$_sees_row$;
-COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+$_sees_image$;
+COMMENT ON FUNCTION pgtrack._sees_image(integer, text[], tid, anyelement) IS
+  'Whether the policies of a tracked table show the row of an entry of its history table to the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void LANGUAGE sql AS 'SELECT NULL::void';
-CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS TABLE (relation_id integer) LANGUAGE sql AS 'SELECT 1 WHERE false';
+CREATE OR REPLACE FUNCTION pgtrack._sees_key_change(p_change pgtrack.key_change) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_key_change$
+DECLARE
+  v_shape      pgtrack.relation_shape;
+  v_statement  bigint := p_change.statement_id;
+  v_seen       boolean;
+BEGIN
+  IF v_statement IS NULL THEN
+    SELECT min(s.statement_id) INTO v_statement FROM pgtrack.statement s
+    WHERE s.xid = p_change.xid AND s.relation_id = p_change.relation_id AND s.operation = 'U' AND s.statement_id > p_change.change_id;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_change.relation_id;
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id = $2)',
+                 v_shape.key_record, v_shape.history, v_shape.history_is_key)
+  INTO v_seen USING p_change.old_key, v_statement;
+  RETURN v_seen;
+END
+$_sees_key_change$;
+COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
+  'Whether the current user may see the row whose key was changed, as it was before.';
+
+-- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
+BEGIN
+  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+    EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
+    EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
+                   CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
+  END IF;
+END
+$_set_policy$;
+COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text) IS 'Creates a policy on a table of ours, unless it is there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
+DECLARE
+  v_history  name;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._set_policy(format('pgtrack_history.%I', v_history)::regclass, 'readers', 'SELECT',
+    format('(SELECT pgtrack._may_read(%1$s)) AND ((SELECT pgtrack._sees_every_row(%1$s))'
+           ' OR pgtrack._sees_image(%1$s, (SELECT pgtrack._image_check(%1$s)), %2$I.ctid, %2$I.*))', p_relation, v_history));
+END
+$_generate_policy$;
+COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+
+DO $policies$
+DECLARE
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  v_policy             record;
+BEGIN
+  FOR v_policy IN
+    SELECT * FROM (VALUES
+      -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
+      ('pgtrack.statement'::regclass, 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
+      -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
+      ('pgtrack.statement', 'writers', 'INSERT', 'true'),
+      ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
+      ('pgtrack.statement', 'removers', 'DELETE', 'true'),
+      ('pgtrack.key_change', 'readers', 'SELECT',
+       format('%s AND NOT pg_catalog.row_security_active(r.relid)) OR (%1$s) AND pgtrack._sees_key_change(key_change.*))', c_readable)),
+      ('pgtrack.purged_version', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable)),
+      ('pgtrack.erasure', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable))
+    ) AS p (relation, name, command, condition)
+  LOOP
+    IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = v_policy.relation) THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_policy.relation);
+    END IF;
+    PERFORM pgtrack._set_policy(v_policy.relation, v_policy.name, v_policy.command, v_policy.condition);
+  END LOOP;
+END
+$policies$;
+
+-- ==== capture/readers.sql ====
+
+-- A reader of a history table holds a lock on it that DDL on the tracked table waits for. So nobody has the right to
+-- read it who has none on the table.
+
+CREATE OR REPLACE FUNCTION pgtrack._readers(p_class pg_class, p_owner oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(array_agg(DISTINCT a.grantee ORDER BY a.grantee), '{}')
+  FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
+  WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
+END;
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS 'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+
+CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.relation_id
+  FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  LEFT JOIN pg_class t ON t.oid = r.relid
+  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.*, h.relowner) END <> pgtrack._readers(h.*, h.relowner);
+END;
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$
+DECLARE
+  v_history  pg_class;
+  v_wanted   oid[];
+  v_right    record;
+BEGIN
+  SELECT h.* INTO STRICT v_history FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  WHERE r.relation_id = p_relation;
+  v_wanted := coalesce((SELECT pgtrack._readers(t.*, v_history.relowner) FROM pgtrack.relation r JOIN pg_class t ON t.oid = r.relid
+                        WHERE r.relation_id = p_relation), '{}');
+  FOR v_right IN
+    SELECT w.grantee IS NOT NULL AS is_wanted,
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+    FROM unnest(v_wanted) AS w (grantee)
+    FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
+    WHERE w.grantee IS NULL OR p.grantee IS NULL
+  LOOP
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s' ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END,
+                   v_history.relname, v_right.role);
+  END LOOP;
+END
+$_sync_rights$;
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
 
 -- ==== audit/call.sql ====
 
@@ -2416,6 +3136,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
+  v_hides     boolean := pgtrack._some_text_is_hidden();
 BEGIN
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
@@ -2438,6 +3159,9 @@ BEGIN
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
+  IF v_hides <> pgtrack._some_text_is_hidden() THEN
+    PERFORM pgtrack._regenerate_all();
+  END IF;
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
@@ -2509,6 +3233,7 @@ BEGIN
   PERFORM pgtrack._sync_columns(p_relation);
   PERFORM pgtrack._sync_key(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
+  PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
   DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape
@@ -2757,7 +3482,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -3054,6 +3779,103 @@ COMMENT ON FUNCTION pgtrack.follow_ddl() IS
   'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
   'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
 
+-- ==== reading/texts.sql ====
+
+-- Query texts and messages quote values of rows that their reader may not be able to see. They belong to who ran them.
+CREATE OR REPLACE FUNCTION pgtrack._text_roles() RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_text_roles$
+BEGIN
+  IF pgtrack._acts_for_owner() OR EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname IN ('pg_read_all_stats', 'pgtrack_reader') AND pg_has_role(r.oid, 'USAGE')) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT array_agg(r.rolname::text) FROM pg_roles r WHERE pg_has_role(r.oid, 'USAGE'));
+END
+$_text_roles$;
+COMMENT ON FUNCTION pgtrack._text_roles() IS 'The roles whose query texts and messages the current user may read; null for all.';
+
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment
+-- counts. One pass over a text of bounded length: it is written by whoever makes changes, and read by everybody.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  c_quote      CONSTANT  text := chr(1);
+  c_backslash  CONSTANT  text := chr(2);
+  v_comment              text;
+  v_length               integer;
+  v_parts                text[];
+  v_names                text[] := '{}';
+  v_values               text[] := '{}';
+  v_at                   integer := 1;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := reverse(p_query);
+  v_comment := substr(v_comment, strpos(v_comment, '/*') + 2);
+  v_length := strpos(v_comment, '*/') - 1;
+  IF v_length NOT BETWEEN 1 AND 4000 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := reverse(left(v_comment, v_length));
+  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
+  WHILE v_at < cardinality(v_parts) - 1 LOOP
+    IF right(v_parts[v_at], 1) = '=' THEN
+      -- A key without a value ends with a comma.
+      v_names := v_names || split_part(translate(rtrim(v_parts[v_at], '='), E' \t\n\r', ',,,,'), ',', -1);
+      v_values := v_values || v_parts[v_at + 1];
+      v_at := v_at + 1;
+    END IF;
+    v_at := v_at + 1;
+  END LOOP;
+  RETURN (
+    SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
+                            CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value FROM unnest(v_names, v_values) AS u (name, value)) t
+    WHERE t.name <> '');
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+-- Without a subtransaction, so that parallel workers can do it.
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+DECLARE
+  -- RFC 3629, a character for each byte.
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|'
+                           '\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  v_bytes          text;
+BEGIN
+  -- Other encodings have not all of its characters.
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0 OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+    RETURN p_text;
+  END IF;
+  v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
+  IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
+    v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
+  END IF;
+  -- As a JSON string, which is decoded in one pass.
+  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_actor$
+DECLARE
+  v_tags  jsonb;
+BEGIN
+  IF p_actor <> '' THEN
+    RETURN left(p_actor, 256);
+  END IF;
+  v_tags := pgtrack._comment_tags(p_query);
+  RETURN left(coalesce(v_tags ->> 'actor', v_tags ->> 'user'), 256);
+END
+$_actor$;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 -- ==== reading/activity.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
@@ -3071,41 +3893,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
--- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
-CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
-DECLARE
-  v_comment  text;
+-- The view is not its reader's: row security on pgtrack.statement holds for its owner, a role without rights, and asks
+-- what the current user may read. So texts can be shown in part, and the planner sees through the view all the same.
+-- Only its owner can replace it.
+DO $owner$
 BEGIN
-  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
-    RETURN NULL;
+  IF (SELECT pg_get_userbyid(c.relowner) = 'pgtrack_activity' FROM pg_class c WHERE c.oid = to_regclass('pgtrack.activity')) THEN
+    PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+    EXECUTE format('ALTER VIEW pgtrack.activity OWNER TO %I', current_setting('pgtrack.owner'));
+    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
   END IF;
-  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
-  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
-          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
 END
-$_comment_tags$;
-COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+$owner$;
 
-CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
-BEGIN
-  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
-          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
-  RETURN p_text;
-END
-$_url_decoded$;
-COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
-
-CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
-END;
-COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
-
-CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = false) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
        s.at,
@@ -3119,17 +3920,24 @@ SELECT s.statement_id,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
        pgtrack._actor(s.actor, s.query) AS actor,
-       nullif(s.message, '') AS message,
-       nullif(s.reverts, '') AS reverts,
-       s.query,
+       CASE WHEN (SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles())
+            THEN pg_catalog.left(nullif(s.message, ''), 1000) END AS message,
+       pg_catalog.left(nullif(s.reverts, ''), 1000) AS reverts,
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN s.query END AS query,
        s.relation_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
               WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
-       pgtrack._comment_tags(s.query) AS tags
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN pgtrack._comment_tags(s.query) END AS tags
 -- LEFT, so that it is left out of queries that need nothing of it.
 FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
+
+GRANT SELECT ON pgtrack.activity TO PUBLIC;
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
 COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
@@ -3144,12 +3952,31 @@ COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
 COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
-COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
+COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
-COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.activity.query IS
+  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; null for others, and where the transaction changed a table with redacted columns.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
+
+-- Row security of the table is asked for the view's owner, but with the reader as current_user. The table's owner may go
+-- round it, so the view belongs to a role of its own; where there is none, row security holds for the table's owner, too.
+DO $viewer$
+BEGIN
+  IF to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+    ALTER TABLE pgtrack.statement FORCE ROW LEVEL SECURITY;
+    RETURN;
+  END IF;
+  GRANT SELECT ON pgtrack.statement, pgtrack.relation TO pgtrack_activity;
+  -- A view's new owner has to have the right to create one, at that moment.
+  GRANT USAGE, CREATE ON SCHEMA pgtrack TO pgtrack_activity;
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+  ALTER VIEW pgtrack.activity OWNER TO pgtrack_activity;
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true);
+  REVOKE CREATE ON SCHEMA pgtrack FROM pgtrack_activity;
+END
+$viewer$;
 
 -- ==== reading/tracked_table.sql ====
 
@@ -3319,18 +4146,43 @@ COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
-  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table AND r.purged_until IS NOT NULL);
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+  IF v_relation IS NULL THEN
     RETURN 0;
   END IF;
   -- They are counted under the key that the row had then.
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
-                   WHERE p.relation_id = v_relation
-                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+  RETURN pgtrack._purged_versions_of(v_relation, (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1));
 END
 $_purged_versions$;
 COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
+BEGIN
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+END
+$_purged_versions_of$;
+COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
+  'How many versions of the row of a key were purged. SECURITY DEFINER: their number says where numbers go on, and is all that is told.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+END
+$_is_erased$;
+COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
+  'Whether the image that a statement recorded under a key was erased. SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation);
+END
+$_has_erasures$;
+COMMENT ON FUNCTION pgtrack._has_erasures(integer) IS
+  'Whether images of rows of a table were erased. SECURITY DEFINER: whoever undoes has to know, and learns of no row.';
 
 -- ==== reading/history.sql ====
 
@@ -3342,10 +4194,12 @@ DECLARE
   v_shape  pgtrack.relation_shape;
   v_key    jsonb;
   v_live   jsonb;
+  v_all    boolean;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
+  v_all := pgtrack._sees_every_row(v_shape.relation_id);
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO v_live USING pgtrack._live_key(p_table, v_key);
@@ -3355,9 +4209,12 @@ BEGIN
     FROM (SELECT v.ver, v.statement_id,
                  CASE WHEN v.operation <> 'I' THEN v.image END AS before,
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
+                      -- What the next change found may be hidden from the caller.
+                      WHEN n.next_handle <> lead(v.handle) OVER w AND v.row_key = lead(v.row_key) OVER w THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
-                      ELSE v_live END AS after
+                      WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle) e WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -3378,9 +4235,13 @@ DECLARE
   v_version  text;
   v_first    bigint;
   v_last     bigint;
+  v_all      boolean;
+  v_later    text;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_all := pgtrack._sees_every_row(v_shape.relation_id);
+  v_later := v_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
@@ -3389,24 +4250,26 @@ BEGIN
   ELSE
     v_version := format($$
       SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
+              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %8$s AS ver,
              CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN EXISTS (SELECT FROM %1$s h
-                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
+               CASE WHEN %9$s
                  THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
                        FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
-                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
+                       WHERE %10$s LIMIT 1)
                  ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
                END
-             END AS after$$,
+             END AS after
+      %11$s$$,
       v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
       v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
-           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
-                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+      CASE WHEN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id AND r.purged_until IS NOT NULL)
+           THEN format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
                        v_shape.relation_id, v_shape.key_json, v_shape.key_record)
-           ELSE '0' END);
+           ELSE '0' END,
+      CASE WHEN v_all THEN format('EXISTS (SELECT FROM %s h WHERE %s)', v_shape.history, v_later) ELSE 'e.next_handle IS NOT NULL' END,
+      -- The next change may be hidden from the caller, but is the next all the same.
+      CASE WHEN v_all THEN v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid' ELSE 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement' END,
+      CASE WHEN v_all THEN '' ELSE format('FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle) e', v_shape.relation_id) END);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -3421,7 +4284,7 @@ BEGIN
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT n.ctid AS pgtrack_handle, n.* FROM %3$s n WHERE n.pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY n.pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
@@ -3527,7 +4390,10 @@ BEGIN
     v_xid := v_xids[cardinality(v_xids)];
     RETURN QUERY
       SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint,
+             -- Looked up, as a transaction may have more texts than memory takes.
+             (SELECT f.query FROM pgtrack.activity f
+              WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1] AND f.statement_id = min(a.statement_id))
       FROM pgtrack.activity a
       WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
                                                 WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)
@@ -4035,6 +4901,20 @@ COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
 
 -- ==== undoing/cascades.sql ====
 
+-- By values as they are stored: no row of the table's type is made, whose domains might make checks.
+CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(coalesce(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                               pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')), 'false'), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
+  LEFT JOIN pgtrack.relation r ON r.relid = p_constraint.conrelid
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = ca.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
@@ -4051,11 +4931,11 @@ DECLARE
 BEGIN
   FOR v_key IN
     SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
-           (SELECT string_agg(format('t.%I OPERATOR(%I.%s) p.%I', ca.attname, n.nspname, o.oprname, pa.attname), ' AND ')
+           (SELECT string_agg(pgtrack._equal_sql(u.equality, NULL, format('p.%I', pa.attname), format('t.%I', ca.attname)), ' AND ')
             FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
-            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent
-            JOIN pg_operator o ON o.oid = u.equality JOIN pg_namespace n ON n.oid = o.oprnamespace) AS refers
+            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
+           pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
     JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
@@ -4066,7 +4946,7 @@ BEGIN
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-      v_as_image := format('(SELECT FROM (SELECT (ROW(%s)::%s).*) t WHERE %s)', v_child.row_values, v_work.relid, v_key.refers);
+      v_as_image := format('(SELECT WHERE %s)', v_key.image_refers);
       v_spared := format(
         'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
         ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
@@ -4141,9 +5021,7 @@ BEGIN
   SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
   INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
   FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
-  IF NOT v_target.is_unborn AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = p_shape.relation_id AND e.row_key = v_target.row_key AND e.until_id >= v_target.statement_id) THEN
+  IF NOT v_target.is_unborn AND pgtrack._is_erased(p_shape.relation_id, v_target.row_key, v_target.statement_id) THEN
     RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
       ERRCODE = 'TK002',
       DETAIL = 'Its recorded values have been erased.';
@@ -4781,14 +5659,13 @@ DECLARE
   v_key    jsonb;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+  IF NOT pgtrack._has_erasures(v_shape.relation_id) THEN
     RETURN;
   END IF;
-  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
-                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
-                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
-                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
-                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  EXECUTE format('SELECT x.key FROM %s h JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%s, %L) AS key) x'
+                 ' WHERE s.operation <> ''I'' AND (%s) AND pgtrack._is_erased(%2$s, x.key, h.pgtrack_statement_id) LIMIT 1',
+                 v_shape.history, v_shape.relation_id, v_shape.key_json, v_shape.key_record, p_which)
   INTO v_key;
   IF v_key IS NOT NULL THEN
     RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING
@@ -5216,7 +6093,6 @@ BEGIN
 END
 $untag$;
 COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
-REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
 LANGUAGE sql STABLE
@@ -5286,6 +6162,23 @@ COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition
 
 -- ==== points/as_of.sql ====
 
+-- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Somebody else's
+-- may not run with the caller's rights, and SET ROLE would not keep them from doing so: code can set it back.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_foreign_code(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
+DECLARE
+  v_columns  text := pgtrack._foreign_code_in(p_table);
+BEGIN
+  IF v_columns IS NOT NULL THEN
+    RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.', v_columns),
+      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').', pgtrack._name(p_table));
+  END IF;
+END
+$_refuse_foreign_code$;
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS 'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
+
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
 DECLARE
@@ -5301,6 +6194,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   v_which := pgtrack._after_in(v_table, point);
   v_retaken := pgtrack._retaken(v_table, v_which, point);
+  PERFORM pgtrack._refuse_foreign_code(v_table);
   RETURN QUERY EXECUTE format($$
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
@@ -5308,6 +6202,11 @@ BEGIN
     SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
     pgtrack._first_changes_sql(v_table, v_which, v_retaken), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which, v_retaken), v_shape.row_values);
+EXCEPTION WHEN check_violation OR not_null_violation THEN
+  RAISE EXCEPTION 'rows of % at % cannot be made: %', pgtrack._name(v_table), point, SQLERRM USING
+    ERRCODE = SQLSTATE,
+    DETAIL = 'The type of a column allows less now than it did then.',
+    HINT = format('pgtrack.diff() shows the values as JSON: SELECT * FROM pgtrack.diff(%L, %L).', pgtrack._name(v_table), point);
 END
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
@@ -5636,20 +6535,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._definition(regclass) IS 'What it takes to create a table again: columns, constraints, indexes and owner.';
 
+CREATE OR REPLACE FUNCTION pgtrack._kept_values(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(CASE WHEN t.typtype = 'd' AND pgtrack._foreign_kind(t.oid) IS NULL
+                                  THEN format('t.%I::%s AS %1$I', a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
+                                  ELSE format('%s AS %I', pgtrack._output_sql(format('t.%I', a.attname), a.atttypid), a.attname) END,
+                             ', ' ORDER BY a.attnum), '')
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
+
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_keep$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off AS $_keep$
 DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
   v_call   text;
 BEGIN
+  -- With the lock it stays what it is found to be.
+  EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
+  PERFORM pgtrack._refuse_views(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
-  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
+  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
@@ -5658,8 +6573,8 @@ BEGIN
 END
 $_keep$;
 COMMENT ON FUNCTION pgtrack._keep(regclass) IS
-  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema.';
-REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
+  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema. '
+  'A copy is of all rows, or of none.';
 
 CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE AS $keep$
@@ -5692,13 +6607,106 @@ END
 $_latest_kept$;
 COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
 
+-- Values of foreign types are kept as text, and domains as what they are based on.
+CREATE OR REPLACE FUNCTION pgtrack._kept_value_sql(p_kept name, p_table regclass, p_column name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NOT NULL AND k.atttypid = 'text'::regtype
+              THEN pgtrack._input_sql(format('k.%I', p_column), a.atttypid, format('%I of %s', p_column, pgtrack._name(p_table)))
+              ELSE format('k.%I', p_column) END
+  FROM pg_attribute a
+  JOIN pg_attribute k ON k.attrelid = format('pgtrack_history.%I', p_kept)::regclass AND k.attname = a.attname
+  WHERE a.attrelid = p_table AND a.attname = p_column;
+END;
+COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS 'The expression for what the copy k has of a column, as a value that can be written.';
+
+-- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights: not after
+-- SET ROLE, which such code could set back, but in a SECURITY DEFINER function of the owner, where it cannot. What is
+-- deferred is done in there, too. PostgreSQL sees to this itself where it makes an index.
+CREATE OR REPLACE FUNCTION pgtrack._run_as(p_owner name, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_run_as$
+DECLARE
+  v_rows  bigint;
+BEGIN
+  CREATE FUNCTION pg_temp.pgtrack_run_as(p_statements text[]) RETURNS bigint
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $run$
+  DECLARE
+    v_statement  text;
+    v_rows       bigint := 0;
+  BEGIN
+    FOREACH v_statement IN ARRAY p_statements LOOP
+      EXECUTE v_statement;
+      GET DIAGNOSTICS v_rows = ROW_COUNT;
+    END LOOP;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RETURN v_rows;
+  END
+  $run$;
+  REVOKE ALL ON FUNCTION pg_temp.pgtrack_run_as(text[]) FROM PUBLIC;
+  EXECUTE format('ALTER FUNCTION pg_temp.pgtrack_run_as(text[]) OWNER TO %I', p_owner);
+  EXECUTE 'SELECT pg_temp.pgtrack_run_as($1)' INTO v_rows USING p_statements;
+  DROP FUNCTION pg_temp.pgtrack_run_as(text[]);
+  RETURN v_rows;
+END
+$_run_as$;
+COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS 'Executes statements with the rights of a role, and no others; the number of rows of the last.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+DECLARE
+  v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
+  v_rows      bigint;
+BEGIN
+  IF NOT v_may_read THEN
+    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+  END IF;
+  v_rows := pgtrack._run_as(p_owner, p_statements);
+  IF NOT v_may_read THEN
+    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+  END IF;
+  RETURN v_rows;
+END
+$_as_owner$;
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS 'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
+DECLARE
+  c_check CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
+  v_name     text := pgtrack._name(p_table);
+  v_columns  text;
+  v_values   text;
+  v_part     text;
+  v_column   record;
+BEGIN
+  SELECT string_agg(quote_ident(c ->> 'name'), ', '), string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
+  INTO v_columns, v_values
+  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
+  PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k', v_name, v_columns, v_values, p_kept.kept_table)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_check));
+  -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
+  -- lack the right on the schema or on the other table.
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c !~ c_check
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+                  WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
+    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+  END LOOP;
+END
+$_recover_rows$;
+COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
+  'Fills a table that was created again from a copy, and gives it its constraints and indexes.';
+
 CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
 DECLARE
   v_relation  pgtrack.relation;
   v_name      text;
-  v_part      text;
-  v_column    record;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -5712,20 +6720,8 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
-  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pgtrack_history.%3$I', v_name, v_part, p_kept.kept_table);
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-    UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner')
-  LOOP
-    EXECUTE v_part;
-  END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
-                  WHERE a.attrelid = v_name::regclass AND a.attidentity <> '' LOOP
-    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
-  END LOOP;
+  EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
+  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -5738,22 +6734,38 @@ CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column na
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
 DECLARE
   v_name    text := pgtrack._name(p_table);
+  v_owner   name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table);
   v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
-  v_same    text := (SELECT string_agg(format('t.%I OPERATOR(%s) k.%1$I', u.name, u.equality), ' AND ')
-                     FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) AS u (name, equality) WHERE r.relid = p_table);
+  v_type    text := v_column ->> 'type';
+  v_domain  text;
+  v_same    text;
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
+  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
+  INTO v_same
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
     RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
+  PERFORM pgtrack._refuse_views(p_table);
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
-  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
+  -- A domain may not take the null that a new column begins with.
+  SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
+  FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
+  WHERE t.oid = to_regtype(regexp_replace(v_type, ' COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$', '')) AND t.typtype = 'd';
+  v_type := coalesce(v_type, v_column ->> 'type');
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))]);
   IF (v_column ->> 'stored')::boolean THEN
-    EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
+             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
+  END IF;
+  IF v_domain IS NOT NULL THEN
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -5895,10 +6907,99 @@ COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, 
 
 -- ==== keeping/erase.sql ====
 
+-- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
+DECLARE
+  v_change  record;
+BEGIN
+  FOR v_change IN EXECUTE format(
+    'SELECT s.xid, bool_or(s.query IS NULL) AS is_any, array_agg(DISTINCT s.query) AS queries'
+    ' FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+    ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+    ' WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3 GROUP BY s.xid',
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  USING p_key, p_after, p_until
+  LOOP
+    -- Where this table's record has no text, another table's may.
+    UPDATE pgtrack.statement s
+    SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
+    WHERE s.xid = v_change.xid;
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
+    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+  END LOOP;
+END
+$_erase_texts$;
+COMMENT ON FUNCTION pgtrack._erase_texts(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Erases the texts and messages that went with the changes of a row under one of its keys.';
+
+-- The functions record arguments by name; the proxy by name or position, as they were written.
+CREATE OR REPLACE FUNCTION pgtrack._is_call_on(p_arguments jsonb, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_call_on$
+DECLARE
+  v_name  text[];
+  v_key   jsonb := coalesce(p_arguments -> 'key', p_arguments -> '2');
+BEGIN
+  v_name := parse_ident(coalesce(p_arguments ->> 'table', p_arguments ->> '1'));
+  IF v_key IS NULL OR NOT EXISTS (
+       SELECT FROM pgtrack.relation r
+       WHERE r.relation_id = p_shape.relation_id AND r.table_name = v_name[cardinality(v_name)]
+         AND (cardinality(v_name) = 1 OR r.schema_name = v_name[1])) THEN
+    RETURN false;
+  ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
+    RETURN true;
+  END IF;
+  RETURN (v_key #>> '{}')::jsonb = p_key;
+EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+  RETURN false;
+END
+$_is_call_on$;
+COMMENT ON FUNCTION pgtrack._is_call_on(jsonb, pgtrack.relation_shape, jsonb) IS 'Whether a recorded call of a verb named this row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_calls(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls$
+BEGIN
+  UPDATE pgtrack.audit_entry e
+  SET statement = NULL, message = NULL,
+      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+  WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
+    AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
+END
+$_erase_calls$;
+COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
+DECLARE
+  v_copy    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  FOR v_copy IN
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    FROM pgtrack.kept k
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
+      -- A copy that was made before the key was another one is left, as its rows cannot be told.
+      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
+        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
+    GROUP BY k.kept_table
+  LOOP
+    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+  END LOOP;
+  RETURN v_erased;
+END
+$_erase_copies$;
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS 'Empties a row in the copies of its table that pgtrack.keep() made.';
+
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
 DECLARE
-  v_shape   record;
+  v_shape   pgtrack.relation_shape;
   v_values  text;
   v_part    record;
   v_rows    bigint;
@@ -5906,21 +7007,18 @@ DECLARE
   v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
-    -- Query texts quote values, too.
-    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
-                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
-    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
+    PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
+    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
@@ -5929,6 +7027,8 @@ BEGIN
     INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
+  -- This call's own record says which row it was, as pgtrack.erasure does.
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;
@@ -6109,7 +7209,7 @@ BEGIN
              format('What %s() would do, without doing it.', v.name)
       FROM row_verb v
     ), form (suffix, key_type, key, comment) AS (
-      VALUES ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
+      VALUES ('', 'anyelement', 'pgtrack._key_value(key)', ''),
              ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
              ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
     )
@@ -6149,21 +7249,103 @@ $verbs$;
 
 -- ==== capture/attribution.sql ====
 
+-- What clients say is bounded, or one of them could fill the pages and the memory of everybody who reads it.
+CREATE OR REPLACE FUNCTION pgtrack._bounded(p_name text, p_text text, p_most integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_bounded$
+BEGIN
+  IF length(p_text) > p_most THEN
+    RAISE EXCEPTION 'the % is too long', p_name USING
+      ERRCODE = 'string_data_right_truncation',
+      DETAIL = format('It has %s characters; %s is the most.', length(p_text), p_most),
+      HINT = 'Name what says more, such as a ticket.';
+  END IF;
+  RETURN coalesce(p_text, '');
+END
+$_bounded$;
+COMMENT ON FUNCTION pgtrack._bounded(text, text, integer) IS 'A text that is not too long, or an error.';
+
 CREATE OR REPLACE FUNCTION pgtrack.set_actor(actor text, is_local boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.actor', coalesce(actor, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.actor', pgtrack._bounded('actor', actor, 256), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
-  'Names the person on whose behalf this session, or with is_local this transaction, makes changes. Null takes it back.';
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. Null takes it back.';
 
 CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.message', coalesce(message, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.message', pgtrack._bounded('message', message, 1000), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
-  'Says why this transaction, or without is_local this session, makes changes: a commit message. Null takes it back.';
+  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. Null takes it back.';
+
+-- ==== upgrade/foreign_columns.sql ====
+
+-- History of before foreign types were stored as text. What is stored is what the type's output function makes of it; keys
+-- that were noted as JSON of composites, ranges and arrays get the same form, where that runs nobody's code.
+CREATE OR REPLACE FUNCTION pgtrack._convert_columns(p_table name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_columns$
+DECLARE
+  v_parts   text;
+  v_policy  name;
+BEGIN
+  SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', a.attname, y.type, CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
+                      THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END), ', ')
+  INTO v_parts
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
+  WHERE a.attrelid = to_regclass(format('pgtrack_history.%I', p_table)) AND a.attnum > 0 AND NOT a.attisdropped
+    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd');
+  IF v_parts IS NULL THEN
+    RETURN false;
+  END IF;
+  -- A policy that names the column would be in the way.
+  FOR v_policy IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = format('pgtrack_history.%I', p_table)::regclass LOOP
+    EXECUTE format('DROP POLICY %I ON pgtrack_history.%I', v_policy, p_table);
+  END LOOP;
+  EXECUTE format('ALTER TABLE pgtrack_history.%I %s', p_table, v_parts);
+  RETURN true;
+END
+$_convert_columns$;
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
+
+CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_keys$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
+                  ' WHERE relation_id = $1 AND %2$I ? %3$L',
+                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true), k.column_name,
+                  format_type(b.type, NULL)) AS statement
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
+    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key')) AS n (table_name, column_name)
+    WHERE k.kind NOT IN ('enum', 'base') AND NOT pgtrack._runs_foreign_code(k.type)
+  LOOP
+    EXECUTE v_part.statement USING p_relation;
+  END LOOP;
+END
+$_convert_keys$;
+COMMENT ON FUNCTION pgtrack._convert_keys(integer) IS 'Brings the noted keys of a table into the form in which they are stored now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._convert_foreign_columns(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_foreign_columns$
+BEGIN
+  PERFORM pgtrack._convert_columns(k.kept_table) FROM pgtrack.kept k WHERE k.relation_id = p_relation;
+  IF pgtrack._convert_columns((SELECT r.history_table FROM pgtrack.relation r WHERE r.relation_id = p_relation)) THEN
+    PERFORM pgtrack._convert_keys(p_relation), pgtrack._generate_policy(p_relation);
+  END IF;
+END
+$_convert_foreign_columns$;
+COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
+  'Stores as text what the history and the copies of a table have of types that an ordinary role can create.';
 
 -- ==== about.sql ====
 
@@ -6218,15 +7400,24 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- everybody may call, each of which checks for itself what it does for whom.
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
                 pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated,
-                pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+                pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+-- Texts are read through the view.
+DO $texts$
+BEGIN
+  REVOKE SELECT ON pgtrack.statement FROM PUBLIC;
+  EXECUTE (SELECT format('GRANT SELECT (%s) ON pgtrack.statement TO PUBLIC', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+           FROM pg_attribute a
+           WHERE a.attrelid = 'pgtrack.statement'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('query', 'message'));
+END
+$texts$;
 -- An older installation let everybody add entries.
 REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM PUBLIC;
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_is_as_myself,_permit_as_myself}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
@@ -6291,10 +7482,17 @@ BEGIN
                     WHERE c.relreplident <> 'f' LOOP
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
+  PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
   END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
+    PERFORM pgtrack._generate_policy(v_relation.relation_id);
+    PERFORM pgtrack._sync_rights(v_relation.relation_id);
+  END LOOP;
+  -- The policies of an earlier version stood on it.
+  DROP FUNCTION IF EXISTS pgtrack._sees_row(integer, jsonb);
 END
 $upgrade$;
 

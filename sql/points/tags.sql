@@ -51,7 +51,6 @@ BEGIN
 END
 $untag$;
 COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
-REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
 LANGUAGE sql STABLE

@@ -16,15 +16,5 @@ BEGIN
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
   END LOOP;
-  -- Whoever may read a table may read the records of what changed it.
-  FOR v_part IN
-    SELECT c.oid::regclass AS relation FROM pg_class c
-    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
-      AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
-    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
-                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
-  END LOOP;
 END
 $complete$;

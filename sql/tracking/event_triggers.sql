@@ -90,7 +90,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();

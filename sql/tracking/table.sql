@@ -4,6 +4,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
+  v_hides     boolean := pgtrack._some_text_is_hidden();
 BEGIN
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
@@ -26,6 +27,9 @@ BEGIN
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
+  IF v_hides <> pgtrack._some_text_is_hidden() THEN
+    PERFORM pgtrack._regenerate_all();
+  END IF;
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
@@ -97,6 +101,7 @@ BEGIN
   PERFORM pgtrack._sync_columns(p_relation);
   PERFORM pgtrack._sync_key(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
+  PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
   DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape

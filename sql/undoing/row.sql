@@ -32,9 +32,7 @@ BEGIN
   SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
   INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
   FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
-  IF NOT v_target.is_unborn AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = p_shape.relation_id AND e.row_key = v_target.row_key AND e.until_id >= v_target.statement_id) THEN
+  IF NOT v_target.is_unborn AND pgtrack._is_erased(p_shape.relation_id, v_target.row_key, v_target.statement_id) THEN
     RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
       ERRCODE = 'TK002',
       DETAIL = 'Its recorded values have been erased.';

@@ -97,7 +97,7 @@ BEGIN
              format('What %s() would do, without doing it.', v.name)
       FROM row_verb v
     ), form (suffix, key_type, key, comment) AS (
-      VALUES ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
+      VALUES ('', 'anyelement', 'pgtrack._key_value(key)', ''),
              ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
              ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
     )

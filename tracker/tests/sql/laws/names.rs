@@ -141,10 +141,10 @@ fn every_verb_works_with_any_name_and_type_and_runs_no_foreign_code() {
         hostile_schema(&session, &schema).await;
         let owner = session.another_as(&format!("{schema}_owner")).await;
         let reader = session.another_as(&format!("{schema}_reader")).await;
-        let mut number = 0;
+        let number = std::cell::Cell::new(0);
         try_law(12, table(), async |table| {
-            number += 1;
-            let result = one_table(&session, &owner, &reader, &schema, &table, number).await;
+            number.set(number.get() + 1);
+            let result = one_table(&session, &owner, &reader, &schema, &table, number.get()).await;
             let ran = session
                 .rows(&format!("SELECT is_called FROM public.{schema}_ran_as_another"))
                 .await;
