@@ -219,7 +219,8 @@ BEGIN
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
-                            '_proxy_record', '_database_record', '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden')
+                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
+                            '_proxy_record', '_database_record')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
@@ -7068,7 +7069,6 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
@@ -7085,6 +7085,7 @@ BEGIN
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
   -- This call's own record says which row it was, as pgtrack.erasure does.
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;

@@ -50,10 +50,7 @@ async fn remove(
     let failed = || Error::query("purge the history");
     let transaction = begin(client).await?;
     let (until, condition) = purgeable(&transaction, archive, age).await?;
-    transaction
-        .execute("SELECT pgtrack._lock_installation()", &[])
-        .await
-        .map_err(failed())?;
+    transaction.execute("SELECT pgtrack._lock_installation()", &[]).await.map_err(failed())?;
     let rows = transaction
         .query(
             "SELECT * FROM pgtrack._purge($1, $2, jsonb_build_object('older_than', make_interval(secs => $3), 'exported', $4::text))",

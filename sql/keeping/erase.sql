@@ -103,7 +103,6 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
@@ -120,6 +119,7 @@ BEGIN
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
   -- This call's own record says which row it was, as pgtrack.erasure does.
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;

@@ -53,20 +53,24 @@ fn every_function_that_changes_something_leaves_one_record_however_it_is_called(
         assert_eq!(verbs, called.join("\n"), "each verb has to be called here");
 
         // In the ways in which a call stack or a name can look otherwise.
-        for (before, after) in [
+        for (number, (before, after)) in [
             ("", ""),
             ("SET search_path = pgtrack, public; ", ""),
             ("SET quote_all_identifiers = on; ", ""),
             ("DO $do$BEGIN EXECUTE $sql$", "$sql$; END$do$"),
-        ] {
+        ]
+        .into_iter()
+        .enumerate()
+        {
             session.run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
-            session.run("SET application_name = 'nightly'; INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')").await;
+            session.run(&format!("SET application_name = 'nightly{number}'; INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')")).await;
             session.run("UPDATE pgtrack.statement SET at = at - interval '1 day'").await;
             session.run("UPDATE t SET v = 'x'").await;
             session.run("UPDATE t SET v = 'y'; DELETE FROM t WHERE id = 2; UPDATE pgtrack.relation SET tracked_since = tracked_since - interval '2 days'").await;
             for (verb, call) in CALLS {
                 session.run("DELETE FROM pgtrack.audit_entry").await;
                 let session_of_its_own = session.another().await;
+                let call = call.replace("nightly", &format!("nightly{number}"));
                 session_of_its_own.run(&format!("{before}{call}{after}")).await;
                 session.check("SELECT verb FROM pgtrack.audit ORDER BY entry_id", verb).await;
             }
@@ -209,8 +213,12 @@ fn an_undo_in_a_trigger_does_not_end_the_undo_around_it() {
                      INSERT INTO a VALUES (1, 1), (2, 1); INSERT INTO b VALUES (1, 1); UPDATE b SET v = 2;
                      CREATE FUNCTION inner_undo() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pgtrack.undo('public.b', 1); RETURN NULL; END$$").await;
         session.run("UPDATE a SET v = 2").await;
-        session.run("CREATE TRIGGER a BEFORE UPDATE ON a EXECUTE FUNCTION inner_undo();
-                     SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1, on_table => 'a')").await;
+        session
+            .run(
+                "CREATE TRIGGER a BEFORE UPDATE ON a EXECUTE FUNCTION inner_undo();
+                     SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1, on_table => 'a')",
+            )
+            .await;
         session
             .check("SELECT r.table_name, s.reverts LIKE 'xid:%' FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id) WHERE reverts IS NOT NULL ORDER BY 1", "
                 a|t

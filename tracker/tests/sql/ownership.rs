@@ -61,7 +61,7 @@ fn what_runs_with_more_than_the_caller_s_rights_is_the_owner_s_and_closed() {
 }
 
 /// The functions that run as the owner of pg_track and that everybody may call.
-const PUBLIC_DEFINERS: &str = "";
+const PUBLIC_DEFINERS: &str = "_begin_call\n_concerns_hidden\n_entry\n_has_erasures\n_is_as_myself\n_is_erased\n_permit_as_myself\n_purged_versions_of";
 
 #[test]
 fn a_name_cannot_end_the_code_that_is_written_for_a_table() {
