@@ -169,7 +169,7 @@ pub struct Standing {
 
 impl Standing {
     /// The role that the installation makes for pg_track where it may make roles.
-    pub const OWNER: &str = "pgtrack_owner";
+    pub const OWNER: &'static str = "pgtrack_owner";
 
     /// The owner, if it is another one than the installation makes.
     pub fn other_owner(&self) -> Option<&str> {

@@ -95,13 +95,10 @@ impl Error {
             other => return other.to_string(),
         };
         match source.as_db_error() {
-            Some(report) => {
-                let state = report.code().code();
-                match report.message() {
-                    message if is_plain(report) => format!("{message} (SQLSTATE {state})"),
-                    _ => format!("the database reports SQLSTATE {state}"),
-                }
+            Some(report) if is_plain(report) => {
+                format!("{} (SQLSTATE {})", report.message(), report.code().code())
             }
+            Some(report) => format!("the database reports SQLSTATE {}", report.code().code()),
             None => {
                 let mut text = source.to_string();
                 let mut cause = source.source();

@@ -42,15 +42,19 @@ pub(crate) async fn require_known_host(
     request: Request,
     next: Next,
 ) -> Response {
-    let headers = request.headers().get_all(header::HOST).iter();
-    let named = headers.map(|value| value.to_str().unwrap_or_default());
-    let mut hosts = request.uri().authority().map(Authority::as_str).into_iter().chain(named);
-    let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
-    if is_open || hosts.all(|host| state.host_names.fit(host)) {
+    if is_meant(&request, &state.host_names) {
         next.run(request).await
     } else {
         AppError::OtherHost.into_response()
     }
+}
+
+fn is_meant(request: &Request, names: &HostNames) -> bool {
+    let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let headers = request.headers().get_all(header::HOST).iter();
+    let named = headers.map(|value| value.to_str().unwrap_or_default());
+    let mut hosts = request.uri().authority().map(Authority::as_str).into_iter().chain(named);
+    is_open || hosts.all(|host| names.fit(host))
 }
 
 #[cfg(test)]
