@@ -49,7 +49,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
             .await
             .map_err(|rejection| refuse(rejection.body_text()))?;
         if !is_text(&encoded) {
-            return Err(AppError::BadRequest(Text::NoText));
+            return Err(AppError::BadRequest(Text::Unreadable));
         }
         let request = Request::from_parts(parts, Body::from(encoded));
         let result = axum::extract::Form::from_request(request, state).await;

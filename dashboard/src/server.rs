@@ -185,7 +185,7 @@ mod tests {
                 std::future::pending().await
             }),
         );
-        let header_patience = Duration::from_secs(3600);
+        let header_patience = Duration::from_hours(1);
         let limits = Limits { header_patience, connections, of_one, trusted_proxies: Vec::new() };
         let shutdown = CancellationToken::new();
         tokio::spawn(serve(listener, router, limits, shutdown.clone()));

@@ -14,7 +14,7 @@ pub(crate) async fn require_text(request: Request, next: Next) -> Response {
     if !is_text(uri.path().as_bytes()) {
         AppError::NotFound(Text::NoPage).into_response()
     } else if !uri.query().is_none_or(|query| is_text(query.as_bytes())) {
-        AppError::BadRequest(Text::NoText).into_response()
+        AppError::BadRequest(Text::Unreadable).into_response()
     } else {
         next.run(request).await
     }

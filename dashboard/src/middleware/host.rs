@@ -52,8 +52,8 @@ pub(crate) async fn require_known_host(
 fn is_meant(request: &Request, names: &HostNames) -> bool {
     let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
     let headers = request.headers().get_all(header::HOST).iter();
-    let named = headers.map(|value| value.to_str().unwrap_or_default());
-    let mut hosts = request.uri().authority().map(Authority::as_str).into_iter().chain(named);
+    let given = headers.map(|value| value.to_str().unwrap_or_default());
+    let mut hosts = request.uri().authority().map(Authority::as_str).into_iter().chain(given);
     is_open || hosts.all(|host| names.fit(host))
 }
 

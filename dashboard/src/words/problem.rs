@@ -74,7 +74,7 @@ pub(crate) enum Text {
     NoFile,
     NoJob,
     NoPage,
-    NoText,
+    Unreadable,
     NoRole,
     NoTableTracked(String),
     NoTransaction(i64),

@@ -129,10 +129,11 @@ fn where_the_name_is_known_others_are_refused() {
             ("evil.test", 421),
             ("pgtrack.example.com.evil.test:8080", 421),
         ] {
-            let page = browser.send(Method::GET, "/login", &[("host", host)], String::new()).await;
+            let headers = [("host", host)];
+            let page = browser.send(Method::GET, "/login", &headers, String::new()).await;
             assert_eq!(page.status, status, "{host}");
             check(&page);
-            let alive = browser.send(Method::GET, "/healthz", &[("host", host)], String::new());
+            let alive = browser.send(Method::GET, "/healthz", &headers, String::new());
             assert_eq!(alive.await.status, 200, "{host}");
         }
         let page =

@@ -96,7 +96,7 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::ListName => {
             "Use the address in public_url, or list the name in host_names of the configuration."
         }
-        Text::NoText => "This holds characters that no text has.",
+        Text::Unreadable => "This holds characters that no text has.",
         Text::NoPage => "There is no page at this address.",
         Text::NoRole => "There is no such role.",
         Text::NoTableTracked(table) => return format!("No table {table} is tracked.").into(),
