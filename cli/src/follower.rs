@@ -107,5 +107,5 @@ async fn follow(database: String, settings: Settings, period: Duration, reason: 
 
 async fn look(settings: &Settings) -> Result<Option<Vec<pgtrack_tracker::Followed>>, String> {
     let client = pgtrack_connect::connect(settings).await.map_err(|error| error.to_string())?;
-    pgtrack_tracker::follow_ddl(&client).await.map_err(|error| error.chain())
+    pgtrack_tracker::follow_ddl(&client).await.map_err(|error| error.for_log())
 }

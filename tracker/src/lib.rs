@@ -20,6 +20,7 @@ pub mod past;
 pub mod revert;
 pub mod statement;
 mod table;
+mod texts;
 
 pub use error::Error;
 pub use follow::{Followed, follow_ddl};

@@ -88,7 +88,7 @@ impl Question {
                 match kept {
                     Ok(()) => warning = Some(tagged(danger.describe(), &name).warning()),
                     Err(error) => {
-                        warn!(session = %self.who.session, %error, "could not tag first");
+                        warn!(session = %self.who.session, error = error.for_log(), "could not tag first");
                         let refusal = refused(danger.describe(), Some(error.to_string()));
                         return self.deny(text, judgement, acts, refusal).await;
                     }

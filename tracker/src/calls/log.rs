@@ -45,6 +45,14 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// What a log may hold of it.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Connect(error) => error.to_string(),
+            Self::Refused(error) => error.for_log(),
+        }
+    }
+
     fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             Self::Refused(error) => error.sqlstate(),
@@ -312,10 +320,14 @@ impl Worker {
         });
         if is_nowhere {
             // There is nothing to call there, either.
-            warn!(?record, %error, "the database has no audit");
+            warn!(database = self.database, error = error.for_log(), "the database has no audit");
             return Ok(());
         }
-        warn!(database = self.database, %error, "the database takes no audit record");
+        warn!(
+            database = self.database,
+            error = error.for_log(),
+            "the database takes no audit record"
+        );
         Err(Failed)
     }
 
