@@ -25,6 +25,7 @@ mod reading;
 mod revert;
 mod routes;
 mod scale;
+mod service_role;
 mod serving;
 mod settings;
 mod setup;
