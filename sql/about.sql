@@ -25,6 +25,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),
+    ('owner', (SELECT pg_get_userbyid(n.nspowner) || CASE WHEN n.nspowner = to_regrole('pgtrack_owner') THEN ''
+                      ELSE ', not pgtrack_owner: install as a superuser, or as a role that may create roles' END
+               FROM pg_namespace n WHERE n.nspname = 'pgtrack')),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
     ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
     ('recorded statements', (SELECT format('about %s', greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint) FROM pg_class c

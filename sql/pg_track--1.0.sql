@@ -8,30 +8,35 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
+-- Schema revision 2.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
 DO $guard$
+DECLARE
+  v_is_superuser  bool := (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user);
 BEGIN
-  -- Installers queue here.
-  PERFORM pg_catalog.pg_advisory_xact_lock(7380416283001);
   IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 150000 THEN
     RAISE EXCEPTION 'pg_track needs PostgreSQL 15 or newer' USING
       ERRCODE = 'feature_not_supported',
       DETAIL = pg_catalog.format('This is %s.', pg_catalog.version());
   END IF;
-  -- Read from the catalog tables: after waiting for a lock, to_regclass() may still remember that there was nothing.
-  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack')
-     AND NOT EXISTS (
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack') THEN
+    -- Read from the catalog tables: after waiting for a lock, to_regclass() may still remember that there was nothing.
+    IF NOT EXISTS (
        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
        WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack' AND c.relname OPERATOR(pg_catalog.=) 'installed_version') THEN
-    RAISE EXCEPTION 'the schema "pgtrack" exists and does not belong to pg_track' USING
-      ERRCODE = 'duplicate_schema',
-      HINT = 'Rename or drop that schema, then install again.';
+      RAISE EXCEPTION 'the schema "pgtrack" exists and does not belong to pg_track' USING
+        ERRCODE = 'duplicate_schema',
+        HINT = 'Rename or drop that schema, then install again.';
+    END IF;
+    -- Whoever changes what is installed queues here: only the owner can lock a table that nobody else may write.
+    LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE;
   END IF;
   -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
-  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
-             WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}') AND NOT o.rolsuper
-               AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)) THEN
+  IF v_is_superuser AND EXISTS (
+       SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
+       WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}')
+         AND NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) 'pgtrack_owner') THEN
     RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
       ERRCODE = 'insufficient_privilege',
       HINT = 'Install as that role, or give the schemas to a superuser first.';
@@ -44,13 +49,122 @@ SET LOCAL client_min_messages = warning;
 -- Nothing but PostgreSQL's own objects is found by its bare name from here on.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
+-- ==== install/owner.sql ====
+
+-- Everything of pg_track belongs to pgtrack_owner, which is no superuser and cannot log in: a function of ours that runs
+-- with its owner's rights has no more than that. Where the installing role may not create roles, it is the owner itself.
+-- pgtrack_reader is for those who may read all query texts; pgtrack_activity owns the view that shows some of them.
+DO $roles$
+DECLARE
+  v_me    pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = current_user);
+  v_name  name;
+  v_role  pg_roles;
+BEGIN
+  FOREACH v_name IN ARRAY '{pgtrack_owner,pgtrack_reader,pgtrack_activity}'::name[] LOOP
+    SELECT r.* INTO v_role FROM pg_roles r WHERE r.rolname = v_name;
+    IF NOT FOUND THEN
+      CONTINUE WHEN NOT (v_me.rolsuper OR v_me.rolcreaterole);
+      BEGIN
+        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', v_name);
+      -- Somebody installs into another database of the cluster at the same time.
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN
+        NULL;
+      END;
+      EXECUTE format('COMMENT ON ROLE %I IS %L', v_name, CASE v_name
+        WHEN 'pgtrack_owner' THEN 'Owns pg_track and the history that it records; nobody logs in as it.'
+        WHEN 'pgtrack_reader' THEN 'Its members may read all query texts and messages that pg_track recorded.'
+        ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
+    ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
+          AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
+               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid)) THEN
+      RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
+        HINT = format('Look who made it; ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION, and revoke its memberships.', v_name);
+    END IF;
+  END LOOP;
+  -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
+  IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
+    ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+END
+$roles$;
+
+-- The script goes on as the owner.
+DO $owner$
+DECLARE
+  v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
+  v_present       name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_owner         name := CASE WHEN to_regrole('pgtrack_owner') IS NOT NULL THEN 'pgtrack_owner' ELSE current_user END;
+  v_role          name;
+BEGIN
+  PERFORM set_config('pgtrack.installer', current_setting('role'), true);
+  IF NOT v_is_superuser THEN
+    IF v_present IS NOT NULL AND v_present <> 'pgtrack_owner' THEN
+      v_owner := current_user;
+    ELSIF v_owner <> current_user AND NOT pg_has_role('pgtrack_owner', 'MEMBER') THEN
+      IF (SELECT r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) THEN
+        BEGIN
+          FOREACH v_role IN ARRAY '{pgtrack_owner,pgtrack_activity}'::name[] LOOP
+            EXECUTE format('GRANT %I TO %I', v_role, current_user);
+          END LOOP;
+        -- Made by somebody else, who has not given it to us.
+        EXCEPTION WHEN insufficient_privilege THEN
+          v_owner := current_user;
+        END;
+      ELSE
+        v_owner := current_user;
+      END IF;
+    END IF;
+  END IF;
+  EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack AUTHORIZATION %I', v_owner);
+  EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack_history AUTHORIZATION %I', v_owner);
+  PERFORM set_config('pgtrack.owner', v_owner, true);
+END
+$owner$;
+
+-- An installation from before there was this role is given to it.
+DO $belongings$
+DECLARE
+  v_object  text;
+BEGIN
+  IF current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+    RETURN;
+  END IF;
+  FOR v_object IN
+    SELECT format('SCHEMA %I', n.nspname) FROM pg_namespace n
+    WHERE n.nspname IN ('pgtrack', 'pgtrack_history') AND pg_get_userbyid(n.nspowner) <> 'pgtrack_owner'
+    UNION ALL
+    SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
+    FROM pg_class c
+    WHERE c.relnamespace::regnamespace::text IN ('pgtrack', 'pgtrack_history') AND c.relkind IN ('r', 'v', 'S')
+      AND pg_get_userbyid(c.relowner) NOT IN ('pgtrack_owner', 'pgtrack_activity')
+      -- The sequence of an identity column goes with its table.
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('i', 'a'))
+    UNION ALL
+    SELECT format('TYPE %s', t.oid::regtype) FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+    WHERE t.typnamespace::regnamespace::text = 'pgtrack' AND pg_get_userbyid(t.typowner) <> 'pgtrack_owner'
+    UNION ALL
+    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
+    WHERE p.pronamespace::regnamespace::text IN ('pgtrack', 'pgtrack_history') AND pg_get_userbyid(p.proowner) <> 'pgtrack_owner'
+  LOOP
+    EXECUTE format('ALTER %s OWNER TO pgtrack_owner', v_object);
+  END LOOP;
+END
+$belongings$;
+
+DO $become_owner$
+BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true)
+  WHERE current_setting('pgtrack.owner') <> current_user;
+END
+$become_owner$;
+
 -- ==== install/schemas.sql ====
 
-CREATE SCHEMA IF NOT EXISTS pgtrack;
 COMMENT ON SCHEMA pgtrack IS
   'pg_track: functions to read and revert the history of tracked tables. Start with SELECT * FROM pgtrack.help().';
 
-CREATE SCHEMA IF NOT EXISTS pgtrack_history;
 COMMENT ON SCHEMA pgtrack_history IS
   'pg_track: one history table, and the functions that fill it, for each tracked table.';
 
@@ -67,11 +181,15 @@ BEGIN
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
-    EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+    BEGIN
+      EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+    -- It belongs to an extension, and this is not ALTER EXTENSION.
+    EXCEPTION WHEN dependent_objects_still_exist THEN
+      NULL;
+    END;
   END LOOP;
 END
 $replace$;
@@ -86,6 +204,7 @@ DECLARE
 BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
+      ('installed_version', 'revision', 'integer NOT NULL DEFAULT 1'),
       ('key_change', 'statement_id', 'bigint'),
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
@@ -112,12 +231,14 @@ $columns$;
 CREATE TABLE IF NOT EXISTS pgtrack.installed_version (
   version       text         NOT NULL PRIMARY KEY,
   installed_at  timestamptz  NOT NULL DEFAULT pg_catalog.now(),
-  installed_by  text         NOT NULL DEFAULT session_user
+  installed_by  text         NOT NULL DEFAULT session_user,
+  revision      integer      NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE pgtrack.installed_version IS 'The versions of pg_track that were installed here; the newest counts.';
 COMMENT ON COLUMN pgtrack.installed_version.version IS 'Version, such as 1.0; versions with the same first number are compatible.';
 COMMENT ON COLUMN pgtrack.installed_version.installed_at IS 'When it was installed, or installed again.';
 COMMENT ON COLUMN pgtrack.installed_version.installed_by IS 'The session user who installed it.';
+COMMENT ON COLUMN pgtrack.installed_version.revision IS 'What of that version: a script with a higher revision brings more, and is run again.';
 
 -- ==== tables/relation.sql ====
 
@@ -347,6 +468,35 @@ COMMENT ON TABLE pgtrack.proxy_key IS
 COMMENT ON COLUMN pgtrack.proxy_key.key_id IS 'Number.';
 COMMENT ON COLUMN pgtrack.proxy_key.key IS '32 random bytes.';
 COMMENT ON COLUMN pgtrack.proxy_key.since IS 'When it was made.';
+
+-- ==== tables/secret.sql ====
+
+CREATE TABLE IF NOT EXISTS pgtrack.secret (
+  inner_key  bytea  NOT NULL,
+  outer_key  bytea  NOT NULL
+);
+COMMENT ON TABLE pgtrack.secret IS
+  'One row: what settings of ours are sealed with, so that a client cannot make them up. Only the owner of pg_track can read it.';
+COMMENT ON COLUMN pgtrack.secret.inner_key IS 'The key as HMAC (RFC 2104) pads it for the inner hash.';
+COMMENT ON COLUMN pgtrack.secret.outer_key IS 'The key as HMAC pads it for the outer hash.';
+
+-- Numbers the states of pgtrack.open, so that an older state cannot be put back. Only its value in this session counts.
+CREATE SEQUENCE IF NOT EXISTS pgtrack.open_seq AS bigint CACHE 100 CYCLE;
+COMMENT ON SEQUENCE pgtrack.open_seq IS 'Numbers the notes of statements that have begun; a session compares them with its own alone.';
+
+-- ==== tables/generated.sql ====
+
+CREATE TABLE IF NOT EXISTS pgtrack.generated (
+  function_name  name     NOT NULL PRIMARY KEY,
+  relation_id    integer  NOT NULL,
+  leaf           regclass,
+  fingerprint    text     NOT NULL
+);
+COMMENT ON TABLE pgtrack.generated IS 'The functions in schema pgtrack_history that were written for tracked tables.';
+COMMENT ON COLUMN pgtrack.generated.function_name IS 'The function.';
+COMMENT ON COLUMN pgtrack.generated.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.generated.leaf IS 'The one partition that it is for, if any.';
+COMMENT ON COLUMN pgtrack.generated.fingerprint IS 'The shape of the table that it was written for.';
 
 -- ==== tables/audit_entry.sql ====
 
@@ -906,6 +1056,46 @@ END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
 
+-- ==== capture/seal.sql ====
+
+-- Settings are the only state that lasts from one function call to the next within a transaction, and a client can write
+-- every setting. So what travels in one carries a digest, with a key that no client can read, of what it is for, the
+-- server process and the transaction.
+
+CREATE OR REPLACE FUNCTION pgtrack._digest(p_purpose text, p_text text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_digest$
+DECLARE
+  v_secret  pgtrack.secret;
+BEGIN
+  SELECT s.* INTO STRICT v_secret FROM pgtrack.secret s;
+  RETURN encode(sha256(v_secret.outer_key || sha256(v_secret.inner_key || convert_to(
+    concat_ws(' ', p_purpose, pg_backend_pid(), pg_current_xact_id(), p_text), 'UTF8'))), 'hex');
+END
+$_digest$;
+COMMENT ON FUNCTION pgtrack._digest(text, text) IS
+  'HMAC-SHA-256 (RFC 2104) of a text, for this transaction. SECURITY DEFINER: nobody else reads the key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sealed(p_purpose text, p_text text) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT concat(p_text, ' ', pgtrack._digest(p_purpose, p_text));
+END;
+COMMENT ON FUNCTION pgtrack._sealed(text, text) IS 'A text with its digest behind it, to be kept in a setting.';
+
+CREATE OR REPLACE FUNCTION pgtrack._unsealed(p_purpose text, p_sealed text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_unsealed$
+DECLARE
+  -- 64 digits and a space.
+  v_text  text := left(p_sealed, -65);
+BEGIN
+  IF length(p_sealed) > 65 AND p_sealed = pgtrack._sealed(p_purpose, v_text) THEN
+    RETURN v_text;
+  END IF;
+  RETURN NULL;
+END
+$_unsealed$;
+COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in this transaction; null if anybody else made it.';
+
 -- ==== capture/context.sql ====
 
 -- Capture: the trigger functions and triggers of one tracked table, generated as static code
@@ -1001,51 +1191,91 @@ COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPD
 
 -- ==== capture/statement_id.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
-LANGUAGE plpgsql AS $open$
+-- Statements inside statements. The setting pgtrack.open notes those that have begun, outermost first, such as
+-- "7:1I:4711 7:2U": relation, trigger depth and operation, and the number once it is given. A number is given as late as
+-- possible: a statement that waits for another session must come after what that one changed.
+-- The note is sealed, and numbered by a sequence whose value in this session no client can set. A note with another
+-- number than the latest is one that a savepoint was rolled back to, or that somebody put back by hand. It still says
+-- which statements have begun; the numbers in it count only where that can be wrong for nobody else.
+
+CREATE OR REPLACE FUNCTION pgtrack._note_open(p_open text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_open$
 BEGIN
-  PERFORM pg_catalog.set_config(
-    pg_catalog.concat('pgtrack.open_', TG_ARGV[0]),
-    pg_catalog.concat_ws(' ', pg_catalog.current_setting(pg_catalog.concat('pgtrack.open_', TG_ARGV[0]), true),
-                         pg_catalog.concat(pg_catalog.pg_trigger_depth(), pg_catalog.left(TG_OP, 1))), true);
+  PERFORM set_config('pgtrack.open', CASE p_open WHEN '{}' THEN ''
+    ELSE pgtrack._sealed('open', concat_ws(' ', nextval('pgtrack.open_seq'), array_to_string(p_open, ' '))) END, true);
+END
+$_note_open$;
+COMMENT ON FUNCTION pgtrack._note_open(text[]) IS 'Writes the note of the statements that have begun.';
+
+CREATE OR REPLACE FUNCTION pgtrack._open() RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_open$
+DECLARE
+  v_setting  text := nullif(current_setting('pgtrack.open', true), '');
+  v_open     text[];
+BEGIN
+  IF v_setting IS NULL THEN
+    RETURN '{}';
+  END IF;
+  v_open := coalesce(string_to_array(pgtrack._unsealed('open', v_setting), ' '), '{}');
+  IF v_open = '{}' OR v_open[1]::bigint = currval('pgtrack.open_seq') THEN
+    RETURN v_open[2:];
+  END IF;
+  RETURN ARRAY(
+    SELECT CASE WHEN s.id IS NOT NULL AND EXISTS (
+                  SELECT FROM pgtrack.statement o
+                  WHERE o.relation_id = split_part(s.entry, ':', 1)::integer AND o.statement_id >= s.id
+                    AND (o.statement_id = s.id OR o.xid <> pg_current_xact_id()))
+                THEN left(s.entry, -1 - length(s.id::text)) ELSE s.entry END
+    FROM (SELECT o.entry, o.position, nullif(split_part(o.entry, ':', 3), '')::bigint AS id
+          FROM unnest(v_open[2:]) WITH ORDINALITY AS o (entry, position)) s
+    ORDER BY s.position);
+END
+$_open$;
+COMMENT ON FUNCTION pgtrack._open() IS 'The statements of this transaction that have begun, as far as the note of them can be believed.';
+
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $open$
+BEGIN
+  PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
   RETURN NULL;
 END
 $open$;
 COMMENT ON FUNCTION pgtrack_history.open() IS
-  'Notes that a statement on a table has begun, in a setting of the transaction, as its trigger depth and operation: 1U.';
+  'Notes that a statement on a table has begun. SECURITY DEFINER: whoever writes the table cannot seal the note.';
 
--- The entries of that setting, such as "1I:4711 2U", are a stack; a number after the colon has been given already.
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
 DECLARE
-  c_setting CONSTANT  text := format('pgtrack.open_%s', p_relation);
-  v_open              text[] := string_to_array(nullif(current_setting(c_setting, true), ''), ' ');
-  v_own               integer;
-  v_id                bigint;
+  v_open   text[] := pgtrack._open();
+  v_entry  text[];
+  v_own    integer;
+  v_id     bigint;
 BEGIN
-  FOR i IN 1 .. coalesce(cardinality(v_open), 0) LOOP
-    IF split_part(v_open[i], ':', 1) = p_depth || p_operation THEN
+  FOR i IN 1 .. cardinality(v_open) LOOP
+    v_entry := string_to_array(v_open[i], ':');
+    CONTINUE WHEN v_entry[1]::integer <> p_relation;
+    IF v_entry[2] = p_depth || p_operation THEN
       v_own := i;
-    ELSIF substring(v_open[i] FROM '^\d+')::integer >= p_depth THEN
+    ELSIF left(v_entry[2], -1)::integer >= p_depth THEN
       CONTINUE;
     END IF;
-    IF v_open[i] NOT LIKE '%:%' THEN
+    IF v_entry[3] IS NULL THEN
       v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
     END IF;
   END LOOP;
   IF v_own IS NULL THEN
     RETURN nextval('pgtrack.statement_id_seq');
   END IF;
-  v_id := split_part(v_open[v_own], ':', 2);
+  v_id := split_part(v_open[v_own], ':', 3);
   IF p_is_over THEN
     v_open := v_open[:v_own - 1] || v_open[v_own + 1:];
   END IF;
-  PERFORM set_config(c_setting, array_to_string(v_open, ' '), true);
+  PERFORM pgtrack._note_open(v_open);
   RETURN v_id;
 END
 $_statement_id$;
 COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
-  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the stack.';
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
 
 -- ==== capture/drift.sql ====
 
@@ -1076,17 +1306,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
+    RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',
+      HINT = format('Drop the trigger on %s that calls it.', p_table::regclass);
+  END IF;
+END
+$_require_member$;
+COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
 BEGIN
-  PERFORM pg_advisory_xact_lock(7380416283001);
-  PERFORM set_config('pgtrack.following', 'on', true);
+  PERFORM pgtrack._require_member(p_relation, p_table);
+  PERFORM pgtrack._lock_installation();
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
-  PERFORM set_config('pgtrack.following', '', true);
 END
 $_follow$;
-COMMENT ON FUNCTION pgtrack._follow(integer) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+COMMENT ON FUNCTION pgtrack._follow(integer, oid) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+
+-- Only the owner can lock a table in which nobody else may write; an advisory lock anybody could take and keep.
+CREATE OR REPLACE FUNCTION pgtrack._lock_installation() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_lock_installation$
+BEGIN
+  LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE;
+END
+$_lock_installation$;
+COMMENT ON FUNCTION pgtrack._lock_installation() IS
+  'Makes those who track, follow, purge or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';
 
 -- ==== capture/recorder.sql ====
 
@@ -1124,7 +1377,9 @@ BEGIN ATOMIC
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
+            pg_catalog.current_setting('pgtrack.message', true),
+            CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
+                 THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows,
     CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
@@ -1133,25 +1388,44 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
 
-CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text)
+CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET check_function_bodies = on AS $_create_function$
+BEGIN
+  -- As a literal: no name in the body can end it.
+  EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
+  EXECUTE format('REVOKE ALL ON FUNCTION pgtrack_history.%s FROM PUBLIC', p_signature);
+  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%s IS %L', p_signature,
+    replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+  INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
+  SELECT split_part(p_signature, '(', 1), p_relation, p_leaf, pgtrack._fingerprint(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation
+  ON CONFLICT (function_name) DO UPDATE SET fingerprint = excluded.fingerprint, leaf = excluded.leaf;
+END
+$_create_function$;
+COMMENT ON FUNCTION pgtrack._create_function(integer, text, text, text, text, regclass) IS
+  'Creates one function of a tracked table, which only triggers call; in the comment @ is the table''s name.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text,
+                                                    p_leaf regclass DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
 BEGIN
-  EXECUTE format($create$
-      CREATE OR REPLACE FUNCTION pgtrack_history.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS $record$
-      <<pgtrack>>
-      DECLARE
-        %s
-      BEGIN
-        %s
-        RETURN NULL;
-      END
-      $record$$create$, p_name, p_settings, p_declarations, p_body);
-  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', p_name,
-    format(p_comment, (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+  PERFORM pgtrack._create_function(p_relation, p_name || '()', concat_ws(' ', 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER', p_settings),
+    concat(E'\n<<pgtrack>>\nDECLARE\n  ', p_declarations, E'\nBEGIN\n  ', p_body, E'\n  RETURN NULL;\nEND\n'), p_comment, p_leaf);
 END
 $_create_recorder$;
-COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text) IS 'Creates one trigger function of a tracked table.';
+COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text, regclass) IS 'Creates one trigger function of a tracked table.';
+
+-- A trigger function records for the tables that it was written for, and for nobody who attaches it to another.
+CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L)',
+                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
+  'The condition, in a trigger function of a table, that it was written for another table or another shape.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
@@ -1160,6 +1434,7 @@ DECLARE
   v_mode       text;
   v_nests      boolean;
   v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
+  v_stale      text := pgtrack._is_stale_sql(p_relation);
   v_variant    record;
   v_leaf       record;
   v_record     text;
@@ -1176,53 +1451,55 @@ BEGIN
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
-        rows  pg_catalog.int8;',
+  rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
       '',
-      format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
-          PERFORM pgtrack._follow(%4$s);%12$s
-          EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
-        ELSE
-          %9$s;
-        END IF;
-        GET DIAGNOSTICS rows = ROW_COUNT;
-        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s%11$s
-        END IF;$body$,
-        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
+    EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
+  ELSE
+    %7$s;
+  END IF;
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
+  END IF;$body$,
+        v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
         pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        -- A column that was found just now is in the images of later numbers.
+        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
         CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
              THEN pgtrack._moves_sql(p_relation) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
-        -- A column that was found just now is in the images of later numbers.
-        CASE WHEN v_nests THEN '' ELSE format(E'\n          id := %s;', v_next) END),
-      format('Records each %s on %%s.', upper(v_variant.column1)));
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+      format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
+    -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-        rows  pg_catalog.int8;', v_next), '',
-      format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
-          PERFORM pgtrack._follow(%s);
-          id := %7$s;
-          EXECUTE pgtrack._images_sql(%4$s, 'truncate', '$1', 'r', pg_catalog.format(' FROM ONLY %%s AS r', TG_RELID::pg_catalog.regclass)) USING pgtrack.id;
-        ELSE
-          %5$s;
-        END IF;
-        GET DIAGNOSTICS rows = ROW_COUNT;
-        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%6$s
-        END IF;$body$,
-        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+  rows  pg_catalog.int8;', v_next), 'SET row_security = off',
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+    id := %3$s;
+    EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
+  ELSE
+    %4$s;
+  END IF;
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%5$s
+  END IF;$body$,
+        v_stale, p_relation, v_next,
         pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
-        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows'), v_next),
-      'Records each TRUNCATE on %s.');
+        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+      'Records each TRUNCATE on @.', CASE WHEN v_leaf.relid <> v_relation.relid THEN v_leaf.relid END);
   END LOOP;
 
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
@@ -1237,6 +1514,25 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
+CREATE OR REPLACE FUNCTION pgtrack._drop_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_functions$
+DECLARE
+  v_function  name;
+BEGIN
+  FOR v_function IN
+    SELECT g.function_name FROM pgtrack.generated g
+    JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = g.function_name
+    JOIN pgtrack.relation r ON r.relation_id = g.relation_id
+    WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+  LOOP
+    EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
+    DELETE FROM pgtrack.generated WHERE function_name = v_function;
+  END LOOP;
+END
+$_drop_functions$;
+COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for partitions that a tracked table does not have any more.';
+
 -- ==== capture/key_recorder.sql ====
 
 -- A key is written in one form, whatever the session prefers.
@@ -1246,7 +1542,6 @@ DECLARE
   c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
                                'SET extra_float_digits = 1 SET bytea_output = ''hex''';
   v_relation           pgtrack.relation;
-  v_signature          text;
   v_old                text;
   v_arguments          text;
   v_json               text;
@@ -1263,11 +1558,13 @@ BEGIN
     SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
     FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
-      format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s);',
+      format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
+        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
         p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
-        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END),
-      'Records each change of a primary key of %s.');
+        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
+        ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+      'Records each change of a primary key of @.');
     RETURN;
   END IF;
   SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
@@ -1275,9 +1572,8 @@ BEGIN
   INTO v_arguments, v_json
   FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
   JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
-  v_signature := format('pgtrack_history.%I(%s)', format('key_%s', p_relation), v_arguments);
-  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_json);
-  EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_signature, format('A key of %s in canonical form.', pgtrack._name(v_relation.relid)));
+  PERFORM pgtrack._create_function(p_relation, format('%I(%s)', format('key_%s', p_relation), v_arguments),
+    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_json), 'A key of @ in canonical form.', NULL);
 END
 $_generate_key_functions$;
 COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
@@ -1400,52 +1696,57 @@ END
 $_wanted_triggers$;
 COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catch every change of a table.';
 
+-- What a trigger was made from stands in it, as the digest that is its last argument.
+CREATE OR REPLACE FUNCTION pgtrack._trigger_sql(p_name name, p_table regclass, p_event text, p_action text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', p_name, p_event, p_table,
+                regexp_replace(p_action, ',?\)$', format('%s%L)', CASE WHEN p_action LIKE '%()' THEN '' ELSE ', ' END, md5(p_event || p_action))));
+END;
+COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
+
 CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
-  SELECT t.tgrelid::regclass, t.tgname, pg_catalog.obj_description(t.oid, 'pg_trigger'), t.tgenabled
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original. Arguments end with a zero byte.
+  SELECT t.tgrelid::regclass, t.tgname,
+         pg_catalog.encode(pg_catalog.substr(t.tgargs, pg_catalog.length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
-    AND (p.proname ~ pg_catalog.format('^record_[a-z]+_%s(_\d+)?$', p_relation)
-         OR p.proname = 'open' AND t.tgargs = pg_catalog.convert_to(p_relation::text, 'UTF8') || '\x00');
+    AND (p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation)
+         OR p.proname = 'open' AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), p_relation || '\000'));
 END;
-COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS 'The triggers of ours that are there for a tracked table, with what they were made from.';
+COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
+  'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
 
--- Triggers that are as they should be are left alone: to touch one takes a lock that writers wait for.
+CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
+RETURNS TABLE (relid regclass, name name, command text, function name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
+                           ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
+         substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
+  FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
+  WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
+END;
+COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
+  'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
+
+-- With the rights of whoever tracks the table or alters it. Triggers that are as they should be are left alone: to touch
+-- one takes a lock that writers wait for.
 CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_triggers$
 DECLARE
   v_trigger  record;
 BEGIN
-  FOR v_trigger IN
-    SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p
-    LEFT JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
-    WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action
-  LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
-  END LOOP;
-  FOR v_trigger IN
-    SELECT w.* FROM pgtrack._wanted_triggers(p_relation) w
-    WHERE NOT EXISTS (SELECT FROM pgtrack._present_triggers(p_relation) p WHERE p.relid = w.relid AND p.name = w.name)
-  LOOP
-    -- The partition may have been tracked by itself.
-    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', v_trigger.name, v_trigger.event, v_trigger.relid, v_trigger.action);
-    EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', v_trigger.name, v_trigger.relid, v_trigger.event || ' ' || v_trigger.action);
+  FOR v_trigger IN SELECT c.command FROM pgtrack._trigger_changes(p_relation) c ORDER BY c.command LIKE 'CREATE %' LOOP
+    EXECUTE v_trigger.command;
   END LOOP;
   FOR v_trigger IN
     SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
     WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
   LOOP
     EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
-  END LOOP;
-  -- Those of partitions that are none any more.
-  FOR v_trigger IN
-    SELECT p.oid::regprocedure AS recorder FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_%s_', p_relation)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
-  LOOP
-    EXECUTE format('DROP FUNCTION %s', v_trigger.recorder);
   END LOOP;
 END
 $_generate_triggers$;
@@ -1744,6 +2045,9 @@ END
 $_sees_row$;
 COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
 
+CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void LANGUAGE sql AS 'SELECT NULL::void';
+CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS TABLE (relation_id integer) LANGUAGE sql AS 'SELECT 1 WHERE false';
+
 -- ==== audit/call.sql ====
 
 -- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
@@ -1912,20 +2216,17 @@ COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation ca
 
 -- ==== tracking/table.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
+-- What is written for a table belongs to the owner of pg_track, whoever tracks it.
+CREATE OR REPLACE FUNCTION pgtrack._enroll(p_table regclass, p_options jsonb, OUT relation_id integer, OUT status text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_enroll$
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
-  v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
-  v_object      text;
-  v_status      text := 'tracked';
 BEGIN
-  -- What follows is not DDL to be followed.
-  PERFORM set_config('pgtrack.following', 'on', true);
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
   SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
+  status := 'tracked';
   IF v_relation.relation_id IS NULL THEN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
     v_relation.history_table := pgtrack._free_name(
@@ -1935,31 +2236,53 @@ BEGIN
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
     PERFORM pgtrack._create_history(v_relation.relation_id);
   ELSIF v_relation.tracked_until IS NULL THEN
-    v_status := 'already tracked';
+    status := 'already tracked';
   ELSE
-    v_status := 'tracked again; changes in between are not known';
+    status := 'tracked again; changes in between are not known';
     UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
-  PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
+  relation_id := v_relation.relation_id;
+  status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
+                       FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+END
+$_enroll$;
+COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
+  'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
-  -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
-  FOR v_object IN
-    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND pg_get_userbyid(p.proowner) <> v_owner_name
-      AND p.proname ~ format('^(record_[a-z]+|key)_%s(_\d+)?$', v_relation.relation_id)
+-- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table.
+CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_read$
+DECLARE
+  v_owner    name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_command  text;
+BEGIN
+  FOR v_command IN
+    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, v_owner)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = p_table AND NOT has_schema_privilege(v_owner, n.oid, 'USAGE')
     UNION ALL
-    SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
-    WHERE c.oid = format('pgtrack_history.%I', v_relation.history_table)::regclass AND pg_get_userbyid(c.relowner) <> v_owner_name
+    SELECT format('GRANT SELECT ON %s TO %I', m.relid, v_owner) FROM pgtrack._members(p_table) m
+    WHERE NOT has_table_privilege(v_owner, m.relid, 'SELECT')
   LOOP
-    EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
+    EXECUTE v_command;
   END LOOP;
+END
+$_let_owner_read$;
+COMMENT ON FUNCTION pgtrack._let_owner_read(regclass) IS
+  'Lets the owner of pg_track read a table and its partitions, with the rights of whoever tracks or alters it.';
 
-  PERFORM set_config('pgtrack.following', '', true);
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
-  RETURN v_status || CASE v_relation.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END;
+CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
+DECLARE
+  v_tracked  record;
+BEGIN
+  PERFORM pgtrack._let_owner_read(p_table);
+  SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
+  PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);
+  RETURN v_tracked.status;
 END
 $_track_table$;
 COMMENT ON FUNCTION pgtrack._track_table(regclass, jsonb) IS 'Begins or resumes the tracking of one table.';
@@ -2020,7 +2343,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_owner('track');
   PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
     IF v_reason IS NOT NULL THEN
@@ -2091,6 +2414,21 @@ END
 $_drop_triggers$;
 COMMENT ON FUNCTION pgtrack._drop_triggers(integer) IS 'Takes all triggers of ours from a tracked table and its partitions.';
 
+CREATE OR REPLACE FUNCTION pgtrack._let_owner_go(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_go$
+DECLARE
+  v_owner   name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_member  regclass;
+BEGIN
+  -- Where the owner of pg_track owns the table, the right is its own.
+  FOR v_member IN SELECT m.relid FROM pgtrack._members(p_table) m JOIN pg_class c ON c.oid = m.relid
+                  WHERE pg_get_userbyid(c.relowner) <> v_owner AND has_table_privilege(v_owner, m.relid, 'SELECT') LOOP
+    EXECUTE format('REVOKE SELECT ON %s FROM %I', v_member, v_owner);
+  END LOOP;
+END
+$_let_owner_go$;
+COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_owner_read() gave for a table and its partitions.';
+
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
@@ -2100,7 +2438,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
   PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
@@ -2110,9 +2448,8 @@ BEGIN
     WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
     ORDER BY c.relname
   LOOP
-    PERFORM set_config('pgtrack.following', 'on', true);
     PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-    PERFORM set_config('pgtrack.following', '', true);
+    PERFORM pgtrack._let_owner_go(v_relation.relid);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';
@@ -2132,19 +2469,27 @@ COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a t
 
 -- ==== tracking/event_triggers.sql ====
 
--- SECURITY DEFINER: whoever alters a tracked table needs no rights on pg_track.
+-- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
+-- table, its triggers and rights, as whoever runs the command. So one command fires several event triggers, in the order
+-- of their names: pgtrack_access, pgtrack_ddl, pgtrack_ddl_triggers, pgtrack_ddl_triggers_made.
+-- Commands on our own objects are known by these, not by a setting, which a client could set.
 
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
   v_table    regclass;
   v_trigger  name;
+  v_context  text;
 BEGIN
-  -- Our own DDL retypes and drops no column of a tracked table.
-  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
+  IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+    RETURN;
+  END IF;
+  -- Our own ALTER TABLE, while this command is followed, retypes and drops no column of a tracked table.
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  IF strpos(v_context, 'pgtrack._on_ddl') > 0 THEN
     RETURN;
   END IF;
   FOR v_table, v_trigger IN
@@ -2153,88 +2498,156 @@ BEGIN
     JOIN pg_class c ON c.oid = r.relid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
-      AND pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), c.relowner, 'USAGE')
+      AND pg_has_role(current_user, c.relowner, 'USAGE')
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
   END LOOP;
 END
 $_before_ddl$;
-COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE.';
-REVOKE ALL ON FUNCTION pgtrack._before_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS TABLE (relid regclass)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH altered AS MATERIALIZED (
+    -- A trigger's, an index's or a trigger function's command names that object, not its table.
+    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
+    FROM pg_event_trigger_ddl_commands() d
+    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
+    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
+    WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
+      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
+  )
+  SELECT a.relid::regclass FROM altered a JOIN pg_class c ON c.oid = a.relid
+  UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
+  UNION SELECT i.inhparent::regclass FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
+  -- Tables whose trigger for key changes has stepped aside.
+  UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
+  WHERE EXISTS (SELECT FROM altered) AND s.tracked_until IS NULL AND s.key_columns <> '{}' AND c.relkind <> 'p'
+    AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'));
+END;
+COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
+
+-- One that was untracked by itself stays so.
+CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT c.oid::regclass, s.options
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
+    AND pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+  ORDER BY c.relname;
+END;
+COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_access() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_on_ddl_access$
+DECLARE
+  v_tables  regclass[];
+BEGIN
+  IF NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+    RETURN;
+  END IF;
+  v_tables := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
+  PERFORM pgtrack._let_owner_read(c.oid)
+  FROM pg_class c
+  WHERE c.oid = ANY (v_tables) AND pg_has_role(current_user, c.relowner, 'USAGE')
+    AND (c.oid IN (SELECT n.relid FROM pgtrack._new_tables(v_tables) n)
+         OR c.oid IN (SELECT r.relid FROM pgtrack.relation r WHERE r.tracked_until IS NULL));
+END
+$_on_ddl_access$;
+COMMENT ON FUNCTION pgtrack._on_ddl_access() IS 'Lets the owner of pg_track read what is, or is to be, tracked, as whoever runs the command.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
+  v_tables    regclass[] := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
   v_relation  pgtrack.relation;
-  v_new       record;
-  v_reason    text;
 BEGIN
-  -- Our own DDL is not news.
-  IF current_setting('pgtrack.following', true) = 'on' THEN
+  IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
+    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
-  PERFORM set_config('pgtrack.following', 'on', true);
+  -- A table that became a partition gives its triggers to the root's.
   FOR v_relation IN
-    WITH altered AS (
-      -- A trigger's, an index's or a trigger function's command names that object, not its table.
-      SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
-      FROM pg_event_trigger_ddl_commands() d
-      LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-      LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-      LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-      LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-      WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
-        AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-    ), concerned AS (
-      SELECT a.relid FROM altered a
-      UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
-      UNION SELECT i.inhparent FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
-      -- Tables whose trigger for key changes has stepped aside.
-      UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
-      WHERE s.key_columns <> '{}' AND c.relkind <> 'p'
-        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
-    )
-    SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL AND r.relid IN (SELECT c.relid FROM concerned c)
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
+    ORDER BY c.relispartition DESC
   LOOP
-    UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid
-      AND (r.schema_name <> n.nspname OR r.table_name <> c.relname);
-    v_reason := pgtrack._reason_not_to_track(v_relation.relid);
-    IF v_reason IS NULL THEN
-      PERFORM pgtrack._sync(v_relation.relation_id);
-      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
-    ELSE
-      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_relation.relid), v_reason USING
-        HINT = 'Its history stays.';
-      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-      UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
-    END IF;
+    PERFORM pgtrack._follow_relation(v_relation);
   END LOOP;
-  -- Tables that are new in a tracked schema. One that was untracked by itself stays so.
-  FOR v_new IN
-    SELECT c.oid AS relid, s.options
-    FROM pg_event_trigger_ddl_commands() d
-    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
-  LOOP
-    PERFORM pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
-    PERFORM set_config('pgtrack.following', 'on', true);
-  END LOOP;
-  -- A table that became a partition has given its triggers to the root's.
-  FOR v_relation IN
-    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL AND c.relispartition
-  LOOP
-    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
-  END LOOP;
-  PERFORM set_config('pgtrack.following', '', true);
+  PERFORM pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) FROM pgtrack._new_tables(v_tables) n;
+  PERFORM pgtrack._let_owners_make_triggers(v_tables, true);
 END
 $_on_ddl$;
-COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows DDL on tracked tables, their partitions, indexes, triggers and trigger functions.';
-REVOKE ALL ON FUNCTION pgtrack._on_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrack._on_ddl() IS
+  'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl_triggers$
+DECLARE
+  v_tables    regclass[];
+  v_relation  record;
+BEGIN
+  IF NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+    RETURN;
+  END IF;
+  v_tables := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
+  -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
+  FOR v_relation IN
+    SELECT r.relation_id, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE (r.relid = ANY (v_tables) OR c.relispartition)
+      AND NOT EXISTS (SELECT FROM pgtrack._members(r.relid) m JOIN pg_class o ON o.oid = m.relid
+                      WHERE NOT pg_has_role(current_user, o.relowner, 'USAGE'))
+    ORDER BY r.tracked_until IS NULL, c.relispartition DESC
+  LOOP
+    IF v_relation.tracked_until IS NULL THEN
+      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    ELSE
+      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    END IF;
+  END LOOP;
+END
+$_on_ddl_triggers$;
+COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_ddl_triggers_made$
+BEGIN
+  PERFORM pgtrack._let_owners_make_triggers(ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t), false);
+END
+$_on_ddl_triggers_made$;
+COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
+  'Takes back the right to make triggers with functions of ours. SECURITY DEFINER: the functions belong to the owner of pg_track.';
+
+-- A trigger can only be made by who may execute its function. The owners of tables may that for the moment of a command.
+CREATE OR REPLACE FUNCTION pgtrack._let_owners_make_triggers(p_tables regclass[], p_may boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_let_owners_make_triggers$
+DECLARE
+  v_command  text;
+BEGIN
+  FOR v_command IN
+    SELECT DISTINCT format('GRANT EXECUTE ON FUNCTION pgtrack_history.%I() TO %I', t.function, pg_get_userbyid(c.relowner))
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
+    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables) AND t.function IS NOT NULL
+    UNION ALL
+    SELECT format('REVOKE ALL ON FUNCTION %s FROM %I', p.oid::regprocedure, pg_get_userbyid(a.grantee))
+    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
+    WHERE NOT p_may AND p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
+      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g JOIN pgtrack.relation r USING (relation_id)
+                                               WHERE r.relid = ANY (p_tables)))
+  LOOP
+    EXECUTE v_command;
+  END LOOP;
+END
+$_let_owners_make_triggers$;
+COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(regclass[], boolean) IS
+  'Lets the owners of tables make the triggers that are missing there, or takes that right back.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
@@ -2258,18 +2671,19 @@ BEGIN
     SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
            CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
                 WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, p.oid::regprocedure AS recorder
+           d.objsubid > 0 AS is_column, g.function_name AS recorder
     FROM pg_event_trigger_dropped_objects() d
     -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_\d+_%s$', d.objid)
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = split_part(p.proname, '_', 3)::integer
+    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
     WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
     ORDER BY d.objsubid
   LOOP
     IF v_dropped.on_drop = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
     ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
-      EXECUTE format('DROP FUNCTION %s', v_dropped.recorder);
+      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
+      DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
   UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
@@ -2277,28 +2691,36 @@ BEGIN
   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
 END
 $_on_drop$;
-COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped, or refuses it; its history stays.';
-REVOKE ALL ON FUNCTION pgtrack._on_drop() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrack._on_drop() IS
+  'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
 
 DO $event_triggers$
+DECLARE
+  c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
+                                   'ALTER TRIGGER', 'CREATE INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION'];
+  v_trigger        record;
 BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
-    DROP EVENT TRIGGER IF EXISTS pgtrack_before_ddl;
-    CREATE EVENT TRIGGER pgtrack_before_ddl ON ddl_command_start
-      WHEN TAG IN ('ALTER TABLE')
-      EXECUTE FUNCTION pgtrack._before_ddl();
-    COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
-    DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
-    CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
-                   'CREATE FUNCTION', 'ALTER FUNCTION')
-      EXECUTE FUNCTION pgtrack._on_ddl();
-    COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
-    DROP EVENT TRIGGER IF EXISTS pgtrack_drop;
-    CREATE EVENT TRIGGER pgtrack_drop ON sql_drop
-      EXECUTE FUNCTION pgtrack._on_drop();
-    COMMENT ON EVENT TRIGGER pgtrack_drop IS 'Notes dropped tables.';
+    FOR v_trigger IN
+      SELECT * FROM (VALUES
+        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
+        ('pgtrack_access', 'ddl_command_end', c_tags, '_on_ddl_access', 'Lets the owner of pg_track read tracked tables.'),
+        ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
+        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
+        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
+        ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
+      ) AS t (name, event, tags, function, comment)
+    LOOP
+      EXECUTE format('DROP EVENT TRIGGER IF EXISTS %I', v_trigger.name);
+      EXECUTE format('CREATE EVENT TRIGGER %I ON %s %s EXECUTE FUNCTION pgtrack.%I()', v_trigger.name, v_trigger.event,
+                     'WHEN TAG IN (' || (SELECT string_agg(quote_literal(t), ', ') FROM unnest(v_trigger.tags) t) || ')', v_trigger.function);
+      EXECUTE format('COMMENT ON EVENT TRIGGER %I IS %L', v_trigger.name, v_trigger.comment);
+    END LOOP;
+  END IF;
+  IF current_setting('pgtrack.owner') <> current_user THEN
+    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
   END IF;
 END
 $event_triggers$;
@@ -2313,12 +2735,9 @@ BEGIN ATOMIC
          CASE WHEN c.oid IS NULL THEN 'dropped'
               WHEN pgtrack._reason_not_to_track(c.oid) IS NOT NULL THEN 'untrackable'
               WHEN (n.nspname, c.relname) IS DISTINCT FROM (r.schema_name, r.table_name) THEN 'renamed'
-              WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
-                               AND p.proname = format('record_update_%s', r.relation_id)
-                               AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(c.oid))) > 0) THEN 'altered'
-              WHEN EXISTS (SELECT FROM pgtrack._wanted_triggers(r.relation_id) w
-                           LEFT JOIN pgtrack._present_triggers(r.relation_id) p USING (relid, name)
-                           WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action) THEN 'altered' END
+              WHEN NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', r.relation_id)
+                               AND g.fingerprint = pgtrack._fingerprint(c.oid)) THEN 'altered'
+              WHEN EXISTS (SELECT FROM pgtrack._trigger_changes(r.relation_id)) THEN 'altered' END
   FROM pgtrack.relation r
   LEFT JOIN pg_class c ON c.oid = r.relid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -2326,35 +2745,55 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation integer, p_table regclass, p_problem text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation pgtrack.relation) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
+AS $_follow_relation$
 DECLARE
+  v_reason  text;
   v_status  text := 'followed';
 BEGIN
-  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  PERFORM set_config('pgtrack.following', 'on', true);
-  IF p_problem = 'dropped' THEN
-    UPDATE pgtrack.relation SET relid = NULL, tracked_until = clock_timestamp() WHERE relation_id = p_relation;
-    v_status := 'was dropped; its history stays';
-  ELSIF p_problem = 'untrackable' THEN
-    PERFORM pgtrack._drop_triggers(p_relation);
-    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = p_relation;
-    v_status := format('is no longer tracked: %s; its history stays', pgtrack._reason_not_to_track(p_table));
-  ELSE
-    UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE r.relation_id = p_relation AND c.oid = p_table AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
-    IF FOUND THEN
-      v_status := format('is called %s now', pgtrack._name(p_table));
-    END IF;
-    PERFORM pgtrack._sync(p_relation);
-    PERFORM pgtrack._generate_triggers(p_relation, false);
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid) THEN
+    UPDATE pgtrack.relation SET relid = NULL, tracked_until = clock_timestamp() WHERE relation_id = p_relation.relation_id;
+    RETURN 'was dropped; its history stays';
   END IF;
-  PERFORM set_config('pgtrack.following', '', true);
+  UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE r.relation_id = p_relation.relation_id AND c.oid = r.relid AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
+  IF FOUND THEN
+    v_status := format('is called %s now', pgtrack._name(p_relation.relid));
+  END IF;
+  v_reason := pgtrack._reason_not_to_track(p_relation.relid);
+  IF v_reason IS NOT NULL THEN
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = p_relation.relation_id;
+    -- That the root of a new partition goes on with it is no news.
+    IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = p_relation.relid) THEN
+      RAISE WARNING '% is no longer tracked: %', pgtrack._name(p_relation.relid), v_reason USING HINT = 'Its history stays.';
+    END IF;
+    RETURN format('is no longer tracked: %s; its history stays', v_reason);
+  END IF;
+  PERFORM pgtrack._sync(p_relation.relation_id);
+  RETURN v_status;
+END
+$_follow_relation$;
+COMMENT ON FUNCTION pgtrack._follow_relation(pgtrack.relation) IS
+  'Brings the history of a table in step with what became of it. SECURITY DEFINER: history belongs to the owner of pg_track.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
+DECLARE
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  v_status  text := pgtrack._follow_relation(p_relation);
+BEGIN
+  IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
+    PERFORM pgtrack._let_owner_read(p_relation.relid);
+    PERFORM pgtrack._generate_triggers(p_relation.relation_id, false);
+  ELSE
+    PERFORM pgtrack._drop_triggers(p_relation.relation_id);
+  END IF;
   RETURN v_status;
 END
 $_follow_table$;
-COMMENT ON FUNCTION pgtrack._follow_table(integer, regclass, text) IS 'Brings the tracking of one table in step with what became of it.';
+COMMENT ON FUNCTION pgtrack._follow_table(pgtrack.relation) IS 'Brings the tracking of one table in step with what became of it.';
 
 CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $follow_ddl$
@@ -2362,17 +2801,19 @@ DECLARE
   v_relation  record;
   v_new       record;
 BEGIN
-  PERFORM pgtrack._require_owner('follow DDL on');
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  IF NOT has_function_privilege('pgtrack._follow_relation(pgtrack.relation)', 'EXECUTE') THEN
+    PERFORM pgtrack._require_owner('follow DDL on');
+  END IF;
+  PERFORM pgtrack._lock_installation();
   -- What is tracked no more gives way first: it may have become a part of another table.
   FOR v_relation IN
-    SELECT s.* FROM pgtrack._stale_relations() s WHERE s.problem IS NOT NULL
+    SELECT s.name, r FROM pgtrack._stale_relations() s JOIN pgtrack.relation r USING (relation_id) WHERE s.problem IS NOT NULL
     ORDER BY s.problem NOT IN ('dropped', 'untrackable'), s.name
   LOOP
     "table" := v_relation.name;
     done := true;
     BEGIN
-      status := pgtrack._follow_table(v_relation.relation_id, v_relation.relid, v_relation.problem);
+      status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege OR object_not_in_prerequisite_state THEN
       done := false;
@@ -2381,12 +2822,8 @@ BEGIN
     RETURN NEXT;
   END LOOP;
   FOR v_new IN
-    SELECT c.oid::regclass AS relid, s.options
-    FROM pgtrack.tracked_schema s
-    JOIN pg_namespace n ON n.nspname = s.schema_name
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
-    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
-    ORDER BY c.relname
+    SELECT n.* FROM pgtrack._new_tables(ARRAY(
+      SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname)) n
   LOOP
     "table" := pgtrack._name(v_new.relid);
     done := true;
@@ -4991,7 +5428,7 @@ BEGIN
       ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
   END IF;
   PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
@@ -5096,16 +5533,15 @@ BEGIN
     RETURN QUERY
       SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
                                   ELSE format('the trigger %s on %s is %s', w.name, w.relid,
-                                              CASE WHEN p.made_from IS DISTINCT FROM w.event || ' ' || w.action THEN 'out of date'
+                                              CASE WHEN p.made_from IS DISTINCT FROM md5(w.event || w.action) THEN 'out of date'
                                                    WHEN p.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
              verify.hint
       FROM pgtrack._wanted_triggers(v_relation.relation_id) w
       LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
-      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM w.event || ' ' || w.action
+      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
-    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
-                   AND p.proname = format('record_update_%s', v_relation.relation_id)
-                   AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(v_relation.relid))) > 0) THEN
+    IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
+                   AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
     ELSIF gaps THEN
@@ -5247,6 +5683,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),
+    ('owner', (SELECT pg_get_userbyid(n.nspowner) || CASE WHEN n.nspowner = to_regrole('pgtrack_owner') THEN ''
+                      ELSE ', not pgtrack_owner: install as a superuser, or as a role that may create roles' END
+               FROM pg_namespace n WHERE n.nspname = 'pgtrack')),
     ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
     ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
     ('recorded statements', (SELECT format('about %s', greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint) FROM pg_class c
@@ -5264,29 +5703,31 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 
 -- ==== install/rights.sql ====
 
--- Rights: everybody may use the functions, which act with the caller's own rights; nobody but the owner may write
--- history, and it is read by those who may read the table
+-- Who may do what. Functions act with the caller's own rights; what runs with the owner's is closed but for a few that
+-- everybody may call, each of which checks for itself what it does for whom.
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
 GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
-                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated,
                 pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
 GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
 
--- What works on pg_track itself is its owner's business.
-DO $revoke$
+DO $definers$
 DECLARE
-  v_function  regprocedure;
+  c_public CONSTANT  text[] := '{}';
+  v_function         record;
 BEGIN
   FOR v_function IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack'::regnamespace
-      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id|session_context)'
+    SELECT p.oid::regprocedure AS signature, p.proname FROM pg_proc p
+    WHERE p.pronamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND p.prosecdef
   LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function.signature);
+    IF v_function.proname = ANY (c_public) THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', v_function.signature);
+    END IF;
   END LOOP;
 END
-$revoke$;
+$definers$;
 
 -- ==== install/service_role.sql ====
 
@@ -5439,7 +5880,7 @@ BEGIN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
                              'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
                              'pgtrack.erasure,pgtrack.audit_entry,pgtrack.audit_entry_entry_id_seq,pgtrack.tracked_schema,'
-                             'pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
+                             'pgtrack.kept,pgtrack.kept_kept_id_seq,pgtrack.generated}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;
@@ -5454,6 +5895,17 @@ $dump$;
 INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
 SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
 
+INSERT INTO pgtrack.secret (inner_key, outer_key)
+SELECT (SELECT decode(string_agg(lpad(to_hex(get_byte(k.key, i) # 54), 2, '0'), '' ORDER BY i), 'hex') FROM generate_series(0, 63) i),
+       (SELECT decode(string_agg(lpad(to_hex(get_byte(k.key, i) # 92), 2, '0'), '' ORDER BY i), 'hex') FROM generate_series(0, 63) i)
+-- A key of 32 random bytes, padded with zeros to the block of SHA-256.
+FROM (SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || decode(repeat('00', 32), 'hex') AS key) k
+WHERE NOT EXISTS (SELECT FROM pgtrack.secret);
+
+-- Revision 1 recorded signatures of the proxy where others could read them: what was signed with its key counts no more.
+DELETE FROM pgtrack.proxy_key
+WHERE (SELECT v.revision FROM pgtrack.installed_version v ORDER BY v.installed_at DESC LIMIT 1) < 2;
+
 INSERT INTO pgtrack.proxy_key (key)
 SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
 
@@ -5461,7 +5913,6 @@ DO $upgrade$
 DECLARE
   v_relation  pgtrack.relation;
 BEGIN
-  PERFORM set_config('pgtrack.following', 'on', true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
                     WHERE c.relreplident <> 'f' LOOP
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
@@ -5469,13 +5920,24 @@ BEGIN
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
-    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
   END LOOP;
-  PERFORM set_config('pgtrack.following', '', true);
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version) VALUES ('1.0')
-ON CONFLICT (version) DO UPDATE SET installed_at = excluded.installed_at, installed_by = excluded.installed_by;
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 2)
+ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
+
+-- What belongs to the tables is done with the rights of whoever installs.
+DO $triggers$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._let_owner_read(v_relation.relid);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+  END LOOP;
+END
+$triggers$;
 
 \echo 'pg_track 1.0 is installed. Next: SELECT * FROM pgtrack.track(''a schema or table'');' \\ COMMIT;

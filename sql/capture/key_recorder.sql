@@ -5,7 +5,6 @@ DECLARE
   c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
                                'SET extra_float_digits = 1 SET bytea_output = ''hex''';
   v_relation           pgtrack.relation;
-  v_signature          text;
   v_old                text;
   v_arguments          text;
   v_json               text;
@@ -22,11 +21,13 @@ BEGIN
     SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
     FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
-      format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s);',
+      format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
+        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
         p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
-        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END),
-      'Records each change of a primary key of %s.');
+        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
+        ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+      'Records each change of a primary key of @.');
     RETURN;
   END IF;
   SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
@@ -34,9 +35,8 @@ BEGIN
   INTO v_arguments, v_json
   FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
   JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
-  v_signature := format('pgtrack_history.%I(%s)', format('key_%s', p_relation), v_arguments);
-  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_json);
-  EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_signature, format('A key of %s in canonical form.', pgtrack._name(v_relation.relid)));
+  PERFORM pgtrack._create_function(p_relation, format('%I(%s)', format('key_%s', p_relation), v_arguments),
+    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_json), 'A key of @ in canonical form.', NULL);
 END
 $_generate_key_functions$;
 COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';

@@ -55,3 +55,6 @@ BEGIN
 END
 $_sees_row$;
 COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void LANGUAGE sql AS 'SELECT NULL::void';
+CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS TABLE (relation_id integer) LANGUAGE sql AS 'SELECT 1 WHERE false';

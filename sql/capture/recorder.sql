@@ -32,7 +32,9 @@ BEGIN ATOMIC
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
+            pg_catalog.current_setting('pgtrack.message', true),
+            CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
+                 THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows,
     CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
@@ -41,25 +43,44 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
 
-CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text)
+CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET check_function_bodies = on AS $_create_function$
+BEGIN
+  -- As a literal: no name in the body can end it.
+  EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
+  EXECUTE format('REVOKE ALL ON FUNCTION pgtrack_history.%s FROM PUBLIC', p_signature);
+  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%s IS %L', p_signature,
+    replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+  INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
+  SELECT split_part(p_signature, '(', 1), p_relation, p_leaf, pgtrack._fingerprint(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation
+  ON CONFLICT (function_name) DO UPDATE SET fingerprint = excluded.fingerprint, leaf = excluded.leaf;
+END
+$_create_function$;
+COMMENT ON FUNCTION pgtrack._create_function(integer, text, text, text, text, regclass) IS
+  'Creates one function of a tracked table, which only triggers call; in the comment @ is the table''s name.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text,
+                                                    p_leaf regclass DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
 BEGIN
-  EXECUTE format($create$
-      CREATE OR REPLACE FUNCTION pgtrack_history.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS $record$
-      <<pgtrack>>
-      DECLARE
-        %s
-      BEGIN
-        %s
-        RETURN NULL;
-      END
-      $record$$create$, p_name, p_settings, p_declarations, p_body);
-  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', p_name,
-    format(p_comment, (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+  PERFORM pgtrack._create_function(p_relation, p_name || '()', concat_ws(' ', 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER', p_settings),
+    concat(E'\n<<pgtrack>>\nDECLARE\n  ', p_declarations, E'\nBEGIN\n  ', p_body, E'\n  RETURN NULL;\nEND\n'), p_comment, p_leaf);
 END
 $_create_recorder$;
-COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text) IS 'Creates one trigger function of a tracked table.';
+COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text, regclass) IS 'Creates one trigger function of a tracked table.';
+
+-- A trigger function records for the tables that it was written for, and for nobody who attaches it to another.
+CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L)',
+                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
+  'The condition, in a trigger function of a table, that it was written for another table or another shape.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
@@ -68,6 +89,7 @@ DECLARE
   v_mode       text;
   v_nests      boolean;
   v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
+  v_stale      text := pgtrack._is_stale_sql(p_relation);
   v_variant    record;
   v_leaf       record;
   v_record     text;
@@ -84,53 +106,55 @@ BEGIN
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
-        rows  pg_catalog.int8;',
+  rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
       '',
-      format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
-          PERFORM pgtrack._follow(%4$s);%12$s
-          EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
-        ELSE
-          %9$s;
-        END IF;
-        GET DIAGNOSTICS rows = ROW_COUNT;
-        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s%11$s
-        END IF;$body$,
-        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
+    EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
+  ELSE
+    %7$s;
+  END IF;
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
+  END IF;$body$,
+        v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
         pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        -- A column that was found just now is in the images of later numbers.
+        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
         CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
              THEN pgtrack._moves_sql(p_relation) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
-        -- A column that was found just now is in the images of later numbers.
-        CASE WHEN v_nests THEN '' ELSE format(E'\n          id := %s;', v_next) END),
-      format('Records each %s on %%s.', upper(v_variant.column1)));
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+      format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
+    -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-        rows  pg_catalog.int8;', v_next), '',
-      format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
-          PERFORM pgtrack._follow(%s);
-          id := %7$s;
-          EXECUTE pgtrack._images_sql(%4$s, 'truncate', '$1', 'r', pg_catalog.format(' FROM ONLY %%s AS r', TG_RELID::pg_catalog.regclass)) USING pgtrack.id;
-        ELSE
-          %5$s;
-        END IF;
-        GET DIAGNOSTICS rows = ROW_COUNT;
-        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%6$s
-        END IF;$body$,
-        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+  rows  pg_catalog.int8;', v_next), 'SET row_security = off',
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+    id := %3$s;
+    EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
+  ELSE
+    %4$s;
+  END IF;
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%5$s
+  END IF;$body$,
+        v_stale, p_relation, v_next,
         pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
-        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows'), v_next),
-      'Records each TRUNCATE on %s.');
+        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+      'Records each TRUNCATE on @.', CASE WHEN v_leaf.relid <> v_relation.relid THEN v_leaf.relid END);
   END LOOP;
 
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
@@ -144,3 +168,22 @@ BEGIN ATOMIC
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_functions$
+DECLARE
+  v_function  name;
+BEGIN
+  FOR v_function IN
+    SELECT g.function_name FROM pgtrack.generated g
+    JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = g.function_name
+    JOIN pgtrack.relation r ON r.relation_id = g.relation_id
+    WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+  LOOP
+    EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
+    DELETE FROM pgtrack.generated WHERE function_name = v_function;
+  END LOOP;
+END
+$_drop_functions$;
+COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for partitions that a tracked table does not have any more.';

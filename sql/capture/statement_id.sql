@@ -1,45 +1,85 @@
-CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
-LANGUAGE plpgsql AS $open$
+-- Statements inside statements. The setting pgtrack.open notes those that have begun, outermost first, such as
+-- "7:1I:4711 7:2U": relation, trigger depth and operation, and the number once it is given. A number is given as late as
+-- possible: a statement that waits for another session must come after what that one changed.
+-- The note is sealed, and numbered by a sequence whose value in this session no client can set. A note with another
+-- number than the latest is one that a savepoint was rolled back to, or that somebody put back by hand. It still says
+-- which statements have begun; the numbers in it count only where that can be wrong for nobody else.
+
+CREATE OR REPLACE FUNCTION pgtrack._note_open(p_open text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_open$
 BEGIN
-  PERFORM pg_catalog.set_config(
-    pg_catalog.concat('pgtrack.open_', TG_ARGV[0]),
-    pg_catalog.concat_ws(' ', pg_catalog.current_setting(pg_catalog.concat('pgtrack.open_', TG_ARGV[0]), true),
-                         pg_catalog.concat(pg_catalog.pg_trigger_depth(), pg_catalog.left(TG_OP, 1))), true);
+  PERFORM set_config('pgtrack.open', CASE p_open WHEN '{}' THEN ''
+    ELSE pgtrack._sealed('open', concat_ws(' ', nextval('pgtrack.open_seq'), array_to_string(p_open, ' '))) END, true);
+END
+$_note_open$;
+COMMENT ON FUNCTION pgtrack._note_open(text[]) IS 'Writes the note of the statements that have begun.';
+
+CREATE OR REPLACE FUNCTION pgtrack._open() RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_open$
+DECLARE
+  v_setting  text := nullif(current_setting('pgtrack.open', true), '');
+  v_open     text[];
+BEGIN
+  IF v_setting IS NULL THEN
+    RETURN '{}';
+  END IF;
+  v_open := coalesce(string_to_array(pgtrack._unsealed('open', v_setting), ' '), '{}');
+  IF v_open = '{}' OR v_open[1]::bigint = currval('pgtrack.open_seq') THEN
+    RETURN v_open[2:];
+  END IF;
+  RETURN ARRAY(
+    SELECT CASE WHEN s.id IS NOT NULL AND EXISTS (
+                  SELECT FROM pgtrack.statement o
+                  WHERE o.relation_id = split_part(s.entry, ':', 1)::integer AND o.statement_id >= s.id
+                    AND (o.statement_id = s.id OR o.xid <> pg_current_xact_id()))
+                THEN left(s.entry, -1 - length(s.id::text)) ELSE s.entry END
+    FROM (SELECT o.entry, o.position, nullif(split_part(o.entry, ':', 3), '')::bigint AS id
+          FROM unnest(v_open[2:]) WITH ORDINALITY AS o (entry, position)) s
+    ORDER BY s.position);
+END
+$_open$;
+COMMENT ON FUNCTION pgtrack._open() IS 'The statements of this transaction that have begun, as far as the note of them can be believed.';
+
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $open$
+BEGIN
+  PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
   RETURN NULL;
 END
 $open$;
 COMMENT ON FUNCTION pgtrack_history.open() IS
-  'Notes that a statement on a table has begun, in a setting of the transaction, as its trigger depth and operation: 1U.';
+  'Notes that a statement on a table has begun. SECURITY DEFINER: whoever writes the table cannot seal the note.';
 
--- The entries of that setting, such as "1I:4711 2U", are a stack; a number after the colon has been given already.
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
 DECLARE
-  c_setting CONSTANT  text := format('pgtrack.open_%s', p_relation);
-  v_open              text[] := string_to_array(nullif(current_setting(c_setting, true), ''), ' ');
-  v_own               integer;
-  v_id                bigint;
+  v_open   text[] := pgtrack._open();
+  v_entry  text[];
+  v_own    integer;
+  v_id     bigint;
 BEGIN
-  FOR i IN 1 .. coalesce(cardinality(v_open), 0) LOOP
-    IF split_part(v_open[i], ':', 1) = p_depth || p_operation THEN
+  FOR i IN 1 .. cardinality(v_open) LOOP
+    v_entry := string_to_array(v_open[i], ':');
+    CONTINUE WHEN v_entry[1]::integer <> p_relation;
+    IF v_entry[2] = p_depth || p_operation THEN
       v_own := i;
-    ELSIF substring(v_open[i] FROM '^\d+')::integer >= p_depth THEN
+    ELSIF left(v_entry[2], -1)::integer >= p_depth THEN
       CONTINUE;
     END IF;
-    IF v_open[i] NOT LIKE '%:%' THEN
+    IF v_entry[3] IS NULL THEN
       v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
     END IF;
   END LOOP;
   IF v_own IS NULL THEN
     RETURN nextval('pgtrack.statement_id_seq');
   END IF;
-  v_id := split_part(v_open[v_own], ':', 2);
+  v_id := split_part(v_open[v_own], ':', 3);
   IF p_is_over THEN
     v_open := v_open[:v_own - 1] || v_open[v_own + 1:];
   END IF;
-  PERFORM set_config(c_setting, array_to_string(v_open, ' '), true);
+  PERFORM pgtrack._note_open(v_open);
   RETURN v_id;
 END
 $_statement_id$;
 COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
-  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the stack.';
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';

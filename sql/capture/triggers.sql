@@ -55,52 +55,57 @@ END
 $_wanted_triggers$;
 COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catch every change of a table.';
 
+-- What a trigger was made from stands in it, as the digest that is its last argument.
+CREATE OR REPLACE FUNCTION pgtrack._trigger_sql(p_name name, p_table regclass, p_event text, p_action text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', p_name, p_event, p_table,
+                regexp_replace(p_action, ',?\)$', format('%s%L)', CASE WHEN p_action LIKE '%()' THEN '' ELSE ', ' END, md5(p_event || p_action))));
+END;
+COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
+
 CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
-  SELECT t.tgrelid::regclass, t.tgname, pg_catalog.obj_description(t.oid, 'pg_trigger'), t.tgenabled
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original. Arguments end with a zero byte.
+  SELECT t.tgrelid::regclass, t.tgname,
+         pg_catalog.encode(pg_catalog.substr(t.tgargs, pg_catalog.length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
-    AND (p.proname ~ pg_catalog.format('^record_[a-z]+_%s(_\d+)?$', p_relation)
-         OR p.proname = 'open' AND t.tgargs = pg_catalog.convert_to(p_relation::text, 'UTF8') || '\x00');
+    AND (p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation)
+         OR p.proname = 'open' AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), p_relation || '\000'));
 END;
-COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS 'The triggers of ours that are there for a tracked table, with what they were made from.';
+COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
+  'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
 
--- Triggers that are as they should be are left alone: to touch one takes a lock that writers wait for.
+CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
+RETURNS TABLE (relid regclass, name name, command text, function name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
+                           ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
+         substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
+  FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
+  WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
+END;
+COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
+  'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
+
+-- With the rights of whoever tracks the table or alters it. Triggers that are as they should be are left alone: to touch
+-- one takes a lock that writers wait for.
 CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_triggers$
 DECLARE
   v_trigger  record;
 BEGIN
-  FOR v_trigger IN
-    SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p
-    LEFT JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
-    WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action
-  LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
-  END LOOP;
-  FOR v_trigger IN
-    SELECT w.* FROM pgtrack._wanted_triggers(p_relation) w
-    WHERE NOT EXISTS (SELECT FROM pgtrack._present_triggers(p_relation) p WHERE p.relid = w.relid AND p.name = w.name)
-  LOOP
-    -- The partition may have been tracked by itself.
-    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', v_trigger.name, v_trigger.event, v_trigger.relid, v_trigger.action);
-    EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', v_trigger.name, v_trigger.relid, v_trigger.event || ' ' || v_trigger.action);
+  FOR v_trigger IN SELECT c.command FROM pgtrack._trigger_changes(p_relation) c ORDER BY c.command LIKE 'CREATE %' LOOP
+    EXECUTE v_trigger.command;
   END LOOP;
   FOR v_trigger IN
     SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
     WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
   LOOP
     EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
-  END LOOP;
-  -- Those of partitions that are none any more.
-  FOR v_trigger IN
-    SELECT p.oid::regprocedure AS recorder FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_%s_', p_relation)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
-  LOOP
-    EXECUTE format('DROP FUNCTION %s', v_trigger.recorder);
   END LOOP;
 END
 $_generate_triggers$;

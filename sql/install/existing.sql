@@ -3,6 +3,17 @@
 INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
 SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
 
+INSERT INTO pgtrack.secret (inner_key, outer_key)
+SELECT (SELECT decode(string_agg(lpad(to_hex(get_byte(k.key, i) # 54), 2, '0'), '' ORDER BY i), 'hex') FROM generate_series(0, 63) i),
+       (SELECT decode(string_agg(lpad(to_hex(get_byte(k.key, i) # 92), 2, '0'), '' ORDER BY i), 'hex') FROM generate_series(0, 63) i)
+-- A key of 32 random bytes, padded with zeros to the block of SHA-256.
+FROM (SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || decode(repeat('00', 32), 'hex') AS key) k
+WHERE NOT EXISTS (SELECT FROM pgtrack.secret);
+
+-- Revision 1 recorded signatures of the proxy where others could read them: what was signed with its key counts no more.
+DELETE FROM pgtrack.proxy_key
+WHERE (SELECT v.revision FROM pgtrack.installed_version v ORDER BY v.installed_at DESC LIMIT 1) < 2;
+
 INSERT INTO pgtrack.proxy_key (key)
 SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
 
@@ -10,7 +21,6 @@ DO $upgrade$
 DECLARE
   v_relation  pgtrack.relation;
 BEGIN
-  PERFORM set_config('pgtrack.following', 'on', true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
                     WHERE c.relreplident <> 'f' LOOP
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
@@ -18,13 +28,24 @@ BEGIN
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
-    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
   END LOOP;
-  PERFORM set_config('pgtrack.following', '', true);
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version) VALUES ('1.0')
-ON CONFLICT (version) DO UPDATE SET installed_at = excluded.installed_at, installed_by = excluded.installed_by;
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 2)
+ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
+
+-- What belongs to the tables is done with the rights of whoever installs.
+DO $triggers$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._let_owner_read(v_relation.relid);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+  END LOOP;
+END
+$triggers$;
 
 \echo 'pg_track 1.0 is installed. Next: SELECT * FROM pgtrack.track(''a schema or table'');' \\ COMMIT;

@@ -1,23 +1,25 @@
--- Rights: everybody may use the functions, which act with the caller's own rights; nobody but the owner may write
--- history, and it is read by those who may read the table
+-- Who may do what. Functions act with the caller's own rights; what runs with the owner's is closed but for a few that
+-- everybody may call, each of which checks for itself what it does for whom.
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
 GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
-                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated,
                 pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
 GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
 
--- What works on pg_track itself is its owner's business.
-DO $revoke$
+DO $definers$
 DECLARE
-  v_function  regprocedure;
+  c_public CONSTANT  text[] := '{}';
+  v_function         record;
 BEGIN
   FOR v_function IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack'::regnamespace
-      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id|session_context)'
+    SELECT p.oid::regprocedure AS signature, p.proname FROM pg_proc p
+    WHERE p.pronamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND p.prosecdef
   LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function.signature);
+    IF v_function.proname = ANY (c_public) THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', v_function.signature);
+    END IF;
   END LOOP;
 END
-$revoke$;
+$definers$;

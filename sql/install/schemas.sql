@@ -1,8 +1,6 @@
-CREATE SCHEMA IF NOT EXISTS pgtrack;
 COMMENT ON SCHEMA pgtrack IS
   'pg_track: functions to read and revert the history of tracked tables. Start with SELECT * FROM pgtrack.help().';
 
-CREATE SCHEMA IF NOT EXISTS pgtrack_history;
 COMMENT ON SCHEMA pgtrack_history IS
   'pg_track: one history table, and the functions that fill it, for each tracked table.';
 
@@ -19,11 +17,15 @@ BEGIN
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
-    EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+    BEGIN
+      EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+    -- It belongs to an extension, and this is not ALTER EXTENSION.
+    EXCEPTION WHEN dependent_objects_still_exist THEN
+      NULL;
+    END;
   END LOOP;
 END
 $replace$;

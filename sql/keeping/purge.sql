@@ -92,7 +92,7 @@ BEGIN
       ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
   END IF;
   PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);

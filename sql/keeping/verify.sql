@@ -39,16 +39,15 @@ BEGIN
     RETURN QUERY
       SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
                                   ELSE format('the trigger %s on %s is %s', w.name, w.relid,
-                                              CASE WHEN p.made_from IS DISTINCT FROM w.event || ' ' || w.action THEN 'out of date'
+                                              CASE WHEN p.made_from IS DISTINCT FROM md5(w.event || w.action) THEN 'out of date'
                                                    WHEN p.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
              verify.hint
       FROM pgtrack._wanted_triggers(v_relation.relation_id) w
       LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
-      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM w.event || ' ' || w.action
+      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
-    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
-                   AND p.proname = format('record_update_%s', v_relation.relation_id)
-                   AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(v_relation.relid))) > 0) THEN
+    IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
+                   AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
     ELSIF gaps THEN

@@ -1,16 +1,24 @@
--- SECURITY DEFINER: whoever alters a tracked table needs no rights on pg_track.
+-- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
+-- table, its triggers and rights, as whoever runs the command. So one command fires several event triggers, in the order
+-- of their names: pgtrack_access, pgtrack_ddl, pgtrack_ddl_triggers, pgtrack_ddl_triggers_made.
+-- Commands on our own objects are known by these, not by a setting, which a client could set.
 
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
   v_table    regclass;
   v_trigger  name;
+  v_context  text;
 BEGIN
-  -- Our own DDL retypes and drops no column of a tracked table.
-  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
+  IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+    RETURN;
+  END IF;
+  -- Our own ALTER TABLE, while this command is followed, retypes and drops no column of a tracked table.
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  IF strpos(v_context, 'pgtrack._on_ddl') > 0 THEN
     RETURN;
   END IF;
   FOR v_table, v_trigger IN
@@ -19,88 +27,156 @@ BEGIN
     JOIN pg_class c ON c.oid = r.relid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
-      AND pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), c.relowner, 'USAGE')
+      AND pg_has_role(current_user, c.relowner, 'USAGE')
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
   END LOOP;
 END
 $_before_ddl$;
-COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE.';
-REVOKE ALL ON FUNCTION pgtrack._before_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS TABLE (relid regclass)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH altered AS MATERIALIZED (
+    -- A trigger's, an index's or a trigger function's command names that object, not its table.
+    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
+    FROM pg_event_trigger_ddl_commands() d
+    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
+    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
+    WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
+      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
+  )
+  SELECT a.relid::regclass FROM altered a JOIN pg_class c ON c.oid = a.relid
+  UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
+  UNION SELECT i.inhparent::regclass FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
+  -- Tables whose trigger for key changes has stepped aside.
+  UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
+  WHERE EXISTS (SELECT FROM altered) AND s.tracked_until IS NULL AND s.key_columns <> '{}' AND c.relkind <> 'p'
+    AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'));
+END;
+COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
+
+-- One that was untracked by itself stays so.
+CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT c.oid::regclass, s.options
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
+    AND pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+  ORDER BY c.relname;
+END;
+COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_access() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_on_ddl_access$
+DECLARE
+  v_tables  regclass[];
+BEGIN
+  IF NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+    RETURN;
+  END IF;
+  v_tables := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
+  PERFORM pgtrack._let_owner_read(c.oid)
+  FROM pg_class c
+  WHERE c.oid = ANY (v_tables) AND pg_has_role(current_user, c.relowner, 'USAGE')
+    AND (c.oid IN (SELECT n.relid FROM pgtrack._new_tables(v_tables) n)
+         OR c.oid IN (SELECT r.relid FROM pgtrack.relation r WHERE r.tracked_until IS NULL));
+END
+$_on_ddl_access$;
+COMMENT ON FUNCTION pgtrack._on_ddl_access() IS 'Lets the owner of pg_track read what is, or is to be, tracked, as whoever runs the command.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
+  v_tables    regclass[] := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
   v_relation  pgtrack.relation;
-  v_new       record;
-  v_reason    text;
 BEGIN
-  -- Our own DDL is not news.
-  IF current_setting('pgtrack.following', true) = 'on' THEN
+  IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
+    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
-  PERFORM set_config('pgtrack.following', 'on', true);
+  -- A table that became a partition gives its triggers to the root's.
   FOR v_relation IN
-    WITH altered AS (
-      -- A trigger's, an index's or a trigger function's command names that object, not its table.
-      SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
-      FROM pg_event_trigger_ddl_commands() d
-      LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-      LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-      LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-      LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-      WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
-        AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-    ), concerned AS (
-      SELECT a.relid FROM altered a
-      UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
-      UNION SELECT i.inhparent FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
-      -- Tables whose trigger for key changes has stepped aside.
-      UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
-      WHERE s.key_columns <> '{}' AND c.relkind <> 'p'
-        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
-    )
-    SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL AND r.relid IN (SELECT c.relid FROM concerned c)
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
+    ORDER BY c.relispartition DESC
   LOOP
-    UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid
-      AND (r.schema_name <> n.nspname OR r.table_name <> c.relname);
-    v_reason := pgtrack._reason_not_to_track(v_relation.relid);
-    IF v_reason IS NULL THEN
-      PERFORM pgtrack._sync(v_relation.relation_id);
-      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
-    ELSE
-      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_relation.relid), v_reason USING
-        HINT = 'Its history stays.';
-      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-      UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
-    END IF;
+    PERFORM pgtrack._follow_relation(v_relation);
   END LOOP;
-  -- Tables that are new in a tracked schema. One that was untracked by itself stays so.
-  FOR v_new IN
-    SELECT c.oid AS relid, s.options
-    FROM pg_event_trigger_ddl_commands() d
-    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
-  LOOP
-    PERFORM pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
-    PERFORM set_config('pgtrack.following', 'on', true);
-  END LOOP;
-  -- A table that became a partition has given its triggers to the root's.
-  FOR v_relation IN
-    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL AND c.relispartition
-  LOOP
-    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
-  END LOOP;
-  PERFORM set_config('pgtrack.following', '', true);
+  PERFORM pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) FROM pgtrack._new_tables(v_tables) n;
+  PERFORM pgtrack._let_owners_make_triggers(v_tables, true);
 END
 $_on_ddl$;
-COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows DDL on tracked tables, their partitions, indexes, triggers and trigger functions.';
-REVOKE ALL ON FUNCTION pgtrack._on_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrack._on_ddl() IS
+  'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl_triggers$
+DECLARE
+  v_tables    regclass[];
+  v_relation  record;
+BEGIN
+  IF NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+    RETURN;
+  END IF;
+  v_tables := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
+  -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
+  FOR v_relation IN
+    SELECT r.relation_id, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE (r.relid = ANY (v_tables) OR c.relispartition)
+      AND NOT EXISTS (SELECT FROM pgtrack._members(r.relid) m JOIN pg_class o ON o.oid = m.relid
+                      WHERE NOT pg_has_role(current_user, o.relowner, 'USAGE'))
+    ORDER BY r.tracked_until IS NULL, c.relispartition DESC
+  LOOP
+    IF v_relation.tracked_until IS NULL THEN
+      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    ELSE
+      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    END IF;
+  END LOOP;
+END
+$_on_ddl_triggers$;
+COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_ddl_triggers_made$
+BEGIN
+  PERFORM pgtrack._let_owners_make_triggers(ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t), false);
+END
+$_on_ddl_triggers_made$;
+COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
+  'Takes back the right to make triggers with functions of ours. SECURITY DEFINER: the functions belong to the owner of pg_track.';
+
+-- A trigger can only be made by who may execute its function. The owners of tables may that for the moment of a command.
+CREATE OR REPLACE FUNCTION pgtrack._let_owners_make_triggers(p_tables regclass[], p_may boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_let_owners_make_triggers$
+DECLARE
+  v_command  text;
+BEGIN
+  FOR v_command IN
+    SELECT DISTINCT format('GRANT EXECUTE ON FUNCTION pgtrack_history.%I() TO %I', t.function, pg_get_userbyid(c.relowner))
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
+    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables) AND t.function IS NOT NULL
+    UNION ALL
+    SELECT format('REVOKE ALL ON FUNCTION %s FROM %I', p.oid::regprocedure, pg_get_userbyid(a.grantee))
+    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
+    WHERE NOT p_may AND p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
+      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g JOIN pgtrack.relation r USING (relation_id)
+                                               WHERE r.relid = ANY (p_tables)))
+  LOOP
+    EXECUTE v_command;
+  END LOOP;
+END
+$_let_owners_make_triggers$;
+COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(regclass[], boolean) IS
+  'Lets the owners of tables make the triggers that are missing there, or takes that right back.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
@@ -124,18 +200,19 @@ BEGIN
     SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
            CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
                 WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, p.oid::regprocedure AS recorder
+           d.objsubid > 0 AS is_column, g.function_name AS recorder
     FROM pg_event_trigger_dropped_objects() d
     -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_\d+_%s$', d.objid)
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = split_part(p.proname, '_', 3)::integer
+    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
     WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
     ORDER BY d.objsubid
   LOOP
     IF v_dropped.on_drop = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
     ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
-      EXECUTE format('DROP FUNCTION %s', v_dropped.recorder);
+      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
+      DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
   UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
@@ -143,28 +220,36 @@ BEGIN
   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
 END
 $_on_drop$;
-COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped, or refuses it; its history stays.';
-REVOKE ALL ON FUNCTION pgtrack._on_drop() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrack._on_drop() IS
+  'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
 
 DO $event_triggers$
+DECLARE
+  c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
+                                   'ALTER TRIGGER', 'CREATE INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION'];
+  v_trigger        record;
 BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
-    DROP EVENT TRIGGER IF EXISTS pgtrack_before_ddl;
-    CREATE EVENT TRIGGER pgtrack_before_ddl ON ddl_command_start
-      WHEN TAG IN ('ALTER TABLE')
-      EXECUTE FUNCTION pgtrack._before_ddl();
-    COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
-    DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
-    CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
-      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
-                   'CREATE FUNCTION', 'ALTER FUNCTION')
-      EXECUTE FUNCTION pgtrack._on_ddl();
-    COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
-    DROP EVENT TRIGGER IF EXISTS pgtrack_drop;
-    CREATE EVENT TRIGGER pgtrack_drop ON sql_drop
-      EXECUTE FUNCTION pgtrack._on_drop();
-    COMMENT ON EVENT TRIGGER pgtrack_drop IS 'Notes dropped tables.';
+    FOR v_trigger IN
+      SELECT * FROM (VALUES
+        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
+        ('pgtrack_access', 'ddl_command_end', c_tags, '_on_ddl_access', 'Lets the owner of pg_track read tracked tables.'),
+        ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
+        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
+        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
+        ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
+      ) AS t (name, event, tags, function, comment)
+    LOOP
+      EXECUTE format('DROP EVENT TRIGGER IF EXISTS %I', v_trigger.name);
+      EXECUTE format('CREATE EVENT TRIGGER %I ON %s %s EXECUTE FUNCTION pgtrack.%I()', v_trigger.name, v_trigger.event,
+                     'WHEN TAG IN (' || (SELECT string_agg(quote_literal(t), ', ') FROM unnest(v_trigger.tags) t) || ')', v_trigger.function);
+      EXECUTE format('COMMENT ON EVENT TRIGGER %I IS %L', v_trigger.name, v_trigger.comment);
+    END LOOP;
+  END IF;
+  IF current_setting('pgtrack.owner') <> current_user THEN
+    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
   END IF;
 END
 $event_triggers$;

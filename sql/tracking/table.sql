@@ -1,17 +1,14 @@
-CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
+-- What is written for a table belongs to the owner of pg_track, whoever tracks it.
+CREATE OR REPLACE FUNCTION pgtrack._enroll(p_table regclass, p_options jsonb, OUT relation_id integer, OUT status text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_enroll$
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
-  v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
-  v_object      text;
-  v_status      text := 'tracked';
 BEGIN
-  -- What follows is not DDL to be followed.
-  PERFORM set_config('pgtrack.following', 'on', true);
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
   SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
+  status := 'tracked';
   IF v_relation.relation_id IS NULL THEN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
     v_relation.history_table := pgtrack._free_name(
@@ -21,31 +18,53 @@ BEGIN
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
     PERFORM pgtrack._create_history(v_relation.relation_id);
   ELSIF v_relation.tracked_until IS NULL THEN
-    v_status := 'already tracked';
+    status := 'already tracked';
   ELSE
-    v_status := 'tracked again; changes in between are not known';
+    status := 'tracked again; changes in between are not known';
     UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
-  PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
+  relation_id := v_relation.relation_id;
+  status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
+                       FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+END
+$_enroll$;
+COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
+  'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
-  -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
-  FOR v_object IN
-    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND pg_get_userbyid(p.proowner) <> v_owner_name
-      AND p.proname ~ format('^(record_[a-z]+|key)_%s(_\d+)?$', v_relation.relation_id)
+-- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table.
+CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_read$
+DECLARE
+  v_owner    name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_command  text;
+BEGIN
+  FOR v_command IN
+    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, v_owner)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = p_table AND NOT has_schema_privilege(v_owner, n.oid, 'USAGE')
     UNION ALL
-    SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
-    WHERE c.oid = format('pgtrack_history.%I', v_relation.history_table)::regclass AND pg_get_userbyid(c.relowner) <> v_owner_name
+    SELECT format('GRANT SELECT ON %s TO %I', m.relid, v_owner) FROM pgtrack._members(p_table) m
+    WHERE NOT has_table_privilege(v_owner, m.relid, 'SELECT')
   LOOP
-    EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
+    EXECUTE v_command;
   END LOOP;
+END
+$_let_owner_read$;
+COMMENT ON FUNCTION pgtrack._let_owner_read(regclass) IS
+  'Lets the owner of pg_track read a table and its partitions, with the rights of whoever tracks or alters it.';
 
-  PERFORM set_config('pgtrack.following', '', true);
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
-  RETURN v_status || CASE v_relation.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END;
+CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
+DECLARE
+  v_tracked  record;
+BEGIN
+  PERFORM pgtrack._let_owner_read(p_table);
+  SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
+  PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);
+  RETURN v_tracked.status;
 END
 $_track_table$;
 COMMENT ON FUNCTION pgtrack._track_table(regclass, jsonb) IS 'Begins or resumes the tracking of one table.';

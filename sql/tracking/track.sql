@@ -16,7 +16,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_owner('track');
   PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
     IF v_reason IS NOT NULL THEN

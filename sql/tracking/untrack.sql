@@ -10,6 +10,21 @@ END
 $_drop_triggers$;
 COMMENT ON FUNCTION pgtrack._drop_triggers(integer) IS 'Takes all triggers of ours from a tracked table and its partitions.';
 
+CREATE OR REPLACE FUNCTION pgtrack._let_owner_go(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_go$
+DECLARE
+  v_owner   name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_member  regclass;
+BEGIN
+  -- Where the owner of pg_track owns the table, the right is its own.
+  FOR v_member IN SELECT m.relid FROM pgtrack._members(p_table) m JOIN pg_class c ON c.oid = m.relid
+                  WHERE pg_get_userbyid(c.relowner) <> v_owner AND has_table_privilege(v_owner, m.relid, 'SELECT') LOOP
+    EXECUTE format('REVOKE SELECT ON %s FROM %I', v_member, v_owner);
+  END LOOP;
+END
+$_let_owner_go$;
+COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_owner_read() gave for a table and its partitions.';
+
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
@@ -19,7 +34,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
   PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
-  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
   END IF;
@@ -29,9 +44,8 @@ BEGIN
     WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
     ORDER BY c.relname
   LOOP
-    PERFORM set_config('pgtrack.following', 'on', true);
     PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-    PERFORM set_config('pgtrack.following', '', true);
+    PERFORM pgtrack._let_owner_go(v_relation.relid);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';

@@ -6,6 +6,7 @@ DECLARE
 BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
+      ('installed_version', 'revision', 'integer NOT NULL DEFAULT 1'),
       ('key_change', 'statement_id', 'bigint'),
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),

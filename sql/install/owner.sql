@@ -1,0 +1,108 @@
+-- Everything of pg_track belongs to pgtrack_owner, which is no superuser and cannot log in: a function of ours that runs
+-- with its owner's rights has no more than that. Where the installing role may not create roles, it is the owner itself.
+-- pgtrack_reader is for those who may read all query texts; pgtrack_activity owns the view that shows some of them.
+DO $roles$
+DECLARE
+  v_me    pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = current_user);
+  v_name  name;
+  v_role  pg_roles;
+BEGIN
+  FOREACH v_name IN ARRAY '{pgtrack_owner,pgtrack_reader,pgtrack_activity}'::name[] LOOP
+    SELECT r.* INTO v_role FROM pg_roles r WHERE r.rolname = v_name;
+    IF NOT FOUND THEN
+      CONTINUE WHEN NOT (v_me.rolsuper OR v_me.rolcreaterole);
+      BEGIN
+        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', v_name);
+      -- Somebody installs into another database of the cluster at the same time.
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN
+        NULL;
+      END;
+      EXECUTE format('COMMENT ON ROLE %I IS %L', v_name, CASE v_name
+        WHEN 'pgtrack_owner' THEN 'Owns pg_track and the history that it records; nobody logs in as it.'
+        WHEN 'pgtrack_reader' THEN 'Its members may read all query texts and messages that pg_track recorded.'
+        ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
+    ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
+          AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
+               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid)) THEN
+      RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
+        HINT = format('Look who made it; ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION, and revoke its memberships.', v_name);
+    END IF;
+  END LOOP;
+  -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
+  IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
+    ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+END
+$roles$;
+
+-- The script goes on as the owner.
+DO $owner$
+DECLARE
+  v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
+  v_present       name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_owner         name := CASE WHEN to_regrole('pgtrack_owner') IS NOT NULL THEN 'pgtrack_owner' ELSE current_user END;
+  v_role          name;
+BEGIN
+  PERFORM set_config('pgtrack.installer', current_setting('role'), true);
+  IF NOT v_is_superuser THEN
+    IF v_present IS NOT NULL AND v_present <> 'pgtrack_owner' THEN
+      v_owner := current_user;
+    ELSIF v_owner <> current_user AND NOT pg_has_role('pgtrack_owner', 'MEMBER') THEN
+      IF (SELECT r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) THEN
+        BEGIN
+          FOREACH v_role IN ARRAY '{pgtrack_owner,pgtrack_activity}'::name[] LOOP
+            EXECUTE format('GRANT %I TO %I', v_role, current_user);
+          END LOOP;
+        -- Made by somebody else, who has not given it to us.
+        EXCEPTION WHEN insufficient_privilege THEN
+          v_owner := current_user;
+        END;
+      ELSE
+        v_owner := current_user;
+      END IF;
+    END IF;
+  END IF;
+  EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack AUTHORIZATION %I', v_owner);
+  EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack_history AUTHORIZATION %I', v_owner);
+  PERFORM set_config('pgtrack.owner', v_owner, true);
+END
+$owner$;
+
+-- An installation from before there was this role is given to it.
+DO $belongings$
+DECLARE
+  v_object  text;
+BEGIN
+  IF current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+    RETURN;
+  END IF;
+  FOR v_object IN
+    SELECT format('SCHEMA %I', n.nspname) FROM pg_namespace n
+    WHERE n.nspname IN ('pgtrack', 'pgtrack_history') AND pg_get_userbyid(n.nspowner) <> 'pgtrack_owner'
+    UNION ALL
+    SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
+    FROM pg_class c
+    WHERE c.relnamespace::regnamespace::text IN ('pgtrack', 'pgtrack_history') AND c.relkind IN ('r', 'v', 'S')
+      AND pg_get_userbyid(c.relowner) NOT IN ('pgtrack_owner', 'pgtrack_activity')
+      -- The sequence of an identity column goes with its table.
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('i', 'a'))
+    UNION ALL
+    SELECT format('TYPE %s', t.oid::regtype) FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+    WHERE t.typnamespace::regnamespace::text = 'pgtrack' AND pg_get_userbyid(t.typowner) <> 'pgtrack_owner'
+    UNION ALL
+    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
+    WHERE p.pronamespace::regnamespace::text IN ('pgtrack', 'pgtrack_history') AND pg_get_userbyid(p.proowner) <> 'pgtrack_owner'
+  LOOP
+    EXECUTE format('ALTER %s OWNER TO pgtrack_owner', v_object);
+  END LOOP;
+END
+$belongings$;
+
+DO $become_owner$
+BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true)
+  WHERE current_setting('pgtrack.owner') <> current_user;
+END
+$become_owner$;
