@@ -5734,51 +5734,50 @@ $definers$;
 -- The role that `pgtrack serve` connects as. It gets what the proxy, the audit and the dashboard need, and nothing more:
 -- it owns nothing of pg_track's, so it can neither write history nor replace a function that others run.
 
--- Proxies make and complete records of calls, and the dashboard shows all of them. A record that a function made of
--- itself is nobody's to change.
-DO $service$
-DECLARE
-  c_is_service CONSTANT  text := '(SELECT pg_catalog.has_column_privilege(''pgtrack.audit_entry''::regclass, ''outcome'', ''UPDATE''))';
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'service_reads') THEN
-    EXECUTE 'CREATE POLICY service_reads ON pgtrack.audit_entry FOR SELECT USING (' || c_is_service || ')';
-    EXECUTE 'CREATE POLICY service_records ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = ''proxy'' AND ' || c_is_service || ')';
-    EXECUTE 'CREATE POLICY service_completes ON pgtrack.audit_entry FOR UPDATE USING (source = ''proxy'' AND ' || c_is_service || ')';
-  END IF;
-END
-$service$;
-
 CREATE OR REPLACE FUNCTION pgtrack._service_grants(p_role name) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(g.statement, p_role, current_database()) FROM (VALUES
-    -- Sessions, and reading what may be read: rows and their history still take SELECT on the tracked table.
-    (1, 'GRANT CONNECT ON DATABASE %2$I TO %1$I', NOT EXISTS (
-       SELECT FROM pg_roles r WHERE r.rolname = p_role AND has_database_privilege(r.oid, current_database(), 'CONNECT'))),
-    (2, 'GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO %1$I', true),
-    (3, 'GRANT pgtrack_reader TO %1$I', EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'pgtrack_reader')),
-    -- The proxy signs what it says about clients.
-    (4, 'GRANT SELECT ON pgtrack.proxy_key TO %1$I', true),
-    -- It records calls; who called, and what came of it, it knows better than the database.
-    (5, 'GRANT SELECT, INSERT (at, finished_at, source, verb, arguments, statement, user_name, role_name, application, client_addr,'
-        ' client_port, tls_identity, session, call_number, backend_pid, actor, outcome, sqlstate, xid),'
-        ' UPDATE (finished_at, outcome, sqlstate, row_count) ON pgtrack.audit_entry TO %1$I', true),
+  SELECT format(g.statement, p_role, (
     -- Guard rails set a tag and keep copies first; where event triggers are missing, DDL is looked for.
-    (6, 'GRANT EXECUTE ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text), pgtrack._keep(regclass), pgtrack.follow_ddl() TO %1$I', true),
+    SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname) FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname IN ('tag', 'untag', '_keep', 'follow_ddl', '_follow_relation', '_lock_installation')))
+  FROM (VALUES
+    -- Rows and their history still take SELECT on the tracked table.
+    (1, 'GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO %1$I'),
+    -- The proxy signs what it says about clients.
+    (2, 'GRANT SELECT ON pgtrack.proxy_key TO %1$I'),
+    -- It records calls; who called, and what came of it, it knows better than the database.
+    (3, 'GRANT SELECT, INSERT (at, finished_at, source, verb, arguments, statement, user_name, role_name, application, client_addr,'
+        ' client_port, tls_identity, session, call_number, backend_pid, actor, outcome, sqlstate, xid),'
+        ' UPDATE (finished_at, outcome, sqlstate, row_count) ON pgtrack.audit_entry TO %1$I'),
+    (4, 'GRANT EXECUTE ON FUNCTION %2$s TO %1$I')
+  ) AS g (position, statement)
+  ORDER BY g.position;
+END;
+COMMENT ON FUNCTION pgtrack._service_grants(name) IS 'The statements by which the owner of pg_track lets `pgtrack serve` do its work as a role.';
+
+CREATE OR REPLACE FUNCTION pgtrack._service_setup(p_role name) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(g.statement, p_role, current_database()) FROM (VALUES
+    ('GRANT CONNECT ON DATABASE %2$I TO %1$I', NOT EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname = p_role AND has_database_privilege(r.oid, current_database(), 'CONNECT'))),
+    ('GRANT pgtrack_reader TO %1$I', EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname = 'pgtrack_reader' AND NOT pg_has_role(p_role, r.oid, 'MEMBER'))),
     -- The dashboard's accounts, sessions and settings.
-    (7, 'CREATE SCHEMA pgtrack_dashboard AUTHORIZATION %1$I',
-       NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack_dashboard')),
+    ('CREATE SCHEMA pgtrack_dashboard AUTHORIZATION %1$I', NOT EXISTS (
+       SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack_dashboard')),
     -- What an ordinary role prepared could hold anything, such as triggers that run with the rights of the service.
-    (8, 'ALTER SCHEMA pgtrack_dashboard OWNER TO %1$I', EXISTS (
+    ('ALTER SCHEMA pgtrack_dashboard OWNER TO %1$I', EXISTS (
        SELECT FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner WHERE n.nspname = 'pgtrack_dashboard' AND o.rolsuper))
-  ) AS g (position, statement, is_needed)
+  ) AS g (statement, is_needed)
   WHERE g.is_needed
   UNION ALL
   SELECT format('ALTER TABLE pgtrack_dashboard.%I OWNER TO %I', c.relname, p_role)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
   WHERE n.nspname = 'pgtrack_dashboard' AND c.relkind = 'r' AND o.rolsuper;
 END;
-COMMENT ON FUNCTION pgtrack._service_grants(name) IS 'The statements that give a role what `pgtrack serve` needs, wherever it reads and undoes.';
+COMMENT ON FUNCTION pgtrack._service_setup(name) IS 'The statements that let a role connect, see what was recorded, and keep what belongs to the dashboard.';
 
 CREATE OR REPLACE FUNCTION pgtrack._service_reads(p_role name, p_read text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_service_reads$
@@ -5850,7 +5849,9 @@ BEGIN
   IF v_is_lent THEN
     EXECUTE format('GRANT %I TO CURRENT_USER', role);
   END IF;
-  FOR v_statement IN SELECT pgtrack._service_grants(role) UNION ALL SELECT pgtrack._service_reads(role, read) LOOP
+  FOR v_statement IN
+    SELECT pgtrack._service_grants(role) UNION ALL SELECT pgtrack._service_setup(role) UNION ALL SELECT pgtrack._service_reads(role, read)
+  LOOP
     EXECUTE v_statement;
     RETURN NEXT v_statement;
   END LOOP;
@@ -5867,6 +5868,30 @@ $grant_service$;
 COMMENT ON FUNCTION pgtrack.grant_service(name, text[], name[]) IS
   'Makes a role that pgtrack serve can connect as, without a password, or gives an existing one what it needs; returns the statements that it ran. '
   'It may read the tables and schemas of "read", and undo in tables of the roles of "undo_as", of whom it becomes a member.';
+
+-- Proxies make and complete records of calls, and the dashboard shows all of them. A record that a function made of
+-- itself is nobody's to change.
+DO $service$
+DECLARE
+  c_is_service CONSTANT  text := '(SELECT pg_catalog.has_column_privilege(''pgtrack.audit_entry''::regclass, ''outcome'', ''UPDATE''))';
+  v_statement            text;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'service_reads') THEN
+    EXECUTE 'CREATE POLICY service_reads ON pgtrack.audit_entry FOR SELECT USING (' || c_is_service || ')';
+    EXECUTE 'CREATE POLICY service_records ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = ''proxy'' AND ' || c_is_service || ')';
+    EXECUTE 'CREATE POLICY service_completes ON pgtrack.audit_entry FOR UPDATE USING (source = ''proxy'' AND ' || c_is_service || ')';
+  END IF;
+  -- Functions that were made anew have lost their grants, and this version may need others.
+  FOR v_statement IN
+    SELECT pgtrack._service_grants(r.rolname) FROM pg_roles r
+    WHERE r.oid IN (SELECT g.grantee FROM pg_attribute a, aclexplode(a.attacl) g
+                    WHERE a.attrelid = 'pgtrack.audit_entry'::regclass AND a.attname = 'outcome' AND g.privilege_type = 'UPDATE'
+                      AND g.grantee <> g.grantor)
+  LOOP
+    EXECUTE v_statement;
+  END LOOP;
+END
+$service$;
 
 -- ==== install/dump.sql ====
 

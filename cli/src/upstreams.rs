@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pgtrack_connect::tls::UpstreamTls;
 use pgtrack_connect::{Environment, Settings};
 use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, SigningKey, Target, Upstream};
+use pgtrack_tracker::service;
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tracing::warn;
@@ -16,6 +17,7 @@ use crate::error::Error;
 const DEFAULT_PORT: u16 = 5432;
 const SUPERUSER: &str = "the upstream's role is a superuser, so whoever gets hold of this program is one, too; \
                          `pgtrack install --service-role NAME` makes a role with the rights that it needs";
+const UPGRADE: &str = "pg_track is older there than this program; `pgtrack install` upgrades it, as a superuser or its owner";
 const INSTALL_FIRST: &str = "; `pgtrack install --service-role NAME`, as a superuser, makes everything that this role needs there";
 
 /// A database, or all that have no entry of their own.
@@ -131,16 +133,19 @@ impl Upstreams {
             async move {
                 let mut client =
                     pgtrack_connect::connect(&settings).await.map_err(|error| chain(&error))?;
-                if pgtrack_tracker::service::is_superuser(&client).await.unwrap_or_default()
+                if service::is_superuser(&client).await.unwrap_or_default()
                     && !is_warned.swap(true, Ordering::Relaxed)
                 {
                     let role = settings.config.get_user().unwrap_or_default();
                     warn!(role, "{SUPERUSER}");
                 }
-                pgtrack_tracker::install(&mut client).await.map_err(|error| {
+                let older = service::prepare(&mut client).await.map_err(|error| {
                     let is_denied = error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
                     format!("{}{}", error.chain(), if is_denied { INSTALL_FIRST } else { "" })
                 })?;
+                if let Some(version) = older {
+                    warn!(database = name, version, "{UPGRADE}");
+                }
                 let key =
                     pgtrack_tracker::proxy_key(&client).await.map_err(|error| error.chain())?;
                 Ok(Some(SigningKey::new(&key)))

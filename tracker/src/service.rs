@@ -1,8 +1,9 @@
 //! The role that a service connects as.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
-use crate::Error;
+use crate::{Error, Installed, install, installed};
 
 /// What a service may read, and in whose tables it may undo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +38,23 @@ pub async fn set_verifier(client: &Client, role: &str, verifier: &str) -> Result
     let row = client.query_one(query, &[&role, &verifier]).await;
     let statement: String = row.map_err(Error::query(&action))?.get(0);
     client.batch_execute(&statement).await.map_err(Error::query(action))
+}
+
+/// Makes sure that pg_track is there, and as new as this program where our role may upgrade it. Returns the older version
+/// that stays where it may not: what is recorded does not wait for somebody who may.
+///
+/// # Errors
+/// As [`install()`].
+pub async fn prepare(client: &mut Client) -> Result<Option<String>, Error> {
+    match install(client).await {
+        Err(error) if error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            match installed(client).await? {
+                Installed::Outdated(found) => Ok(Some(found)),
+                _ => Err(error),
+            }
+        }
+        outcome => outcome.map(|_| None),
+    }
 }
 
 /// Whether we are connected as a superuser.
