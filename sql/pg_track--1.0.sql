@@ -102,7 +102,9 @@ BEGIN
   IF NOT v_is_superuser THEN
     IF v_present IS NOT NULL AND v_present <> 'pgtrack_owner' THEN
       v_owner := current_user;
-    ELSIF v_owner <> current_user AND NOT pg_has_role('pgtrack_owner', 'MEMBER') THEN
+    -- Since PostgreSQL 16 who made a role may give it, but does not have it.
+    ELSIF v_owner <> current_user
+          AND NOT pg_has_role('pgtrack_owner', CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
       IF (SELECT r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) THEN
         BEGIN
           FOREACH v_role IN ARRAY '{pgtrack_owner,pgtrack_activity}'::name[] LOOP
@@ -755,6 +757,27 @@ END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
 
+CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
+END;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
+    RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',
+      HINT = format('Drop the trigger on %s that calls it.', p_table::regclass);
+  END IF;
+END
+$_require_member$;
+COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
+
 -- ==== catalog/recorded.sql ====
 
 -- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
@@ -1277,70 +1300,6 @@ $_statement_id$;
 COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
   'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
 
--- ==== capture/drift.sql ====
-
--- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
--- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
--- as it names the table, PostgreSQL plans it again whenever the table has changed.
-CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
-BEGIN
-  IF p_identity <> pgtrack._identity(p_table) THEN
-    RETURN true;
-  END IF;
-  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
-  IF current_setting('transaction_isolation') <> 'read committed'
-     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
-    RETURN false;
-  END IF;
-  RETURN p_shape <> pgtrack._fingerprint(p_table);
-END
-$_has_drifted$;
-COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
-  'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
-
-CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
-END;
-COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
-
-CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
-                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
-    RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',
-      HINT = format('Drop the trigger on %s that calls it.', p_table::regclass);
-  END IF;
-END
-$_require_member$;
-COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
-
-CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
-BEGIN
-  PERFORM pgtrack._require_member(p_relation, p_table);
-  PERFORM pgtrack._lock_installation();
-  PERFORM pgtrack._begin_epoch();
-  PERFORM pgtrack._sync(p_relation);
-END
-$_follow$;
-COMMENT ON FUNCTION pgtrack._follow(integer, oid) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
-
--- Only the owner can lock a table in which nobody else may write; an advisory lock anybody could take and keep.
-CREATE OR REPLACE FUNCTION pgtrack._lock_installation() RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_lock_installation$
-BEGIN
-  LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE;
-END
-$_lock_installation$;
-COMMENT ON FUNCTION pgtrack._lock_installation() IS
-  'Makes those who track, follow, purge or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';
-
 -- ==== capture/recorder.sql ====
 
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
@@ -1739,7 +1698,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_tr
 DECLARE
   v_trigger  record;
 BEGIN
-  FOR v_trigger IN SELECT c.command FROM pgtrack._trigger_changes(p_relation) c ORDER BY c.command LIKE 'CREATE %' LOOP
+  -- A function that is missing could not be written yet.
+  FOR v_trigger IN
+    SELECT c.command FROM pgtrack._trigger_changes(p_relation) c
+    WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
+    ORDER BY c.command LIKE 'CREATE %'
+  LOOP
     EXECUTE v_trigger.command;
   END LOOP;
   FOR v_trigger IN
@@ -1945,6 +1909,71 @@ END
 $_sync_columns$;
 COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
 
+-- ==== capture/drift.sql ====
+
+-- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
+-- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
+-- as it names the table, PostgreSQL plans it again whenever the table has changed.
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
+BEGIN
+  IF p_identity <> pgtrack._identity(p_table) THEN
+    RETURN true;
+  END IF;
+  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
+  IF current_setting('transaction_isolation') <> 'read committed'
+     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
+    RETURN false;
+  END IF;
+  RETURN p_shape <> pgtrack._fingerprint(p_table);
+END
+$_has_drifted$;
+COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
+  'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
+
+-- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
+-- new column held is then not known, as before there was one.
+CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
+BEGIN
+  PERFORM pgtrack._require_member(p_relation, p_table);
+  PERFORM pgtrack._lock_installation();
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._sync(p_relation);
+EXCEPTION WHEN lock_not_available THEN
+  IF NOT pgtrack._fits_history(p_relation) THEN
+    PERFORM set_config('lock_timeout', '0', true);
+    PERFORM pgtrack._lock_installation();
+    PERFORM pgtrack._begin_epoch();
+    PERFORM pgtrack._sync(p_relation);
+  END IF;
+END
+$_follow$;
+COMMENT ON FUNCTION pgtrack._follow(integer, oid) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._fits_history(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.identity = pgtrack._identity(r.relid) AND NOT EXISTS (
+    SELECT FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+    WHERE c.relation_id = r.relation_id
+      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
+
+-- Only the owner can lock a table in which nobody else may write; an advisory lock anybody could take and keep.
+CREATE OR REPLACE FUNCTION pgtrack._lock_installation() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_lock_installation$
+BEGIN
+  LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE;
+END
+$_lock_installation$;
+COMMENT ON FUNCTION pgtrack._lock_installation() IS
+  'Makes those who track, follow, purge or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';
+
 -- ==== capture/history_key.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer) RETURNS void
@@ -2120,7 +2149,7 @@ BEGIN
   IF NOT pg_has_role(v_owner, 'USAGE') THEN
     RAISE EXCEPTION 'permission denied to % tables', p_verb USING
       ERRCODE = 'insufficient_privilege',
-      HINT = format('Do it as %s, who installed pg_track, or as a superuser.', v_owner::regrole);
+      HINT = format('Do it as a superuser, or as a member of %s, who owns pg_track.', v_owner::regrole);
   END IF;
 END
 $_require_owner$;
@@ -2579,7 +2608,12 @@ BEGIN
     WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
     ORDER BY c.relispartition DESC
   LOOP
-    PERFORM pgtrack._follow_relation(v_relation);
+    BEGIN
+      PERFORM pgtrack._follow_relation(v_relation);
+    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+    END;
   END LOOP;
   PERFORM pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) FROM pgtrack._new_tables(v_tables) n;
   PERFORM pgtrack._let_owners_make_triggers(v_tables, true);
@@ -2634,7 +2668,8 @@ BEGIN
   FOR v_command IN
     SELECT DISTINCT format('GRANT EXECUTE ON FUNCTION pgtrack_history.%I() TO %I', t.function, pg_get_userbyid(c.relowner))
     FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables) AND t.function IS NOT NULL
+    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables)
+      AND to_regproc('pgtrack_history.' || quote_ident(t.function)) IS NOT NULL
     UNION ALL
     SELECT format('REVOKE ALL ON FUNCTION %s FROM %I', p.oid::regprocedure, pg_get_userbyid(a.grantee))
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a

@@ -4,10 +4,25 @@
 
 SET LOCAL client_min_messages = warning;
 DROP EVENT TRIGGER IF EXISTS pgtrack_before_ddl;
+DROP EVENT TRIGGER IF EXISTS pgtrack_access;
 DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
+DROP EVENT TRIGGER IF EXISTS pgtrack_ddl_triggers;
+DROP EVENT TRIGGER IF EXISTS pgtrack_ddl_triggers_made;
 DROP EVENT TRIGGER IF EXISTS pgtrack_drop;
 -- The triggers on tracked tables go with their functions.
 DROP SCHEMA IF EXISTS pgtrack_history CASCADE;
 DROP SCHEMA IF EXISTS pgtrack CASCADE;
+-- What its roles may do in this database goes with it. The roles stay: other databases of the cluster may use them.
+DO $rights$
+DECLARE
+  v_role  pg_catalog.name;
+BEGIN
+  FOREACH v_role IN ARRAY '{pgtrack_owner,pgtrack_activity,pgtrack_reader}'::pg_catalog.name[] LOOP
+    IF pg_catalog.to_regrole(v_role::pg_catalog.text) IS NOT NULL AND pg_catalog.pg_has_role(v_role, 'USAGE') THEN
+      EXECUTE pg_catalog.format('DROP OWNED BY %I', v_role);
+    END IF;
+  END LOOP;
+END
+$rights$;
 
 \echo pg_track is removed. \\ COMMIT;

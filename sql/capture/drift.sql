@@ -18,37 +18,38 @@ $_has_drifted$;
 COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
   'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
 
-CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
-END;
-COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
-
-CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
-                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
-    RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',
-      HINT = format('Drop the trigger on %s that calls it.', p_table::regclass);
-  END IF;
-END
-$_require_member$;
-COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
-
+-- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
+-- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   PERFORM pgtrack._lock_installation();
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
+EXCEPTION WHEN lock_not_available THEN
+  IF NOT pgtrack._fits_history(p_relation) THEN
+    PERFORM set_config('lock_timeout', '0', true);
+    PERFORM pgtrack._lock_installation();
+    PERFORM pgtrack._begin_epoch();
+    PERFORM pgtrack._sync(p_relation);
+  END IF;
 END
 $_follow$;
 COMMENT ON FUNCTION pgtrack._follow(integer, oid) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._fits_history(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.identity = pgtrack._identity(r.relid) AND NOT EXISTS (
+    SELECT FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+    WHERE c.relation_id = r.relation_id
+      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
 
 -- Only the owner can lock a table in which nobody else may write; an advisory lock anybody could take and keep.
 CREATE OR REPLACE FUNCTION pgtrack._lock_installation() RETURNS void

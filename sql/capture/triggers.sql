@@ -98,7 +98,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_tr
 DECLARE
   v_trigger  record;
 BEGIN
-  FOR v_trigger IN SELECT c.command FROM pgtrack._trigger_changes(p_relation) c ORDER BY c.command LIKE 'CREATE %' LOOP
+  -- A function that is missing could not be written yet.
+  FOR v_trigger IN
+    SELECT c.command FROM pgtrack._trigger_changes(p_relation) c
+    WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
+    ORDER BY c.command LIKE 'CREATE %'
+  LOOP
     EXECUTE v_trigger.command;
   END LOOP;
   FOR v_trigger IN

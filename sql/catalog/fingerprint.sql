@@ -10,3 +10,24 @@ BEGIN
 END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+
+CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
+END;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
+    RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',
+      HINT = format('Drop the trigger on %s that calls it.', p_table::regclass);
+  END IF;
+END
+$_require_member$;
+COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';

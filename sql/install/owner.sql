@@ -49,7 +49,9 @@ BEGIN
   IF NOT v_is_superuser THEN
     IF v_present IS NOT NULL AND v_present <> 'pgtrack_owner' THEN
       v_owner := current_user;
-    ELSIF v_owner <> current_user AND NOT pg_has_role('pgtrack_owner', 'MEMBER') THEN
+    -- Since PostgreSQL 16 who made a role may give it, but does not have it.
+    ELSIF v_owner <> current_user
+          AND NOT pg_has_role('pgtrack_owner', CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
       IF (SELECT r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) THEN
         BEGIN
           FOREACH v_role IN ARRAY '{pgtrack_owner,pgtrack_activity}'::name[] LOOP

@@ -108,7 +108,12 @@ BEGIN
     WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
     ORDER BY c.relispartition DESC
   LOOP
-    PERFORM pgtrack._follow_relation(v_relation);
+    BEGIN
+      PERFORM pgtrack._follow_relation(v_relation);
+    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+    END;
   END LOOP;
   PERFORM pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) FROM pgtrack._new_tables(v_tables) n;
   PERFORM pgtrack._let_owners_make_triggers(v_tables, true);
@@ -163,7 +168,8 @@ BEGIN
   FOR v_command IN
     SELECT DISTINCT format('GRANT EXECUTE ON FUNCTION pgtrack_history.%I() TO %I', t.function, pg_get_userbyid(c.relowner))
     FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables) AND t.function IS NOT NULL
+    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables)
+      AND to_regproc('pgtrack_history.' || quote_ident(t.function)) IS NOT NULL
     UNION ALL
     SELECT format('REVOKE ALL ON FUNCTION %s FROM %I', p.oid::regprocedure, pg_get_userbyid(a.grantee))
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a

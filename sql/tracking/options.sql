@@ -6,7 +6,7 @@ BEGIN
   IF NOT pg_has_role(v_owner, 'USAGE') THEN
     RAISE EXCEPTION 'permission denied to % tables', p_verb USING
       ERRCODE = 'insufficient_privilege',
-      HINT = format('Do it as %s, who installed pg_track, or as a superuser.', v_owner::regrole);
+      HINT = format('Do it as a superuser, or as a member of %s, who owns pg_track.', v_owner::regrole);
   END IF;
 END
 $_require_owner$;

@@ -10,6 +10,9 @@ const SCRIPT: &str = include_str!("../../sql/pg_track--1.0.sql");
 const UNINSTALL: &str = include_str!("../../sql/pg_track--uninstall.sql");
 /// The version that is installed.
 const VERSION: &str = "1.0";
+/// What of that version: a script with a higher one is run where an older build of the same version is.
+/// The script says the same.
+const REVISION: i32 = 2;
 
 /// What [`install`] found or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +43,11 @@ pub enum Installed {
 /// # Errors
 /// When the database cannot be asked.
 pub async fn installed(client: &Client) -> Result<Installed, Error> {
-    let Some(found) = installed_version(client).await? else { return Ok(Installed::Missing) };
-    Ok(match is_current(&found) {
-        Ok(true) => Installed::Current(found),
-        Ok(false) => Installed::Outdated(found),
-        Err(_) => Installed::Newer(found),
+    let Some(found) = build(client).await? else { return Ok(Installed::Missing) };
+    Ok(match found.is_current() {
+        Ok(true) => Installed::Current(found.version),
+        Ok(false) => Installed::Outdated(found.version),
+        Err(_) => Installed::Newer(found.version),
     })
 }
 
@@ -70,8 +73,8 @@ pub async fn proxy_key(client: &Client) -> Result<Vec<u8>, Error> {
 /// When the database has a newer, incompatible version, is on a standby, or the script fails.
 pub async fn install(client: &mut Client) -> Result<Installation, Error> {
     // Without a lock first: this is asked often and answered "it is there".
-    if let Some(found) = installed_version(client).await?
-        && is_current(&found)?
+    if let Some(found) = build(client).await?
+        && found.is_current()?
     {
         return Ok(Installation::Present);
     }
@@ -88,14 +91,18 @@ pub async fn install(client: &mut Client) -> Result<Installation, Error> {
     let is_extension: bool = row.get(1);
 
     let transaction = client.transaction().await.map_err(Error::query("begin the installation"))?;
-    // The lock of the script's guard, taken before the second look.
-    transaction
-        .execute("SELECT pg_advisory_xact_lock(7380416283001)", &[])
-        .await
-        .map_err(Error::query("wait for other installers"))?;
-    let outcome = match installed_version(transaction.client()).await? {
-        Some(found) if is_current(&found)? => return Ok(Installation::Present),
-        Some(found) if is_extension => return Err(Error::OutdatedExtension { found }),
+    if build(transaction.client()).await?.is_some() {
+        // The lock of the script's guard, taken before the second look.
+        transaction
+            .batch_execute("LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE")
+            .await
+            .map_err(Error::query("wait for other installers"))?;
+    }
+    let outcome = match build(transaction.client()).await? {
+        Some(found) if found.is_current()? => return Ok(Installation::Present),
+        Some(found) if is_extension => {
+            return Err(Error::OutdatedExtension { found: found.version });
+        }
         Some(_) => Installation::Upgraded,
         None => Installation::Installed,
     };
@@ -124,7 +131,28 @@ pub async fn uninstall(client: &mut Client) -> Result<(), Error> {
     transaction.commit().await.map_err(Error::query(action))
 }
 
-async fn installed_version(client: &Client) -> Result<Option<String>, Error> {
+/// What was installed last.
+#[derive(Debug)]
+struct Build {
+    version: String,
+    revision: i32,
+}
+
+impl Build {
+    /// Whether it needs nothing from us. Versions with the same major number understand each other.
+    fn is_current(&self) -> Result<bool, Error> {
+        let (found_major, found_minor) = parse(&self.version);
+        let (major, minor) = parse(VERSION);
+        if found_major > major {
+            let found = self.version.clone();
+            return Err(Error::NewerVersion { found, supported: VERSION });
+        }
+        Ok((found_major, found_minor, self.revision) >= (major, minor, REVISION)
+            || (found_major, found_minor) > (major, minor))
+    }
+}
+
+async fn build(client: &Client) -> Result<Option<Build>, Error> {
     let action = "look for pg_track";
     // Not `to_regclass`: after waiting for a lock it may still remember that there was nothing.
     let query =
@@ -134,19 +162,13 @@ async fn installed_version(client: &Client) -> Result<Option<String>, Error> {
     if !exists {
         return Ok(None);
     }
-    let row =
-        client.query_one("SELECT pgtrack.version()", &[]).await.map_err(Error::query(action))?;
-    Ok(row.get(0))
-}
-
-/// Whether an installed version needs nothing from us. Versions with the same major number understand each other.
-fn is_current(found: &str) -> Result<bool, Error> {
-    let (found_major, found_minor) = parse(found);
-    let (major, minor) = parse(VERSION);
-    if found_major > major {
-        return Err(Error::NewerVersion { found: found.to_owned(), supported: VERSION });
-    }
-    Ok((found_major, found_minor) >= (major, minor))
+    // The first builds had no revision. What belongs to a superuser came from a dump, or from before there was an owner.
+    let query = "SELECT v.version,
+                        CASE WHEN o.rolsuper THEN 0 ELSE coalesce((to_jsonb(v) ->> 'revision')::integer, 1) END AS revision
+                 FROM pgtrack.installed_version v, pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner
+                 WHERE n.nspname = 'pgtrack' ORDER BY v.installed_at DESC LIMIT 1";
+    let row = client.query_opt(query, &[]).await.map_err(Error::query(action))?;
+    Ok(row.map(|row| Build { version: row.get("version"), revision: row.get("revision") }))
 }
 
 fn parse(version: &str) -> (u32, u32) {
@@ -161,13 +183,25 @@ fn without_psql_lines(script: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, is_current};
+    use super::{Build, Error, REVISION, SCRIPT};
+
+    fn is_current(version: &str, revision: i32) -> Result<bool, Error> {
+        Build { version: version.to_owned(), revision }.is_current()
+    }
 
     #[test]
     fn a_newer_minor_version_is_good_enough_and_a_newer_major_one_is_not() {
-        assert!(is_current("1.0").unwrap());
-        assert!(is_current("1.7").unwrap());
-        assert!(!is_current("0.9").unwrap());
-        assert!(matches!(is_current("2.0"), Err(Error::NewerVersion { .. })));
+        assert!(is_current("1.0", REVISION).unwrap());
+        assert!(is_current("1.0", REVISION + 1).unwrap());
+        assert!(!is_current("1.0", REVISION - 1).unwrap());
+        assert!(is_current("1.7", 1).unwrap());
+        assert!(!is_current("0.9", REVISION).unwrap());
+        assert!(matches!(is_current("2.0", 1), Err(Error::NewerVersion { .. })));
+    }
+
+    #[test]
+    fn the_script_is_of_this_revision() {
+        assert!(SCRIPT.contains(&format!("\n-- Schema revision {REVISION}.\n")));
+        assert!(SCRIPT.contains(&format!("VALUES ('1.0', {REVISION})")));
     }
 }

@@ -56,6 +56,12 @@ fn case_72_a_restored_dump_goes_on_recording_and_does_not_mix_up_transactions() 
             // In the new cluster transaction numbers begin again, so they collide with those in the history.
             let cluster = own_server(&binaries, &[]);
             let target = cluster.url("postgres");
+            // As pg_dumpall --globals-only brings them.
+            connect(&target)
+                .await
+                .batch_execute("CREATE ROLE pgtrack_owner BYPASSRLS; CREATE ROLE pgtrack_reader; CREATE ROLE pgtrack_activity")
+                .await
+                .unwrap();
             let mut psql = Command::new(binaries.program("psql"));
             psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &target])
                 .stdin(std::process::Stdio::piped())

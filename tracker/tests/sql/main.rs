@@ -18,6 +18,7 @@ mod laws;
 mod nesting;
 mod obstacles;
 mod options;
+mod ownership;
 mod partitions;
 mod reading;
 mod reference;

@@ -1,0 +1,5253 @@
+\echo installing pg_track 1.0 \\ BEGIN;
+-- pg_track: Git for PostgreSQL tables.
+--
+-- Works as `\i pg_track--1.0.sql` in psql and as `CREATE EXTENSION pg_track`; psql's \echo lines, which
+-- CREATE EXTENSION ignores, make the former one transaction. Running it again re-creates every function.
+--
+-- What a statement changes is recorded in the same transaction: one row in pgtrack.statement, and the *old*
+-- image of every changed row in a history table of the tracked table's own column types (an INSERT records
+-- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
+--
+-- Order of this file: guard, schemas, types, tables, internal functions, capture, DDL following,
+-- tracking, reading, reverting, grants, version.
+
+-- ---------------------------------------------------------------------------------------------------
+-- Guard
+-- ---------------------------------------------------------------------------------------------------
+
+DO $guard$
+BEGIN
+  -- Installers queue here.
+  PERFORM pg_catalog.pg_advisory_xact_lock(7380416283001);
+  IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 150000 THEN
+    RAISE EXCEPTION 'pg_track needs PostgreSQL 15 or newer' USING
+      ERRCODE = 'feature_not_supported',
+      DETAIL = pg_catalog.format('This is %s.', pg_catalog.version());
+  END IF;
+  -- Read from the catalog tables: after waiting for a lock, to_regclass() may still remember that there was nothing.
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack')
+     AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+       WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack' AND c.relname OPERATOR(pg_catalog.=) 'installed_version') THEN
+    RAISE EXCEPTION 'the schema "pgtrack" exists and does not belong to pg_track' USING
+      ERRCODE = 'duplicate_schema',
+      HINT = 'Rename or drop that schema, then install again.';
+  END IF;
+  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
+             WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}') AND NOT o.rolsuper
+               AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)) THEN
+    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Install as that role, or give the schemas to a superuser first.';
+  END IF;
+END
+$guard$;
+
+-- Installing again finds most objects in place; that is no news.
+SET LOCAL client_min_messages = warning;
+-- Nothing but PostgreSQL's own objects is found by its bare name from here on.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Schemas
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE SCHEMA IF NOT EXISTS pgtrack;
+COMMENT ON SCHEMA pgtrack IS
+  'pg_track: functions to read and revert the history of tracked tables. Start with SELECT * FROM pgtrack.help().';
+
+CREATE SCHEMA IF NOT EXISTS pgtrack_history;
+COMMENT ON SCHEMA pgtrack_history IS
+  'pg_track: one history table, and the functions that fill it, for each tracked table.';
+
+-- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
+-- views stand on stay. Nothing of yours depends on the others: the verbs name them in text that is read when they run.
+-- A verb from before it took columns goes, too: a call could mean either.
+DO $replace$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'pgtrack'
+      AND (p.proname LIKE '\_%'
+           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  LOOP
+    -- It may have gone with one that it stood on.
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
+    EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+  END LOOP;
+END
+$replace$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Tables
+-- ---------------------------------------------------------------------------------------------------
+
+-- What an installation has already is not touched: ALTER TABLE, CREATE INDEX and CREATE POLICY wait for writers, and
+-- writers for them.
+DO $columns$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('key_change', 'statement_id', 'bigint'),
+      ('relation', 'identity', 'text'),
+      ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
+      ('relation', 'purged_until', 'timestamptz'),
+      ('relation_column', 'until', 'bigint'),
+      ('relation_column', 'successor', 'smallint'),
+      ('relation_shape', 'restored', 'text'),
+      ('relation_shape', 'key_is_plain', 'boolean'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+    ) AS c (table_name, column_name, definition)
+    JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
+  END LOOP;
+  IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = 'versions') THEN
+    ALTER TABLE pgtrack.relation_shape DROP COLUMN versions;
+  END IF;
+END
+$columns$;
+
+CREATE TABLE IF NOT EXISTS pgtrack.installed_version (
+  version       text         NOT NULL PRIMARY KEY,
+  installed_at  timestamptz  NOT NULL DEFAULT pg_catalog.now(),
+  installed_by  text         NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE pgtrack.installed_version IS 'The versions of pg_track that were installed here; the newest counts.';
+COMMENT ON COLUMN pgtrack.installed_version.version IS 'Version, such as 1.0; versions with the same first number are compatible.';
+COMMENT ON COLUMN pgtrack.installed_version.installed_at IS 'When it was installed, or installed again.';
+COMMENT ON COLUMN pgtrack.installed_version.installed_by IS 'The session user who installed it.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.relation (
+  relation_id    integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  relid          regclass     UNIQUE,
+  schema_name    name         NOT NULL,
+  table_name     name         NOT NULL,
+  history_table  name         NOT NULL,
+  key_columns    name[]       NOT NULL,
+  key_equality   text[]       NOT NULL,
+  options        jsonb        NOT NULL,
+  tracked_since  timestamptz  NOT NULL,
+  tracked_until  timestamptz,
+  identity       text,
+  left_out       jsonb        NOT NULL DEFAULT '{}',
+  purged_until   timestamptz
+);
+COMMENT ON TABLE pgtrack.relation IS
+  'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
+COMMENT ON COLUMN pgtrack.relation.relation_id IS 'Our own number for the table; survives dump and restore, unlike an OID.';
+COMMENT ON COLUMN pgtrack.relation.relid IS 'The table; null once it has been dropped.';
+COMMENT ON COLUMN pgtrack.relation.schema_name IS 'The schema it is in, or was in last.';
+COMMENT ON COLUMN pgtrack.relation.table_name IS 'Its name, or its last one.';
+COMMENT ON COLUMN pgtrack.relation.history_table IS 'Its history table in schema pgtrack_history.';
+COMMENT ON COLUMN pgtrack.relation.key_columns IS 'The primary key''s columns in the key''s order; empty when there is none.';
+COMMENT ON COLUMN pgtrack.relation.key_equality IS 'The operators that compare those columns, such as pg_catalog.=.';
+COMMENT ON COLUMN pgtrack.relation.options IS 'The options given to pgtrack.track(), with the defaults filled in.';
+COMMENT ON COLUMN pgtrack.relation.tracked_since IS 'When tracking (last) began.';
+COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while the table is tracked.';
+COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
+COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
+COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
+  schema_name  name         NOT NULL PRIMARY KEY,
+  options      jsonb        NOT NULL,
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
+COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
+COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
+COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
+  relation_id      integer  NOT NULL PRIMARY KEY REFERENCES pgtrack.relation ON DELETE CASCADE,
+  fingerprint      text     NOT NULL,
+  name             text,
+  live_table       text,
+  history          text,
+  keys             name[],
+  key_record       text,
+  live_is_key      text,
+  history_is_key   text,
+  live_is_history  text,
+  live_is_change   text,
+  same_row         text,
+  key_json         text,
+  image            text,
+  live_image       text,
+  insert_columns   text,
+  insert_values    text,
+  assignments      text,
+  differs          text,
+  merges           text,
+  differing        text,
+  row_values       text,
+  change_keys      text,
+  restored         text,
+  key_is_plain     boolean
+);
+COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
+COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.relation_shape.fingerprint IS 'The shape of the table that they are for.';
+COMMENT ON COLUMN pgtrack.relation_shape.name IS 'Its name.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_table IS 'The table''s own rows, for FROM.';
+COMMENT ON COLUMN pgtrack.relation_shape.history IS 'Its history table.';
+COMMENT ON COLUMN pgtrack.relation_shape.keys IS 'The key''s columns.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_record IS 'The key as a column definition list.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_key IS 'The condition that t is the row of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.history_is_key IS 'The condition that h is of key k.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_history IS 'The condition that t is the row of h.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_is_change IS 'The condition that t is the row of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c are of one row.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
+COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
+COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
+COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
+COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
+  relation_id     integer   NOT NULL REFERENCES pgtrack.relation ON DELETE CASCADE,
+  history_column  name      NOT NULL,
+  column_name     name      NOT NULL,
+  attnum          smallint,
+  since           bigint    NOT NULL,
+  until           bigint,
+  successor       smallint,
+  PRIMARY KEY (relation_id, history_column),
+  UNIQUE (relation_id, attnum)
+);
+COMMENT ON TABLE pgtrack.relation_column IS
+  'Which column of a history table holds which column of its tracked table. Renamed columns keep theirs; dropped and retyped ones leave theirs behind.';
+COMMENT ON COLUMN pgtrack.relation_column.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.relation_column.history_column IS 'The column of the history table.';
+COMMENT ON COLUMN pgtrack.relation_column.column_name IS 'The column''s name in the tracked table, or its last one.';
+COMMENT ON COLUMN pgtrack.relation_column.attnum IS 'The column''s number in the tracked table; null once it was dropped or retyped.';
+COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statements up to this one do not have the column.';
+COMMENT ON COLUMN pgtrack.relation_column.until IS
+  'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
+COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
+
+CREATE SEQUENCE IF NOT EXISTS pgtrack.statement_id_seq AS bigint CACHE 1;
+COMMENT ON SEQUENCE pgtrack.statement_id_seq IS
+  'Numbers statements. Never cached by a session: of two statements that change a row, the later must get the higher number.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.statement (
+  statement_id  bigint       NOT NULL,
+  xid           xid8         NOT NULL,
+  snapshot      pg_snapshot  NOT NULL,
+  at            timestamptz  NOT NULL,
+  relation_id   integer      NOT NULL,
+  operation     "char"       NOT NULL,
+  row_count     bigint       NOT NULL,
+  user_name     text         NOT NULL,
+  role_name     text,
+  application   text,
+  client_addr   inet,
+  context       text,
+  actor         text,
+  message       text,
+  reverts       text,
+  query         text,
+  PRIMARY KEY (relation_id, statement_id)
+);
+COMMENT ON TABLE pgtrack.statement IS
+  'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';
+COMMENT ON COLUMN pgtrack.statement.statement_id IS 'Number; later changes of the same row have higher ones.';
+COMMENT ON COLUMN pgtrack.statement.xid IS 'The transaction.';
+COMMENT ON COLUMN pgtrack.statement.snapshot IS 'What the transaction saw: transactions visible in this snapshot had been committed.';
+COMMENT ON COLUMN pgtrack.statement.at IS 'The clock when the statement had made its changes.';
+COMMENT ON COLUMN pgtrack.statement.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.statement.operation IS 'I, U, D or T: INSERT, UPDATE, DELETE, TRUNCATE.';
+COMMENT ON COLUMN pgtrack.statement.row_count IS 'How many rows it changed.';
+COMMENT ON COLUMN pgtrack.statement.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.statement.role_name IS 'The role set with SET ROLE, or none.';
+COMMENT ON COLUMN pgtrack.statement.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.statement.client_addr IS 'The address the server saw; null for a unix socket.';
+COMMENT ON COLUMN pgtrack.statement.context IS 'What the proxy said about the client when the session started: version, address, port, session.';
+COMMENT ON COLUMN pgtrack.statement.actor IS 'The person the application named with pgtrack.set_actor().';
+COMMENT ON COLUMN pgtrack.statement.message IS 'The reason given with pgtrack.set_message().';
+COMMENT ON COLUMN pgtrack.statement.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
+COMMENT ON COLUMN pgtrack.statement.query IS 'The beginning of the query text.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.tag (
+  name      text         NOT NULL PRIMARY KEY,
+  snapshot  pg_snapshot  NOT NULL,
+  at        timestamptz  NOT NULL,
+  who       text         NOT NULL,
+  message   text,
+  statement_id bigint    NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE pgtrack.tag IS 'Named points in time.';
+COMMENT ON COLUMN pgtrack.tag.name IS 'The name.';
+COMMENT ON COLUMN pgtrack.tag.snapshot IS 'The point: the transactions that this snapshot sees are before it.';
+COMMENT ON COLUMN pgtrack.tag.at IS 'When the tag was made.';
+COMMENT ON COLUMN pgtrack.tag.who IS 'The session user who made it.';
+COMMENT ON COLUMN pgtrack.tag.message IS 'Why.';
+COMMENT ON COLUMN pgtrack.tag.statement_id IS 'A number of its own among the statements'', which tells its epoch.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.key_change (
+  change_id    bigint   NOT NULL PRIMARY KEY,
+  xid          xid8     NOT NULL,
+  relation_id  integer  NOT NULL,
+  old_key      jsonb    NOT NULL,
+  new_key      jsonb    NOT NULL,
+  statement_id bigint
+);
+COMMENT ON TABLE pgtrack.key_change IS 'Rows whose primary key was changed: their history goes on under the new key.';
+COMMENT ON COLUMN pgtrack.key_change.change_id IS 'From the same sequence as statement_id.';
+COMMENT ON COLUMN pgtrack.key_change.xid IS 'The transaction.';
+COMMENT ON COLUMN pgtrack.key_change.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.key_change.old_key IS 'The key before, in canonical form.';
+COMMENT ON COLUMN pgtrack.key_change.new_key IS 'The key after, in canonical form.';
+COMMENT ON COLUMN pgtrack.key_change.statement_id IS 'The statement that made the change; where null, the next one after change_id.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.epoch (
+  first_statement_id  bigint       NOT NULL PRIMARY KEY,
+  system_identifier   bigint       NOT NULL,
+  began_at            timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.epoch IS
+  'The clusters that this history was written in. Transaction numbers and snapshots of different clusters are never compared.';
+COMMENT ON COLUMN pgtrack.epoch.first_statement_id IS 'Statements from this one on were recorded in the cluster.';
+COMMENT ON COLUMN pgtrack.epoch.system_identifier IS 'The cluster, as in pg_control_system().';
+COMMENT ON COLUMN pgtrack.epoch.began_at IS 'When the first change was recorded there.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.proxy_key (
+  key_id     integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  key        bytea        NOT NULL,
+  since      timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgtrack.proxy_key IS
+  'What proxies sign the client''s address with, so that no one else can claim one. Only the owner of pg_track can read it; the newest key is used to sign, each is accepted.';
+COMMENT ON COLUMN pgtrack.proxy_key.key_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.proxy_key.key IS '32 random bytes.';
+COMMENT ON COLUMN pgtrack.proxy_key.since IS 'When it was made.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.audit_entry (
+  entry_id      bigint       NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  at            timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  finished_at   timestamptz,
+  source        text         NOT NULL DEFAULT 'database',
+  verb          text         NOT NULL,
+  arguments     jsonb,
+  statement     text,
+  user_name     text         NOT NULL DEFAULT session_user,
+  role_name     text         DEFAULT nullif(pg_catalog.current_setting('role'), 'none'),
+  application   text         DEFAULT pg_catalog.current_setting('application_name'),
+  client_addr   inet         DEFAULT pg_catalog.inet_client_addr(),
+  client_port   integer      DEFAULT pg_catalog.inet_client_port(),
+  tls_identity  text,
+  session       text,
+  call_number   integer,
+  backend_pid   integer      NOT NULL DEFAULT pg_catalog.pg_backend_pid(),
+  actor         text         DEFAULT pg_catalog.current_setting('pgtrack.actor', true),
+  message       text,
+  outcome       text         NOT NULL DEFAULT 'done',
+  sqlstate      text,
+  row_count     bigint,
+  xid           xid8         DEFAULT pg_catalog.pg_current_xact_id(),
+  UNIQUE (session, call_number)
+);
+COMMENT ON TABLE pgtrack.audit_entry IS
+  'Every call of a pgtrack function that changes something, as recorded by the proxy, or by the function itself; read it as pgtrack.audit.';
+COMMENT ON COLUMN pgtrack.audit_entry.entry_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.audit_entry.at IS 'When the call was made.';
+COMMENT ON COLUMN pgtrack.audit_entry.finished_at IS 'When its outcome was known.';
+COMMENT ON COLUMN pgtrack.audit_entry.source IS 'proxy or database: who recorded it.';
+COMMENT ON COLUMN pgtrack.audit_entry.verb IS 'The function, without its schema.';
+COMMENT ON COLUMN pgtrack.audit_entry.arguments IS 'Its arguments, as far as they are known.';
+COMMENT ON COLUMN pgtrack.audit_entry.statement IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.audit_entry.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.audit_entry.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.audit_entry.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.audit_entry.client_addr IS 'The client''s address: seen by the proxy, or by the server.';
+COMMENT ON COLUMN pgtrack.audit_entry.client_port IS 'The client''s port.';
+COMMENT ON COLUMN pgtrack.audit_entry.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
+COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.call_number IS 'Which call of that session it is, where the proxy recorded it: it records none twice.';
+COMMENT ON COLUMN pgtrack.audit_entry.backend_pid IS 'The server process of the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.actor IS 'The person the application named.';
+COMMENT ON COLUMN pgtrack.audit_entry.message IS 'The reason given.';
+COMMENT ON COLUMN pgtrack.audit_entry.outcome IS 'started, done, failed, denied (by the proxy''s policy), or skipped (the server ignored it after an error in its pipeline); started for ever if the proxy died or the session ended first.';
+COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it failed.';
+COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
+COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.purged_version (
+  relation_id  integer  NOT NULL,
+  row_key      jsonb    NOT NULL,
+  versions     bigint   NOT NULL,
+  PRIMARY KEY (relation_id, row_key)
+);
+COMMENT ON TABLE pgtrack.purged_version IS 'How many versions of each row were purged, so that the others keep their numbers.';
+COMMENT ON COLUMN pgtrack.purged_version.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.purged_version.row_key IS 'The row''s key after the last purged change, in canonical form.';
+COMMENT ON COLUMN pgtrack.purged_version.versions IS 'How many versions.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.erasure (
+  relation_id  integer      NOT NULL,
+  row_key      jsonb        NOT NULL,
+  until_id     bigint       NOT NULL,
+  at           timestamptz  NOT NULL,
+  who          text         NOT NULL,
+  reason       text         NOT NULL,
+  PRIMARY KEY (relation_id, row_key, until_id)
+);
+COMMENT ON TABLE pgtrack.erasure IS 'Rows whose recorded values were erased.';
+COMMENT ON COLUMN pgtrack.erasure.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.erasure.row_key IS 'A key under which the row was recorded, in canonical form.';
+COMMENT ON COLUMN pgtrack.erasure.until_id IS 'Images recorded by statements up to this one are empty.';
+COMMENT ON COLUMN pgtrack.erasure.at IS 'When they were erased.';
+COMMENT ON COLUMN pgtrack.erasure.who IS 'The session user who did it.';
+COMMENT ON COLUMN pgtrack.erasure.reason IS 'Why.';
+
+CREATE TABLE IF NOT EXISTS pgtrack.kept (
+  kept_id      integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  relation_id  integer      NOT NULL,
+  kept_table   name         NOT NULL,
+  definition   jsonb        NOT NULL,
+  row_count    bigint       NOT NULL,
+  at           timestamptz  NOT NULL,
+  who          text         NOT NULL
+);
+COMMENT ON TABLE pgtrack.kept IS 'Copies of all rows of a table, made by pgtrack.keep().';
+COMMENT ON COLUMN pgtrack.kept.kept_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.kept.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack.kept.kept_table IS 'The copy in schema pgtrack_history.';
+COMMENT ON COLUMN pgtrack.kept.definition IS 'What it takes to create the table again.';
+COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
+COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
+COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
+
+DO $complete$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT * FROM (VALUES
+      ('statement_xid_idx', 'pgtrack.statement (xid)'),
+      ('statement_at_idx', 'pgtrack.statement USING brin (at) WITH (pages_per_range = 32, autosummarize = on)'),
+      ('statement_gone_idx', 'pgtrack.statement (relation_id, statement_id) WHERE operation IN (''D'', ''T'')'),
+      ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
+      ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
+      ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
+      ('audit_entry_call_idx', 'pgtrack.audit_entry (backend_pid, at)'),
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+    ) AS i (name, definition)
+    WHERE to_regclass('pgtrack.' || i.name) IS NULL
+  LOOP
+    EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
+  END LOOP;
+  -- Whoever may read a table may read the records of what changed it.
+  FOR v_part IN
+    SELECT c.oid::regclass AS relation FROM pg_class c
+    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
+      AND NOT c.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
+    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
+                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
+  END LOOP;
+  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
+    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
+      user_name = session_user OR pg_catalog.pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack'), 'USAGE'));
+    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (true);
+  END IF;
+END
+$complete$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Epochs: history that was restored from a dump came from another cluster
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._begin_epoch() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_begin_epoch$
+BEGIN
+  IF (SELECT c.system_identifier FROM pg_control_system() c) IS DISTINCT FROM
+     (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1) THEN
+    INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c;
+  END IF;
+END
+$_begin_epoch$;
+COMMENT ON FUNCTION pgtrack._begin_epoch() IS 'Begins a new epoch if this is not the cluster of the latest one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._in_epoch(p_statement bigint, OUT first_id bigint, OUT last_id bigint, OUT is_here boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT e.first_statement_id, coalesce((SELECT pg_catalog.min(n.first_statement_id) - 1 FROM pgtrack.epoch n
+                                         WHERE n.first_statement_id > e.first_statement_id), 9223372036854775807),
+         e.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c)
+  FROM pgtrack.epoch e WHERE e.first_statement_id <= p_statement ORDER BY e.first_statement_id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._in_epoch(bigint) IS 'The statements of the epoch that a statement belongs to, and whether that was in this cluster.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transaction(p_xid bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The latest transaction of that number, should two epochs have one.
+  SELECT format('s.xid = %L AND s.statement_id BETWEEN %s AND %s', p_xid, e.first_id, e.last_id)
+  FROM pgtrack._in_epoch(coalesce((SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.xid = p_xid::text::xid8), 0)) e;
+END;
+COMMENT ON FUNCTION pgtrack._of_transaction(bigint) IS 'The condition for the statements of a transaction.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Naming: from what the caller writes to a tracked table and a row key
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._unknown_table(p_table text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_unknown_table$
+DECLARE
+  v_similar text;
+BEGIN
+  SELECT format('Did you mean %L?', quote_ident(n.nspname) || '.' || quote_ident(c.relname)) INTO v_similar
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p')
+    AND lower(c.relname) = lower((parse_ident(p_table))[cardinality(parse_ident(p_table))])
+    AND n.nspname <> 'pgtrack_history'
+  ORDER BY n.nspname LIMIT 1;
+  RAISE EXCEPTION 'table "%" does not exist', p_table USING
+    ERRCODE = 'undefined_table',
+    DETAIL = 'Names are looked up as in a query: through search_path, in lower case unless quoted.',
+    HINT = coalesce(v_similar, 'Write it as ''schema.table'', or pass the schema as the argument "schema".');
+END
+$_unknown_table$;
+COMMENT ON FUNCTION pgtrack._unknown_table(text) IS 'Reports that a table does not exist, with the name of a similar one.';
+
+-- Without a pinned search_path, because the caller's own decides what a bare name means; hence no operators.
+CREATE OR REPLACE FUNCTION pgtrack._table(p_table text, p_schema text) RETURNS regclass
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $_table$
+DECLARE
+  v_name   text := p_table;
+  v_table  pg_catalog.regclass;
+BEGIN
+  IF p_table IS NULL THEN
+    RAISE EXCEPTION 'the table must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  IF p_schema IS NOT NULL THEN
+    v_name := pg_catalog.concat(pg_catalog.quote_ident(p_schema), '.', p_table);
+  END IF;
+  v_table := pg_catalog.to_regclass(v_name);
+  IF v_table IS NULL THEN
+    PERFORM pgtrack._unknown_table(v_name);
+  END IF;
+  RETURN v_table;
+END
+$_table$;
+COMMENT ON FUNCTION pgtrack._table(text, text) IS 'The table that a caller means, or an error.';
+
+CREATE OR REPLACE FUNCTION pgtrack._name(p_table regclass) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_name$
+BEGIN
+  -- As nothing but pg_catalog is searched, its text has the schema; of a table that is gone it is the number.
+  RETURN nullif(p_table::text, p_table::oid::text);
+END
+$_name$;
+COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
+
+CREATE OR REPLACE FUNCTION pgtrack._attnum(p_table regclass, p_name name, p_attnum smallint) RETURNS smallint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
+  SELECT coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attname = p_name AND a.attnum > 0), p_attnum)
+  WHERE p_attnum IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
+
+-- Asked in every call that reads, so it hashes, and uses the indexes of catalogs that are small enough to be read whole.
+CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $_fingerprint$
+BEGIN
+  RETURN concat(
+    (SELECT bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0))
+     FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
+    (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary));
+END
+$_fingerprint$;
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+
+-- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
+CREATE OR REPLACE FUNCTION pgtrack._retyped(p_value anyelement, p_type anycompatible, p_column text) RETURNS anycompatible
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retyped$
+DECLARE
+  v_value  p_type%TYPE;
+BEGIN
+  v_value := p_value;
+  RETURN v_value;
+EXCEPTION WHEN data_exception OR cannot_coerce THEN
+  RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_value) USING
+    ERRCODE = 'datatype_mismatch',
+    DETAIL = format('The column was of type %s then and is of type %s now: %s.', pg_typeof(p_value), pg_typeof(p_type), sqlerrm),
+    HINT = 'pgtrack.history() shows the row as it was.';
+END
+$_retyped$;
+COMMENT ON FUNCTION pgtrack._retyped(anyelement, anycompatible, text) IS 'A recorded value of a column that has another type now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorded(p_column pgtrack.relation_column, p_image text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(
+    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
+                                 p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
+                                 format('%I of %s', p_column.column_name, pgtrack._name(r.relid))), ' ' ORDER BY g.until)
+      || format(' ELSE %s.%I END', p_image, p_column.history_column),
+    format('%s.%I', p_image, p_column.history_column))
+  FROM pgtrack.relation_column g
+  JOIN pgtrack.relation r ON r.relation_id = g.relation_id
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = p_column.history_column
+  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._recorded(pgtrack.relation_column, text) IS
+  'The expression for what an image says of a column, recorded before its type was changed or after that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorded_since(p_column pgtrack.relation_column) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT least(min(g.since), p_column.since)
+  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
+
+-- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
+-- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
+-- Of a row that is updated only p_columns are set, where that is not null.
+CREATE OR REPLACE FUNCTION pgtrack._make_shape(
+  p_table             regclass,
+  p_columns           text[] DEFAULT NULL,
+  OUT relation_id     integer,
+  OUT fingerprint     text,
+  OUT name            text,
+  OUT live_table      text,
+  OUT history         text,
+  OUT keys            name[],
+  OUT key_record      text,
+  OUT live_is_key     text,
+  OUT history_is_key  text,
+  OUT live_is_history text,
+  OUT live_is_change  text,
+  OUT same_row        text,
+  OUT key_json        text,
+  OUT image           text,
+  OUT live_image      text,
+  OUT insert_columns  text,
+  OUT insert_values   text,
+  OUT assignments     text,
+  OUT differs         text,
+  OUT merges          text,
+  OUT differing       text,
+  OUT row_values      text,
+  OUT change_keys     text,
+  OUT restored        text,
+  OUT key_is_plain    boolean
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
+DECLARE
+  v_equality  text[];
+  v_redacted  jsonb;
+  v_root      regclass;
+BEGIN
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
+         format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality,
+         (SELECT jsonb_object_agg(o, '[redacted]') FROM jsonb_array_elements_text(r.options -> 'redact') o)
+  INTO relation_id, name, live_table, history, keys, v_equality, v_redacted
+  FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+  WHERE r.relid = p_table;
+  IF relation_id IS NULL THEN
+    SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
+    WHERE c.oid = p_table AND c.relispartition;
+    RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = CASE WHEN v_root IS NULL
+        THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
+        ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
+  END IF;
+
+  SELECT string_agg(format('%I %s', c.column_name, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.position),
+         string_agg(format('t.%I OPERATOR(%s) k.%1$I', c.column_name, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(format('h.%I OPERATOR(%s) k.%I', c.history_column, k.equality, c.column_name), ' AND ' ORDER BY k.position),
+         string_agg(format('t.%I OPERATOR(%s) h.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
+         string_agg(format('t.%I OPERATOR(%s) c.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
+         string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
+         format('jsonb_build_object(%s)',
+                string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position)),
+         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position),
+         bool_and(a.atttypid = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[]))
+  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys, key_is_plain
+  FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
+  JOIN pgtrack.relation_column c
+    ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = history::regclass AND a.attname = c.history_column;
+
+  -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
+  WITH col AS (
+    SELECT a.attnum, pgtrack._recorded_since(c) AS since, c.column_name, c.since AS own_since, format('h.%I', c.history_column) AS own,
+           format('t.%I', c.column_name) AS live,
+           -- Images hold what a domain is based on; rows of different types cannot be compared.
+           format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
+                  c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
+           pgtrack._recorded(c, 'h') AS old,
+           pgtrack._recorded(c, 'c') AS base,
+           format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
+           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
+           a.attgenerated = '' AS can_insert,
+           a.attgenerated = '' AND a.attidentity <> 'a' AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) AS can_update
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
+    JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
+    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
+    WHERE c.relation_id = _make_shape.relation_id
+  ), piece AS (
+    SELECT col.*,
+           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
+           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
+    FROM col
+  )
+  SELECT format('(%s(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)',
+                (SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END || ',
+                                          g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until)
+                 FROM pgtrack.relation_column g WHERE g.relation_id = _make_shape.relation_id AND g.until IS NOT NULL),
+                string_agg(format('%s AS %I', own, column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+         format('((SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
+         format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
+         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
+         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
+                                       string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
+                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('array_remove(ARRAY[%s], NULL)',
+                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
+                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
+  INTO image, restored, live_image, insert_columns, insert_values, assignments, differs, merges, differing
+  FROM piece;
+  IF v_redacted IS NOT NULL THEN
+    image := format('(%s || %L::jsonb)', image, v_redacted);
+    restored := format('(%s || %L::jsonb)', restored, v_redacted);
+    live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
+  END IF;
+
+  -- A whole row of the table's type; what is not recorded is null.
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
+                         ELSE format('(%s)::%s', pgtrack._recorded(c, 'h'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
+  INTO row_values
+  FROM pg_attribute a
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+  fingerprint := pgtrack._fingerprint(p_table);
+END
+$_make_shape$;
+COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
+
+-- Made when the table's shape is followed; made anew where it was not.
+CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  SELECT s.* INTO v_shape
+  FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
+  WHERE r.relid = p_table;
+  -- Compared here, so that it is computed for this table alone.
+  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
+    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table, p_columns) m;
+  ELSE
+    -- The schema may have been renamed.
+    v_shape.name := pgtrack._name(p_table);
+    v_shape.live_table := CASE WHEN v_shape.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || v_shape.name;
+  END IF;
+  RETURN v_shape;
+END
+$_shape$;
+COMMENT ON FUNCTION pgtrack._shape(regclass, text[]) IS
+  'The pieces that dynamic SQL about one tracked table is made of; of a row that is updated, only some columns are set if they are named.';
+
+-- Pinned settings: the same row must have the same text whatever the session prefers.
+CREATE OR REPLACE FUNCTION pgtrack._canonical_key(p_key jsonb, p_key_record text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
+DECLARE
+  v_key  jsonb;
+BEGIN
+  EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  RETURN v_key;
+END
+$_canonical_key$;
+COMMENT ON FUNCTION pgtrack._canonical_key(jsonb, text) IS
+  'A key in the one form that is the same for the same row, independent of the session''s settings.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key$
+DECLARE
+  v_key      jsonb := p_key;
+  v_example  text;
+  v_reason   text;
+BEGIN
+  IF p_shape.keys = '{}' THEN
+    RAISE EXCEPTION 'table % has no primary key', p_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Its changes are recorded, but a single row cannot be named.',
+      HINT = format('Add one: ALTER TABLE %s ADD PRIMARY KEY (...).', p_shape.name);
+  END IF;
+  IF v_key IS NULL THEN
+    RAISE EXCEPTION 'the key must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  BEGIN
+    IF cardinality(p_shape.keys) > 1 AND jsonb_typeof(v_key) = 'string' THEN
+      v_key := (v_key #>> '{}')::jsonb;
+    END IF;
+    IF cardinality(p_shape.keys) = 1
+       AND (jsonb_typeof(v_key) <> 'object' OR NOT v_key ? p_shape.keys[1]::text) THEN
+      v_key := jsonb_build_object(p_shape.keys[1], v_key);
+    ELSIF jsonb_typeof(v_key) <> 'object'
+       OR p_shape.keys::text[] <> ALL (SELECT array_agg(k ORDER BY array_position(p_shape.keys::text[], k))
+                                      FROM jsonb_object_keys(v_key) k) THEN
+      v_reason := CASE jsonb_typeof(v_key)
+        WHEN 'object' THEN format('It names the columns (%s).', (SELECT string_agg(k, ', ') FROM jsonb_object_keys(v_key) k))
+        ELSE format('It is one value, the key has %s columns.', cardinality(p_shape.keys)) END;
+    END IF;
+    IF v_reason IS NULL THEN
+      -- With the session's own settings, which decide what "01/02/2026" is.
+      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      INTO v_key USING v_key;
+      IF p_shape.key_is_plain THEN
+        RETURN v_key;
+      END IF;
+      RETURN pgtrack._canonical_key(v_key, p_shape.key_record);
+    END IF;
+  EXCEPTION WHEN data_exception THEN
+    v_reason := initcap(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.';
+  END;
+  SELECT format('{%s}', string_agg(format('%s: …', to_json(k)), ', ' ORDER BY position)) INTO v_example
+  FROM unnest(p_shape.keys) WITH ORDINALITY AS o (k, position);
+  RAISE EXCEPTION 'the key % does not fit table %', p_key, p_shape.name USING
+    ERRCODE = 'invalid_parameter_value',
+    DETAIL = v_reason,
+    HINT = format('The primary key is (%s). Write it as ''%s''%s.', p_shape.key_record, v_example,
+                  CASE cardinality(p_shape.keys) WHEN 1 THEN ', or as the value alone' ELSE '' END);
+END
+$_key$;
+COMMENT ON FUNCTION pgtrack._key(pgtrack.relation_shape, jsonb) IS 'The canonical key that a caller means, or an error that shows how to write one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key(p_table regclass, p_key jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pgtrack._key(pgtrack._shape(p_table), p_key);
+END;
+COMMENT ON FUNCTION pgtrack._key(regclass, jsonb) IS 'The same for a table whose shape is not at hand.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_text(p_key jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.string_agg(pg_catalog.format('%s=%s', k.key, k.value), ', ') FROM pg_catalog.jsonb_each_text(p_key) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_text(jsonb) IS 'A key for messages: id=1, or order_id=1, product_id=100.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Capture: the trigger functions and triggers of one tracked table, generated as static code
+-- ---------------------------------------------------------------------------------------------------
+
+-- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
+-- calls it once for each plan of a session, not once for each statement.
+-- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
+-- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
+DECLARE
+  v_context    text := set_config('pgtrack.ctx', NULL, true);
+  v_signature  text := split_part(v_context, ' ', 5);
+  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
+                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
+BEGIN
+  IF v_context LIKE '1 %' AND EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
+    RETURN v_context;
+  END IF;
+  RETURN NULL;
+END
+$_session_context$;
+COMMENT ON FUNCTION pgtrack._session_context() IS 'What the proxy says about the client of this session; null if it did not come through one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hmac(p_key bytea, p_message bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_hmac$
+DECLARE
+  v_inner  bytea := decode(repeat('36', 64), 'hex');
+  v_outer  bytea := decode(repeat('5c', 64), 'hex');
+BEGIN
+  FOR i IN 0 .. length(p_key) - 1 LOOP
+    v_inner := set_byte(v_inner, i, get_byte(v_inner, i) # get_byte(p_key, i));
+    v_outer := set_byte(v_outer, i, get_byte(v_outer, i) # get_byte(p_key, i));
+  END LOOP;
+  RETURN sha256(v_outer || sha256(v_inner || p_message));
+END
+$_hmac$;
+COMMENT ON FUNCTION pgtrack._hmac(bytea, bytea) IS 'HMAC-SHA-256 (RFC 2104) with a key of at most 64 bytes.';
+
+-- How the changes of a table are caught:
+--   statement  one trigger call for each statement, from its transition table: the fastest by far in bulk.
+--   tree       the same on a partitioned table, its intermediate partitions and its leaves, all into the root's history.
+--   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
+--              (rows applied by logical replication, for which the triggers fire ALWAYS).
+CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN (p_options ->> 'replica')::boolean THEN 'row'
+    WHEN c.relkind = 'p' THEN 'tree'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    ELSE 'statement' END
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT t.relid, t.isleaf FROM pg_catalog.pg_partition_tree(p_table) t
+  UNION ALL
+  SELECT c.oid, true FROM pg_catalog.pg_class c WHERE c.oid = p_table AND c.relkind <> 'p';
+END;
+COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partitions; those without partitions of their own hold the rows.';
+
+-- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
+-- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
+-- of them is recorded first gives numbers to those that began before it.
+CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
+    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname NOT IN ('plpgsql', 'internal')
+       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M');
+END;
+COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql AS $open$
+BEGIN
+  PERFORM pg_catalog.set_config(
+    pg_catalog.concat('pgtrack.open_', TG_ARGV[0]),
+    pg_catalog.concat_ws(' ', pg_catalog.current_setting(pg_catalog.concat('pgtrack.open_', TG_ARGV[0]), true),
+                         pg_catalog.concat(pg_catalog.pg_trigger_depth(), pg_catalog.left(TG_OP, 1))), true);
+  RETURN NULL;
+END
+$open$;
+COMMENT ON FUNCTION pgtrack_history.open() IS
+  'Notes that a statement on a table has begun, in a setting of the transaction, as its trigger depth and operation: 1U.';
+
+-- The entries of that setting, such as "1I:4711 2U", are a stack; a number after the colon has been given already.
+CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
+DECLARE
+  c_setting CONSTANT  text := format('pgtrack.open_%s', p_relation);
+  v_open              text[] := string_to_array(nullif(current_setting(c_setting, true), ''), ' ');
+  v_own               integer;
+  v_id                bigint;
+BEGIN
+  FOR i IN 1 .. coalesce(cardinality(v_open), 0) LOOP
+    IF split_part(v_open[i], ':', 1) = p_depth || p_operation THEN
+      v_own := i;
+    ELSIF substring(v_open[i] FROM '^\d+')::integer >= p_depth THEN
+      CONTINUE;
+    END IF;
+    IF v_open[i] NOT LIKE '%:%' THEN
+      v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
+    END IF;
+  END LOOP;
+  IF v_own IS NULL THEN
+    RETURN nextval('pgtrack.statement_id_seq');
+  END IF;
+  v_id := split_part(v_open[v_own], ':', 2);
+  IF p_is_over THEN
+    v_open := v_open[:v_own - 1] || v_open[v_own + 1:];
+  END IF;
+  PERFORM set_config(c_setting, array_to_string(v_open, ' '), true);
+  RETURN v_id;
+END
+$_statement_id$;
+COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the stack.';
+
+-- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
+-- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
+-- as it names the table, PostgreSQL plans it again whenever the table has changed.
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
+BEGIN
+  IF p_identity <> pgtrack._identity(p_table) THEN
+    RETURN true;
+  END IF;
+  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
+  IF current_setting('transaction_isolation') <> 'read committed'
+     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
+    RETURN false;
+  END IF;
+  RETURN p_shape <> pgtrack._fingerprint(p_table);
+END
+$_has_drifted$;
+COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
+  'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
+
+CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
+END;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow$
+BEGIN
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  PERFORM set_config('pgtrack.following', 'on', true);
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._sync(p_relation);
+  PERFORM set_config('pgtrack.following', '', true);
+END
+$_follow$;
+COMMENT ON FUNCTION pgtrack._follow(integer) IS 'Brings what was generated for a table in step with it, from inside one of its trigger functions.';
+
+
+-- ---- The functions -------------------------------------------------------------------------------------
+
+-- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
+-- They name everything with its schema and use no bare operators, so no search_path can mislead them; pinning one
+-- instead costs about 2 µs a statement. Names cannot clash with the table's columns: the block's label qualifies
+-- every variable, a table alias every column.
+
+CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- An INSERT records only the key, or everything where there is no key to find the row by.
+  SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
+                r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
+                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
+    AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
+  'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
+
+CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
+  -- characters of a text that is short enough in bytes.
+  SELECT format($$
+          INSERT INTO pgtrack.statement (
+            statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
+            application, client_addr, context, actor, message, reverts, query)
+          VALUES (
+            %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
+            %s, %L, %s, session_user, pg_catalog.current_setting('role'),
+            pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
+            pg_catalog.current_setting('pgtrack.message', true), pg_catalog.current_setting('pgtrack.reverts', true),
+            %s);$$,
+    p_id, r.relation_id, p_operation, p_rows,
+    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
+         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name name, p_declarations text, p_settings text, p_body text, p_comment text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
+BEGIN
+  EXECUTE format($create$
+      CREATE OR REPLACE FUNCTION pgtrack_history.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS $record$
+      <<pgtrack>>
+      DECLARE
+        %s
+      BEGIN
+        %s
+        RETURN NULL;
+      END
+      $record$$create$, p_name, p_settings, p_declarations, p_body);
+  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%I() IS %L', p_name,
+    format(p_comment, (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+END
+$_create_recorder$;
+COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text) IS 'Creates one trigger function of a tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_functions$
+DECLARE
+  v_relation   pgtrack.relation;
+  v_mode       text;
+  v_nests      boolean;
+  v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
+  v_variant    record;
+  v_leaf       record;
+  v_record     text;
+  v_from       text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
+
+  FOR v_variant IN
+    VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
+  LOOP
+    v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
+    PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;',
+        CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
+             ELSE v_next END),
+      '',
+      format($body$IF pgtrack._has_drifted('%1$s'::pg_catalog.regclass, %2$L, %3$L) THEN
+          PERFORM pgtrack._follow(%4$s);%12$s
+          EXECUTE pgtrack._images_sql(%4$s, %5$L, '$1', %6$L, %7$L) USING pgtrack.id%8$s;
+        ELSE
+          %9$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s%11$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
+        CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        -- A column that was found just now is in the images of later numbers.
+        CASE WHEN v_nests THEN '' ELSE format(E'\n          id := %s;', v_next) END),
+      format('Records each %s on %%s.', upper(v_variant.column1)));
+  END LOOP;
+
+  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
+    v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
+    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
+      format('id    pg_catalog.int8 := %s;
+        rows  pg_catalog.int8;', v_next), '',
+      format($body$IF pgtrack._has_drifted('%s'::pg_catalog.regclass, %L, %L) THEN
+          PERFORM pgtrack._follow(%s);
+          id := %7$s;
+          EXECUTE pgtrack._images_sql(%4$s, 'truncate', '$1', 'r', pg_catalog.format(' FROM ONLY %%s AS r', TG_RELID::pg_catalog.regclass)) USING pgtrack.id;
+        ELSE
+          %5$s;
+        END IF;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%6$s
+        END IF;$body$,
+        v_relation.relid::oid, pgtrack._identity(v_relation.relid), pgtrack._fingerprint(v_relation.relid), p_relation,
+        pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
+        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows'), v_next),
+      'Records each TRUNCATE on %s.');
+  END LOOP;
+
+  PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+END
+$_generate_functions$;
+COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
+  'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
+                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
+
+-- A key is written in one form, whatever the session prefers.
+CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
+DECLARE
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  v_relation           pgtrack.relation;
+  v_signature          text;
+  v_old                text;
+  v_arguments          text;
+  v_json               text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
+               WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation) LOOP
+    EXECUTE format('DROP FUNCTION %s', v_old);
+  END LOOP;
+  IF v_relation.key_columns = '{}' THEN
+    RETURN;
+  END IF;
+  IF p_mode <> 'tree' THEN
+    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
+    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
+      format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s);',
+        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END),
+      'Records each change of a primary key of %s.');
+    RETURN;
+  END IF;
+  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
+         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
+  INTO v_arguments, v_json
+  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  v_signature := format('pgtrack_history.%I(%s)', format('key_%s', p_relation), v_arguments);
+  EXECUTE format('CREATE FUNCTION %s RETURNS jsonb LANGUAGE sql STABLE %s RETURN jsonb_build_object(%s)', v_signature, c_settings, v_json);
+  EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_signature, format('A key of %s in canonical form.', pgtrack._name(v_relation.relid)));
+END
+$_generate_key_functions$;
+COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
+
+-- An UPDATE that moves a row to another partition fires no row trigger for UPDATE. It puts the row into both transition
+-- tables at the same position, unless a trigger on the new partition swallowed a row. Then positions say nothing, and
+-- what disappeared and what appeared is recorded as that. (Joining the two by position could be planned as a nested
+-- loop, which takes forever on many rows; a sort cannot.)
+CREATE OR REPLACE FUNCTION pgtrack._moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+          IF (SELECT pg_catalog.count(*) FROM pgtrack_new) OPERATOR(pg_catalog.=) pgtrack.rows THEN
+            INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+            SELECT pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass), pg_catalog.pg_current_xact_id(), %1$s,
+                   pgtrack_history.key_%1$s(%2$s), pgtrack_history.key_%1$s(%3$s), pgtrack.id
+            FROM (SELECT z.is_new, %4$s
+                  FROM (SELECT pg_catalog.row_number() OVER () AS position, false AS is_new, %5$s FROM pgtrack_old AS r
+                        UNION ALL
+                        SELECT pg_catalog.row_number() OVER () AS position, true AS is_new, %5$s FROM pgtrack_new AS r) AS z
+                  WINDOW w AS (ORDER BY z.position, z.is_new)) AS z
+            WHERE NOT z.is_new AND NOT (%6$s);
+          ELSE
+            <<pgtrack_moves>>
+            DECLARE
+              gone_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+              come_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+              moved    pg_catalog.int8;
+            BEGIN
+              UPDATE pgtrack_history.%7$I AS h SET pgtrack_statement_id = pgtrack_moves.gone_id
+              WHERE h.pgtrack_statement_id OPERATOR(pg_catalog.=) pgtrack.id AND NOT EXISTS (SELECT FROM pgtrack_new AS r WHERE %8$s);
+              GET DIAGNOSTICS moved = ROW_COUNT;
+              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%9$s
+              END IF;
+              rows := pgtrack.rows OPERATOR(pg_catalog.-) pgtrack_moves.moved;
+              %10$s WHERE NOT EXISTS (SELECT FROM pgtrack_old AS h WHERE %11$s);
+              GET DIAGNOSTICS moved = ROW_COUNT;
+              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%12$s
+              END IF;
+            END;
+          END IF;$$,
+    p_relation,
+    string_agg(format('z.old_%s', position), ', ' ORDER BY position),
+    string_agg(format('z.new_%s', position), ', ' ORDER BY position),
+    string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
+    string_agg(format('r.%I AS key_%s', k, position), ', ' ORDER BY position),
+    string_agg(format('z.old_%s OPERATOR(%s) z.new_%1$s', position, equality), ' AND ' ORDER BY position),
+    r.history_table,
+    string_agg(format('h.%I OPERATOR(%s) r.%I', c.history_column, equality, k), ' AND ' ORDER BY position),
+    pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
+    pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
+    string_agg(format('h.%I OPERATOR(%s) r.%1$I', k, equality), ' AND ' ORDER BY position),
+    pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS u (k, equality, position)
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k AND c.attnum IS NOT NULL
+  WHERE r.relation_id = p_relation
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._moves_sql(integer) IS 'The part of a partitioned table''s UPDATE recorder that notes changed keys.';
+
+-- ---- The triggers --------------------------------------------------------------------------------------
+
+-- Row triggers have names that sort before an application's, so that what those change is recorded after its cause.
+CREATE OR REPLACE FUNCTION pgtrack._wanted_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_wanted_triggers$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_mode      text;
+  v_same_key  text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
+  is_always := (v_relation.options ->> 'replica')::boolean;
+  SELECT string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ') INTO v_same_key
+  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
+
+  IF v_mode = 'row' THEN
+    RETURN QUERY
+      SELECT v_relation.relid, format('!pgtrack_%s', o)::name, 'AFTER ' || upper(o),
+             format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('record_%s_%s', o, p_relation)), is_always
+      FROM unnest('{insert,update,delete}'::text[]) o;
+  ELSE
+    RETURN QUERY
+      SELECT m.relid, format('pgtrack_%s', o.name)::name, 'AFTER ' || upper(o.name),
+             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
+               CASE WHEN o.name = 'update' AND v_mode = 'tree' AND v_same_key IS NOT NULL
+                    THEN 'OLD TABLE AS pgtrack_old NEW TABLE AS pgtrack_new' ELSE o.tables END,
+               format('record_%s_%s', o.name, p_relation)), is_always
+      FROM pgtrack._members(v_relation.relid) m
+      CROSS JOIN (VALUES ('insert', 'NEW TABLE AS pgtrack_new'), ('update', 'OLD TABLE AS pgtrack_old'),
+                         ('delete', 'OLD TABLE AS pgtrack_old')) AS o (name, tables);
+    IF pgtrack._may_nest(v_relation.relid) THEN
+      RETURN QUERY
+        SELECT m.relid, 'pgtrack_open'::name, 'BEFORE INSERT OR UPDATE OR DELETE',
+               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.open(%L)', p_relation), is_always
+        FROM pgtrack._members(v_relation.relid) m;
+    END IF;
+  END IF;
+
+  -- PostgreSQL truncates the partitions one by one.
+  RETURN QUERY
+    SELECT m.relid, 'pgtrack_truncate'::name, 'BEFORE TRUNCATE',
+           format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', pgtrack._truncate_recorder(p_relation, m.relid)), is_always
+    FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf;
+
+  -- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
+  -- set the key are left out, unless a BEFORE trigger may set it in any statement.
+  IF v_mode <> 'tree' AND v_same_key IS NOT NULL THEN
+    RETURN QUERY
+      SELECT v_relation.relid, CASE v_mode WHEN 'row' THEN '!pgtrack_key' ELSE 'pgtrack_key' END::name,
+             'AFTER UPDATE' || CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN ''
+                                    ELSE (SELECT ' OF ' || string_agg(quote_ident(k), ', ') FROM unnest(v_relation.key_columns) k) END,
+             format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I()', v_same_key, format('record_key_%s', p_relation)),
+             is_always;
+  END IF;
+END
+$_wanted_triggers$;
+COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catch every change of a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+  SELECT t.tgrelid::regclass, t.tgname, pg_catalog.obj_description(t.oid, 'pg_trigger'), t.tgenabled
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
+    AND (p.proname ~ pg_catalog.format('^record_[a-z]+_%s(_\d+)?$', p_relation)
+         OR p.proname = 'open' AND t.tgargs = pg_catalog.convert_to(p_relation::text, 'UTF8') || '\x00');
+END;
+COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS 'The triggers of ours that are there for a tracked table, with what they were made from.';
+
+-- Triggers that are as they should be are left alone: to touch one takes a lock that writers wait for.
+CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_triggers$
+DECLARE
+  v_trigger  record;
+BEGIN
+  FOR v_trigger IN
+    SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p
+    LEFT JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
+    WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+  END LOOP;
+  FOR v_trigger IN
+    SELECT w.* FROM pgtrack._wanted_triggers(p_relation) w
+    WHERE NOT EXISTS (SELECT FROM pgtrack._present_triggers(p_relation) p WHERE p.relid = w.relid AND p.name = w.name)
+  LOOP
+    -- The partition may have been tracked by itself.
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', v_trigger.name, v_trigger.event, v_trigger.relid, v_trigger.action);
+    EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', v_trigger.name, v_trigger.relid, v_trigger.event || ' ' || v_trigger.action);
+  END LOOP;
+  FOR v_trigger IN
+    SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
+    WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
+  END LOOP;
+  -- Those of partitions that are none any more.
+  FOR v_trigger IN
+    SELECT p.oid::regprocedure AS recorder FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_%s_', p_relation)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+  LOOP
+    EXECUTE format('DROP FUNCTION %s', v_trigger.recorder);
+  END LOOP;
+END
+$_generate_triggers$;
+COMMENT ON FUNCTION pgtrack._generate_triggers(integer, boolean) IS
+  'Puts the triggers on a tracked table and its partitions, and takes away those that no longer belong there; p_enable enables disabled ones.';
+
+CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- tgtype: bit 0 row, bit 1 before, bit 4 update (src/include/catalog/pg_trigger.h).
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19);
+END;
+COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- The history table of a tracked table, and how it follows the table's shape
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._free_name(p_wanted text, p_taken name[]) RETURNS name
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_free_name$
+DECLARE
+  v_stem    text := p_wanted;
+  v_suffix  text := '';
+BEGIN
+  -- Identifiers have at most 63 bytes, not characters.
+  LOOP
+    WHILE octet_length(v_stem || v_suffix) > 63 LOOP
+      v_stem := left(v_stem, -1);
+    END LOOP;
+    EXIT WHEN (v_stem || v_suffix)::name <> ALL (coalesce(p_taken, '{}'));
+    v_suffix := '_' || (coalesce(nullif(substr(v_suffix, 2), '')::integer, 1) + 1);
+  END LOOP;
+  RETURN v_stem || v_suffix;
+END
+$_free_name$;
+COMMENT ON FUNCTION pgtrack._free_name(text, name[]) IS 'The wanted name, shortened and numbered as far as necessary to be valid and new.';
+
+CREATE OR REPLACE FUNCTION pgtrack._history_type(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A domain's constraints are the live table's business: images are partly null.
+  WITH RECURSIVE base (type, typmod, kind) AS (
+    SELECT t.oid, p_typmod, t.typtype FROM pg_catalog.pg_type t WHERE t.oid = p_type
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod, b.typtype
+    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+    WHERE base.kind = 'd'
+  )
+  SELECT pg_catalog.format_type(type, typmod) FROM base WHERE kind <> 'd';
+END;
+COMMENT ON FUNCTION pgtrack._history_type(oid, integer) IS 'The type of the history column for a column of this type: itself, or what a domain is based on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
+DECLARE
+  v_history  name;
+  v_name     name;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT pgtrack._free_name(p_wanted, array_agg(a.attname)) INTO v_name
+  FROM pg_attribute a
+  WHERE a.attrelid = format('pgtrack_history.%I', v_history)::regclass;
+  EXECUTE format('ALTER TABLE pgtrack_history.%I RENAME COLUMN %I TO %I', v_history, p_column, v_name);
+  UPDATE pgtrack.relation_column SET history_column = v_name
+  WHERE relation_id = p_relation AND history_column = p_column;
+END
+$_rename_history_column$;
+COMMENT ON FUNCTION pgtrack._rename_history_column(integer, name, text) IS 'Renames a column of a history table, to a numbered name if the wanted one is taken.';
+
+-- Columns are known by their numbers, which stay when they are renamed. A dump that is restored numbers them anew.
+CREATE OR REPLACE FUNCTION pgtrack._sync_identity(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_identity$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
+    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column c SET successor = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    UPDATE pgtrack.relation_column c SET attnum = a.attnum
+    FROM pg_attribute a
+    WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL
+      AND a.attrelid = v_relation.relid AND a.attname = c.column_name AND a.attnum > 0 AND NOT a.attisdropped
+      AND c.history_column = (SELECT x.history_column FROM pgtrack.relation_column x
+                              WHERE x.relation_id = p_relation AND x.column_name = c.column_name ORDER BY x.since DESC LIMIT 1);
+    UPDATE pgtrack.relation SET
+      identity = pgtrack._identity(relid),
+      left_out = coalesce((SELECT jsonb_object_agg(a.attnum, o.option)
+                           FROM pg_attribute a JOIN unnest('{exclude,redact}'::text[]) AS o (option) ON options -> o.option ? a.attname::text
+                           WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped), '{}')
+    WHERE relation_id = p_relation;
+  ELSE
+    -- The options follow a column that was renamed.
+    UPDATE pgtrack.relation r SET options = r.options || (
+      SELECT jsonb_object_agg(o.option, (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
+                                         WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped))
+      FROM unnest('{exclude,redact}'::text[]) AS o (option))
+    WHERE r.relation_id = p_relation AND r.left_out <> '{}';
+  END IF;
+END
+$_sync_identity$;
+COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_history   regclass;
+  v_column    record;
+  v_name      name;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
+
+  PERFORM pgtrack._sync_identity(p_relation);
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+
+  -- Dropped, retyped and excluded columns leave their values behind.
+  FOR v_column IN
+    SELECT c.history_column, c.column_name, c.attnum,
+           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
+    LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+           OR v_relation.left_out ? c.attnum::text)
+  LOOP
+    IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    END IF;
+    UPDATE pgtrack.relation_column SET
+      attnum = NULL,
+      successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
+      -- What is excluded now is not to be seen in images of before, either.
+      until = CASE WHEN v_column.reason = 'excluded' THEN NULL
+                   WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END
+    WHERE relation_id = p_relation AND (history_column = v_column.history_column OR successor = v_column.attnum);
+    PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
+      format('%s_%s', v_column.column_name, v_column.reason));
+  END LOOP;
+
+  FOR v_column IN
+    SELECT c.history_column, c.attnum, a.attname
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
+    WHERE c.relation_id = p_relation AND a.attname <> c.column_name
+  LOOP
+    UPDATE pgtrack.relation_column SET column_name = v_column.attname
+    WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
+    PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
+  END LOOP;
+
+  -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
+  FOR v_column IN
+    SELECT a.attnum, a.attname, pgtrack._history_type(a.atttypid, a.atttypmod) AS type_name,
+           CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
+    LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
+    WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+      AND NOT v_relation.left_out ? a.attnum::text
+      AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
+    ORDER BY a.attnum
+  LOOP
+    SELECT pgtrack._free_name(v_column.attname, array_agg(a.attname)) INTO v_name
+    FROM pg_attribute a WHERE a.attrelid = v_history;
+    EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
+    INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
+    VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
+            CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
+                 THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
+  END LOOP;
+END
+$_sync_columns$;
+COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_key$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_keys      name[];
+  v_equality  text[];
+  v_columns   text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  -- Equality is strategy 3 of a btree operator class.
+  SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
+         coalesce(array_agg(format('%I.%s', n.nspname, o.oprname) ORDER BY k.position), '{}')
+  INTO v_keys, v_equality
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+  JOIN pg_opclass c ON c.oid = k.opclass
+  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
+  JOIN pg_operator o ON o.oid = p.amopopr
+  JOIN pg_namespace n ON n.oid = o.oprnamespace
+  WHERE i.indrelid = v_relation.relid AND i.indisprimary AND k.position <= i.indnkeyatts;
+
+  IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
+    UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality WHERE relation_id = p_relation;
+    EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
+    SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
+    FROM pgtrack.relation_column c
+    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (v_keys);
+    IF v_columns IS NOT NULL THEN
+      EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I (%s)', format('h%s_key', p_relation), v_relation.history_table, v_columns);
+    END IF;
+  END IF;
+END
+$_sync_key$;
+COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s primary key and indexes its history by it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_history(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_history$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  EXECUTE format('CREATE TABLE pgtrack_history.%I (pgtrack_statement_id bigint NOT NULL)', v_relation.history_table);
+  EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_relation.history_table,
+    format('Old images of the rows of %s; for INSERT the key.', pgtrack._name(v_relation.relid)));
+  EXECUTE format('COMMENT ON COLUMN pgtrack_history.%I.pgtrack_statement_id IS %L', v_relation.history_table,
+    'The statement that made the change, in pgtrack.statement.');
+  -- History is written in the order of its statements, so a tiny index finds those of a transaction. What was written
+  -- last is asked for most; it shall not wait for a vacuum of the whole table to be in the index.
+  EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id) WITH (pages_per_range = 32, autosummarize = on)',
+    format('h%s_statement', p_relation), v_relation.history_table);
+  -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
+  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
+  EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO PUBLIC', v_relation.history_table);
+  EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
+END
+$_create_history$;
+COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history table of a table that is tracked for the first time.';
+
+-- Whoever may read the table may read its history; under row security only that of the rows they can see.
+CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
+DECLARE
+  v_history    name;
+  v_key        text;
+  v_condition  text;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
+  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
+  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
+                        p_relation, coalesce(v_key, ''));
+  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
+    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
+    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
+    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
+  END IF;
+END
+$_generate_policy$;
+COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._may_read(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce((SELECT pg_catalog.has_table_privilege(r.relid, 'SELECT')
+                   FROM pgtrack.relation r WHERE r.relation_id = p_relation), false);
+END;
+COMMENT ON FUNCTION pgtrack._may_read(integer) IS 'Whether the current user may read a tracked table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sees_every_row(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce((SELECT NOT pg_catalog.row_security_active(r.relid)
+                   FROM pgtrack.relation r WHERE r.relation_id = p_relation), false);
+END;
+COMMENT ON FUNCTION pgtrack._sees_every_row(integer) IS 'Whether no row security hides rows of a tracked table from the current user.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sees_row(p_relation integer, p_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_row$
+DECLARE
+  v_table  regclass;
+  v_shape  record;
+  v_seen   boolean;
+BEGIN
+  SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
+  INTO v_seen USING p_key;
+  RETURN v_seen;
+END
+$_sees_row$;
+COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Audit: who called what
+-- ---------------------------------------------------------------------------------------------------
+
+-- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
+-- who they are: those columns take their defaults.
+CREATE OR REPLACE FUNCTION pgtrack._audit(p_verb text, p_arguments jsonb, p_message text DEFAULT NULL) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message)
+  VALUES (p_verb, jsonb_strip_nulls(p_arguments), left(current_query(), 4000),
+          coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')));
+END;
+COMMENT ON FUNCTION pgtrack._audit(text, jsonb, text) IS 'Records a call of a changing function.';
+
+-- A call that the proxy recorded is not counted again where the function recorded it. The two are known to be one by
+-- the server process, the verb and the time by this server's clock, none of which a client chooses.
+CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb, coalesce(d.arguments, e.arguments) AS arguments,
+       e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
+       nullif(e.application, '') AS application, pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity,
+       coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message, e.statement,
+       e.source = 'proxy' AS through_proxy, e.session, coalesce(e.xid, d.xid)::text::bigint AS xid
+FROM pgtrack.audit_entry e
+-- What the function itself knew better: its arguments where they were parameters, the role, the transaction.
+LEFT JOIN LATERAL (
+  SELECT f.arguments, f.role_name, f.actor, f.message, f.xid
+  FROM pgtrack.audit_entry f
+  WHERE e.source = 'proxy' AND f.source = 'database' AND f.backend_pid = e.backend_pid AND f.verb = e.verb
+    AND f.at >= e.at AND f.at <= coalesce(e.finished_at, 'infinity')
+    -- Of several calls in one statement it cannot be said which is which.
+    AND NOT EXISTS (SELECT FROM pgtrack.audit_entry o
+                    WHERE o.source = 'proxy' AND o.entry_id <> e.entry_id AND o.backend_pid = e.backend_pid AND o.verb = e.verb
+                      AND o.at <= f.at AND f.at <= coalesce(o.finished_at, 'infinity'))
+  ORDER BY f.at LIMIT 1) d ON true
+WHERE e.source = 'proxy' OR NOT EXISTS (
+  SELECT FROM pgtrack.audit_entry p
+  WHERE p.source = 'proxy' AND p.backend_pid = e.backend_pid AND p.verb = e.verb
+    AND e.at >= p.at AND e.at <= coalesce(p.finished_at, 'infinity'));
+COMMENT ON VIEW pgtrack.audit IS 'Every call of a pgtrack function that changes something: who, what, when, with which outcome.';
+COMMENT ON COLUMN pgtrack.audit.entry_id IS 'Number.';
+COMMENT ON COLUMN pgtrack.audit.at IS 'When the call was made.';
+COMMENT ON COLUMN pgtrack.audit.who IS 'The actor if the application named one, else the session user.';
+COMMENT ON COLUMN pgtrack.audit.verb IS 'The function, without its schema.';
+COMMENT ON COLUMN pgtrack.audit.arguments IS 'Its arguments, as far as they are known.';
+COMMENT ON COLUMN pgtrack.audit.outcome IS 'done, failed, denied, skipped after an error in its pipeline, or started: its outcome is not known (yet).';
+COMMENT ON COLUMN pgtrack.audit.sqlstate IS 'The error''s SQLSTATE, if it failed.';
+COMMENT ON COLUMN pgtrack.audit.row_count IS 'How many rows the statement returned.';
+COMMENT ON COLUMN pgtrack.audit.duration IS 'How long it took, as the proxy saw it.';
+COMMENT ON COLUMN pgtrack.audit.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.audit.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.audit.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.audit.client_addr IS 'The client''s address; null for a unix socket.';
+COMMENT ON COLUMN pgtrack.audit.client_port IS 'The client''s port.';
+COMMENT ON COLUMN pgtrack.audit.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
+COMMENT ON COLUMN pgtrack.audit.actor IS 'The person the application named.';
+COMMENT ON COLUMN pgtrack.audit.message IS 'The reason given.';
+COMMENT ON COLUMN pgtrack.audit.statement IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.audit.through_proxy IS 'Whether the proxy recorded it, failed and denied calls included.';
+COMMENT ON COLUMN pgtrack.audit.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit.xid IS 'The transaction, where the database recorded the call.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Tracking
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._require_owner(p_verb text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_owner$
+DECLARE
+  v_owner  oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+BEGIN
+  IF NOT pg_has_role(v_owner, 'USAGE') THEN
+    RAISE EXCEPTION 'permission denied to % tables', p_verb USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = format('Do it as %s, who installed pg_track, or as a superuser.', v_owner::regrole);
+  END IF;
+END
+$_require_owner$;
+COMMENT ON FUNCTION pgtrack._require_owner(text) IS 'Refuses callers who may not act for the owner of pg_track.';
+
+CREATE OR REPLACE FUNCTION pgtrack._options(p_options jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_options$
+DECLARE
+  c_defaults CONSTANT  jsonb := '{"query": true, "exclude": [], "redact": [], "replica": false, "on_drop": "allow"}';
+  v_option             record;
+BEGIN
+  IF jsonb_typeof(p_options) <> 'object' THEN
+    RAISE EXCEPTION 'the options must be a JSON object, not %', p_options USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOR v_option IN SELECT key, value FROM jsonb_each(coalesce(p_options, '{}')) LOOP
+    IF NOT c_defaults ? v_option.key THEN
+      RAISE EXCEPTION 'unknown option "%"', v_option.key USING
+        ERRCODE = 'invalid_parameter_value',
+        HINT = format('The options and their defaults are %s.', c_defaults);
+    END IF;
+    IF jsonb_typeof(v_option.value) <> jsonb_typeof(c_defaults -> v_option.key) THEN
+      RAISE EXCEPTION 'option "%" must be a %, not %', v_option.key, jsonb_typeof(c_defaults -> v_option.key), v_option.value
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  END LOOP;
+  IF p_options ->> 'on_drop' NOT IN ('allow', 'refuse') THEN
+    RAISE EXCEPTION 'option "on_drop" must be "allow" or "refuse", not %', p_options -> 'on_drop' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  RETURN c_defaults || coalesce(p_options, '{}');
+END
+$_options$;
+COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
+
+CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_options_for$
+DECLARE
+  v_column  record;
+  v_kept    jsonb := '{"exclude": [], "redact": []}';
+BEGIN
+  FOR v_column IN
+    SELECT o.option, n.name, a.attnum, i.indrelid IS NOT NULL AS is_key
+    FROM unnest('{exclude,redact}'::text[]) AS o (option)
+    CROSS JOIN LATERAL jsonb_array_elements_text(p_options -> o.option) AS n (name)
+    LEFT JOIN pg_attribute a ON a.attrelid = p_table AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary AND a.attnum = ANY (i.indkey)
+  LOOP
+    IF v_column.is_key THEN
+      RAISE EXCEPTION 'column "%" of % cannot be left out', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'invalid_parameter_value', DETAIL = 'It belongs to the primary key, by which history finds the row.';
+    ELSIF v_column.attnum IS NOT NULL THEN
+      v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
+    ELSIF p_only_table THEN
+      RAISE EXCEPTION 'column "%" of % does not exist', v_column.name, pgtrack._name(p_table) USING
+        ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);
+    END IF;
+  END LOOP;
+  RETURN p_options || v_kept;
+END
+$_options_for$;
+COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
+  'The options for one table: of a schema''s tables each takes the columns that it has.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE
+    WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
+    WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
+    WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
+  END
+  FROM pg_catalog.pg_namespace n
+  WHERE n.oid = p_schema;
+END;
+COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
+    WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
+    WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
+    WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
+    WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
+    WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
+      THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
+    WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+  END)
+  FROM pg_catalog.pg_class c
+  WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
+
+CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_class     record;
+  v_owner_name  name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_object      text;
+  v_status      text := 'tracked';
+BEGIN
+  -- What follows is not DDL to be followed.
+  PERFORM set_config('pgtrack.following', 'on', true);
+  SELECT n.nspname, c.relname INTO v_class
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
+  SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
+  IF v_relation.relation_id IS NULL THEN
+    v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
+    v_relation.history_table := pgtrack._free_name(
+      left(v_class.relname::text, 50) || '_' || v_relation.relation_id,
+      (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+    INSERT INTO pgtrack.relation (relation_id, relid, schema_name, table_name, history_table, key_columns, key_equality, options, tracked_since)
+    VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
+    PERFORM pgtrack._create_history(v_relation.relation_id);
+  ELSIF v_relation.tracked_until IS NULL THEN
+    v_status := 'already tracked';
+  ELSE
+    v_status := 'tracked again; changes in between are not known';
+    UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
+  END IF;
+  PERFORM pgtrack._sync_identity(v_relation.relation_id);
+  UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
+  PERFORM pgtrack._sync(v_relation.relation_id);
+  PERFORM pgtrack._generate_triggers(v_relation.relation_id, true);
+
+  -- Whoever of the owner's group or the superusers called: what is written belongs to the owner.
+  FOR v_object IN
+    SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND pg_get_userbyid(p.proowner) <> v_owner_name
+      AND p.proname ~ format('^(record_[a-z]+|key)_%s(_\d+)?$', v_relation.relation_id)
+    UNION ALL
+    SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
+    WHERE c.oid = format('pgtrack_history.%I', v_relation.history_table)::regclass AND pg_get_userbyid(c.relowner) <> v_owner_name
+  LOOP
+    EXECUTE format('ALTER %s OWNER TO %I', v_object, v_owner_name);
+  END LOOP;
+
+  PERFORM set_config('pgtrack.following', '', true);
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = v_relation.relation_id;
+  RETURN v_status || CASE v_relation.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END;
+END
+$_track_table$;
+COMMENT ON FUNCTION pgtrack._track_table(regclass, jsonb) IS 'Begins or resumes the tracking of one table.';
+
+-- To create a trigger waits for the table's writers, while new ones wait behind it. So it gives way and tries again.
+CREATE OR REPLACE FUNCTION pgtrack._track_patiently(p_table regclass, p_options jsonb, p_or_fail boolean) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track_patiently$
+BEGIN
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      RETURN pgtrack._track_table(p_table, p_options);
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 5 AND p_or_fail THEN
+        RAISE EXCEPTION 'could not lock % to track it', pgtrack._name(p_table) USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that write to it did not end for 5 seconds.',
+          HINT = 'Try again when they have ended; pg_stat_activity shows them.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
+  END LOOP;
+  RETURN 'not tracked: transactions that write to it did not end; try again';
+END
+$_track_patiently$;
+COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Tracks a table, without making its writers wait for long.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
+BEGIN
+  PERFORM pgtrack._sync_columns(p_relation);
+  PERFORM pgtrack._sync_key(p_relation);
+  PERFORM pgtrack._generate_policy(p_relation);
+  PERFORM pgtrack._generate_functions(p_relation);
+  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
+  INSERT INTO pgtrack.relation_shape
+  SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
+END
+$_sync$;
+COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';
+
+CREATE OR REPLACE FUNCTION pgtrack._schema(p_target text) RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT n.oid FROM pg_namespace n WHERE ARRAY[n.nspname::text] = parse_ident(p_target);
+END;
+COMMENT ON FUNCTION pgtrack._schema(text) IS 'The schema of that name, or null.';
+
+CREATE OR REPLACE FUNCTION pgtrack._track(p_target text, p_table regclass, p_options jsonb)
+RETURNS TABLE (table_name text, status text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track$
+DECLARE
+  v_options  jsonb := pgtrack._options(p_options);
+  v_schema   oid := pgtrack._schema(p_target);
+  v_table    regclass;
+  v_reason   text;
+BEGIN
+  PERFORM pgtrack._require_owner('track');
+  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  IF v_schema IS NULL THEN
+    v_reason := pgtrack._reason_not_to_track(p_table);
+    IF v_reason IS NOT NULL THEN
+      RAISE EXCEPTION 'cannot track %: %', pgtrack._name(p_table), v_reason USING ERRCODE = 'wrong_object_type';
+    END IF;
+    table_name := pgtrack._name(p_table);
+    status := pgtrack._track_patiently(p_table, pgtrack._options_for(p_table, v_options, true), true);
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  v_reason := pgtrack._reason_not_to_track_schema(v_schema);
+  IF v_reason IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options)
+  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
+  FOR v_table, v_reason IN
+    SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
+    WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY c.relname
+  LOOP
+    table_name := pgtrack._name(v_table);
+    status := coalesce('skipped: ' || v_reason, pgtrack._track_patiently(v_table, pgtrack._options_for(v_table, v_options, false), false));
+    RETURN NEXT;
+  END LOOP;
+END
+$_track$;
+COMMENT ON FUNCTION pgtrack._track(text, regclass, jsonb) IS 'Does the work of pgtrack.track().';
+
+CREATE OR REPLACE FUNCTION pgtrack._schema_or_table(p_target text) RETURNS regclass
+LANGUAGE plpgsql STABLE AS $_schema_or_table$
+BEGIN
+  IF p_target IS NULL THEN
+    RAISE EXCEPTION 'the target must not be null' USING
+      ERRCODE = 'null_value_not_allowed', HINT = 'Name a schema, or a table as ''schema.table''.';
+  END IF;
+  IF pgtrack._schema(p_target) IS NOT NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN pgtrack._table(p_target, NULL);
+END
+$_schema_or_table$;
+COMMENT ON FUNCTION pgtrack._schema_or_table(text) IS 'The table that a caller means, or null if it is a schema.';
+
+CREATE OR REPLACE FUNCTION pgtrack.track(target text, options jsonb DEFAULT '{}')
+RETURNS TABLE (table_name text, status text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
+END;
+COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
+  'Records every change from now on of one table (''schema.table'' or ''table''), or of every table of a schema, those to come included. '
+  'Options: {"query": false} leaves the query text out; {"exclude": ["column"]} does not record a column, {"redact": ["column"]} also '
+  'shows that and hides query texts; {"on_drop": "refuse"} protects the table from DROP; {"replica": true} records what logical replication applies.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_triggers(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_triggers$
+DECLARE
+  v_trigger  record;
+BEGIN
+  FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+  END LOOP;
+END
+$_drop_triggers$;
+COMMENT ON FUNCTION pgtrack._drop_triggers(integer) IS 'Takes all triggers of ours from a tracked table and its partitions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
+RETURNS TABLE (table_name text, status text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
+DECLARE
+  v_schema    oid := pgtrack._schema(p_target);
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM pgtrack._require_owner('untrack');
+  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  IF v_schema IS NULL THEN
+    PERFORM pgtrack._shape(p_table);
+  END IF;
+  DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE (r.relid = p_table OR c.relnamespace = v_schema) AND r.tracked_until IS NULL
+    ORDER BY c.relname
+  LOOP
+    PERFORM set_config('pgtrack.following', 'on', true);
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    PERFORM set_config('pgtrack.following', '', true);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+    table_name := pgtrack._name(v_relation.relid);
+    status := 'no longer tracked; its history stays';
+    RETURN NEXT;
+  END LOOP;
+END
+$_untrack$;
+COMMENT ON FUNCTION pgtrack._untrack(text, regclass) IS 'Does the work of pgtrack.untrack().';
+
+CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
+RETURNS TABLE (table_name text, status text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
+END;
+COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- DDL on tracked tables
+-- ---------------------------------------------------------------------------------------------------
+
+-- SECURITY DEFINER: whoever alters a tracked table needs no rights on pg_track.
+
+-- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
+-- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
+-- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
+CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+DECLARE
+  v_table    regclass;
+  v_trigger  name;
+BEGIN
+  -- Our own DDL retypes and drops no column of a tracked table.
+  IF current_setting('pgtrack.following', true) = 'on' OR current_query() !~* '\m(type|drop)\M' THEN
+    RETURN;
+  END IF;
+  FOR v_table, v_trigger IN
+    SELECT r.relid, t.tgname
+    FROM pgtrack.relation r
+    JOIN pg_class c ON c.oid = r.relid
+    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
+    WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
+      AND pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), c.relowner, 'USAGE')
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+  END LOOP;
+END
+$_before_ddl$;
+COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE.';
+REVOKE ALL ON FUNCTION pgtrack._before_ddl() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_new       record;
+  v_reason    text;
+BEGIN
+  -- Our own DDL is not news.
+  IF current_setting('pgtrack.following', true) = 'on' THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('pgtrack.following', 'on', true);
+  FOR v_relation IN
+    WITH altered AS (
+      -- A trigger's, an index's or a trigger function's command names that object, not its table.
+      SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
+      FROM pg_event_trigger_ddl_commands() d
+      LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+      LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+      LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
+      LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
+      WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
+        AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
+    ), concerned AS (
+      SELECT a.relid FROM altered a
+      UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
+      UNION SELECT i.inhparent FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
+      -- Tables whose trigger for key changes has stepped aside.
+      UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
+      WHERE s.key_columns <> '{}' AND c.relkind <> 'p'
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+    )
+    SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL AND r.relid IN (SELECT c.relid FROM concerned c)
+  LOOP
+    UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.relation_id = v_relation.relation_id AND c.oid = r.relid
+      AND (r.schema_name <> n.nspname OR r.table_name <> c.relname);
+    v_reason := pgtrack._reason_not_to_track(v_relation.relid);
+    IF v_reason IS NULL THEN
+      PERFORM pgtrack._sync(v_relation.relation_id);
+      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    ELSE
+      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_relation.relid), v_reason USING
+        HINT = 'Its history stays.';
+      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+      UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+    END IF;
+  END LOOP;
+  -- Tables that are new in a tracked schema. One that was untracked by itself stays so.
+  FOR v_new IN
+    SELECT c.oid AS relid, s.options
+    FROM pg_event_trigger_ddl_commands() d
+    JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+  LOOP
+    PERFORM pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
+    PERFORM set_config('pgtrack.following', 'on', true);
+  END LOOP;
+  -- A table that became a partition has given its triggers to the root's.
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL AND c.relispartition
+  LOOP
+    PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
+  END LOOP;
+  PERFORM set_config('pgtrack.following', '', true);
+END
+$_on_ddl$;
+COMMENT ON FUNCTION pgtrack._on_ddl() IS 'Follows DDL on tracked tables, their partitions, indexes, triggers and trigger functions.';
+REVOKE ALL ON FUNCTION pgtrack._on_ddl() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
+DECLARE
+  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+BEGIN
+  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = 'Its present rows are in no history.',
+    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
+END
+$_refuse_drop$;
+COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+DECLARE
+  v_dropped  record;
+BEGIN
+  FOR v_dropped IN
+    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
+           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
+                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
+           d.objsubid > 0 AS is_column, p.oid::regprocedure AS recorder
+    FROM pg_event_trigger_dropped_objects() d
+    -- A partition is known by the function that records its TRUNCATE.
+    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ format('^record_truncate_\d+_%s$', d.objid)
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = split_part(p.proname, '_', 3)::integer
+    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
+    ORDER BY d.objsubid
+  LOOP
+    IF v_dropped.on_drop = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
+    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+      EXECUTE format('DROP FUNCTION %s', v_dropped.recorder);
+    END IF;
+  END LOOP;
+  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
+  FROM pg_event_trigger_dropped_objects() d
+  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
+END
+$_on_drop$;
+COMMENT ON FUNCTION pgtrack._on_drop() IS 'Notes that a tracked table was dropped, or refuses it; its history stays.';
+REVOKE ALL ON FUNCTION pgtrack._on_drop() FROM PUBLIC;
+
+DO $event_triggers$
+BEGIN
+  -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
+  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
+    DROP EVENT TRIGGER IF EXISTS pgtrack_before_ddl;
+    CREATE EVENT TRIGGER pgtrack_before_ddl ON ddl_command_start
+      WHEN TAG IN ('ALTER TABLE')
+      EXECUTE FUNCTION pgtrack._before_ddl();
+    COMMENT ON EVENT TRIGGER pgtrack_before_ddl IS 'Takes the triggers for key changes out of the way of ALTER TABLE.';
+    DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
+    CREATE EVENT TRIGGER pgtrack_ddl ON ddl_command_end
+      WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE INDEX',
+                   'CREATE FUNCTION', 'ALTER FUNCTION')
+      EXECUTE FUNCTION pgtrack._on_ddl();
+    COMMENT ON EVENT TRIGGER pgtrack_ddl IS 'Follows DDL on tracked tables.';
+    DROP EVENT TRIGGER IF EXISTS pgtrack_drop;
+    CREATE EVENT TRIGGER pgtrack_drop ON sql_drop
+      EXECUTE FUNCTION pgtrack._on_drop();
+    COMMENT ON EVENT TRIGGER pgtrack_drop IS 'Notes dropped tables.';
+  END IF;
+END
+$event_triggers$;
+
+-- What the event triggers do, for a database that cannot have them. Nothing says what was altered, so it is looked for.
+CREATE OR REPLACE FUNCTION pgtrack._stale_relations() RETURNS TABLE (relation_id integer, relid regclass, name text, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.relation_id, r.relid, format('%I.%I', r.schema_name, r.table_name),
+         CASE WHEN c.oid IS NULL THEN 'dropped'
+              WHEN pgtrack._reason_not_to_track(c.oid) IS NOT NULL THEN 'untrackable'
+              WHEN (n.nspname, c.relname) IS DISTINCT FROM (r.schema_name, r.table_name) THEN 'renamed'
+              WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
+                               AND p.proname = format('record_update_%s', r.relation_id)
+                               AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(c.oid))) > 0) THEN 'altered'
+              WHEN EXISTS (SELECT FROM pgtrack._wanted_triggers(r.relation_id) w
+                           LEFT JOIN pgtrack._present_triggers(r.relation_id) p USING (relid, name)
+                           WHERE p.made_from IS DISTINCT FROM w.event || ' ' || w.action) THEN 'altered' END
+  FROM pgtrack.relation r
+  LEFT JOIN pg_class c ON c.oid = r.relid
+  LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE r.tracked_until IS NULL;
+END;
+COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation integer, p_table regclass, p_problem text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
+DECLARE
+  v_status  text := 'followed';
+BEGIN
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  PERFORM set_config('pgtrack.following', 'on', true);
+  IF p_problem = 'dropped' THEN
+    UPDATE pgtrack.relation SET relid = NULL, tracked_until = clock_timestamp() WHERE relation_id = p_relation;
+    v_status := 'was dropped; its history stays';
+  ELSIF p_problem = 'untrackable' THEN
+    PERFORM pgtrack._drop_triggers(p_relation);
+    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = p_relation;
+    v_status := format('is no longer tracked: %s; its history stays', pgtrack._reason_not_to_track(p_table));
+  ELSE
+    UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.relation_id = p_relation AND c.oid = p_table AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
+    IF FOUND THEN
+      v_status := format('is called %s now', pgtrack._name(p_table));
+    END IF;
+    PERFORM pgtrack._sync(p_relation);
+    PERFORM pgtrack._generate_triggers(p_relation, false);
+  END IF;
+  PERFORM set_config('pgtrack.following', '', true);
+  RETURN v_status;
+END
+$_follow_table$;
+COMMENT ON FUNCTION pgtrack._follow_table(integer, regclass, text) IS 'Brings the tracking of one table in step with what became of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $follow_ddl$
+DECLARE
+  v_relation  record;
+  v_new       record;
+BEGIN
+  PERFORM pgtrack._require_owner('follow DDL on');
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  -- What is tracked no more gives way first: it may have become a part of another table.
+  FOR v_relation IN
+    SELECT s.* FROM pgtrack._stale_relations() s WHERE s.problem IS NOT NULL
+    ORDER BY s.problem NOT IN ('dropped', 'untrackable'), s.name
+  LOOP
+    "table" := v_relation.name;
+    done := true;
+    BEGIN
+      status := pgtrack._follow_table(v_relation.relation_id, v_relation.relid, v_relation.problem);
+    -- One that is in use, somebody else's or protected is no reason to leave the others.
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege OR object_not_in_prerequisite_state THEN
+      done := false;
+      status := format('could not be followed: %s', SQLERRM);
+    END;
+    RETURN NEXT;
+  END LOOP;
+  FOR v_new IN
+    SELECT c.oid::regclass AS relid, s.options
+    FROM pgtrack.tracked_schema s
+    JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+    WHERE pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    ORDER BY c.relname
+  LOOP
+    "table" := pgtrack._name(v_new.relid);
+    done := true;
+    BEGIN
+      status := pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege THEN
+      done := false;
+      status := format('could not be tracked: %s', SQLERRM);
+    END;
+    RETURN NEXT;
+  END LOOP;
+END
+$follow_ddl$;
+COMMENT ON FUNCTION pgtrack.follow_ddl() IS
+  'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
+  'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Reading
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_context LIKE '1 %' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
+              ELSE pg_catalog.host(p_client_addr) END;
+END;
+COMMENT ON FUNCTION pgtrack._client_addr(text, inet) IS 'The client''s address: what the proxy said, else what the server saw.';
+
+CREATE OR REPLACE FUNCTION pgtrack._operation(p_operation "char") RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT CASE p_operation WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE' WHEN 'T' THEN 'TRUNCATE' END;
+END;
+COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
+
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  v_comment  text;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
+  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
+          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+BEGIN
+  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
+          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+  RETURN p_text;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
+END;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
+CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
+SELECT s.statement_id,
+       s.xid::text::bigint AS xid,
+       s.at,
+       pg_catalog.format('%I.%I', r.schema_name, r.table_name) AS table_name,
+       pgtrack._operation(s.operation) AS operation,
+       s.row_count,
+       coalesce(pgtrack._actor(s.actor, s.query), s.user_name) AS who,
+       s.user_name,
+       nullif(s.role_name, 'none') AS role_name,
+       nullif(s.application, '') AS application,
+       pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
+       coalesce(s.context, '') <> '' AS through_proxy,
+       pgtrack._actor(s.actor, s.query) AS actor,
+       nullif(s.message, '') AS message,
+       nullif(s.reverts, '') AS reverts,
+       s.query,
+       s.relation_id,
+       CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
+            WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
+              SELECT o.xid::text::bigint FROM pgtrack.statement o
+              WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
+       pgtrack._comment_tags(s.query) AS tags
+-- LEFT, so that it is left out of queries that need nothing of it.
+FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
+COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
+COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
+COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
+COMMENT ON COLUMN pgtrack.activity.at IS 'When the statement had made its changes.';
+COMMENT ON COLUMN pgtrack.activity.table_name IS 'The table, with its schema.';
+COMMENT ON COLUMN pgtrack.activity.operation IS 'INSERT, UPDATE, DELETE or TRUNCATE.';
+COMMENT ON COLUMN pgtrack.activity.row_count IS 'How many rows the statement changed.';
+COMMENT ON COLUMN pgtrack.activity.who IS 'The actor if the application named one, else the session user.';
+COMMENT ON COLUMN pgtrack.activity.user_name IS 'The session user, who logged in.';
+COMMENT ON COLUMN pgtrack.activity.role_name IS 'The role set with SET ROLE, if any.';
+COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
+COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
+COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
+COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
+COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
+COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
+COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
+COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
+
+CREATE OR REPLACE VIEW pgtrack.tracked_table WITH (security_invoker = true) AS
+SELECT r.relation_id,
+       pg_catalog.format('%I.%I', r.schema_name, r.table_name) AS table_name,
+       r.schema_name,
+       r.table_name AS name,
+       r.key_columns,
+       r.tracked_since,
+       r.options,
+       'pgtrack_history.' || pg_catalog.quote_ident(r.history_table) AS history_table,
+       greatest(pg_catalog.pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
+       pg_catalog.pg_total_relation_size(c.oid) AS history_bytes
+FROM pgtrack.relation r
+JOIN pg_catalog.pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+WHERE r.tracked_until IS NULL;
+COMMENT ON VIEW pgtrack.tracked_table IS 'Every table that is tracked now.';
+COMMENT ON COLUMN pgtrack.tracked_table.relation_id IS 'Our number for the table.';
+COMMENT ON COLUMN pgtrack.tracked_table.table_name IS 'The table, with its schema, quoted where necessary.';
+COMMENT ON COLUMN pgtrack.tracked_table.schema_name IS 'Its schema alone, not quoted.';
+COMMENT ON COLUMN pgtrack.tracked_table.name IS 'Its name alone, not quoted.';
+COMMENT ON COLUMN pgtrack.tracked_table.key_columns IS 'The primary key''s columns; empty when there is none.';
+COMMENT ON COLUMN pgtrack.tracked_table.tracked_since IS 'When tracking (last) began.';
+COMMENT ON COLUMN pgtrack.tracked_table.options IS 'The options given to pgtrack.track().';
+COMMENT ON COLUMN pgtrack.tracked_table.history_table IS 'The table that holds its history.';
+COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row changes are recorded, as the statistics say.';
+COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included.';
+
+CREATE OR REPLACE FUNCTION pgtrack._changed_columns(p_before jsonb, p_after jsonb) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_changed_columns$
+BEGIN
+  -- Compared as text: 1.0 and 1.00 are equal, but not the same value.
+  RETURN (SELECT array_agg(b.key ORDER BY b.key)
+          FROM jsonb_each(p_before) b
+          WHERE p_after IS NOT NULL AND b.value::text IS DISTINCT FROM (p_after -> b.key)::text);
+END
+$_changed_columns$;
+COMMENT ON FUNCTION pgtrack._changed_columns(jsonb, jsonb) IS 'The columns in which two images of a row differ; null unless both exist.';
+
+-- A row whose key was changed has its history under several keys, one after the other.
+CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
+DECLARE
+  v_shape      record;
+  v_move       record;
+  v_arrival    bigint;
+  v_departure  bigint;
+  v_taken      boolean;
+BEGIN
+  row_key := p_key;
+  after_id := 0;
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
+                 WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- Forward: the row has moved away, and no other came to its old key since.
+  LOOP
+    SELECT m.statement_id, m.new_key INTO v_move
+    FROM pgtrack._key_changes(v_shape.relation_id) m
+    WHERE m.old_key = row_key AND m.statement_id > after_id
+    ORDER BY m.statement_id DESC LIMIT 1;
+    EXIT WHEN NOT FOUND OR EXISTS (
+      SELECT FROM pgtrack._key_changes(v_shape.relation_id) m
+      WHERE m.new_key = row_key AND m.statement_id >= v_move.statement_id);
+    EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
+                   v_shape.key_record, v_shape.history, v_shape.history_is_key)
+    INTO v_taken USING row_key, v_move.statement_id;
+    EXIT WHEN v_taken;
+    row_key := v_move.new_key;
+    after_id := v_move.statement_id;
+  END LOOP;
+  -- Backward, from where it is now to where it came from.
+  until_id := 9223372036854775807;
+  LOOP
+    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = row_key), 0),
+           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = row_key), 0)
+    INTO v_arrival, v_departure
+    FROM pgtrack._key_changes(v_shape.relation_id) m
+    WHERE (m.new_key = row_key OR m.old_key = row_key) AND m.statement_id < until_id;
+    after_id := greatest(v_arrival, v_departure);
+    RETURN NEXT;
+    EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
+    SELECT m.old_key INTO row_key
+    FROM pgtrack._key_changes(v_shape.relation_id) m
+    WHERE m.new_key = row_key AND m.statement_id = v_arrival;
+    until_id := v_arrival;
+  END LOOP;
+END
+$_lineage$;
+COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb) IS
+  'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_key$
+BEGIN
+  RETURN (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1);
+END
+$_live_key$;
+COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
+RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT coalesce(c.statement_id, (
+           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
+           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
+         c.xid, c.old_key, c.new_key
+  FROM pgtrack.key_change c
+  WHERE c.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
+DECLARE
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+    RETURN 0;
+  END IF;
+  -- They are counted under the key that the row had then.
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
+                   WHERE p.relation_id = v_relation
+                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+END
+$_purged_versions$;
+COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_select(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_select$
+BEGIN
+  IF NOT has_table_privilege(p_table, 'SELECT') THEN
+    RAISE EXCEPTION 'permission denied for table %', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'Reading a table''s history needs SELECT on the table.';
+  END IF;
+END
+$_require_select$;
+COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+
+-- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
+CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
+RETURNS TABLE (ver integer, statement_id bigint, operation "char", row_key jsonb, handle tid, image jsonb)
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $_versions$
+DECLARE
+  v_after  bigint;
+  v_until  bigint;
+BEGIN
+  ver := pgtrack._purged_versions(p_table, p_key);
+  FOR row_key, v_after, v_until IN
+    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.after_id
+  LOOP
+    FOR statement_id, handle, image IN EXECUTE format($$
+      SELECT h.pgtrack_statement_id, h.ctid, %s
+      FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s
+      WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3
+      ORDER BY h.pgtrack_statement_id, h.ctid$$,
+      p_shape.image, p_shape.key_record, p_shape.history, p_shape.history_is_key)
+    USING row_key, v_after, v_until
+    LOOP
+      SELECT s.operation INTO operation FROM pgtrack.statement s
+      WHERE s.relation_id = p_shape.relation_id AND s.statement_id = _versions.statement_id;
+      CONTINUE WHEN NOT FOUND;
+      ver := ver + 1;
+      RETURN NEXT;
+    END LOOP;
+  END LOOP;
+END
+$_versions$;
+COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
+  'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._history(p_table regclass, p_key_as_given jsonb)
+RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_key    jsonb;
+  v_live   jsonb;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  v_shape := pgtrack._shape(p_table);
+  v_key := pgtrack._key(v_shape, p_key_as_given);
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
+                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
+  INTO v_live USING pgtrack._live_key(p_table, v_key);
+  RETURN QUERY
+    SELECT c.ver, a.operation, a.at, a.who, pgtrack._changed_columns(c.before, c.after), c.before, c.after,
+           a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
+    FROM (SELECT v.ver, v.statement_id,
+                 CASE WHEN v.operation <> 'I' THEN v.image END AS before,
+                 CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
+                      WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
+                      ELSE v_live END AS after
+          FROM pgtrack._versions(p_table, v_shape, v_key) v
+          WINDOW w AS (ORDER BY v.ver)) c
+    JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
+    ORDER BY c.ver;
+END
+$_history$;
+COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
+
+-- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
+-- next change, or the live row; where keys have changed, its lineage has to be followed.
+CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
+RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
+DECLARE
+  v_shape    record;
+  v_version  text;
+  v_first    bigint;
+  v_last     bigint;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
+  ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
+    v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
+                        'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
+  ELSE
+    v_version := format($$
+      SELECT (SELECT count(*)::integer FROM %1$s h
+              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
+             CASE WHEN s.operation NOT IN ('D', 'T') THEN
+               CASE WHEN EXISTS (SELECT FROM %1$s h
+                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
+                 THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
+                       FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
+                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
+                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
+                 ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
+               END
+             END AS after$$,
+      v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
+      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
+      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
+           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
+                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
+                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
+           ELSE '0' END);
+  END IF;
+  -- One scan of the history from the statement on in which the wanted number of rows is reached.
+  EXECUTE format($$
+    SELECT min(x.statement_id), max(x.statement_id)
+    FROM (SELECT s.statement_id, sum(s.row_count) OVER (ORDER BY s.statement_id DESC) - s.row_count AS later
+          FROM pgtrack.statement s
+          WHERE s.relation_id = %s AND %s
+          ORDER BY s.statement_id DESC LIMIT $1) x
+    WHERE x.later < $1$$, v_shape.relation_id, p_which)
+  INTO v_first, v_last USING p_max;
+  RETURN QUERY EXECUTE format($$
+    SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
+           a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
+    FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
+          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
+          CROSS JOIN LATERAL (SELECT c.*) h
+          JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
+          CROSS JOIN LATERAL (%5$s) v
+          ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
+    JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
+    ORDER BY l.pgtrack_statement_id DESC, l.key$$,
+    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
+    v_shape.relation_id, v_version, p_which)
+  USING p_table, v_first, p_max, v_last;
+END
+$_changes$;
+COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
+
+CREATE OR REPLACE FUNCTION pgtrack.changes("table" text, max integer DEFAULT 20, schema text DEFAULT NULL)
+RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT c.* FROM pgtrack._changes(pgtrack._table("table", schema), max, 'true') c;
+END;
+COMMENT ON FUNCTION pgtrack.changes(text, integer, text) IS 'The latest row changes of a table, newest first.';
+
+CREATE OR REPLACE FUNCTION pgtrack._deleted(p_table regclass, p_max integer)
+RETURNS TABLE (row_pk jsonb, deleted_at timestamptz, who text, data jsonb, xid bigint, statement_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
+DECLARE
+  v_shape  record;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    RAISE EXCEPTION 'table % has no primary key', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Whether a deleted row is still missing cannot be told.',
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows what was deleted.', v_shape.name);
+  END IF;
+  -- Of several deletions of one key the latest counts.
+  RETURN QUERY EXECUTE format($$
+    SELECT d.key, a.at, a.who, d.image, a.xid, a.statement_id
+    FROM (SELECT c.pgtrack_statement_id AS statement_id, %1$s AS key, %2$s AS image
+          FROM pgtrack.statement s
+          JOIN %3$s c ON c.pgtrack_statement_id = s.statement_id
+          CROSS JOIN LATERAL (SELECT c.*) h
+          WHERE s.relation_id = %4$s AND s.operation IN ('D', 'T')
+            AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s)
+            AND NOT EXISTS (SELECT FROM %3$s h WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id)
+          ORDER BY s.statement_id DESC, 2 LIMIT $1) d
+    JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = d.statement_id
+    ORDER BY a.statement_id DESC, d.key$$,
+    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.same_row)
+  USING p_max;
+END
+$_deleted$;
+COMMENT ON FUNCTION pgtrack._deleted(regclass, integer) IS 'Does the work of pgtrack.deleted().';
+
+CREATE OR REPLACE FUNCTION pgtrack.deleted("table" text, max integer DEFAULT 20, schema text DEFAULT NULL)
+RETURNS TABLE (row_pk jsonb, deleted_at timestamptz, who text, data jsonb, xid bigint, statement_id bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT d.* FROM pgtrack._deleted(pgtrack._table("table", schema), max) d;
+END;
+COMMENT ON FUNCTION pgtrack.deleted(text, integer, text) IS 'Rows that were deleted or truncated and are still missing, newest first.';
+
+CREATE OR REPLACE FUNCTION pgtrack._log(p_max integer, p_table regclass, p_who text, p_application text,
+                                        p_since timestamptz, p_until timestamptz)
+RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
+               tables text[], row_count bigint, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
+DECLARE
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_xid       xid8 := '18446744073709551615';
+  v_xids      xid8[];
+  v_first     bigint;
+  v_last      bigint;
+  v_count     bigint;
+  v_found     bigint := 0;
+BEGIN
+  IF p_table IS NOT NULL THEN
+    PERFORM pgtrack._shape(p_table);
+  END IF;
+  SELECT max(e.first_statement_id), 9223372036854775807 INTO v_first, v_last FROM pgtrack.epoch e;
+  WHILE v_found < p_max LOOP
+    -- From one transaction to the next lower one, without reading all the statements of each.
+    WITH RECURSIVE step AS (
+      (SELECT s.xid, 1 AS n FROM pgtrack.statement s
+       WHERE s.xid < v_xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1)
+      UNION ALL
+      SELECT (SELECT s.xid FROM pgtrack.statement s
+              WHERE s.xid < t.xid AND s.statement_id BETWEEN v_first AND v_last ORDER BY s.xid DESC LIMIT 1), t.n + 1
+      FROM step t WHERE t.xid IS NOT NULL AND t.n < p_max
+    )
+    SELECT array_agg(t.xid ORDER BY t.xid DESC) INTO v_xids FROM step t WHERE t.xid IS NOT NULL;
+    IF v_xids IS NULL THEN
+      EXIT WHEN v_first = 0;
+      SELECT max(e.first_statement_id), v_first - 1 INTO v_first, v_last FROM pgtrack.epoch e WHERE e.first_statement_id < v_first;
+      v_xid := '18446744073709551615';
+      CONTINUE;
+    END IF;
+    v_xid := v_xids[cardinality(v_xids)];
+    RETURN QUERY
+      SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+      FROM pgtrack.activity a
+      WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
+                                                WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)
+      GROUP BY a.xid
+      HAVING (p_table IS NULL OR bool_or(a.relation_id = v_relation))
+         AND (p_who IS NULL OR bool_or(p_who IN (a.actor, a.user_name, a.role_name)))
+         AND (p_application IS NULL OR bool_or(a.application = p_application))
+         AND (p_since IS NULL OR max(a.at) >= p_since)
+         AND (p_until IS NULL OR max(a.at) < p_until)
+      ORDER BY a.xid DESC LIMIT p_max - v_found;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    v_found := v_found + v_count;
+  END LOOP;
+END
+$_log$;
+COMMENT ON FUNCTION pgtrack._log(integer, regclass, text, text, timestamptz, timestamptz) IS 'Does the work of pgtrack.log().';
+
+CREATE OR REPLACE FUNCTION pgtrack.log(max integer DEFAULT 20, on_table text DEFAULT NULL, by_who text DEFAULT NULL,
+                                       by_application text DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
+               tables text[], row_count bigint, query text)
+LANGUAGE plpgsql STABLE AS $log$
+BEGIN
+  RETURN QUERY SELECT l.* FROM pgtrack._log($1, CASE WHEN $2 IS NOT NULL THEN pgtrack._table($2, NULL) END, $3, $4, $5, $6) l;
+END
+$log$;
+COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
+  'The latest transactions, newest first; only those of one table, person, application or time if asked.';
+
+CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer, statement_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
+DECLARE
+  v_relation  record;
+BEGIN
+  FOR v_relation IN EXECUTE format($$
+    SELECT r.relid, sum(s.row_count)::bigint AS row_count
+    FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
+    WHERE %s AND r.relid IS NOT NULL
+    GROUP BY r.relid ORDER BY min(s.statement_id)$$, pgtrack._of_transaction(show.xid))
+  LOOP
+    RETURN QUERY
+      SELECT pgtrack._name(v_relation.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver, c.statement_id
+      FROM pgtrack._changes(v_relation.relid, least(v_relation.row_count, show.max), pgtrack._of_transaction(show.xid)) c
+      ORDER BY c.statement_id, c.row_pk;
+  END LOOP;
+END
+$show$;
+COMMENT ON FUNCTION pgtrack.show(bigint, bigint) IS
+  'The row changes of one transaction, table by table, in the order in which they were made; of each table at most the last max.';
+
+CREATE OR REPLACE FUNCTION pgtrack.show_statement(statement_id bigint, max bigint DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
+  FROM pgtrack.relation r
+  JOIN pgtrack.statement s ON s.relation_id = r.relation_id AND s.statement_id = show_statement.statement_id
+  CROSS JOIN LATERAL pgtrack._changes(r.relid, least(s.row_count, show_statement.max), format('s.statement_id = %s', s.statement_id)) c
+  WHERE r.relid IS NOT NULL
+  ORDER BY c.row_pk;
+END;
+COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Reverting
+-- ---------------------------------------------------------------------------------------------------
+
+-- All changing verbs run with the caller's privileges. They work out which old images must live again and which rows
+-- must go, as handles (ctids) of history rows, and have _apply() make it so in one SQL statement. PostgreSQL checks
+-- foreign keys at a statement's end, so the order of tables and rows does not matter, not even in a cycle.
+
+DO $types$
+BEGIN
+  IF pg_catalog.to_regtype('pgtrack._work') IS NULL THEN
+    CREATE TYPE pgtrack._work AS (
+      relid          regclass,
+      inserts        tid[],
+      updates        tid[],
+      deletes        tid[],
+      keyed_updates  tid[],
+      updated_keys   jsonb[],
+      deleted_keys   jsonb[],
+      merges         tid[],
+      merge_bases    tid[]
+    );
+  END IF;
+END
+$types$;
+COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
+COMMENT ON COLUMN pgtrack._work.relid IS 'The table.';
+COMMENT ON COLUMN pgtrack._work.inserts IS 'Images of rows to insert.';
+COMMENT ON COLUMN pgtrack._work.updates IS 'Images to update the row of the same key to.';
+COMMENT ON COLUMN pgtrack._work.deletes IS 'Images whose key names a row to delete.';
+COMMENT ON COLUMN pgtrack._work.keyed_updates IS 'Images to update a row to that now has another key.';
+COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows, in the same order.';
+COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
+COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
+COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('(SELECT count(*) FROM %s)', part), ' + '), '0::bigint')
+  FROM pg_catalog.unnest(p_parts) part;
+END;
+COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
+
+CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_reverts text, p_message text, p_columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
+DECLARE
+  v_work      pgtrack._work;
+  v_shape     record;
+  v_parts     text[] := '{}';
+  v_deletes   text[] := '{}';
+  v_updates   text[] := '{}';
+  v_inserts   text[] := '{}';
+  v_counts    text[] := '{}';
+  v_deleted   text[];
+  v_updated   text[];
+  v_inserted  text[];
+  v_query     text;
+  v_message   text := current_setting('pgtrack.message', true);
+  n           integer := 0;
+BEGIN
+  PERFORM pgtrack._refuse_cascades(p_work);
+  -- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts
+  -- last, so that a unique value is free before it is used again: each kind waits for the parts before it.
+  FOREACH v_work IN ARRAY p_work LOOP
+    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid, p_columns);
+    n := n + 1;
+    v_deleted := '{}';
+    v_updated := '{}';
+    v_inserted := '{}';
+    IF v_work.deletes <> '{}' THEN
+      v_deleted := v_deleted || format('deleted_%s', n);
+      v_deletes := v_deletes || format(
+        'deleted_%s AS (DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s RETURNING 1)',
+        n, v_shape.live_table, v_shape.history, v_work.deletes, v_shape.live_is_history);
+    END IF;
+    IF v_work.deleted_keys <> '{}' THEN
+      v_deleted := v_deleted || format('deleted_by_key_%s', n);
+      v_deletes := v_deletes || format(
+        'deleted_by_key_%s AS (DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key)'
+        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s RETURNING 1)',
+        n, v_shape.live_table, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
+    END IF;
+    IF v_work.updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
+      v_updated := v_updated || format('updated_%s', n);
+      v_updates := v_updates || format(
+        'updated_%s AS (UPDATE %s t SET %s FROM %s h'
+        ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
+        n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
+    END IF;
+    IF v_work.keyed_updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
+      v_updated := v_updated || format('updated_by_key_%s', n);
+      v_updates := v_updates || format(
+        'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
+        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
+        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
+        n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
+        v_shape.history, v_shape.live_is_key);
+    END IF;
+    IF v_work.merges <> '{}' AND v_shape.merges IS NOT NULL THEN
+      v_updated := v_updated || format('merged_%s', n);
+      v_updates := v_updates || format(
+        'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
+        ' JOIN %s h ON h.ctid = x.handle JOIN %6$s c ON c.ctid = x.base'
+        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
+        n, v_shape.live_table, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
+    END IF;
+    IF v_work.inserts <> '{}' THEN
+      v_inserted := v_inserted || format('inserted_%s', n);
+      v_inserts := v_inserts || format(
+        'inserted_%s AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
+        ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL RETURNING 1)',
+        n, v_shape.name, v_shape.insert_columns, v_shape.insert_values, v_shape.history, v_work.inserts);
+    END IF;
+    v_counts := v_counts || format('SELECT %L, %s, %s, %s', v_shape.name,
+      pgtrack._sum(v_inserted), pgtrack._sum(v_updated), pgtrack._sum(v_deleted));
+    v_parts := v_parts || v_deleted || v_updated;
+  END LOOP;
+  v_query := array_to_string(
+    v_deletes
+    || format('deleted AS (SELECT %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p LIKE 'deleted%')))
+    || v_updates
+    || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p NOT LIKE 'deleted%')))
+    || v_inserts, E',\n');
+
+  -- The triggers that record this read why it is done.
+  PERFORM set_config('pgtrack.reverts', p_reverts, true), set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
+  RETURN QUERY EXECUTE format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
+  PERFORM set_config('pgtrack.reverts', '', true), set_config('pgtrack.message', coalesce(v_message, ''), true);
+  PERFORM pgtrack._report_differences(p_work, p_columns);
+END
+$_apply$;
+COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text, text[]) IS
+  'Does a revert, in one statement; of rows that are updated only some columns if they are named. Returns what it did to each table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._report_differences(p_work pgtrack._work[], p_columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_report_differences$
+DECLARE
+  v_work     pgtrack._work;
+  v_shape    record;
+  v_columns  text;
+  v_rows     bigint;
+BEGIN
+  FOREACH v_work IN ARRAY p_work LOOP
+    CONTINUE WHEN NOT EXISTS (
+      SELECT FROM pgtrack._members(v_work.relid) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid);
+    EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pgtrack_differing.name), '', ''), count(DISTINCT h.ctid)'
+                   ' FROM %s h JOIN %s t ON %s CROSS JOIN LATERAL unnest(%s) AS pgtrack_differing (name)'
+                   ' WHERE h.ctid = ANY ($1) AND ($2 IS NULL OR pgtrack_differing.name = ANY ($2))',
+                   v_shape.history, v_shape.live_table, v_shape.live_is_history, v_shape.differing)
+    INTO v_columns, v_rows
+    USING coalesce(v_work.inserts, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'), p_columns;
+    IF v_rows > 0 THEN
+      RAISE NOTICE 'the triggers of % changed columns of % rows that were reverted: %', v_shape.name, v_rows, v_columns;
+    END IF;
+  END LOOP;
+END
+$_report_differences$;
+COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
+  'Tells which columns are not what a revert has set them to, because triggers of the application changed them.';
+
+-- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
+-- if they refer to the row then, too.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
+DECLARE
+  v_key       record;
+  v_parent    record;
+  v_work      pgtrack._work;
+  v_child     record;
+  v_spared    text;
+  v_as_image  text;
+  v_inserted  text;
+  v_count     bigint;
+BEGIN
+  FOR v_key IN
+    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
+           (SELECT string_agg(format('t.%I OPERATOR(%I.%s) p.%I', ca.attname, n.nspname, o.oprname, pa.attname), ' AND ')
+            FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
+            JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
+            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent
+            JOIN pg_operator o ON o.oid = u.equality JOIN pg_namespace n ON n.oid = o.oprnamespace) AS refers
+    FROM unnest(p_work) w
+    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
+    WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
+  LOOP
+    SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
+    v_spared := 'true';
+    v_inserted := '0';
+    SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
+    IF v_work.relid IS NOT NULL THEN
+      SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
+      v_as_image := format('(SELECT FROM (SELECT (ROW(%s)::%s).*) t WHERE %s)', v_child.row_values, v_work.relid, v_key.refers);
+      v_spared := format(
+        'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
+        ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
+        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[]) x (handle, base) JOIN %1$s h ON h.ctid = x.handle'
+        '   WHERE %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+        ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
+        ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
+        '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
+        v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
+        coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
+        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'));
+      v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
+                           v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
+    END IF;
+    EXECUTE format(
+      'WITH p AS MATERIALIZED ('
+      '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
+      '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
+      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
+      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s',
+      v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
+      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
+      v_inserted)
+    INTO v_count;
+    IF v_count > 0 THEN
+      RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
+        ERRCODE = 'foreign_key_violation',
+        DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
+                        CASE v_key.confdeltype WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
+        HINT = 'Delete those rows first, or undo what made them.',
+        CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
+    END IF;
+  END LOOP;
+END
+$_refuse_cascades$;
+COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
+  'Refuses a revert whose deletions would, by ON DELETE CASCADE or SET NULL, change rows that it does not know of.';
+
+-- ---- One row -----------------------------------------------------------------------------------------
+
+-- What has to happen to a row to make it what it was right after a version (0: before the first). p_version null
+-- means: before the latest version. p_lock is true when the answer will be acted on. p_columns: only these.
+CREATE OR REPLACE FUNCTION pgtrack._plan_row(
+  p_table           regclass,
+  p_key             jsonb,
+  p_version         integer,
+  p_lock            boolean,
+  p_columns         text[],
+  OUT action        text,
+  OUT before        jsonb,
+  OUT after         jsonb,
+  OUT conflict      text,
+  OUT version       integer,
+  OUT versions      integer,
+  OUT statement_id  bigint,
+  OUT work          pgtrack._work
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_plan_row$
+DECLARE
+  v_shape     pgtrack.relation_shape;
+  v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
+  v_reached   record;
+  v_next      record;
+  v_differs   boolean;
+  v_purged    integer;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
+  v_shape := pgtrack._shape(p_table, p_columns);
+  IF p_lock THEN
+    -- First the lock, then the look: nobody changes the row between what is decided and what is done.
+    EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING v_live_key;
+  END IF;
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
+                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
+  INTO before USING v_live_key;
+
+  SELECT max(v.ver), min(v.ver) - 1 INTO versions, v_purged FROM pgtrack._versions(p_table, v_shape, p_key) v;
+  IF versions IS NULL THEN
+    RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'no_data_found',
+      DETAIL = CASE WHEN before IS NULL THEN 'There is no such row, and none was deleted since tracking began.'
+                    ELSE 'The row exists and has not changed since tracking began.' END,
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', v_shape.name);
+  END IF;
+  version := coalesce(p_version, versions - 1);
+  IF version NOT BETWEEN 0 AND versions THEN
+    RAISE EXCEPTION '% (%) has no version %', v_shape.name, pgtrack._key_text(p_key), version USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', versions);
+  ELSIF version < v_purged THEN
+    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'TK002',
+      DETAIL = format('Versions before %s have been purged.', v_purged);
+  END IF;
+  SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
+  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
+  statement_id := v_next.statement_id;
+  IF v_next.operation <> 'I' AND EXISTS (
+       SELECT FROM pgtrack.erasure e
+       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
+    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
+
+  work.relid := p_table;
+  IF version = versions THEN
+    action := CASE WHEN (v_reached.operation IN ('D', 'T')) = (before IS NULL) THEN 'nothing' ELSE 'delete' END;
+    after := CASE action WHEN 'nothing' THEN before END;
+    IF action = 'delete' AND before IS NULL THEN
+      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', v_shape.name, pgtrack._key_text(p_key) USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = 'Its last recorded values are those of an earlier version; name that one.';
+    END IF;
+  ELSIF v_reached.operation IN ('D', 'T') OR v_next.operation = 'I' THEN
+    action := CASE WHEN before IS NULL THEN 'nothing' ELSE 'delete' END;
+  ELSE
+    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', v_shape.restored, v_shape.history) INTO after USING v_next.handle;
+    action := CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END;
+  END IF;
+
+  IF action = 'delete' THEN
+    work.deleted_keys := ARRAY[v_live_key];
+  ELSIF action = 'insert' THEN
+    work.inserts := ARRAY[v_next.handle];
+  ELSIF action = 'update' THEN
+    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
+                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
+    INTO v_differs USING v_live_key, v_next.handle;
+    IF v_next.row_key <> v_live_key AND (p_columns IS NULL OR v_differs) THEN
+      work.keyed_updates := ARRAY[v_next.handle];
+      work.updated_keys := ARRAY[v_live_key];
+    ELSIF v_differs THEN
+      work.updates := ARRAY[v_next.handle];
+    ELSE
+      action := 'nothing';
+    END IF;
+    after := before || pgtrack._only(after, p_columns);
+  END IF;
+  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
+    PERFORM pgtrack._refuse_columns(v_shape.name, p_key, action);
+  END IF;
+
+  -- The live row is not what its last recorded change left: it was changed while nobody recorded.
+  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = versions;
+  IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
+    conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
+                     ELSE 'a row with this key exists, but its insertion is not recorded' END;
+  END IF;
+END
+$_plan_row$;
+COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
+  'What it takes to make one row, or some of its columns, what it was after one of its versions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._revert_row(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text, p_message text,
+                                               p_columns text[] DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_revert_row$
+DECLARE
+  v_name  text := pgtrack._name(p_table);
+  v_plan  record;
+  v_what  text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict);
+  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
+  IF v_plan.conflict IS NOT NULL THEN
+    IF p_on_conflict = 'error' THEN
+      RAISE EXCEPTION 'cannot % % (%): %',
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
+        ERRCODE = 'TK001',
+        HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
+    ELSIF p_on_conflict = 'skip' THEN
+      RETURN format('%s (%s): skipped, %s', v_name, pgtrack._key_text(p_key), v_plan.conflict);
+    END IF;
+  END IF;
+  IF v_plan.action = 'nothing' THEN
+    RETURN format('%s (%s): nothing to do, %s as after version %s already', v_name, pgtrack._key_text(p_key),
+                  CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+  END IF;
+  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
+                                  || pgtrack._columns_argument(p_columns), p_message);
+  PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message, p_columns);
+  v_what := CASE v_plan.action
+    WHEN 'insert' THEN 'row inserted again'
+    WHEN 'delete' THEN 'row deleted'
+    ELSE 'row updated: ' || coalesce(array_to_string(pgtrack._changed_columns(v_plan.after, v_plan.before), ', '), '')
+  END;
+  RETURN format('%s (%s): %s%s', v_name, pgtrack._key_text(p_key), v_what,
+                CASE WHEN v_plan.action = 'delete' THEN ''
+                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
+                     WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
+                     ELSE format(', now as after version %s', v_plan.version) END);
+END
+$_revert_row$;
+COMMENT ON FUNCTION pgtrack._revert_row(regclass, jsonb, integer, text, text, text, text[]) IS
+  'Makes one row, or some of its columns, what it was after one of its versions.';
+
+-- ---- Some columns only -------------------------------------------------------------------------------
+
+-- Null is all of them. What is named must be there to be set, in one table at least; a row that would be inserted or
+-- deleted has no columns that could stay as they are.
+CREATE OR REPLACE FUNCTION pgtrack._check_columns(p_tables regclass[], p_columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_check_columns$
+DECLARE
+  v_known   text[];
+  v_column  text;
+BEGIN
+  IF p_columns IS NULL THEN
+    RETURN;
+  END IF;
+  IF cardinality(p_columns) = 0 THEN
+    RAISE EXCEPTION 'columns names no column' USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name those that shall be set back, or leave columns out for all of them.';
+  END IF;
+  SELECT array_agg(DISTINCT c.column_name::text) INTO v_known
+  FROM pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name AND NOT a.attisdropped
+  WHERE r.relid = ANY (p_tables) AND a.attgenerated = '' AND a.attidentity <> 'a';
+  SELECT x INTO v_column FROM unnest(p_columns) x WHERE x IS NULL OR NOT coalesce(x = ANY (v_known), false) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'there is no column % to set back', coalesce(quote_ident(v_column), 'null') USING
+      ERRCODE = 'undefined_column',
+      DETAIL = format('What can be set back in %s is: %s.',
+                      (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(p_tables) t), array_to_string(v_known, ', ')),
+      HINT = 'Columns are named as they are, without quotes: ARRAY[''email'', ''Full Name'']. Generated columns follow the others.';
+  END IF;
+END
+$_check_columns$;
+COMMENT ON FUNCTION pgtrack._check_columns(regclass[], text[]) IS 'Refuses columns that cannot be set back.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_columns(p_name text, p_key jsonb, p_action text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_refuse_columns$
+BEGIN
+  RAISE EXCEPTION 'cannot set back only some columns of %', p_name || coalesce(format(' (%s)', pgtrack._key_text(p_key)), '') USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = CASE p_action WHEN 'insert' THEN 'The row is missing and would be inserted again.'
+                           WHEN 'delete' THEN 'The row was not there before and would be deleted.'
+                           ELSE 'Rows of the table have got other keys since.' END,
+    HINT = 'Leave columns out to do all of it.';
+END
+$_refuse_columns$;
+COMMENT ON FUNCTION pgtrack._refuse_columns(text, jsonb, text) IS 'Refuses columns where whole rows come or go.';
+
+CREATE OR REPLACE FUNCTION pgtrack._only(p_image jsonb, p_columns text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_columns IS NULL THEN p_image
+              ELSE (SELECT coalesce(jsonb_object_agg(i.key, i.value), '{}') FROM jsonb_each(p_image) i WHERE i.key = ANY (p_columns)) END;
+END;
+COMMENT ON FUNCTION pgtrack._only(jsonb, text[]) IS 'Some columns of an image; null is all of them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._columns_argument(p_columns text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_columns IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('columns', p_columns) END;
+END;
+COMMENT ON FUNCTION pgtrack._columns_argument(text[]) IS 'The argument of a call, for its record; nothing where it was left out.';
+
+CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$
+BEGIN
+  IF p_on_conflict IS NULL OR p_on_conflict NOT IN ('error', 'force', 'skip', 'merge') THEN
+    RAISE EXCEPTION 'on_conflict must be error, force, skip or merge, not %', coalesce(quote_literal(p_on_conflict), 'null') USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = 'error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. '
+               'merge: revert only the columns that nobody changed since.';
+  END IF;
+END
+$_check_on_conflict$;
+COMMENT ON FUNCTION pgtrack._check_on_conflict(text) IS 'Refuses unknown values of on_conflict.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_purged(p_table regclass, p_point text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_purged$
+BEGIN
+  RAISE EXCEPTION 'the state of % at % is no longer known', pgtrack._name(p_table), p_point USING
+    ERRCODE = 'TK002',
+    DETAIL = format('Changes before %s have been purged.', (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table));
+END
+$_refuse_purged$;
+COMMENT ON FUNCTION pgtrack._refuse_purged(regclass, text) IS 'Refuses a point in time that needs purged history.';
+
+CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_when timestamptz) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
+DECLARE
+  v_since    timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_shape    pgtrack.relation_shape := pgtrack._shape(p_table);
+  v_version  integer;
+  v_first    text;
+BEGIN
+  IF p_when IS NULL THEN
+    RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  -- A transaction happened when it made its last change: one with changes on both sides of the moment is after it.
+  SELECT coalesce(min(v.ver) FILTER (WHERE s.last_at > p_when) - 1, max(v.ver)), min(v.operation::text) FILTER (WHERE v.ver = 1)
+  INTO v_version, v_first
+  FROM pgtrack._versions(p_table, v_shape, p_key) v
+  CROSS JOIN LATERAL (
+    SELECT max(o.at) AS last_at FROM pgtrack.statement o
+    WHERE o.xid = (SELECT x.xid FROM pgtrack.statement x WHERE x.relation_id = v_shape.relation_id AND x.statement_id = v.statement_id)) s;
+  IF p_when < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
+    PERFORM pgtrack._refuse_purged(p_table, p_when::text);
+  END IF;
+  IF v_version = 0 AND (v_first = 'I' OR p_when < v_since) THEN
+    RAISE EXCEPTION '% (%) has no recorded state at %', pgtrack._name(p_table), pgtrack._key_text(p_key), p_when USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = CASE v_first WHEN 'I' THEN 'The row did not exist then.' ELSE format('Tracking began at %s.', v_since) END,
+      HINT = CASE v_first WHEN 'I' THEN 'To remove it, undo its INSERT.' ELSE 'Version 0 is the row before its first recorded change.' END;
+  END IF;
+  RETURN v_version;
+END
+$_version_at$;
+COMMENT ON FUNCTION pgtrack._version_at(regclass, jsonb, timestamptz) IS 'The version a row had at a moment.';
+
+CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
+DECLARE
+  v_version  integer;
+  v_exists   boolean;
+  v_shape    pgtrack.relation_shape;
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  v_shape := pgtrack._shape(p_table);
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
+                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
+  IF v_exists THEN
+    RAISE EXCEPTION '% (%) exists', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'unique_violation',
+      DETAIL = 'Only a row that was deleted can be restored.',
+      HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
+  END IF;
+  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.operation IN ('D', 'T');
+  IF v_version IS NULL THEN
+    RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'no_data_found',
+      HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
+  END IF;
+  RETURN v_version;
+END
+$_version_to_restore$;
+COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version of a deleted row right before its deletion.';
+
+CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer, p_columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, version integer, statement_id bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._name(p_table), p_key, p.action, p.before, p.after, p.conflict, p.version, p.statement_id
+  FROM pgtrack._plan_row(p_table, p_key, p_version, false, p_columns) p;
+END;
+COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text[]) IS 'Does the work of the plan_ functions for one row.';
+
+
+-- ---- Sets of changes ---------------------------------------------------------------------------------
+
+-- A transaction, the work of an application, everything after a point in time: each is a set of statements, chosen by
+-- a condition on pgtrack.statement s. To undo a set is to give every row that it changed its image from before the
+-- set's first change of it.
+
+-- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
+-- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
+-- canonical_key, newer_id the
+-- first later change by others, unless what they changed has been changed back or the row is as wanted already, and base
+-- the image right before that. p_keys: of these rows only, which are looked up one by one.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+DECLARE
+  v_shape      record;
+  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
+  v_has_newer  boolean;
+  v_operation  text := 's.operation';
+  v_tenancy    text := '';
+  v_canonical  text := 'NULL::jsonb';
+  v_paths      text := '';
+  v_moved      text := '';
+  v_not_moved  text := '';
+  v_live       text;
+  v_live_key   text := 'NULL::jsonb';
+  v_named      text := '';
+  v_is_named   text := 'true';
+  v_source     text;
+  v_first      text;
+  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_source := v_shape.history;
+  v_first := format('JOIN %s c ON c.ctid = m.handle', v_shape.history);
+  IF p_keys IS NULL THEN
+    EXECUTE format($$
+      SELECT EXISTS (SELECT FROM pgtrack.statement s
+                     WHERE s.relation_id = %1$s AND NOT (%2$s)
+                       AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
+      v_shape.relation_id, p_which)
+    INTO v_has_newer;
+  ELSIF v_has_moves THEN
+    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
+      HINT = 'Undo all of it in one step.';
+  ELSE
+    v_has_newer := true;
+    v_source := 'named';
+    v_is_named := 's.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)';
+    -- OFFSET 0: whatever the planner thinks of their number, they are few beside the history.
+    v_named := format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
+                      ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
+                      v_shape.change_keys, p_keys, v_shape.key_record, v_shape.history, v_shape.history_is_key);
+    v_first := format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history);
+  END IF;
+
+  v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
+  IF v_has_moves THEN
+    -- After a row has left its key, another may take it.
+    v_tenancy := format(
+      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
+      ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
+      v_shape.relation_id, v_shape.key_json, v_shape.key_record);
+    v_canonical := format('pgtrack._canonical_key(m.key, %L)', v_shape.key_record);
+    v_paths := format(
+      ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+      ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
+    IF v_retaken IS NOT NULL THEN
+      -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
+      v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
+                            ' THEN ''I'' ELSE s.operation END', v_retaken, v_shape.same_row);
+      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                          v_tenancy, v_retaken, v_shape.same_row);
+      v_paths := format(
+        ', path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
+        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+        ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
+        ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+        ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', v_retaken, v_shape.relation_id);
+    END IF;
+    -- A row is undone to what it was before its first change, under whatever key that was.
+    v_not_moved :=
+      'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
+      ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
+    v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
+               ' ON moved.handle = m.handle';
+    -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
+    -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key.
+    v_live_key := 'CASE WHEN base.is_back OR n.operation = ''I'' THEN base.row_key ELSE moved.live_key END';
+    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
+                     v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
+  END IF;
+  IF v_has_newer THEN
+    v_newer := format($$
+      LEFT JOIN LATERAL (
+        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,
+               EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back
+        FROM %s
+        WHERE h.pgtrack_statement_id > m.statement_id
+          AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
+        ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
+      CASE WHEN v_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
+      v_shape.live_table, v_shape.live_is_history, coalesce(v_shape.differs, 'false'),
+      CASE WHEN v_has_moves
+        THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                    ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
+                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
+        ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
+  END IF;
+  RETURN format($$
+    WITH %15$schosen AS MATERIALIZED (
+      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s) AND %16$s
+    ), changed AS MATERIALIZED (
+      SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
+      FROM (SELECT c.ctid AS handle, s.statement_id, %14$s AS operation, %4$s AS key,
+                   row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
+            FROM chosen s
+            JOIN %17$s c ON c.pgtrack_statement_id = s.statement_id
+            CROSS JOIN LATERAL (SELECT c.*) h
+            WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
+      WHERE m.is_first
+    )%8$s
+    SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
+           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END
+                 AND CASE m.operation WHEN 'I' THEN t.ctid IS NOT NULL
+                     ELSE coalesce((SELECT %18$s FROM jsonb_to_record(coalesce(%13$s, m.key)) AS k(%19$s) JOIN %20$s t ON %21$s
+                                    JOIN %7$s h ON h.ctid = m.handle), true) END
+                THEN base.statement_id END AS newer_id
+    FROM changed m
+    %22$s
+    %9$s
+    %10$s
+    LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
+    %11$s
+    %12$s$$,
+    v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
+    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation, v_named, v_is_named, v_source,
+    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_first);
+END
+$_changed_rows_sql$;
+COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS
+  'The query for the rows of a table that a set of statements changed: any, or those after a point; all, or those of some keys.';
+
+CREATE OR REPLACE FUNCTION pgtrack._keys_changed_since(p_table regclass, p_which text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_keys_changed_since$
+DECLARE
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_changed   boolean;
+BEGIN
+  EXECUTE format(
+    'SELECT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k'
+    ' WHERE k.statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    v_relation, p_which)
+  INTO v_changed;
+  RETURN v_changed;
+END
+$_keys_changed_since$;
+COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
+  'Whether a row of a table has got another key since the first of a set of statements.';
+
+-- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
+DECLARE
+  v_seen       bigint := p_from - 1;
+  v_visitors   integer := 0;
+  v_departure  record;
+  v_arrival    bigint;
+BEGIN
+  row_key := p_key;
+  after_id := v_seen;
+  LOOP
+    SELECT m.statement_id, m.new_key INTO v_departure
+    FROM pgtrack._key_changes(p_relation) m
+    WHERE m.old_key = row_key AND m.statement_id > v_seen
+    ORDER BY m.statement_id LIMIT 1;
+    SELECT min(m.statement_id) INTO v_arrival
+    FROM pgtrack._key_changes(p_relation) m
+    WHERE m.new_key = row_key AND m.statement_id > v_seen;
+    EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
+    v_seen := least(v_departure.statement_id, v_arrival);
+    IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
+      until_id := v_seen;
+      RETURN NEXT;
+      row_key := v_departure.new_key;
+      after_id := v_seen;
+    ELSE
+      IF v_visitors = 0 THEN
+        until_id := v_seen;
+        RETURN NEXT;
+      END IF;
+      v_visitors := v_visitors + CASE WHEN v_arrival = v_seen THEN 1 ELSE 0 END
+                               - CASE WHEN v_departure.statement_id = v_seen THEN 1 ELSE 0 END;
+      after_id := v_seen;
+    END IF;
+  END LOOP;
+  IF v_visitors = 0 THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+  END IF;
+END
+$_path$;
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint) IS
+  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._tables_of(p_which text, p_what text) RETURNS SETOF regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of$
+DECLARE
+  v_relation  record;
+  v_found     boolean := false;
+BEGIN
+  FOR v_relation IN EXECUTE format(
+    'SELECT r.relid, r.schema_name, r.table_name, r.key_columns FROM pgtrack.relation r'
+    ' WHERE EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = r.relation_id AND (%s)) ORDER BY r.relation_id', p_which)
+  LOOP
+    v_found := true;
+    IF v_relation.relid IS NULL THEN
+      RAISE EXCEPTION 'cannot undo %: table %.% has been dropped', p_what, v_relation.schema_name, v_relation.table_name
+        USING ERRCODE = 'undefined_table';
+    ELSIF v_relation.key_columns = '{}' THEN
+      RAISE EXCEPTION 'cannot undo %: table % has no primary key', p_what, pgtrack._name(v_relation.relid)
+        USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    PERFORM pgtrack._require_select(v_relation.relid);
+    RETURN NEXT v_relation.relid;
+  END LOOP;
+  IF NOT v_found THEN
+    RAISE EXCEPTION 'no change of % is recorded', p_what USING
+      ERRCODE = 'no_data_found',
+      DETAIL = 'There is none in a tracked table, or only in tables that you may not read.',
+      HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
+  END IF;
+END
+$_tables_of$;
+COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of statements changed, all of which can be reverted, or an error.';
+
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL, p_columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
+DECLARE
+  v_table  regclass;
+  v_shape  record;
+BEGIN
+  PERFORM pgtrack._check_columns(p_tables, p_columns);
+  FOREACH v_table IN ARRAY p_tables LOOP
+    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
+    RETURN QUERY EXECUTE format($$
+      SELECT %1$L, p.key, p.action, p.before,
+             CASE p.action WHEN 'update' THEN p.before || pgtrack._only(p.image, %11$L) WHEN 'insert' THEN p.image END,
+             CASE WHEN %11$L IS NOT NULL AND p.action <> 'update' THEN pgtrack._refuse_columns(%1$L, p.key, p.action)::text
+                  WHEN p.newer_id IS NOT NULL THEN
+               (SELECT format('changed since by %%s at %%s, transaction %%s', a.who, a.at, a.xid)
+                FROM pgtrack.activity a WHERE a.relation_id = %2$s AND a.statement_id = p.newer_id) END
+      FROM (SELECT r.key, r.statement_id, r.newer_id,
+                   CASE WHEN r.operation = 'I' THEN CASE WHEN r.is_live THEN 'delete' ELSE 'nothing' END
+                        WHEN NOT r.is_live THEN 'insert'
+                        WHEN (SELECT %10$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s
+                              JOIN %4$s h ON h.ctid = r.handle) THEN 'update' ELSE 'nothing' END AS action,
+                   (SELECT %3$s FROM %4$s h WHERE h.ctid = r.handle) AS image,
+                   (SELECT %5$s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%6$s) JOIN %7$s t ON %8$s
+                    WHERE r.is_live) AS before
+            FROM (%9$s) r) p
+      WHERE p.action <> 'nothing'
+      ORDER BY p.statement_id, p.key$$,
+      v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'), p_columns);
+  END LOOP;
+END
+$_plan_set$;
+COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text, text[]) IS 'What undoing a set of statements would do, row by row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_moves(p_table regclass, p_which text, p_columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_moves$
+BEGIN
+  IF p_columns IS NOT NULL AND pgtrack._keys_changed_since(p_table, p_which) THEN
+    PERFORM pgtrack._refuse_columns(pgtrack._name(p_table), NULL, 'move');
+  END IF;
+END
+$_refuse_moves$;
+COMMENT ON FUNCTION pgtrack._refuse_moves(regclass, text, text[]) IS 'Refuses columns where rows have got other keys: what a key names may be another row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_erased(p_table regclass, p_which text, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_erased$
+DECLARE
+  v_shape  record;
+  v_key    jsonb;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+    RETURN;
+  END IF;
+  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
+                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
+                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
+                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
+                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  INTO v_key;
+  IF v_key IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
+END
+$_refuse_erased$;
+COMMENT ON FUNCTION pgtrack._refuse_erased(regclass, text, text) IS 'Refuses to undo changes of rows whose recorded values were erased.';
+
+-- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
+-- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
+-- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
+    ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
+    ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
+    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
+  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+END;
+COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
+  'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
+                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
+                                              p_columns text[] DEFAULT NULL, p_rows jsonb DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
+DECLARE
+  v_table      regclass;
+  v_shape      record;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_tables, p_columns);
+  FOREACH v_table IN ARRAY p_tables LOOP
+    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
+    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
+    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+    IF p_rows IS NOT NULL THEN
+      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
+    ELSIF p_lock_tables OR v_has_moves THEN
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
+    ELSE
+      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
+    END IF;
+    EXECUTE format($$
+      WITH r AS (
+        SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
+               CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
+                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND b.operation <> 'I'
+                         AND r.live_key IS NOT DISTINCT FROM r.canonical_key THEN 'merge'
+                    ELSE 'skip' END AS decision
+        FROM (%2$s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %3$s AND b.statement_id = r.newer_id
+      ), d AS (
+        SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
+               r.decision = 'undo' AND r.is_live AS is_present, %4$s
+        FROM r
+      )
+      SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
+             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
+             array_agg(handle) FILTER (WHERE is_unborn AND is_live AND NOT is_moved AND NOT keys_cross) AS deletes,
+             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS keyed_updates,
+             array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
+             array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
+                                                    ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
+             array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
+             array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
+             count(*) FILTER (WHERE decision = 'skip') AS skipped,
+             (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_key,
+             (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
+              FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
+             min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
+             count(newer_id) AS conflicts
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point, p_rows -> v_shape.name), v_shape.relation_id,
+      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
+           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
+    INTO v_rows;
+    IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
+      SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
+                    v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
+      FROM pgtrack.activity a WHERE a.relation_id = v_shape.relation_id AND a.statement_id = v_rows.newer_id;
+      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_what, v_rows.conflicts, v_shape.name USING
+        ERRCODE = 'TK001',
+        DETAIL = v_conflict,
+        HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
+    END IF;
+    PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
+    IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
+      PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
+    END IF;
+    v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
+                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
+    v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
+  END LOOP;
+  RETURN QUERY
+    SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
+    FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
+END
+$_undo_set$;
+COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[], jsonb) IS
+  'Undoes a set of statements; all rows, or by table those of some keys.';
+
+-- A choice has the arguments of a verb by name.
+CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass, OUT tables regclass[], OUT which text, OUT what text,
+                                           OUT reverts text, OUT point text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_choice$
+DECLARE
+  v_names  text[];
+BEGIN
+  IF jsonb_typeof(p_choice) = 'object' THEN
+    v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
+  END IF;
+  what := 'these changes';
+  IF v_names = '{xid}' THEN
+    which := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
+    what := format('transaction %s', p_choice ->> 'xid');
+    reverts := format('xid:%s', p_choice ->> 'xid');
+  ELSIF v_names = '{xids}' THEN
+    which := pgtrack._of_transactions(ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'xids')::bigint));
+    what := 'these transactions';
+    reverts := 'transactions ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'xids') x);
+  ELSIF v_names = '{statement_ids}' THEN
+    which := format('s.statement_id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'statement_ids')));
+    reverts := 'changes ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'statement_ids') x);
+  ELSIF v_names IN ('{point,table}', '{point,schema,table}', '{point,schema}') THEN
+    point := p_choice ->> 'point';
+    what := point;
+    reverts := format('point %s', point);
+    tables := CASE WHEN p_table IS NULL THEN ARRAY(SELECT pgtrack._tables_in(p_choice ->> 'schema')) ELSE ARRAY[p_table] END;
+    which := pgtrack._after_in_all(tables, point);
+  ELSIF v_names <@ '{actor,application,user,from,to}' THEN
+    which := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
+                              (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
+    reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
+                         'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz, 'to=' || (p_choice ->> 'to')::timestamptz);
+  ELSE
+    RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Say {"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag or a time"}, '
+             '{"schema": "shop", "point": "…"}, or some of actor, application, user, from and to.';
+  END IF;
+  tables := coalesce(tables, ARRAY(SELECT pgtrack._tables_of(which, what)));
+END
+$_choice$;
+COMMENT ON FUNCTION pgtrack._choice(jsonb, regclass) IS
+  'What the verbs for sets of changes would undo, from their arguments by name: the tables, the condition for statements, what it is called, what is recorded as reverted, and the point.';
+
+CREATE OR REPLACE FUNCTION pgtrack._plan_choice(p_choice jsonb, p_columns text[])
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_choice$
+  SELECT p.* FROM pgtrack._choice($1, NULL) c CROSS JOIN LATERAL pgtrack._plan_set(c.tables, c.which, p_columns => $2) p
+$_plan_choice$;
+COMMENT ON FUNCTION pgtrack._plan_choice(jsonb, text[]) IS 'What undoing a choice would do, row by row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_choice(p_verb text, p_choice jsonb, p_on_conflict text, p_message text, p_columns text[])
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_choice$
+  SELECT pgtrack._audit($1, $2 || jsonb_build_object('on_conflict', $3) || pgtrack._columns_argument($5), $4);
+  SELECT u.* FROM pgtrack._choice($2, NULL) c
+  CROSS JOIN LATERAL pgtrack._undo_set(c.tables, c.which, c.what, false, $3, c.reverts, $4, p_columns => $5) u
+$_undo_choice$;
+COMMENT ON FUNCTION pgtrack._undo_choice(text, jsonb, text, text, text[]) IS 'Does the work of the verbs that undo sets of changes.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint, columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xid', xid), columns) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint, text[]) IS 'What undo_transaction() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+                                                     columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_choice('undo_transaction', jsonb_build_object('xid', xid), on_conflict, message, columns) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text, text[]) IS
+  'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
+  'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.';
+
+CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
+END;
+COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[], columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xids', xids), columns) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[], text[]) IS 'What undo_transactions() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+                                                      columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_choice('undo_transactions', jsonb_build_object('xids', xids), on_conflict, message, columns) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text, text[]) IS
+  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[], columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('statement_ids', statement_ids), columns) p;
+END;
+COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[], text[]) IS 'What undo_statements() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+                                                    columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_choice('undo_statements', jsonb_build_object('statement_ids', statement_ids), on_conflict, message, columns) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text, text[]) IS
+  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Points in time
+-- ---------------------------------------------------------------------------------------------------
+
+-- A point is a set of committed transactions. What happened after it is chosen by a condition on pgtrack.statement s;
+-- the state at the point is what is left when that is undone, on paper or in fact.
+
+CREATE OR REPLACE FUNCTION pgtrack._after_snapshot(p_snapshot pg_snapshot) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  -- Those that had not begun, and those that were running: in this form an index finds them.
+  SELECT format('(s.xid >= %L::xid8 OR s.xid = ANY (%L::xid8[]))', pg_snapshot_xmax(p_snapshot), ARRAY(SELECT pg_snapshot_xip(p_snapshot)));
+END;
+COMMENT ON FUNCTION pgtrack._after_snapshot(pg_snapshot) IS 'The condition for statements of transactions that a snapshot does not see.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_in_epoch(p_condition text, p_statement bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN e.first_id = 0 AND e.last_id = 9223372036854775807 THEN p_condition
+              ELSE format('(s.statement_id > %s OR s.statement_id >= %s AND (%s))', e.last_id, e.first_id, p_condition) END
+  FROM pgtrack._in_epoch(p_statement) e;
+END;
+COMMENT ON FUNCTION pgtrack._after_in_epoch(text, bigint) IS
+  'The condition for statements after a point of an epoch: of that epoch those that meet a condition, and all of later epochs.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_time(p_when timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_time$
+DECLARE
+  v_epoch  record;
+BEGIN
+  IF NOT isfinite(p_when) THEN
+    RAISE EXCEPTION 'the point in time must be finite' USING ERRCODE = 'invalid_parameter_value';
+  ELSIF p_when > clock_timestamp() THEN
+    RAISE EXCEPTION '% is in the future', p_when USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT i.* INTO v_epoch
+  FROM pgtrack._in_epoch(coalesce((SELECT max(e.first_statement_id) FROM pgtrack.epoch e WHERE e.began_at <= p_when), 0)) i;
+  IF v_epoch.is_here AND current_setting('track_commit_timestamp')::boolean THEN
+    -- Of the transactions with changes up to then, those still running had not ended when the last of these looked.
+    RETURN pgtrack._after_in_epoch(format($$(s.at > %1$L OR s.xid >= (SELECT pg_snapshot_xmin(n.snapshot) FROM pgtrack.statement n
+      WHERE n.relation_id = s.relation_id AND n.at <= %1$L ORDER BY n.statement_id DESC LIMIT 1)
+      AND coalesce(pg_xact_commit_timestamp(s.xid::xid), s.at) > %1$L)$$, p_when), v_epoch.first_id);
+  END IF;
+  -- A transaction happened when it made its last change. As a later writer of a row waits for the end of the earlier
+  -- one, no transaction is before the point without those that it builds upon.
+  RETURN pgtrack._after_in_epoch(
+    format('s.xid IN (SELECT n.xid FROM pgtrack.statement n WHERE n.at > %L AND n.statement_id <= %s)', p_when, v_epoch.last_id), v_epoch.first_id);
+END
+$_after_time$;
+COMMENT ON FUNCTION pgtrack._after_time(timestamptz) IS 'The condition for statements of transactions that happened after a moment.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after(p_point text, OUT which text, OUT at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after$
+DECLARE
+  v_snapshot  pg_snapshot;
+  v_xid       xid8;
+  v_id        bigint;
+BEGIN
+  IF p_point IS NULL THEN
+    RAISE EXCEPTION 'the point in time must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  SELECT t.snapshot, t.at, t.statement_id INTO v_snapshot, at, v_id FROM pgtrack.tag t WHERE t.name = p_point;
+  IF FOUND THEN
+    which := pgtrack._after_in_epoch(pgtrack._after_snapshot(v_snapshot), v_id);
+  ELSIF p_point = 'now' THEN
+    which := 'false';
+    at := clock_timestamp();
+  ELSIF p_point ~ '^xid:[0-9]{1,19}$' THEN
+    v_xid := substr(p_point, 5)::xid8;
+    SELECT s.snapshot, s.at, s.statement_id INTO v_snapshot, at, v_id
+    FROM pgtrack.statement s WHERE s.xid = v_xid ORDER BY s.statement_id DESC LIMIT 1;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'no change of transaction % is recorded', v_xid USING
+        ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
+    END IF;
+    -- What the transaction saw, and what it left.
+    which := pgtrack._after_in_epoch(format('s.xid <> %L::xid8 AND %s', v_xid, pgtrack._after_snapshot(v_snapshot)), v_id);
+  ELSE
+    BEGIN
+      at := p_point::timestamptz;
+    EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR invalid_parameter_value THEN
+      RAISE EXCEPTION 'there is no point "%"', p_point USING
+        ERRCODE = 'undefined_object',
+        DETAIL = 'It is neither a tag nor xid:N nor a timestamp.',
+        HINT = 'SELECT * FROM pgtrack.tags() shows the tags, pgtrack.log() the transactions.';
+    END;
+    which := pgtrack._after_time(at);
+  END IF;
+END
+$_after$;
+COMMENT ON FUNCTION pgtrack._after(text) IS 'The condition for statements after a point (a tag, a timestamp, xid:N, or now), and the point''s time.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_in(p_table regclass, p_point text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_in$
+DECLARE
+  v_point  record;
+  v_since  timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_key(p_table);
+  SELECT * INTO v_point FROM pgtrack._after(p_point);
+  IF v_point.at < (SELECT r.purged_until FROM pgtrack.relation r WHERE r.relid = p_table) THEN
+    PERFORM pgtrack._refuse_purged(p_table, p_point);
+  ELSIF v_point.at < v_since THEN
+    RAISE EXCEPTION 'the state of % at % is not known', pgtrack._name(p_table), p_point USING
+      ERRCODE = 'TK002', DETAIL = format('Tracking began at %s.', v_since);
+  END IF;
+  RETURN v_point.which;
+END
+$_after_in$;
+COMMENT ON FUNCTION pgtrack._after_in(regclass, text) IS 'The condition for statements after a point that the history of a table reaches back to.';
+
+-- In REPEATABLE READ a transaction keeps its snapshot, and yet takes keys that others, whom it does not see, took and left
+-- since. What they did under such a key is after the point xid:N, and before what the point shows there. It is rare, so
+-- it is looked for first.
+CREATE OR REPLACE FUNCTION pgtrack._retaken(p_table regclass, p_which text, p_point text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retaken$
+DECLARE
+  v_shape  record;
+  v_own    text;
+  v_first  bigint;
+  v_last   bigint;
+  v_ids    bigint[];
+  v_keys   jsonb[];
+  v_left   boolean[];
+BEGIN
+  IF p_point IS NULL OR p_point NOT LIKE 'xid:%' THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_own := pgtrack._of_transaction(substr(p_point, 5)::bigint);
+  EXECUTE format('SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %s AND %s', v_shape.relation_id, v_own)
+  INTO v_last;
+  EXECUTE format('SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %s AND s.statement_id < $1 AND (%s)',
+                 v_shape.relation_id, p_which)
+  INTO v_first USING v_last;
+  IF v_first IS NULL THEN
+    RETURN NULL;
+  END IF;
+  -- A key is taken by a change under it, and by a change of another key to it.
+  EXECUTE format($$
+    WITH own AS MATERIALIZED (
+      SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND s.statement_id BETWEEN $1 AND $2 AND (%2$s)
+    ), others AS MATERIALIZED (
+      SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND s.statement_id BETWEEN $1 AND $2 AND (%3$s)
+    ), used AS MATERIALIZED (
+      SELECT c.pgtrack_statement_id, false AS pgtrack_arrives, %4$s FROM %5$s c WHERE c.pgtrack_statement_id BETWEEN $1 AND $2
+      UNION ALL
+      SELECT a.statement_id, true, k.* FROM pgtrack._key_changes(%1$s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%6$s)
+      WHERE a.statement_id BETWEEN $1 AND $2
+    )
+    SELECT array_agg(u.id), array_agg(u.key), array_agg(u.is_left)
+    FROM (SELECT u.id, u.key, NOT first_value(u.leaves) OVER (PARTITION BY u.key ORDER BY u.id DESC, u.leaves) AS is_left
+          FROM (SELECT h.pgtrack_statement_id AS id, n.key,
+                       s.operation IN ('D', 'T') OR NOT h.pgtrack_arrives AND EXISTS (
+                         SELECT FROM pgtrack._key_changes(%1$s) a WHERE a.statement_id = h.pgtrack_statement_id AND a.old_key = n.key) AS leaves
+                FROM used h
+                JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+                CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%7$s, %6$L) AS key) n
+                WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
+                  AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
+                                                   AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)) u) u$$,
+    v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record, v_shape.key_json, v_shape.same_row)
+  INTO v_ids, v_keys, v_left USING v_first, v_last;
+  IF v_ids IS NOT NULL THEN
+    -- The columns have the names of the history's.
+    RETURN format('(SELECT c.pgtrack_statement_id, NULL::jsonb AS pgtrack_key, NULL::boolean AS pgtrack_is_left, %s'
+                  ' FROM %s c WHERE false UNION ALL SELECT x.id, x.key, x.is_left, k.*'
+                  ' FROM unnest(%L::bigint[], %L::jsonb[], %L::boolean[]) AS x (id, key, is_left) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s)) AS h',
+                  v_shape.change_keys, v_shape.history, v_ids, v_keys, v_left, v_shape.key_record);
+  END IF;
+  RETURN NULL;
+END
+$_retaken$;
+COMMENT ON FUNCTION pgtrack._retaken(regclass, text, text) IS
+  'The query part h, if any, for the keys that the transaction of a point took after others who come after the point, each with the statement and whether a row was left there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_key(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_key$
+BEGIN
+  IF (SELECT s.keys FROM pgtrack._shape(p_table) s) = '{}' THEN
+    RAISE EXCEPTION 'table % has no primary key', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Its changes are recorded, but a single row cannot be named.',
+      HINT = format('Add one: ALTER TABLE %s ADD PRIMARY KEY (...).', pgtrack._name(p_table));
+  END IF;
+END
+$_require_key$;
+COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._committed() RETURNS pg_snapshot
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_committed$
+DECLARE
+  v_snapshot  pg_snapshot := pg_current_snapshot();
+  v_own       xid8 := pg_current_xact_id_if_assigned();
+BEGIN
+  -- A snapshot does not list its own transaction among those in progress.
+  IF v_own IS NULL OR v_own >= pg_snapshot_xmax(v_snapshot) THEN
+    RETURN v_snapshot;
+  END IF;
+  RETURN format('%s:%s:%s', least(v_own::text::bigint, pg_snapshot_xmin(v_snapshot)::text::bigint), pg_snapshot_xmax(v_snapshot),
+                (SELECT string_agg(x::text, ',' ORDER BY x) FROM (SELECT pg_snapshot_xip(v_snapshot) UNION SELECT v_own) AS p (x)));
+END
+$_committed$;
+COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so without the present transaction.';
+
+-- SECURITY DEFINER: nobody may write pgtrack.tag by hand, so that a tag is what its time and author say. Executable by
+-- those to whom the owner grants it.
+CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $tag$
+BEGIN
+  IF coalesce(name, '') = '' OR name = 'now' OR name LIKE 'xid:%' THEN
+    RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
+      ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
+  END IF;
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
+  INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
+  VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION 'there is a tag "%" already', name USING
+    ERRCODE = 'duplicate_object', HINT = format('SELECT pgtrack.untag(%L) removes it.', name);
+END
+$tag$;
+COMMENT ON FUNCTION pgtrack.tag(text, text) IS
+  'Names this moment: the state that all transactions committed by now have left. Waits for nobody, and cuts no transaction in half.';
+
+CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
+BEGIN
+  PERFORM pgtrack._audit('untag', jsonb_build_object('name', name));
+  DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no tag "%"', name USING
+      ERRCODE = 'undefined_object', HINT = 'SELECT * FROM pgtrack.tags() shows the tags.';
+  END IF;
+END
+$untag$;
+COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
+REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT t.name, t.at, t.who, t.message FROM pgtrack.tag t ORDER BY t.at DESC;
+END;
+COMMENT ON FUNCTION pgtrack.tags() IS 'All tags, newest first.';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrivals_sql(p_table regclass, p_which text, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'SELECT a.new_key, a.statement_id FROM pgtrack._key_changes(%1$s) a'
+    ' JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id WHERE (%2$s)%3$s',
+    s.relation_id, p_which,
+    CASE WHEN p_retaken IS NOT NULL
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_key = a.new_key AND h.pgtrack_statement_id > a.statement_id)', p_retaken)
+      ELSE '' END)
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._arrivals_sql(regclass, text, text) IS
+  'The query for the keys that a set of statements gave to rows, unless they are retaken.';
+
+-- The first change of each row by a set of statements: pgtrack_is_insert, and the columns of the history table. Rows
+-- that came to their key by a change of the key are left out; they are found under their first key. So are changes under
+-- a key that is retaken.
+-- Which statements are in the set is asked of a hash table for each row of one scan: a join might be planned as a scan of
+-- the history for each statement. IS TRUE keeps PostgreSQL from making it a join.
+CREATE OR REPLACE FUNCTION pgtrack._first_changes_sql(p_table regclass, p_which text, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+    SELECT f.* FROM (
+      SELECT DISTINCT ON (%1$s)
+             (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s
+                                         WHERE s.relation_id = %2$s AND s.operation = 'I' AND (%3$s))) IS TRUE AS pgtrack_is_insert, c.*
+      FROM %4$s c
+      WHERE c.pgtrack_statement_id >= (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))
+        AND (c.pgtrack_statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %2$s AND (%3$s))) IS TRUE%5$s
+      ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
+    || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
+    CROSS JOIN LATERAL (SELECT f.*) h
+    WHERE NOT EXISTS (SELECT FROM (%6$s) a WHERE a.new_key = pgtrack._canonical_key(%7$s, %8$L) AND a.statement_id < f.pgtrack_statement_id)$$
+       ELSE '' END,
+    s.change_keys, s.relation_id, p_which, s.history,
+    CASE WHEN p_retaken IS NOT NULL
+      THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_statement_id > c.pgtrack_statement_id AND %s)', p_retaken, s.same_row)
+      ELSE '' END,
+    pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_json, s.key_record)
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._first_changes_sql(regclass, text, text) IS 'The query for the first change of each row by a set of statements.';
+
+-- Live rows that were not there under their key before a set of statements, because it changed their key.
+CREATE OR REPLACE FUNCTION pgtrack._arrived_sql(p_table regclass, p_which text, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id)
+    THEN format('EXISTS (SELECT FROM (%s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%s) WHERE %s)',
+                pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_record, s.live_is_key)
+    ELSE 'false' END
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition for live rows whose key a set of statements has changed.';
+
+CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
+DECLARE
+  v_table    regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(rowtype) AND t.typrelid <> 0);
+  v_which    text;
+  v_retaken  text;
+  v_shape    record;
+BEGIN
+  IF v_table IS NULL THEN
+    RAISE EXCEPTION '% is not the row type of a table', pg_typeof(rowtype) USING
+      ERRCODE = 'wrong_object_type', HINT = 'Write SELECT * FROM pgtrack.as_of(NULL::schema.table, ''point'').';
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
+  v_which := pgtrack._after_in(v_table, point);
+  v_retaken := pgtrack._retaken(v_table, v_which, point);
+  RETURN QUERY EXECUTE format($$
+    WITH first AS MATERIALIZED (%s)
+    SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
+    UNION ALL
+    SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
+    pgtrack._first_changes_sql(v_table, v_which, v_retaken), v_shape.live_table, v_shape.live_is_history,
+    pgtrack._arrived_sql(v_table, v_which, v_retaken), v_shape.row_values);
+END
+$as_of$;
+COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
+  'The rows of a table as they were at a point: SELECT * FROM pgtrack.as_of(NULL::schema.table, ''a tag, a timestamp, or xid:N'').';
+
+CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point timestamptz) RETURNS SETOF anyelement
+LANGUAGE sql STABLE AS $as_of$
+  SELECT a.* FROM pgtrack.as_of($1, $2::pg_catalog.text) a
+$as_of$;
+COMMENT ON FUNCTION pgtrack.as_of(anyelement, timestamptz) IS 'The rows of a table as they were at a moment.';
+
+CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to text)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
+DECLARE
+  v_shape         record;
+  v_from          text := pgtrack._after_in(p_table, p_from);
+  v_to            text := pgtrack._after_in(p_table, p_to);
+  v_from_retaken  text := pgtrack._retaken(p_table, v_from, p_from);
+  v_to_retaken    text := pgtrack._retaken(p_table, v_to, p_to);
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- A row that a set of statements did not change is now what it was before the set.
+  RETURN QUERY EXECUTE format($$
+    WITH first_from AS MATERIALIZED (%1$s), first_to AS MATERIALIZED (%2$s),
+    state AS (
+      SELECT x.key,
+             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
+             EXISTS (SELECT FROM first_from h WHERE %4$s) AS is_in_from,
+             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
+             EXISTS (SELECT FROM first_to h WHERE %4$s) AS is_in_to,
+             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %8$s) AS from_live,
+             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %9$s) AS to_live
+      FROM (SELECT %10$s AS key FROM first_from h UNION SELECT %10$s FROM first_to h%11$s) x
+      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%12$s)
+    ), change AS (
+      SELECT s.key, CASE WHEN s.is_in_from THEN s.from_image ELSE s.from_live END AS before,
+             CASE WHEN s.is_in_to THEN s.to_image ELSE s.to_live END AS after
+      FROM state s
+    )
+    SELECT %13$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
+           pgtrack._changed_columns(c.before, c.after), c.before, c.after
+    FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
+    pgtrack._first_changes_sql(p_table, v_from, v_from_retaken), pgtrack._first_changes_sql(p_table, v_to, v_to_retaken),
+    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.live_table, v_shape.live_is_key,
+    pgtrack._arrived_sql(p_table, v_from, v_from_retaken), pgtrack._arrived_sql(p_table, v_to, v_to_retaken),
+    v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
+END
+$_diff$;
+COMMENT ON FUNCTION pgtrack._diff(regclass, text, text) IS 'Does the work of pgtrack.diff().';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrived_keys_sql(p_table regclass, p_from text, p_to text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    ' UNION SELECT a.new_key FROM pgtrack._key_changes(%1$s) a JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id'
+    ' WHERE (%2$s) OR (%3$s)', r.relation_id, p_from, p_to)
+  FROM pgtrack.relation r WHERE r.relid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._arrived_keys_sql(regclass, text, text) IS 'The query part for the keys that rows were given after one of two points.';
+
+CREATE OR REPLACE FUNCTION pgtrack.diff("table" text, "from" text, "to" text DEFAULT 'now', schema text DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
+LANGUAGE sql STABLE AS $diff$
+  SELECT d.* FROM pgtrack._diff(pgtrack._table($1, $4), $2, $3) d
+$diff$;
+COMMENT ON FUNCTION pgtrack.diff(text, text, text, text) IS
+  'The rows of a table that differ between two points, or between a point and now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._blame(p_table regclass, p_key_as_given jsonb)
+RETURNS TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH version AS MATERIALIZED (
+    SELECT h.* FROM pgtrack._history(p_table, p_key_as_given) h
+  ), latest AS (
+    SELECT v.ver, v.after FROM version v WHERE v.after IS NOT NULL ORDER BY v.ver DESC LIMIT 1
+  )
+  SELECT c.column_name, l.after -> c.column_name::text, b.ver, b.changed_at, b.who, b.xid
+  FROM latest l
+  CROSS JOIN pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  LEFT JOIN LATERAL (
+    SELECT v.ver, v.changed_at, v.who, v.xid FROM version v
+    WHERE v.ver <= l.ver AND (v.op = 'INSERT' OR c.column_name::text = ANY (v.what))
+    ORDER BY v.ver DESC LIMIT 1) b ON true
+  WHERE r.relid = p_table
+  ORDER BY c.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._blame(regclass, jsonb) IS 'Does the work of pgtrack.blame().';
+
+-- ---- Reverting to a point ----------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._tables_in(p_schema text) RETURNS SETOF regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_in$
+BEGIN
+  IF pgtrack._schema(p_schema) IS NULL THEN
+    RAISE EXCEPTION 'schema "%" does not exist', p_schema USING ERRCODE = 'invalid_schema_name';
+  END IF;
+  RETURN QUERY
+    SELECT r.relid FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE c.relnamespace = pgtrack._schema(p_schema) AND r.tracked_until IS NULL AND r.key_columns <> '{}' ORDER BY c.relname;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no table with a primary key is tracked in schema %', p_schema USING
+      ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Start with SELECT * FROM pgtrack.track(%L).', p_schema);
+  END IF;
+END
+$_tables_in$;
+COMMENT ON FUNCTION pgtrack._tables_in(text) IS 'The tracked tables of a schema whose rows can be reverted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._after_in_all(p_tables regclass[], p_point text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- The same condition for all, once each history is known to reach back that far.
+  SELECT min(pgtrack._after_in(t, p_point)) FROM unnest(p_tables) t;
+END;
+COMMENT ON FUNCTION pgtrack._after_in_all(regclass[], text) IS 'The condition for statements after a point that the histories of some tables reach back to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._revert_to(p_tables regclass[], p_point text, p_message text)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- What has changed since is what shall go, so there are no conflicts.
+  SELECT u.* FROM pgtrack._undo_set(p_tables, pgtrack._after_in_all(p_tables, p_point), p_point, true, 'force',
+                                    format('point %s', p_point), p_message, p_point) u;
+END;
+COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables what they were at a point.';
+
+CREATE OR REPLACE FUNCTION pgtrack.revert_table("table" text, point text, schema text DEFAULT NULL, message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE AS $revert_table$
+  SELECT pgtrack._audit('revert_table', pg_catalog.jsonb_build_object('table', pgtrack._name(pgtrack._table($1, $3)), 'point', $2), $4);
+  SELECT u.* FROM pgtrack._revert_to(ARRAY[pgtrack._table($1, $3)], $2, $4) u
+$revert_table$;
+COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
+  'Makes a table what it was at a point: a tag, a timestamp, or xid:N. Writers wait until it is done.';
+
+CREATE OR REPLACE FUNCTION pgtrack.revert_schema(schema text, point text, message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE AS $revert_schema$
+  SELECT pgtrack._audit('revert_schema', pg_catalog.jsonb_build_object('schema', $1, 'point', $2), $3);
+  SELECT u.* FROM pgtrack._revert_to(ARRAY(SELECT pgtrack._tables_in($1)), $2, $3) u
+$revert_schema$;
+COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracked tables of a schema what they were at a point, in one step.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_revert_table("table" text, point text, schema text DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE AS $plan_revert_table$
+  SELECT p.* FROM pgtrack._plan_set(ARRAY[pgtrack._table($1, $3)], pgtrack._after_in(pgtrack._table($1, $3), $2), $2) p
+$plan_revert_table$;
+COMMENT ON FUNCTION pgtrack.plan_revert_table(text, text, text) IS 'What revert_table() would do, row by row, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_revert_schema(schema text, point text)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE AS $plan_revert_schema$
+  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_in($1)), pgtrack._after_in_all(ARRAY(SELECT pgtrack._tables_in($1)), $2),
+                                   $2) p
+$plan_revert_schema$;
+COMMENT ON FUNCTION pgtrack.plan_revert_schema(text, text) IS 'What revert_schema() would do, row by row, without doing it.';
+
+-- ---- Undo by cause -----------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack._made_by(p_actor text, p_application text, p_user text, p_from timestamptz, p_to timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_made_by$
+BEGIN
+  IF num_nonnulls(p_actor, p_application, p_user) = 0 THEN
+    RAISE EXCEPTION 'say whose changes shall be undone' USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name an actor, an application or a user: undo_where(application => ''nightly-import'', "from" => now() - interval ''1 hour'').';
+  END IF;
+  RETURN concat_ws(' AND ', CASE WHEN p_actor IS NOT NULL THEN format('s.actor = %L', p_actor) END,
+    CASE WHEN p_application IS NOT NULL THEN format('s.application = %L', p_application) END,
+    CASE WHEN p_user IS NOT NULL THEN format('%L IN (s.user_name, s.role_name)', p_user) END,
+    CASE WHEN p_from IS NOT NULL THEN format('s.at >= %L', p_from) END,
+    CASE WHEN p_to IS NOT NULL THEN format('s.at < %L', p_to) END);
+END
+$_made_by$;
+COMMENT ON FUNCTION pgtrack._made_by(text, text, text, timestamptz, timestamptz) IS 'The condition for statements of one actor, application or user, in a time.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_where(
+  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
+  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
+  columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
+  SELECT u.* FROM pgtrack._undo_choice('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5),
+                                       $6, $7, $8) u
+$undo_where$;
+COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text, text[]) IS
+  'Undoes everything that an actor, an application or a user did, in a time if given, in one step.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_undo_where(
+  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
+  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_where$
+  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5), $6) p
+$plan_undo_where$;
+COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz, text[]) IS
+  'What undo_where() would do, row by row, without doing it.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- In batches
+-- ---------------------------------------------------------------------------------------------------
+
+-- What is too much for one transaction is undone a thousand rows at a time. Each batch commits by itself, so foreign keys
+-- must hold after each: a row comes back after those that it refers to, and goes before them. The choice of what is undone
+-- is the same for all batches: what happens after the plan was made is no part of it, and where it is in the way, a conflict.
+
+CREATE OR REPLACE FUNCTION pgtrack._seen_by(p_snapshot pg_snapshot) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Transaction ids of another cluster say nothing here; its history was there before.
+  SELECT CASE WHEN p_snapshot IS NULL THEN 'true'
+              ELSE format('(s.statement_id < %s OR pg_visible_in_snapshot(s.xid, %L))', e.first_id, p_snapshot) END
+  FROM pgtrack._in_epoch(9223372036854775807) e;
+END;
+COMMENT ON FUNCTION pgtrack._seen_by(pg_snapshot) IS 'The condition for statements that a snapshot sees; null sees all.';
+
+-- Deletes come before updates and those before inserts, as unique values have to be free before they are used again; but
+-- what updated rows shall refer to comes back before them, and what they refer to now goes after them. Rows that may
+-- refer to each other stay together.
+CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_size integer)
+RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
+DECLARE
+  v_choice  record;
+BEGIN
+  IF p_size IS NULL OR p_size < 1 THEN
+    RAISE EXCEPTION 'a batch must have at least one row' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  -- Refused before it begins if single rows cannot be named.
+  PERFORM pgtrack._changed_rows_sql(t, v_choice.which, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  seen := pg_current_snapshot();
+  RETURN QUERY
+    WITH RECURSIVE reference AS (
+      SELECT f.child, f.parent, f.columns
+      FROM (SELECT coalesce(pg_partition_root(c.conrelid), c.conrelid) AS child, coalesce(pg_partition_root(c.confrelid), c.confrelid) AS parent,
+                   ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
+            FROM pg_constraint c WHERE c.contype = 'f') f
+      WHERE f.child = ANY (v_choice.tables) AND f.parent = ANY (v_choice.tables)
+    ), named AS MATERIALIZED (
+      SELECT t AS relid, pgtrack._name(t) AS name, ARRAY(SELECT DISTINCT unnest(r.columns) FROM reference r WHERE r.child = t) AS columns
+      FROM unnest(v_choice.tables) t
+    ), planned AS MATERIALIZED (
+      SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
+             CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
+                           ELSE '{}' END AS moved
+      FROM pgtrack._plan_set(v_choice.tables, v_choice.which, v_choice.point) p
+      JOIN named n ON n.name = p."table"
+    ), reach AS (
+      SELECT r.child, r.parent FROM reference r
+      UNION SELECT a.child, r.parent FROM reach a JOIN reference r ON r.child = a.parent
+    ), updated AS MATERIALIZED (
+      SELECT DISTINCT p.relid, p.moved FROM planned p WHERE p.moved <> '{}'
+    ), pivot AS (
+      SELECT r.parent AS relid FROM reference r JOIN updated u ON u.relid = r.child AND u.moved && r.columns
+      UNION SELECT a.parent FROM reference r JOIN updated u ON u.relid = r.child AND u.moved && r.columns JOIN reach a ON a.child = r.parent
+    ), ranked AS MATERIALIZED (
+      SELECT n.relid, n.relid IN (SELECT v.relid FROM pivot v) AS is_pivot,
+             (SELECT count(DISTINCT x) FROM (SELECT n.relid AS x UNION SELECT a.parent FROM reach a WHERE a.child = n.relid) x) AS depth,
+             (SELECT min(a.parent) FROM reach a JOIN reach b ON b.child = a.parent AND b.parent = n.relid WHERE a.child = n.relid) AS circle
+      FROM named n
+    ), ordered AS (
+      SELECT p.*, k.phase, CASE WHEN p.action <> 'update' THEN r.circle END AS circle,
+             row_number() OVER (ORDER BY k.phase, CASE p.action WHEN 'delete' THEN -r.depth ELSE r.depth END, r.circle, r.relid, p.position DESC) AS number
+      FROM planned p JOIN ranked r ON r.relid = p.relid
+      CROSS JOIN LATERAL (SELECT CASE p.action WHEN 'delete' THEN CASE WHEN r.is_pivot THEN 4 ELSE 1 END
+                                               WHEN 'insert' THEN CASE WHEN r.is_pivot THEN 2 ELSE 5 END
+                                               ELSE 3 END AS phase) k
+    ), placed AS (
+      SELECT o.*, (CASE WHEN o.circle IS NULL THEN o.number ELSE min(o.number) OVER (PARTITION BY o.phase, o.circle) END - 1) / p_size AS place
+      FROM ordered o
+    ), parts AS (
+      SELECT p.place, p."table" AS name, jsonb_agg(p.row_pk ORDER BY p.number) AS keys, count(*) AS n FROM placed p GROUP BY p.place, p."table"
+    )
+    SELECT row_number() OVER (ORDER BY p.place), jsonb_object_agg(p.name, p.keys), sum(p.n)::bigint, _batches.seen
+    FROM parts p GROUP BY p.place ORDER BY p.place;
+END
+$_batches$;
+COMMENT ON FUNCTION pgtrack._batches(jsonb, regclass, integer) IS 'Does the work of plan_batches().';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_batches(choice jsonb, size integer DEFAULT 1000)
+RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT b.* FROM pgtrack._batches(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END, size) b;
+END;
+COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer) IS
+  'Splits an undo into batches, in the order in which foreign keys let each commit by itself. choice has the arguments of the verb: '
+  '{"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag"}, {"schema": "shop", "point": "a tag"}, '
+  'or those of undo_where(). undo_batch() takes each. Rows of tables that refer to themselves or to each other in a circle come back, and go, in one batch.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_batch(p_choice jsonb, p_table regclass, p_rows jsonb, p_seen pg_snapshot, p_on_conflict text, p_message text)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+-- To compile takes longer than a batch.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
+DECLARE
+  v_choice  record;
+  v_table   record;
+  v_tables  regclass[] := '{}';
+  v_rows    jsonb := '{}';
+  v_key     jsonb;
+BEGIN
+  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  IF jsonb_typeof(p_rows) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'it is not clear which rows to undo: %', coalesce(left(p_rows::text, 100), 'null') USING
+      ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name the tables, each with the keys of its rows: {"shop.orders": [{"id": 1}, {"id": 2}]}, as plan_batches() does.';
+  END IF;
+  FOR v_table IN SELECT r.key AS name, to_regclass(r.key) AS relid, r.value AS keys FROM jsonb_each(p_rows) r LOOP
+    IF NOT coalesce(v_table.relid = ANY (v_choice.tables), false) THEN
+      RAISE EXCEPTION '% has no rows in %', v_choice.what, v_table.name USING
+        ERRCODE = 'undefined_table',
+        DETAIL = format('Its tables are %s.', (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(v_choice.tables) t)),
+        HINT = 'Tables are named with their schema.';
+    END IF;
+    SELECT k INTO v_key FROM jsonb_path_query(v_table.keys, 'strict $[*]') k
+    WHERE NOT k ?& (SELECT r.key_columns::text[] FROM pgtrack.relation r WHERE r.relid = v_table.relid) LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '% is no key of %', v_key, v_table.name USING
+        ERRCODE = 'invalid_parameter_value',
+        DETAIL = format('Its key is (%s).', (SELECT array_to_string(r.key_columns, ', ') FROM pgtrack.relation r WHERE r.relid = v_table.relid));
+    END IF;
+    v_tables := v_tables || v_table.relid;
+    v_rows := v_rows || jsonb_build_object(pgtrack._name(v_table.relid), v_table.keys);
+  END LOOP;
+  PERFORM pgtrack._audit('undo_batch', p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows',
+    (SELECT coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}') FROM jsonb_each(v_rows) r)), p_message);
+  IF v_tables <> '{}' THEN
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_tables, format('(%s) AND %s', v_choice.which, pgtrack._seen_by(p_seen)), v_choice.what, false,
+                                                   p_on_conflict, v_choice.reverts, p_message, v_choice.point, p_rows => v_rows) u;
+  END IF;
+END
+$_undo_batch$;
+COMMENT ON FUNCTION pgtrack._undo_batch(jsonb, regclass, jsonb, pg_snapshot, text, text) IS 'Does the work of undo_batch().';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_batch(choice jsonb, rows jsonb, seen pg_snapshot DEFAULT NULL, on_conflict text DEFAULT 'error',
+                                              message text DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT u.* FROM pgtrack._undo_batch(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END,
+                                      rows, seen, on_conflict, message) u;
+END;
+COMMENT ON FUNCTION pgtrack.undo_batch(jsonb, jsonb, pg_snapshot, text, text) IS
+  'Undoes some rows of a choice, as plan_batches() names them: {"shop.orders": [{"id": 1}, {"id": 2}]}. What seen does not see is not '
+  'undone; rows that it changed are conflicts, also where a table is reverted to a point. Done twice, it changes nothing the second time.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Keeping, forgetting and checking
+-- ---------------------------------------------------------------------------------------------------
+
+-- The newest values of a row are in its table alone: DROP TABLE takes them along. A copy, made before, does not follow
+-- later changes.
+CREATE OR REPLACE FUNCTION pgtrack._definition(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_build_object(
+    'columns', (
+      SELECT jsonb_agg(jsonb_build_object(
+               'name', a.attname,
+               'type', format_type(a.atttypid, a.atttypmod)
+                       || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+                                    JOIN pg_type t ON t.oid = a.atttypid WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation), ''),
+               -- A sequence that belongs to the column goes with it; an identity takes its place.
+               'clause', CASE WHEN a.attgenerated <> '' THEN format('GENERATED ALWAYS AS (%s) %s', pg_get_expr(d.adbin, d.adrelid),
+                                                                     CASE a.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END)
+                              WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
+                              WHEN pg_get_serial_sequence(p_table::text, a.attname) IS NOT NULL THEN 'GENERATED BY DEFAULT AS IDENTITY'
+                              WHEN d.adbin IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END
+                         || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+               'stored', a.attgenerated = '')
+             ORDER BY a.attnum)
+      FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    'constraints', (
+      SELECT coalesce(jsonb_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)) ORDER BY c.contype DESC, c.conname), '[]')
+      FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype IN ('p', 'u', 'c', 'x', 'f') AND c.conislocal),
+    'indexes', (
+      SELECT coalesce(jsonb_agg(pg_get_indexdef(i.indexrelid)), '[]') FROM pg_index i
+      WHERE i.indrelid = p_table AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)),
+    'owner', (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table));
+END;
+COMMENT ON FUNCTION pgtrack._definition(regclass) IS 'What it takes to create a table again: columns, constraints, indexes and owner.';
+
+CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_keep$
+DECLARE
+  v_shape  record;
+  v_name   name;
+  v_rows   bigint;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_name := pgtrack._free_name(
+    left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
+    (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
+  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
+  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
+  RETURN format('%s: %s rows kept in pgtrack_history.%I', v_shape.name, v_rows, v_name);
+END
+$_keep$;
+COMMENT ON FUNCTION pgtrack._keep(regclass) IS
+  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema.';
+REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
+LANGUAGE sql VOLATILE AS $keep$
+  SELECT pgtrack._require_select(pgtrack._table($1, $2));
+  SELECT pgtrack._keep(pgtrack._table($1, $2))
+$keep$;
+COMMENT ON FUNCTION pgtrack.keep(text, text) IS
+  'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover().';
+
+CREATE OR REPLACE FUNCTION pgtrack._latest_kept(p_table text, p_schema text) RETURNS pgtrack.kept
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_latest_kept$
+DECLARE
+  v_name    text[] := parse_ident(p_table);
+  v_schema  text := CASE cardinality(v_name) WHEN 2 THEN v_name[1] ELSE p_schema END;
+  v_kept    pgtrack.kept;
+BEGIN
+  SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
+  WHERE r.schema_name = v_schema AND r.table_name = v_name[cardinality(v_name)]
+  ORDER BY k.at DESC LIMIT 1;
+  IF v_kept.kept_id IS NULL THEN
+    RAISE EXCEPTION 'no rows of table "%" were kept', p_table USING
+      ERRCODE = 'no_data_found',
+      DETAIL = 'A dropped table can be brought back if pgtrack.keep() copied it before.',
+      HINT = 'What was changed or deleted before the drop is still in its table in schema pgtrack_history.';
+  END IF;
+  RETURN v_kept;
+END
+$_latest_kept$;
+COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_name      text;
+  v_part      text;
+  v_column    record;
+BEGIN
+  PERFORM pgtrack._require_owner('recover');
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
+  v_name := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+  IF to_regclass(v_name) IS NOT NULL THEN
+    RAISE EXCEPTION 'table % exists', v_name USING
+      ERRCODE = 'duplicate_table',
+      HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
+  END IF;
+  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
+  EXECUTE format('CREATE TABLE %s (%s)', v_name,
+    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
+  SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
+  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
+  EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pgtrack_history.%3$I', v_name, v_part, p_kept.kept_table);
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+    UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner')
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+                  WHERE a.attrelid = v_name::regclass AND a.attidentity <> '' LOOP
+    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+  END LOOP;
+  -- Its history goes on, if it has not begun anew.
+  UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
+  PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
+  RETURN format('%s: created again with %s rows, as of %s, and tracked', v_name, p_kept.row_count, p_kept.at);
+END
+$_recover_table$;
+COMMENT ON FUNCTION pgtrack._recover_table(pgtrack.kept) IS 'Creates a dropped table again from a copy.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column name, p_kept pgtrack.kept) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
+DECLARE
+  v_name    text := pgtrack._name(p_table);
+  v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
+  v_same    text := (SELECT string_agg(format('t.%I OPERATOR(%s) k.%1$I', u.name, u.equality), ' AND ')
+                     FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) AS u (name, equality) WHERE r.relid = p_table);
+  v_rows    bigint := 0;
+BEGIN
+  IF v_column IS NULL OR v_same IS NULL THEN
+    RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
+      ERRCODE = 'undefined_column',
+      DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
+  END IF;
+  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
+  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
+  IF (v_column ->> 'stored')::boolean THEN
+    EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+  END IF;
+  RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
+                CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
+END
+$_recover_column$;
+COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Adds a dropped column again, with its values from a copy.';
+
+CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $recover$
+BEGIN
+  IF $2 IS NULL THEN
+    RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
+  END IF;
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
+END
+$recover$;
+COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS
+  'Brings back a dropped table, with its history, or a dropped column, from the latest copy made by pgtrack.keep().';
+
+-- What is purged is whole transactions, all of them before every point that is still offered: those that no remaining
+-- statement or later tag may have seen unfinished.
+CREATE OR REPLACE FUNCTION pgtrack._purgeable(p_until timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purgeable$
+DECLARE
+  v_first  bigint := (SELECT max(e.first_statement_id) FROM pgtrack.epoch e);
+  v_xmin   xid8;
+BEGIN
+  SELECT min(p.xmin::text::bigint)::text::xid8 INTO v_xmin
+  FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin
+        UNION ALL SELECT pg_snapshot_xmin(s.snapshot) FROM pgtrack.statement s WHERE s.at >= p_until AND s.statement_id >= v_first
+        UNION ALL SELECT pg_snapshot_xmin(t.snapshot) FROM pgtrack.tag t WHERE t.at >= p_until AND t.statement_id >= v_first) p;
+  RETURN format('NOT (%s) AND (s.statement_id < %s OR s.xid < %L::xid8)', pgtrack._after_time(p_until), v_first, v_xmin);
+END
+$_purgeable$;
+COMMENT ON FUNCTION pgtrack._purgeable(timestamptz) IS 'The condition for statements that purging what is older than a moment removes.';
+
+CREATE OR REPLACE FUNCTION pgtrack._count_purged_versions(p_table regclass, p_which text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_count_purged_versions$
+DECLARE
+  v_shape  record;
+  v_move   record;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    RETURN;
+  END IF;
+  EXECUTE format($$
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT %1$s, pgtrack._canonical_key(x.key, %2$L), sum(x.versions)
+    FROM (SELECT %3$s AS key, count(*) AS versions
+          FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
+          WHERE s.relation_id = %1$s AND (%5$s) GROUP BY 1) x
+    GROUP BY 2
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
+    v_shape.relation_id, v_shape.key_record, v_shape.key_json, v_shape.history, p_which);
+  -- A row whose key was changed takes its number of versions along.
+  FOR v_move IN EXECUTE format(
+    'SELECT k.old_key, k.new_key FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id'
+    ' WHERE %2$s ORDER BY k.statement_id', v_shape.relation_id, p_which)
+  LOOP
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT p.relation_id, v_move.new_key, p.versions FROM pgtrack.purged_version p
+    WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = excluded.versions;
+    DELETE FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key;
+  END LOOP;
+END
+$_count_purged_versions$;
+COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the history of');
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
+    IF v_relation.relid IS NOT NULL THEN
+      PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
+    END IF;
+    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
+                   v_relation.history_table, v_relation.relation_id, p_which);
+    GET DIAGNOSTICS changes = ROW_COUNT;
+    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
+                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, p_which);
+    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_which);
+    GET DIAGNOSTICS statements = ROW_COUNT;
+    IF statements > 0 THEN
+      UPDATE pgtrack.relation SET purged_until = p_until WHERE relation_id = v_relation.relation_id;
+      "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$_purge$;
+COMMENT ON FUNCTION pgtrack._purge(timestamptz, text) IS
+  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment. Copies of dropped tables stay.';
+
+CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
+DECLARE
+  v_until     timestamptz := clock_timestamp() - older_than;
+  v_which     text;
+  v_kept      name;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the history of');
+  IF older_than IS NULL OR older_than < interval '0' THEN
+    RAISE EXCEPTION 'older_than must not be null or negative' USING
+      ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
+  END IF;
+  PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
+  PERFORM pg_advisory_xact_lock(7380416283001);
+  v_which := pgtrack._purgeable(v_until);
+  FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
+    EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
+  END LOOP;
+  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which);
+END
+$purge$;
+COMMENT ON FUNCTION pgtrack.purge(interval) IS
+  'Forgets what was changed longer ago than this. Versions keep their numbers; points in time before it are refused.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $plan_purge$
+BEGIN
+  RETURN QUERY EXECUTE format(
+    'SELECT format(''%%I.%%I'', r.schema_name, r.table_name), count(*), sum(s.row_count)::bigint'
+    ' FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id) WHERE %s GROUP BY r.relation_id ORDER BY r.relation_id',
+    pgtrack._purgeable(clock_timestamp() - older_than));
+END
+$plan_purge$;
+COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, without doing it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
+DECLARE
+  v_shape   record;
+  v_values  text;
+  v_part    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  PERFORM pgtrack._require_owner('erase the past of rows of');
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF coalesce(p_reason, '') = '' THEN
+    RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
+  END IF;
+  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
+  SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
+  FROM pgtrack.relation_column c
+  WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
+  FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
+    -- Query texts quote values, too.
+    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
+    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    USING v_part.row_key, v_part.after_id, v_part.until_id;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+    INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
+    VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
+  END LOOP;
+  RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
+END
+$_erase$;
+COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of pgtrack.erase().';
+
+CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass) RETURNS TABLE (row_pk jsonb, problem text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
+DECLARE
+  v_shape  record;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  IF v_shape.keys = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY EXECUTE format($$
+    SELECT %1$s, CASE WHEN s.operation IN ('D', 'T') THEN 'exists, but its insertion is not recorded' ELSE 'is missing, but its deletion is not recorded' END
+    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %3$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
+    JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
+    WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
+      -- A row that moved to or from the key is somewhere else.
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
+                      AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record);
+END
+$_gaps$;
+COMMENT ON FUNCTION pgtrack._gaps(regclass) IS 'Rows that are there or not there other than their latest recorded change left them.';
+
+CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_count     bigint;
+  v_example   text;
+BEGIN
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.schema_name, r.table_name LOOP
+    "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
+    hint := format('SELECT * FROM pgtrack.track(%L, %L) repairs it.', "table", v_relation.options);
+    IF v_relation.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+      problem := 'the table was dropped unnoticed';
+      hint := 'Its history stays, under its number in pgtrack.relation.';
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    RETURN QUERY
+      SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
+                                  ELSE format('the trigger %s on %s is %s', w.name, w.relid,
+                                              CASE WHEN p.made_from IS DISTINCT FROM w.event || ' ' || w.action THEN 'out of date'
+                                                   WHEN p.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
+             verify.hint
+      FROM pgtrack._wanted_triggers(v_relation.relation_id) w
+      LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
+      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM w.event || ' ' || w.action
+         OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace
+                   AND p.proname = format('record_update_%s', v_relation.relation_id)
+                   AND strpos(p.prosrc, quote_literal(pgtrack._fingerprint(v_relation.relid))) > 0) THEN
+      problem := 'the table has changed its shape unnoticed';
+      RETURN NEXT;
+    ELSIF gaps THEN
+      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk), g.problem)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
+      IF v_count > 0 THEN
+        problem := format('%s rows were changed while nothing was recorded, for example: %s', v_count, v_example);
+        hint := 'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.';
+        RETURN NEXT;
+      END IF;
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D') THEN
+    "table" := NULL;
+    problem := 'DDL on tracked tables is not followed at once';
+    hint := 'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write, and all else by pgtrack.follow_ddl().';
+    RETURN NEXT;
+  END IF;
+END
+$verify$;
+COMMENT ON FUNCTION pgtrack.verify(boolean) IS
+  'What is wrong with the tracking: triggers missing or disabled, shapes out of step, rows changed unrecorded (gaps => false skips these, they take a scan). No row: all is well.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- The verbs for one row
+-- ---------------------------------------------------------------------------------------------------
+
+-- Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
+-- with _pk after its name, as jsonb. The bodies call nothing by a name or operator that search_path could change,
+-- because the caller's own search_path has to find the table.
+DO $verbs$
+DECLARE
+  c_history CONSTANT  text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
+                              'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
+  c_plan CONSTANT     text := 'TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, '
+                              'version integer, statement_id bigint)';
+  c_options CONSTANT  text := ', on_conflict text DEFAULT ''error'', message text DEFAULT NULL';
+  c_columns CONSTANT  text := ', columns text[] DEFAULT NULL';
+  v_verb              record;
+  v_form              record;
+BEGIN
+  FOR v_verb IN
+    SELECT * FROM (VALUES
+      ('history', '', '', c_history, 'STABLE',
+       'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
+       'Every recorded change of one row, oldest first, with the row before and after it.'),
+      ('blame', '', '', 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)', 'STABLE',
+       'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
+       'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
+      ('undo', '', c_options || c_columns, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message, columns)',
+       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again. '
+       'columns names those to set back; null is all.'),
+      ('revert', ', version integer', c_options || c_columns, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message, columns)',
+       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
+       'columns names those to set back; null is all.'),
+      ('rollback_to', ', "when" timestamptz', c_options || c_columns, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message, columns)',
+       'Makes one row what it was at a moment. columns names those to set back; null is all.'),
+      ('restore', '', c_options, 'text', 'VOLATILE',
+       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
+       'Inserts a deleted row again, as it was right before its latest deletion.'),
+      ('erase', ', reason text', '', 'text', 'VOLATILE',
+       'SELECT pgtrack._erase(%1$s, %2$s, reason)',
+       'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.'),
+      ('plan_undo', '', c_columns, c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL, columns) x',
+       'What undo() would do, without doing it.'),
+      ('plan_revert', ', version integer', c_columns, c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version, columns) x',
+       'What revert() would do, without doing it.'),
+      ('plan_restore', '', '', c_plan, 'VOLATILE',
+       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s)) x',
+       'What restore() would do, without doing it.')
+    ) AS v (name, arguments, options, result, volatility, body, comment)
+  LOOP
+    FOR v_form IN
+      SELECT * FROM (VALUES
+        ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
+        ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
+        ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
+      ) AS f (suffix, key_type, key, comment)
+    LOOP
+      EXECUTE format(
+        'CREATE OR REPLACE FUNCTION pgtrack.%I("table" text, key %s%s, schema text DEFAULT NULL%s) RETURNS %s LANGUAGE sql %s AS %L',
+        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments, v_verb.options, v_verb.result, v_verb.volatility,
+        format(v_verb.body, 'pgtrack._table("table", schema)',
+          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key), v_form.key));
+      EXECUTE format('COMMENT ON FUNCTION pgtrack.%I("table" text, key %s%s, schema text%s) IS %L',
+        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments,
+        regexp_replace(v_verb.options, ' DEFAULT [^,]+', '', 'g'), v_verb.comment || v_form.comment);
+    END LOOP;
+  END LOOP;
+END
+$verbs$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Attribution
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack.set_actor(actor text, is_local boolean DEFAULT false) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.actor', coalesce(actor, ''), is_local);
+END;
+COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes. Null takes it back.';
+
+CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.message', coalesce(message, ''), is_local);
+END;
+COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
+  'Says why this transaction, or without is_local this session, makes changes: a commit message. Null takes it back.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- About pg_track itself
+-- ---------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION pgtrack.version() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT v.version FROM pgtrack.installed_version v ORDER BY v.installed_at DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack.version() IS 'The installed version of pg_track.';
+
+CREATE OR REPLACE FUNCTION pgtrack.help() RETURNS TABLE (call text, description text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Two forms of a verb differ only in the key's type; one line for both.
+  SELECT DISTINCT ON (h.call, h.position) h.call, h.description
+  FROM (SELECT format('pgtrack.%s(%s)', p.proname,
+                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
+               obj_description(p.oid, 'pg_proc') AS description,
+               array_position('{track,untrack,log,show,changes,history,history_pk,deleted,undo,revert,rollback_to,restore,undo_transaction}'::text[], p.proname::text) AS position
+        FROM pg_proc p
+        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') h
+  ORDER BY h.position NULLS LAST, h.call;
+END;
+COMMENT ON FUNCTION pgtrack.help() IS 'Every function with what it does.';
+
+CREATE OR REPLACE FUNCTION pgtrack.info() RETURNS TABLE (property text, value text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT i.property, i.value FROM (VALUES
+    ('version', pgtrack.version()),
+    ('tracked tables', (SELECT count(*)::text FROM pgtrack.relation r WHERE r.tracked_until IS NULL)),
+    ('tracked schemas', (SELECT coalesce(string_agg(t.schema_name, ', ' ORDER BY t.schema_name), 'none') FROM pgtrack.tracked_schema t)),
+    ('recorded statements', (SELECT format('about %s', greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint) FROM pg_class c
+                             WHERE c.oid = 'pgtrack.statement'::regclass)),
+    ('recorded row changes', (SELECT format('about %s', coalesce(sum(t.estimated_changes), 0)) FROM pgtrack.tracked_table t)),
+    ('size of the history', (SELECT pg_size_pretty(coalesce(sum(t.history_bytes), 0) + pg_total_relation_size('pgtrack.statement'))
+                             FROM pgtrack.tracked_table t)),
+    ('oldest change', (SELECT min(s.at)::text FROM pgtrack.statement s
+                       WHERE s.xid = (SELECT x.xid FROM pgtrack.statement x ORDER BY x.xid LIMIT 1))),
+    ('DDL on tracked tables', CASE WHEN EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D')
+                                   THEN 'followed' ELSE 'shapes are followed at the next write, all else by pgtrack.follow_ddl()' END)
+  ) AS i (property, value);
+END;
+COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are what the statistics say.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Rights: everybody may use the functions, which act with the caller's own rights; nobody but the owner may write
+-- history, and it is read by those who may read the table
+-- ---------------------------------------------------------------------------------------------------
+
+GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry,
+                pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
+
+-- What works on pg_track itself is its owner's business.
+DO $revoke$
+DECLARE
+  v_function  regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace
+      AND p.proname ~ '^_(generate_|create_|sync|track_|drop_triggers|rename_history|follow|begin_epoch|statement_id|session_context)'
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  END LOOP;
+END
+$revoke$;
+
+-- An extension's tables are dumped empty unless it says otherwise.
+DO $dump$
+DECLARE
+  v_table  regclass;
+BEGIN
+  IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+             WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgtrack'::regnamespace AND e.extname = 'pg_track') THEN
+    FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
+                             'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
+                             'pgtrack.erasure,pgtrack.audit_entry,pgtrack.audit_entry_entry_id_seq,pgtrack.tracked_schema,'
+                             'pgtrack.kept,pgtrack.kept_kept_id_seq}'::regclass[]
+    LOOP
+      PERFORM pg_extension_config_dump(v_table, '');
+    END LOOP;
+  END IF;
+END
+$dump$;
+
+-- ---------------------------------------------------------------------------------------------------
+-- What is there already, from an earlier installation
+-- ---------------------------------------------------------------------------------------------------
+
+INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
+SELECT 0, c.system_identifier FROM pg_control_system() c WHERE NOT EXISTS (SELECT FROM pgtrack.epoch);
+
+INSERT INTO pgtrack.proxy_key (key)
+SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) WHERE NOT EXISTS (SELECT FROM pgtrack.proxy_key);
+
+DO $upgrade$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  PERFORM set_config('pgtrack.following', 'on', true);
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+                    WHERE c.relreplident <> 'f' LOOP
+    EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
+  END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
+    PERFORM pgtrack._sync(v_relation.relation_id);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+  END LOOP;
+  PERFORM set_config('pgtrack.following', '', true);
+END
+$upgrade$;
+
+INSERT INTO pgtrack.installed_version (version) VALUES ('1.0')
+ON CONFLICT (version) DO UPDATE SET installed_at = excluded.installed_at, installed_by = excluded.installed_by;
+
+\echo 'pg_track 1.0 is installed. Next: SELECT * FROM pgtrack.track(''a schema or table'');' \\ COMMIT;
