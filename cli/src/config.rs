@@ -18,6 +18,7 @@ use serde::Deserialize;
 use self::encryption::{ClientTls, Encryption, Scram, UpstreamTls};
 pub(crate) use self::proxy::Proxy;
 use self::refusal::refused;
+pub(crate) use self::refusal::without_secrets;
 use self::watch::{Audit, GuardRail, Policy};
 use crate::args::ServeOptions;
 use crate::error::Error;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use tokio_postgres::error::{DbError, SqlState};
 
+use crate::config::without_secrets;
+
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -178,6 +180,9 @@ impl Error {
                     write!(text, ": {} (SQLSTATE {})", report.message(), report.code().code())
                 }
                 None if is_wrapper(error) => Ok(()),
+                None if matches!(self, Self::AllowedHost { .. } | Self::PublicUrl(_)) => {
+                    write!(text, ": {}", without_secrets(&error.to_string()))
+                }
                 None => write!(text, ": {error}"),
             };
             if report.is_some() {

@@ -22,7 +22,7 @@ fn place(text: &str, position: usize) -> String {
 }
 
 /// A message that quotes what may be a URL with a password, without the quotation.
-fn without_secrets(message: &str) -> String {
+pub(crate) fn without_secrets(message: &str) -> String {
     let is_harmless = !["@", "://", "password"].iter().any(|sign| message.contains(sign));
     let Some(start) = message.find(['"', '`']).filter(|_| !is_harmless) else {
         return message.to_owned();

@@ -97,3 +97,5 @@ INSERT INTO demo.payments (order_id, amount)
 SELECT order_id, sum(quantity * unit_price) FROM demo.order_items GROUP BY order_id;
 
 RESET ROLE;
+-- What people who try things out create as the superuser is the shop's to read and write, too.
+ALTER DEFAULT PRIVILEGES IN SCHEMA demo, public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO shop;
