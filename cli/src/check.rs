@@ -87,7 +87,7 @@ fn require_writable(path: &Path) -> Result<(), Error> {
     let tried = OpenOptions::new().write(true).create_new(true).open(&trial);
     tried
         .and_then(|_| fs::remove_file(&trial))
-        .map_err(|source| Error::SpoolFolder { folder: folder.to_owned(), source })
+        .map_err(|reason| Error::SpoolFolder { folder: folder.to_owned(), reason })
 }
 
 fn say(text: &str) {
