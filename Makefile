@@ -38,7 +38,7 @@ test-sql: postgres
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
 
 # Writes the references: docs/sql.md from the comments in the database, docs/cli.md from the command line, and
-# docs/configuration.md from config.example.toml.
+# docs/configuration.md from config.example.toml; sql/golden/ from what is generated for a sample.
 docs: postgres
 	PGTRACK_WRITE_DOCS=1 scripts/test --package pgtrack-tracker --package pgtrack -- reference
 

@@ -60,6 +60,11 @@ DECLARE
   v_name  name;
   v_role  pg_roles;
 BEGIN
+  -- Roles are the cluster's, and somebody may install into another database of it.
+  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
+                        WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
+    LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
+  END IF;
   FOREACH v_name IN ARRAY '{pgtrack_owner,pgtrack_reader,pgtrack_activity}'::name[] LOOP
     SELECT r.* INTO v_role FROM pg_roles r WHERE r.rolname = v_name;
     IF NOT FOUND THEN
@@ -125,7 +130,38 @@ BEGIN
 END
 $owner$;
 
--- An installation from before there was this role is given to it.
+-- An installation from before there was this role is given to it. Writers lock their tables first and ours then, so the
+-- same is done here; it gives way and tries again, so that no writer waits for long and none is cancelled by a deadlock.
+DO $writers$
+DECLARE
+  v_tables  text;
+BEGIN
+  IF current_setting('pgtrack.owner') <> 'pgtrack_owner' OR to_regclass('pgtrack.relation') IS NULL
+     OR (SELECT pg_get_userbyid(n.nspowner) = 'pgtrack_owner' FROM pg_namespace n WHERE n.nspname = 'pgtrack_history') THEN
+    RETURN;
+  END IF;
+  EXECUTE 'SELECT string_agg(c.oid::regclass::text, '', '') FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL'
+  INTO v_tables;
+  FOR attempt IN 1 .. 100 LOOP
+    EXIT WHEN v_tables IS NULL;
+    BEGIN
+      PERFORM set_config('lock_timeout', '200ms', true);
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_tables);
+      PERFORM set_config('lock_timeout', '0', true);
+      EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 100 THEN
+        RAISE EXCEPTION 'could not lock the tracked tables to upgrade pg_track' USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that write to them did not end.',
+          HINT = 'Try again when less is written. What is installed goes on recording.';
+      END IF;
+      PERFORM pg_sleep(0.05 + random() * 0.1);
+    END;
+  END LOOP;
+END
+$writers$;
+
 DO $belongings$
 DECLARE
   v_object  text;
@@ -2499,8 +2535,9 @@ COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a t
 -- ==== tracking/event_triggers.sql ====
 
 -- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
--- table, its triggers and rights, as whoever runs the command. So one command fires several event triggers, in the order
--- of their names: pgtrack_access, pgtrack_ddl, pgtrack_ddl_triggers, pgtrack_ddl_triggers_made.
+-- table, its triggers and rights, as whoever runs the command. So one command fires three event triggers, in the order
+-- of their names: pgtrack_ddl, pgtrack_ddl_triggers, pgtrack_ddl_triggers_made. The first tells the others in the setting
+-- pgtrack.altered which relations have something to be done; nobody else runs between them.
 -- Commands on our own objects are known by these, not by a setting, which a client could set.
 
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
@@ -2535,29 +2572,36 @@ END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
 
-CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS TABLE (relid regclass)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  WITH altered AS MATERIALIZED (
+-- In PL/pgSQL, which keeps its plans.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
+DECLARE
+  v_altered  oid[];
+BEGIN
+  v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid) AS relid
+    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
     FROM pg_event_trigger_ddl_commands() d
     LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
     LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
     LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
     LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)
+    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
-  )
-  SELECT a.relid::regclass FROM altered a JOIN pg_class c ON c.oid = a.relid
-  UNION SELECT pg_partition_root(c.oid) FROM altered a JOIN pg_class c ON c.oid = a.relid AND (c.relispartition OR c.relkind = 'p')
-  UNION SELECT i.inhparent::regclass FROM altered a JOIN pg_inherits i ON i.inhrelid = a.relid
-  -- Tables whose trigger for key changes has stepped aside.
-  UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
-  WHERE EXISTS (SELECT FROM altered) AND s.tracked_until IS NULL AND s.key_columns <> '{}' AND c.relkind <> 'p'
-    AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'));
-END;
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+  IF v_altered = '{}' THEN
+    RETURN '{}';
+  END IF;
+  RETURN ARRAY(
+    SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
+    UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
+    UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
+    -- Tables whose trigger for key changes has stepped aside.
+    UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
+    WHERE s.tracked_until IS NULL AND s.key_columns <> '{}' AND c.relkind <> 'p'
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')));
+END
+$_tables_of_ddl$;
 COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
 
 -- One that was untracked by itself stays so.
@@ -2574,49 +2618,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_access() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_on_ddl_access$
-DECLARE
-  v_tables  regclass[];
-BEGIN
-  IF NOT has_schema_privilege('pgtrack', 'USAGE') THEN
-    RETURN;
-  END IF;
-  v_tables := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
-  PERFORM pgtrack._let_owner_read(c.oid)
-  FROM pg_class c
-  WHERE c.oid = ANY (v_tables) AND pg_has_role(current_user, c.relowner, 'USAGE')
-    AND (c.oid IN (SELECT n.relid FROM pgtrack._new_tables(v_tables) n)
-         OR c.oid IN (SELECT r.relid FROM pgtrack.relation r WHERE r.tracked_until IS NULL));
-END
-$_on_ddl_access$;
-COMMENT ON FUNCTION pgtrack._on_ddl_access() IS 'Lets the owner of pg_track read what is, or is to be, tracked, as whoever runs the command.';
-
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
-  v_tables    regclass[] := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
+  v_tables    regclass[];
   v_relation  pgtrack.relation;
+  v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
-  -- A table that became a partition gives its triggers to the root's.
-  FOR v_relation IN
-    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-    WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
-    ORDER BY c.relispartition DESC
-  LOOP
-    BEGIN
-      PERFORM pgtrack._follow_relation(v_relation);
-    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
-    EXCEPTION WHEN lock_not_available THEN
-      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
-    END;
-  END LOOP;
-  PERFORM pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) FROM pgtrack._new_tables(v_tables) n;
-  PERFORM pgtrack._let_owners_make_triggers(v_tables, true);
+  v_tables := pgtrack._tables_of_ddl();
+  IF v_tables <> '{}' THEN
+    -- A table that became a partition gives its triggers to the root's.
+    FOR v_relation IN
+      SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+      WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
+      ORDER BY c.relispartition DESC
+    LOOP
+      v_altered := v_altered || v_relation.relation_id;
+      BEGIN
+        PERFORM pgtrack._follow_relation(v_relation);
+      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
+      EXCEPTION WHEN lock_not_available THEN
+        RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+      END;
+    END LOOP;
+    v_altered := v_altered || ARRAY(
+      SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
+      CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
+    v_altered := pgtrack._let_owners_make_triggers(v_altered)
+      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.relation_id = ANY (v_altered) AND r.tracked_until IS NOT NULL);
+  END IF;
+  PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
 $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
@@ -2625,22 +2660,22 @@ COMMENT ON FUNCTION pgtrack._on_ddl() IS
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl_triggers$
 DECLARE
-  v_tables    regclass[];
+  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
   v_relation  record;
 BEGIN
-  IF NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+  IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
-  v_tables := ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t);
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN
-    SELECT r.relation_id, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-    WHERE (r.relid = ANY (v_tables) OR c.relispartition)
+    SELECT r.relation_id, r.relid, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.relation_id = ANY (v_altered::integer[])
       AND NOT EXISTS (SELECT FROM pgtrack._members(r.relid) m JOIN pg_class o ON o.oid = m.relid
                       WHERE NOT pg_has_role(current_user, o.relowner, 'USAGE'))
     ORDER BY r.tracked_until IS NULL, c.relispartition DESC
   LOOP
     IF v_relation.tracked_until IS NULL THEN
+      PERFORM pgtrack._let_owner_read(v_relation.relid);
       PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
     ELSE
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
@@ -2652,37 +2687,50 @@ COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracke
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_ddl_triggers_made$
+DECLARE
+  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
+  v_function  record;
 BEGIN
-  PERFORM pgtrack._let_owners_make_triggers(ARRAY(SELECT t.relid FROM pgtrack._tables_of_ddl() t), false);
+  IF v_altered IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('pgtrack.altered', '', true);
+  FOR v_function IN
+    SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
+    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
+    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
+      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[])))
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
+  END LOOP;
 END
 $_on_ddl_triggers_made$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
   'Takes back the right to make triggers with functions of ours. SECURITY DEFINER: the functions belong to the owner of pg_track.';
 
 -- A trigger can only be made by who may execute its function. The owners of tables may that for the moment of a command.
-CREATE OR REPLACE FUNCTION pgtrack._let_owners_make_triggers(p_tables regclass[], p_may boolean) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._let_owners_make_triggers(p_relations integer[]) RETURNS integer[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_let_owners_make_triggers$
 DECLARE
-  v_command  text;
+  v_trigger   record;
+  v_relations integer[] := '{}';
 BEGIN
-  FOR v_command IN
-    SELECT DISTINCT format('GRANT EXECUTE ON FUNCTION pgtrack_history.%I() TO %I', t.function, pg_get_userbyid(c.relowner))
+  FOR v_trigger IN
+    SELECT r.relation_id, t.function, pg_get_userbyid(c.relowner) AS table_owner, p.oid::regprocedure AS signature
     FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    WHERE p_may AND r.tracked_until IS NULL AND r.relid = ANY (p_tables)
-      AND to_regproc('pgtrack_history.' || quote_ident(t.function)) IS NOT NULL
-    UNION ALL
-    SELECT format('REVOKE ALL ON FUNCTION %s FROM %I', p.oid::regprocedure, pg_get_userbyid(a.grantee))
-    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE NOT p_may AND p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
-      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g JOIN pgtrack.relation r USING (relation_id)
-                                               WHERE r.relid = ANY (p_tables)))
+    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = t.function
+    WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
   LOOP
-    EXECUTE v_command;
+    v_relations := v_relations || v_trigger.relation_id;
+    IF v_trigger.signature IS NOT NULL AND NOT has_function_privilege(v_trigger.table_owner, v_trigger.signature, 'EXECUTE') THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_trigger.signature, v_trigger.table_owner);
+    END IF;
   END LOOP;
+  RETURN v_relations;
 END
 $_let_owners_make_triggers$;
-COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(regclass[], boolean) IS
-  'Lets the owners of tables make the triggers that are missing there, or takes that right back.';
+COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
+  'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
@@ -2741,7 +2789,6 @@ BEGIN
     FOR v_trigger IN
       SELECT * FROM (VALUES
         ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
-        ('pgtrack_access', 'ddl_command_end', c_tags, '_on_ddl_access', 'Lets the owner of pg_track read tracked tables.'),
         ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
         ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
         ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
@@ -5750,11 +5797,12 @@ GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUB
 DO $definers$
 DECLARE
   c_public CONSTANT  text[] := '{}';
+  c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, p.proname FROM pg_proc p
-    WHERE p.pronamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND p.prosecdef
+    WHERE p.pronamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND (p.prosecdef OR p.proname = ANY (c_owner))
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function.signature);
     IF v_function.proname = ANY (c_public) THEN

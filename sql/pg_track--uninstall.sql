@@ -4,7 +4,6 @@
 
 SET LOCAL client_min_messages = warning;
 DROP EVENT TRIGGER IF EXISTS pgtrack_before_ddl;
-DROP EVENT TRIGGER IF EXISTS pgtrack_access;
 DROP EVENT TRIGGER IF EXISTS pgtrack_ddl;
 DROP EVENT TRIGGER IF EXISTS pgtrack_ddl_triggers;
 DROP EVENT TRIGGER IF EXISTS pgtrack_ddl_triggers_made;

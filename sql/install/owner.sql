@@ -7,6 +7,11 @@ DECLARE
   v_name  name;
   v_role  pg_roles;
 BEGIN
+  -- Roles are the cluster's, and somebody may install into another database of it.
+  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
+                        WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
+    LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
+  END IF;
   FOREACH v_name IN ARRAY '{pgtrack_owner,pgtrack_reader,pgtrack_activity}'::name[] LOOP
     SELECT r.* INTO v_role FROM pg_roles r WHERE r.rolname = v_name;
     IF NOT FOUND THEN
@@ -72,7 +77,38 @@ BEGIN
 END
 $owner$;
 
--- An installation from before there was this role is given to it.
+-- An installation from before there was this role is given to it. Writers lock their tables first and ours then, so the
+-- same is done here; it gives way and tries again, so that no writer waits for long and none is cancelled by a deadlock.
+DO $writers$
+DECLARE
+  v_tables  text;
+BEGIN
+  IF current_setting('pgtrack.owner') <> 'pgtrack_owner' OR to_regclass('pgtrack.relation') IS NULL
+     OR (SELECT pg_get_userbyid(n.nspowner) = 'pgtrack_owner' FROM pg_namespace n WHERE n.nspname = 'pgtrack_history') THEN
+    RETURN;
+  END IF;
+  EXECUTE 'SELECT string_agg(c.oid::regclass::text, '', '') FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid WHERE r.tracked_until IS NULL'
+  INTO v_tables;
+  FOR attempt IN 1 .. 100 LOOP
+    EXIT WHEN v_tables IS NULL;
+    BEGIN
+      PERFORM set_config('lock_timeout', '200ms', true);
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_tables);
+      PERFORM set_config('lock_timeout', '0', true);
+      EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 100 THEN
+        RAISE EXCEPTION 'could not lock the tracked tables to upgrade pg_track' USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that write to them did not end.',
+          HINT = 'Try again when less is written. What is installed goes on recording.';
+      END IF;
+      PERFORM pg_sleep(0.05 + random() * 0.1);
+    END;
+  END LOOP;
+END
+$writers$;
+
 DO $belongings$
 DECLARE
   v_object  text;

@@ -10,11 +10,12 @@ GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUB
 DO $definers$
 DECLARE
   c_public CONSTANT  text[] := '{}';
+  c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, p.proname FROM pg_proc p
-    WHERE p.pronamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND p.prosecdef
+    WHERE p.pronamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND (p.prosecdef OR p.proname = ANY (c_owner))
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function.signature);
     IF v_function.proname = ANY (c_public) THEN

@@ -1,6 +1,7 @@
 //! Installs pg_track upstream, and upgrades what is older.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::Error;
 
@@ -72,6 +73,25 @@ pub async fn proxy_key(client: &Client) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// When the database has a newer, incompatible version, is on a standby, or the script fails.
 pub async fn install(client: &mut Client) -> Result<Installation, Error> {
+    // Where nothing is installed there is nothing to lock yet: whoever comes second finds what the first has made.
+    for _ in 0..4 {
+        match try_install(client).await {
+            Err(Error::Query { source, .. }) if was_overtaken(&source) => {}
+            outcome => return outcome,
+        }
+    }
+    try_install(client).await
+}
+
+/// Whether somebody else made the same objects at the same time.
+fn was_overtaken(error: &tokio_postgres::Error) -> bool {
+    let overtaken =
+        [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_OBJECT];
+    // "tuple concurrently updated", of a role.
+    error.code().is_some_and(|code| overtaken.contains(code) || *code == SqlState::INTERNAL_ERROR)
+}
+
+async fn try_install(client: &mut Client) -> Result<Installation, Error> {
     // Without a lock first: this is asked often and answered "it is there".
     if let Some(found) = build(client).await?
         && found.is_current()?

@@ -4,7 +4,7 @@ use crate::support::{Session, on_each_version, without_psql_lines};
 
 /// Makes the installation one that a plain role could have made.
 async fn without_event_triggers(session: &Session) {
-    session.run("DROP EVENT TRIGGER pgtrack_before_ddl; DROP EVENT TRIGGER pgtrack_access; DROP EVENT TRIGGER pgtrack_ddl;
+    session.run("DROP EVENT TRIGGER pgtrack_before_ddl; DROP EVENT TRIGGER pgtrack_ddl;
                  DROP EVENT TRIGGER pgtrack_ddl_triggers; DROP EVENT TRIGGER pgtrack_ddl_triggers_made; DROP EVENT TRIGGER pgtrack_drop").await;
 }
 

@@ -25,10 +25,7 @@ fn a_foreign_schema_named_pgtrack_is_not_touched() {
         session.run("DROP SCHEMA pgtrack CASCADE; DROP SCHEMA pgtrack_history CASCADE; CREATE SCHEMA pgtrack").await;
         let error = session
             .error(
-                include_str!("../../../sql/pg_track--1.0.sql")
-                    .split("-- Schemas\n")
-                    .next()
-                    .unwrap()
+                include_str!("../../../sql/install/guard.sql")
                     .split_once('\n')
                     .unwrap()
                     .1,

@@ -5,6 +5,7 @@
 
 mod batches;
 mod concurrent;
+mod names;
 mod points;
 mod random;
 mod rows;

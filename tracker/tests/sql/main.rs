@@ -10,6 +10,7 @@ mod elsewhere;
 mod errors;
 mod extension;
 mod forgetting;
+mod golden;
 mod inheritance;
 mod install;
 mod keeping;
