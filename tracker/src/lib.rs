@@ -18,6 +18,7 @@ mod install;
 mod model;
 pub mod past;
 pub mod revert;
+pub mod service;
 pub mod statement;
 mod table;
 mod texts;

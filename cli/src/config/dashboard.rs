@@ -165,6 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn a_url_in_the_wrong_place_is_not_quoted() {
+        let url = || "postgresql://ada:sesame@db/shop".to_owned();
+        let hosts = Dashboard { allowed_hosts: vec![url()], ..Dashboard::default() };
+        let report = hosts.allowed_hosts().unwrap_err().report();
+        assert!(report.contains("`allowed_hosts`") && !report.contains("sesame"), "{report}");
+        let public = Dashboard { public_url: Some(url()), ..Dashboard::default() };
+        let report = public.public_url().unwrap_err().report();
+        assert!(report.contains("`public_url`") && !report.contains("sesame"), "{report}");
+    }
+
+    #[test]
     fn the_public_address_is_checked() {
         let with =
             |url: &str| Dashboard { public_url: Some(url.to_owned()), ..Dashboard::default() };

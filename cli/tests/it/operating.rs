@@ -326,6 +326,76 @@ fn check_says_what_a_configuration_means_and_no_password() {
 }
 
 #[test]
+fn a_broken_configuration_is_reported_without_its_password() {
+    on_each_version(async |database| {
+        let upstream = database.url().replace("postgres@", "postgres:sesame@");
+        let mut service = Service::start(database.name(), &content(&upstream, 10), &[]);
+        fs::write(&service.config, content(&upstream, 10).replace("upstream", "upstreem")).unwrap();
+        service.signal("HUP");
+        let told = service.logged("the old configuration stays in use");
+        assert!(!told.contains("sesame") && told.contains("unknown field"), "{told}");
+        let path = service.config.to_str().unwrap();
+        for command in ["check", "serve", "rekey"] {
+            let output = pgtrack().args([command, "--config", path]).output().unwrap();
+            let report = String::from_utf8(output.stderr).unwrap();
+            assert!(!report.contains("sesame"), "{report}");
+            assert!(
+                report.contains("line 1") && report.contains("did you mean `upstream`?"),
+                "{report}"
+            );
+        }
+        service.signal("TERM");
+        assert!(service.wait().success());
+        assert!(service.log.iter().all(|line| !line.contains("sesame")));
+    });
+}
+
+#[test]
+fn a_password_is_taken_from_everywhere_but_the_arguments() {
+    let refused = pgtrack()
+        .args(["check", "--upstream", "postgresql://ada:sesame@db/shop"])
+        .output()
+        .unwrap();
+    let report = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{report}");
+    assert!(report.contains("PGPASSFILE") && !report.contains("sesame"), "{report}");
+    let given = pgtrack()
+        .arg("check")
+        .env("PGTRACK_UPSTREAM", "postgresql://ada:sesame@db/shop")
+        .output()
+        .unwrap();
+    assert!(given.status.success());
+    assert!(!String::from_utf8(given.stdout).unwrap().contains("sesame"));
+}
+
+#[test]
+fn check_says_where_the_spool_cannot_be_written() {
+    let folder = std::env::temp_dir().join(format!("pgtrack-spool-{}", std::process::id()));
+    let config = folder.with_extension("toml");
+    let spool = folder.join("audit.spool");
+    let text = format!("upstream = \"postgresql://u@h/d\"\n[audit]\nspool = {spool:?}\n");
+    fs::write(&config, text).unwrap();
+    let check = || {
+        let output = pgtrack().args(["check", "--config", config.to_str().unwrap()]).output();
+        let output = output.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (is_valid, report) = check();
+    assert!(!is_valid && report.contains("where the audit's spool file is to be"), "{report}");
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(check(), (true, String::new()));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
+    fs::write(&spool, "").unwrap();
+    assert_eq!(check(), (true, String::new()));
+    fs::remove_file(&spool).unwrap();
+    fs::create_dir(&spool).unwrap();
+    let (is_valid, report) = check();
+    assert!(!is_valid && report.contains("cannot use the audit's spool file"), "{report}");
+    fs::remove_dir_all(folder).unwrap();
+    fs::remove_file(config).unwrap();
+}
+
+#[test]
 fn a_call_keeps_its_record_when_the_proxy_is_killed_before_the_answer() {
     on_each_version(async |database| {
         let mut service = service(&database);

@@ -4,15 +4,19 @@ DO $guard$
 BEGIN
   -- A schema that somebody else prepared could hold anything, such as triggers that run with our rights.
   IF EXISTS (SELECT FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
-             WHERE n.nspname = 'pgtrack_dashboard' AND r.rolname <> current_user AND NOT r.rolsuper) THEN
+             WHERE n.nspname = 'pgtrack_dashboard' AND r.rolname <> current_user
+               AND NOT (r.rolsuper AND pg_has_role(r.oid, 'USAGE'))) THEN
     RAISE EXCEPTION 'schema pgtrack_dashboard belongs to somebody else' USING
       ERRCODE = 'insufficient_privilege',
-      HINT = 'Drop it, or let the dashboard connect as its owner.';
+      HINT = 'Drop it, let the dashboard connect as its owner, or let a superuser give it to this role with pgtrack.grant_service().';
+  END IF;
+  -- CREATE SCHEMA IF NOT EXISTS asks for the right to create one where it exists, too.
+  IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack_dashboard') THEN
+    CREATE SCHEMA pgtrack_dashboard;
   END IF;
 END
 $guard$;
 
-CREATE SCHEMA IF NOT EXISTS pgtrack_dashboard;
 COMMENT ON SCHEMA pgtrack_dashboard IS 'The accounts, sessions and audit log of the pg_track dashboard.';
 
 CREATE TABLE IF NOT EXISTS pgtrack_dashboard.account (

@@ -28,6 +28,7 @@ mod reading;
 mod revert;
 mod routes;
 mod scale;
+mod service_role;
 mod serving;
 mod settings;
 mod setup;
