@@ -41,6 +41,25 @@ pub(super) fn text(proxy: &Control, is_reloaded: bool) -> String {
         text.sample(&name, "{from=\"client\"}", client.value());
         text.sample(&name, "{from=\"upstream\"}", upstream.value());
     }
+    if let Some(watch) = proxy.watch() {
+        let name = "pgtrack_proxy_unanalysed_total";
+        text.family(name, "counter", "Texts that could not be analysed.");
+        let counters = watch.not_analysed();
+        for (reason, counter) in [
+            ("dropped", &counters.dropped),
+            ("late", &counters.late),
+            ("too_long", &counters.too_long),
+            ("not_understood", &counters.not_understood),
+        ] {
+            text.sample(name, &format!("{{reason=\"{reason}\"}}"), counter.value());
+        }
+        let name = "pgtrack_proxy_unanalysed_refused_total";
+        text.family(name, "counter", "Messages refused because it is not known what they do.");
+        text.sample(name, "", counters.refused.value());
+        let name = "pgtrack_proxy_analysis_queue";
+        text.family(name, "gauge", "Texts that wait for their analysis.");
+        text.sample(name, "", watch.metrics().queue_depth as u64);
+    }
     let gauge = |text: &mut Text, name: &str, help: &str, value: u64| {
         text.family(name, "gauge", help);
         text.sample(name, "", value);

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, rows};
+use super::bound::Bound;
 use super::definition::Definitions;
 use super::executed::{Executed, Outcome, Source, StatementText};
-use super::judgement::RecordedCall;
+use super::judgement::{Judgement, RecordedCall};
 use super::observation::{Limits, SessionSettings};
 use super::portal::Portals;
 use super::prepared::Prepared;
@@ -55,7 +56,17 @@ pub(super) struct Pairing {
     pub(super) definitions: Definitions,
     /// How many requests were too many to keep.
     pub(super) unobserved_requests: u64,
+    /// A statement may be executed of which it is not known any more what it does.
+    pub(super) has_forgotten: bool,
     pub(super) executed: Records,
+}
+
+/// What a portal will execute.
+pub(super) struct Meaning {
+    pub(super) text: StatementText,
+    pub(super) values: Option<Arc<Bound>>,
+    /// It is being executed already.
+    pub(super) is_begun: bool,
 }
 
 impl Pairing {
@@ -78,6 +89,7 @@ impl Pairing {
             refusals: 0,
             definitions: Definitions::default(),
             unobserved_requests: 0,
+            has_forgotten: false,
             executed: Records::default(),
         }
     }
@@ -130,6 +142,7 @@ impl Pairing {
             self.prepared.remove(statement);
         }
         self.unobserved_requests = self.unobserved_requests.saturating_add(1);
+        self.has_forgotten = true;
     }
 
     /// Whether an answer to come is to be replaced.
@@ -143,30 +156,62 @@ impl Pairing {
         refused.refusal()
     }
 
-    /// The text that a portal will execute when the server gets to what is sent now, and whether it is being executed
-    /// already.
-    pub(super) fn meaning_of(&mut self, portal: &[u8]) -> Option<(StatementText, bool)> {
+    /// What a portal will execute when the server gets to what is sent now.
+    pub(super) fn meaning_of(&mut self, portal: &[u8]) -> Option<Meaning> {
         let mut is_begun = false;
+        let mut bound = None;
         let mut wanted: Option<&Name> = None;
         for request in self.pending.iter().rev() {
             match (request, wanted) {
                 (Request::Execute { portal: name, .. }, None) if **name == *portal => {
                     is_begun = true;
                 }
-                (Request::Bind { portal: name, statement, .. }, None) if **name == *portal => {
-                    wanted = Some(statement);
+                (Request::Bind { portal: name, statement, values, .. }, None)
+                    if **name == *portal =>
+                {
+                    (wanted, bound) = (Some(statement), values.clone());
                 }
                 (Request::Parse { statement, text, .. }, Some(name)) if statement == name => {
-                    return Some((text.clone()?, is_begun));
+                    return Some(Meaning { text: text.clone()?, values: bound, is_begun });
                 }
                 _ => {}
             }
         }
         if let Some(name) = wanted.cloned() {
-            return Some((self.prepared.get(&name)?, is_begun));
+            return Some(Meaning { text: self.prepared.get(&name)?, values: bound, is_begun });
         }
         let portal = self.portals.get(portal)?;
-        Some((portal.text.clone()?, is_begun || portal.started.is_some()))
+        Some(Meaning {
+            text: portal.text.clone()?,
+            values: portal.values.clone(),
+            is_begun: is_begun || portal.started.is_some(),
+        })
+    }
+
+    /// Whether the parameters of a statement go into the record of a call.
+    pub(super) fn wants_values(&mut self, statement: &[u8]) -> bool {
+        let mut pending = self.pending.iter().rev();
+        let parsed = pending.find_map(|request| match request {
+            Request::Parse { statement: name, text, .. } if **name == *statement => Some(text),
+            _ => None,
+        });
+        let text = match parsed {
+            Some(text) => text.clone(),
+            None => self.prepared.get(statement),
+        };
+        let judgement = text.and_then(|text| text.judgement);
+        let calls = |judgement: &Judgement| {
+            judgement.runs.calls.iter().any(|call| !call.parameters.is_empty())
+        };
+        judgement.is_some_and(|judgement| calls(&judgement))
+    }
+
+    /// Whether this is `EXECUTE` in SQL, of a statement that is not known.
+    pub(super) fn executes_unknown(&mut self, text: &StatementText) -> bool {
+        match verb(&text.head) {
+            Some(Verb::Execute(name)) => self.prepared.get(&name).is_none(),
+            _ => false,
+        }
     }
 
     /// The text that `EXECUTE` in SQL would execute, if that was judged.
@@ -201,8 +246,13 @@ impl Pairing {
             Answer::CloseComplete => self.close_complete(),
             Answer::Described => {
                 self.data_rows = 0;
-                if let Some(Request::Describe) = self.pending.front() {
+                if let Some(Request::Describe(_)) = self.pending.front() {
                     self.pop();
+                }
+            }
+            Answer::Parameters { types } => {
+                if let Some(Request::Describe(Some(name))) = self.pending.front() {
+                    self.prepared.describe(name, types);
                 }
             }
             Answer::CopyIn => self.copy_in(),
@@ -235,7 +285,7 @@ impl Pairing {
                         Outcome::Unanswered,
                     ))
                 }
-                Request::FunctionCall { function, sent } => Some(self.record(
+                Request::FunctionCall { function, sent, .. } => Some(self.record(
                     None,
                     Source::FunctionCall { function },
                     sent,
@@ -281,23 +331,25 @@ impl Pairing {
             let text_bytes = text.as_ref().map_or(0, |text| text.head.len());
             self.pending_text_bytes = self.pending_text_bytes.saturating_sub(text_bytes);
             match text.filter(|text| !self.executed.is_for_calls() || !text.is_forgotten()) {
-                Some(text) => self.prepared.insert(statement, text),
+                Some(text) => self.has_forgotten |= self.prepared.insert(statement, text),
                 None => self.prepared.remove(&statement),
             }
         }
     }
 
     fn bind_complete(&mut self) {
-        if let Some(Request::Bind { portal, statement, parameters, .. }) =
+        if let Some(Request::Bind { portal, statement, parameters, values, .. }) =
             self.pending.pop_front_if(|head| matches!(head, Request::Bind { .. }))
         {
             let text = self.prepared.get(&statement);
-            let given_up = if self.executed.is_for_calls() && text.is_none() {
-                self.portals.close(&portal).into_iter().collect()
-            } else {
-                self.portals.bind(portal, text, parameters, self.limits.portals)
-            };
-            self.executed.extend(given_up);
+            if self.executed.is_for_calls() && text.is_none() {
+                self.executed.extend(self.portals.close(&portal));
+                return;
+            }
+            let parameters = (parameters, values);
+            let given_up = self.portals.bind(portal, text, parameters, self.limits.portals);
+            self.has_forgotten |= given_up.has_forgotten;
+            self.executed.extend(given_up.records);
         }
     }
 
@@ -357,7 +409,9 @@ impl Pairing {
         let is_first = self.index == 0;
         let Some(text) = text.filter(|_| is_first) else { return };
         match (tag, verb(&text.head)) {
-            (b"PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
+            (b"PREPARE", Some(Verb::Prepare(name))) => {
+                self.has_forgotten |= self.prepared.insert(name, text.clone());
+            }
             (b"DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
             _ => {}
         }
@@ -467,7 +521,7 @@ impl Pairing {
                 self.has_failed = true;
                 return;
             }
-            Some(Request::FunctionCall { function, sent }) => {
+            Some(Request::FunctionCall { function, sent, .. }) => {
                 let source = Source::FunctionCall { function: *function };
                 let record = self.record(None, source, *sent, now, outcome);
                 self.executed.push(record);
@@ -494,7 +548,7 @@ impl Pairing {
                         let source = Source::Extended { portal: [].into(), parameters: 0 };
                         Some(self.record(text, source, sent, now, outcome))
                     }
-                    Some(Request::Bind { portal, statement, parameters, sent }) => {
+                    Some(Request::Bind { portal, statement, parameters, sent, .. }) => {
                         let text = self.prepared.get(&statement);
                         let source = Source::Extended { portal, parameters };
                         Some(self.record(text, source, sent, now, outcome))
@@ -526,7 +580,7 @@ impl Pairing {
         while let Some(request) = self.pop() {
             let is_last = request.is_answered_by_ready();
             match request {
-                Request::FunctionCall { function, sent } if !self.has_failed => {
+                Request::FunctionCall { function, sent, .. } if !self.has_failed => {
                     let outcome = Outcome::Completed { tag: "".into(), rows: None };
                     let record =
                         self.record(None, Source::FunctionCall { function }, sent, now, outcome);
