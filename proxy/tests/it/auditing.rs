@@ -214,7 +214,6 @@ fn a_verb_that_hides_is_denied_too() {
             TestProxy::watching(database.server(), only_for("tag", "dba", Unanalysed::Allow), None)
                 .await;
         let client = database.connect().await;
-        let mut wire = Wire::session(proxy.address, database.name()).await;
         let mut number = 0;
         for (before, sql) in [
             ("SELECT 1", "PREPARE p AS SELECT pgtrack.tag('x')"),
@@ -226,7 +225,7 @@ fn a_verb_that_hides_is_denied_too() {
             ("UPDATE pg_settings SET setting = 'pgtrack' WHERE name = 'search_path'", "TABLE users; SELECT tag('x')"),
             ("SET search_path = U&\"\\0070gtrack\"", "SELECT U&\"t\\0061g\"('x')"),
         ] {
-            wire.query("DISCARD ALL").await;
+            let mut wire = Wire::session(proxy.address, database.name()).await;
             wire.query(before).await;
             let denied = wire.query(sql).await;
             assert_eq!(field(&denied[0], b'C'), "42501", "{sql}: {denied:?}");
@@ -288,13 +287,13 @@ fn failed_calls_keep_their_arguments() {
         let client = database.connect().await;
         // Binary, with types from the server.
         let session = proxy.connect(database.name()).await;
-        let sql = "SELECT pgtrack.undo('users', $1)";
+        let sql = "SELECT pgtrack.undo('users', $1::int)";
         session.query(sql, &[&99]).await.unwrap_err();
         session.query("SELECT pgtrack.untag($1)", &[&"nobody's"]).await.unwrap_err();
         // Text, without types.
         let mut wire = Wire::session(proxy.address, database.name()).await;
         let values: [&[u8]; 1] = ["ü".repeat(3000).as_bytes().to_vec().leak()];
-        let call = [parse("u", "SELECT 1, pgtrack.untag(p_name => $1::text)")];
+        let call = [parse("u", "SELECT 1, pgtrack.untag(name => $1::text)")];
         wire.send(&[call.concat(), bind("", "u", &values), execute("", 0), sync()].concat()).await;
         wire.until(b'Z').await;
         wire.send(&[bind("", "u", &[b"again"]), execute("", 0), sync()].concat()).await;
@@ -302,7 +301,7 @@ fn failed_calls_keep_their_arguments() {
         settled(&client).await;
         let lines = audit(
             &client,
-            "verb, outcome, arguments->>'1', arguments->>'2', left(arguments->>'p_name', 9), length(arguments->>'p_name')",
+            "verb, outcome, arguments->>'1', arguments->>'2', left(arguments->>'name', 9), length(arguments->>'name')",
         )
         .await;
         assert_eq!(
