@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pgtrack_connect::Settings;
 use pgtrack_connect::tls::UpstreamTls;
-use pgtrack_proxy::{ProbeRole, Provision, Role, ServerClock, SessionAttrs, SigningKey, Target, Upstream};
+use pgtrack_proxy::{
+    ProbeRole, Provision, Role, ServerClock, SessionAttrs, SigningKey, Target, Upstream,
+};
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
 use tracing::warn;
 

@@ -80,9 +80,7 @@ impl ServerClock {
         let millis = |from: Instant, to: Instant| {
             i64::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(i64::MAX)
         };
-        self.unix_millis
-            .saturating_add(millis(self.read, at))
-            .saturating_sub(millis(at, self.read))
+        self.unix_millis.saturating_add(millis(self.read, at)).saturating_sub(millis(at, self.read))
     }
 }
 

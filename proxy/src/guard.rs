@@ -124,14 +124,15 @@ impl Guard {
     /// The first verb that this role may not call.
     pub(crate) fn forbidden<'a>(&self, role: &str, acts: &'a Acts) -> Option<&'a str> {
         let verbs = acts.calls.iter().map(|call| call.verb.as_str());
-        verbs.into_iter().find(|verb| {
-            self.allows(role, verb).or_else(|| self.allows(role, "*")) == Some(false)
-        })
+        verbs
+            .into_iter()
+            .find(|verb| self.allows(role, verb).or_else(|| self.allows(role, "*")) == Some(false))
     }
 
     /// Whether the rules that name a verb are for this role; `None` if there are none.
     fn allows(&self, role: &str, verb: &str) -> Option<bool> {
-        let mut rules = self.policy.iter().filter(|rule| rule.verbs.iter().any(|name| name == verb));
+        let mut rules =
+            self.policy.iter().filter(|rule| rule.verbs.iter().any(|name| name == verb));
         let first = rules.next()?;
         let mut rules = rules.chain([first]);
         Some(rules.any(|rule| rule.roles.iter().any(|allowed| allowed == role)))
@@ -243,12 +244,9 @@ mod tests {
         };
         let guard = Guard { rails: vec![rail], policy };
         assert!(guard.is_strict() && !Guard::default().is_strict());
-        for (role, application, is_refused) in [
-            ("dba", "", false),
-            ("dpo", "", false),
-            ("ada", "", true),
-            ("dba", "psql", true),
-        ] {
+        for (role, application, is_refused) in
+            [("dba", "", false), ("dpo", "", false), ("ada", "", true), ("dba", "psql", true)]
+        {
             let subject = Subject { database: "shop", role, application };
             assert_eq!(guard.refuses_unanalysed(subject), is_refused, "{role} {application}");
         }

@@ -21,8 +21,8 @@ mod request;
 mod skipping;
 mod words;
 
-pub use executed::{Executed, Outcome, Source, StatementText};
 pub(crate) use bound::{Bound, Shown};
+pub use executed::{Executed, Outcome, Source, StatementText};
 pub(crate) use first_look::{FirstLook, mentions_path};
 pub use judgement::{Acts, CalledFunction, Danger, Judgement, NotAnalysed, RecordedCall};
 pub(crate) use judgement::{Reading, cut};

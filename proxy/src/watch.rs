@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_tracker::calls::AuditLog;
-use pgtrack_tracker::statement::{Analysis, Analyzer, AnalyzerSettings, Metrics, Text};
+use pgtrack_tracker::statement::{Analysis, Analyzer, AnalyzerSettings, Metrics, Statement, Text};
 use tokio::sync::oneshot;
 
 use self::overload::Overload;
@@ -101,7 +101,7 @@ impl Watch {
             || analysis
                 .statements
                 .iter()
-                .flat_map(|statement| statement.with_parts())
+                .flat_map(Statement::with_parts)
                 .any(|statement| statement.sets_path);
         // It may be set by this very text.
         let reading = Reading { has_path: reading.has_path || sets_path, ..reading };

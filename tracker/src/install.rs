@@ -82,7 +82,8 @@ pub async fn proxy_key(client: &Client) -> Result<ProxyKey, Error> {
                WHERE n.nspname = 'pgtrack' ORDER BY k.key_id DESC LIMIT 1";
     let failed = Error::query("read the key for signatures");
     // Prepared first, so that the time between question and answer is short.
-    let statement = client.prepare(sql).await.map_err(Error::query("read the key for signatures"))?;
+    let statement =
+        client.prepare(sql).await.map_err(Error::query("read the key for signatures"))?;
     let asked = Instant::now();
     let row = client.query_one(&statement, &[]).await.map_err(failed)?;
     Ok(ProxyKey {

@@ -163,9 +163,8 @@ mod tests {
         let text = |text: &str| Some(Shown::Text(text.into()));
         let bytes = bound(&[], &[Some(b"caf\xc3\xa9"), None]);
         let read = Bound::read(&bytes).unwrap();
-        let show = |read: &Bound, number, types: &[u32]| {
-            read.show(number, types, ClientEncoding::UTF8)
-        };
+        let show =
+            |read: &Bound, number, types: &[u32]| read.show(number, types, ClientEncoding::UTF8);
         assert_eq!(show(&read, 1, &[]), text("café"));
         assert_eq!(show(&read, 2, &[]), Some(Shown::Null));
         assert_eq!(show(&read, 3, &[]), None);

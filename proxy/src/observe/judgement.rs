@@ -138,9 +138,7 @@ impl NotAnalysed {
         match &analysis.opaque {
             Some(Opaque::TooLarge | Opaque::TooManyComments) => Some(Self::TooLong),
             Some(_) => Some(Self::NotUnderstood),
-            None => {
-                statements.any(|statement| statement.is_outline).then_some(Self::NotUnderstood)
-            }
+            None => statements.any(|statement| statement.is_outline).then_some(Self::NotUnderstood),
         }
     }
 

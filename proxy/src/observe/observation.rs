@@ -176,7 +176,18 @@ impl Observation {
         now: Instant,
         other: &mut impl Observer,
     ) -> usize {
-        let Self { client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
+        let Self {
+            client,
+            request,
+            pairing,
+            is_opaque,
+            look,
+            held,
+            has_judged,
+            function_call,
+            function_refusal,
+            ..
+        } = self;
         let mut observer = FromClient {
             request,
             pairing,
@@ -185,8 +196,8 @@ impl Observation {
             look: *look,
             held,
             has_judged: *has_judged,
-            function_call: &mut self.function_call,
-            function_refusal: &mut self.function_refusal,
+            function_call,
+            function_refusal,
             other,
         };
         let mut count = 0_usize;
@@ -213,7 +224,9 @@ impl Observation {
             Request::Query { text: Some(text), .. } => {
                 Some(match self.pairing.executed_by_sql(text) {
                     Some(text) => Held::Execution { text, values: None, by_name: true },
-                    None if is_ignorant && self.pairing.executes_unknown(text) => Held::Forgotten,
+                    None if is_ignorant && self.pairing.executes_unknown(text) => {
+                        Held::Forgotten { by_name: true }
+                    }
                     None => Held::Query(text.clone()),
                 })
             }
@@ -222,7 +235,7 @@ impl Observation {
                 Some(Meaning { text, values, .. }) => {
                     Held::Execution { text, values, by_name: false }
                 }
-                None => Held::Forgotten,
+                None => Held::Forgotten { by_name: false },
             }),
             _ => None,
         }
@@ -331,7 +344,7 @@ pub(crate) enum Held {
     /// To execute a text that was judged; `by_name` with `EXECUTE` in SQL.
     Execution { text: StatementText, values: Option<Arc<Bound>>, by_name: bool },
     /// To execute one that is not known any more.
-    Forgotten,
+    Forgotten { by_name: bool },
 }
 
 struct FromClient<'a, O> {
@@ -360,10 +373,10 @@ impl<O: Observer> FromClient<'_, O> {
             && let Some(mut request) = Request::read(&message, self.now, is_of_interest)
         {
             match &mut request {
-                Request::Bind { statement, values, .. }
-                    if self.has_judged && self.pairing.wants_values(statement) =>
-                {
-                    *values = request::bound(&message).map(Arc::new);
+                Request::Bind { statement, values, .. } => {
+                    if self.has_judged && self.pairing.wants_values(statement) {
+                        *values = request::bound(&message).map(Arc::new);
+                    }
                 }
                 Request::FunctionCall { errand, .. } => {
                     let refusal = self.function_refusal.take();

@@ -4,15 +4,16 @@
 //! being answered. Prepared statements and portals change when the server says so, not when the client asks:
 //! a name means what it meant to the server at that place of the pipeline.
 
+mod meaning;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, rows};
-use super::bound::Bound;
 use super::definition::Definitions;
 use super::executed::{Executed, Outcome, Source, StatementText};
-use super::judgement::{Judgement, RecordedCall};
+use super::judgement::RecordedCall;
 use super::observation::{Limits, SessionSettings};
 use super::portal::Portals;
 use super::prepared::Prepared;
@@ -21,6 +22,7 @@ use super::request::{Name, Request, calls};
 use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
+pub(super) use meaning::Meaning;
 
 /// For how many requests a session keeps room while it is idle: those of one statement in the extended protocol.
 const KEPT_REQUESTS: usize = 8;
@@ -59,14 +61,6 @@ pub(super) struct Pairing {
     /// A statement may be executed of which it is not known any more what it does.
     pub(super) has_forgotten: bool,
     pub(super) executed: Records,
-}
-
-/// What a portal will execute.
-pub(super) struct Meaning {
-    pub(super) text: StatementText,
-    pub(super) values: Option<Arc<Bound>>,
-    /// It is being executed already.
-    pub(super) is_begun: bool,
 }
 
 impl Pairing {
@@ -154,70 +148,6 @@ impl Pairing {
     pub(super) fn next_refusal(&self) -> Option<&Arc<[u8]>> {
         let refused = self.pending.iter().find(|request| !matches!(request, Request::CopyEnd))?;
         refused.refusal()
-    }
-
-    /// What a portal will execute when the server gets to what is sent now.
-    pub(super) fn meaning_of(&mut self, portal: &[u8]) -> Option<Meaning> {
-        let mut is_begun = false;
-        let mut bound = None;
-        let mut wanted: Option<&Name> = None;
-        for request in self.pending.iter().rev() {
-            match (request, wanted) {
-                (Request::Execute { portal: name, .. }, None) if **name == *portal => {
-                    is_begun = true;
-                }
-                (Request::Bind { portal: name, statement, values, .. }, None)
-                    if **name == *portal =>
-                {
-                    (wanted, bound) = (Some(statement), values.clone());
-                }
-                (Request::Parse { statement, text, .. }, Some(name)) if statement == name => {
-                    return Some(Meaning { text: text.clone()?, values: bound, is_begun });
-                }
-                _ => {}
-            }
-        }
-        if let Some(name) = wanted.cloned() {
-            return Some(Meaning { text: self.prepared.get(&name)?, values: bound, is_begun });
-        }
-        let portal = self.portals.get(portal)?;
-        Some(Meaning {
-            text: portal.text.clone()?,
-            values: portal.values.clone(),
-            is_begun: is_begun || portal.started.is_some(),
-        })
-    }
-
-    /// Whether the parameters of a statement go into the record of a call.
-    pub(super) fn wants_values(&mut self, statement: &[u8]) -> bool {
-        let mut pending = self.pending.iter().rev();
-        let parsed = pending.find_map(|request| match request {
-            Request::Parse { statement: name, text, .. } if **name == *statement => Some(text),
-            _ => None,
-        });
-        let text = match parsed {
-            Some(text) => text.clone(),
-            None => self.prepared.get(statement),
-        };
-        let judgement = text.and_then(|text| text.judgement);
-        let calls = |judgement: &Judgement| {
-            judgement.runs.calls.iter().any(|call| !call.parameters.is_empty())
-        };
-        judgement.is_some_and(|judgement| calls(&judgement))
-    }
-
-    /// Whether this is `EXECUTE` in SQL, of a statement that is not known.
-    pub(super) fn executes_unknown(&mut self, text: &StatementText) -> bool {
-        match verb(&text.head) {
-            Some(Verb::Execute(name)) => self.prepared.get(&name).is_none(),
-            _ => false,
-        }
-    }
-
-    /// The text that `EXECUTE` in SQL would execute, if that was judged.
-    pub(super) fn executed_by_sql(&mut self, text: &StatementText) -> Option<StatementText> {
-        let Verb::Execute(name) = verb(&text.head)? else { return None };
-        self.prepared.get(&name).filter(|text| text.judgement.is_some())
     }
 
     /// The server sent a row.

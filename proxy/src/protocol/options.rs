@@ -59,7 +59,8 @@ fn assigned(options: &[u8], name: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
         };
         // A switch on its own goes with its dash; the flags in front of another one stay.
         let start = argument.place(if index == 1 { 0 } else { index });
-        let value = |assignment| SETS.contains(&switch).then(|| assigns(assignment, name)).flatten();
+        let value =
+            |assignment| SETS.contains(&switch).then(|| assigns(assignment, name)).flatten();
         if !attached.is_empty() {
             if let Some(value) = value(attached) {
                 found.push((start..argument.end, value));
@@ -87,11 +88,8 @@ fn switch_with_argument(argument: &[u8]) -> Option<(usize, u8, &[u8])> {
 fn assigns(assignment: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     let mut parts = assignment.splitn(2, |byte| *byte == b'=');
     let assigned = parts.next().unwrap_or_default().iter();
-    let assigned: Vec<_> =
-        assigned.map(|byte| if *byte == b'-' { b'_' } else { *byte }).collect();
-    assigned
-        .eq_ignore_ascii_case(name)
-        .then(|| parts.next().unwrap_or_default().to_vec())
+    let assigned: Vec<_> = assigned.map(|byte| if *byte == b'-' { b'_' } else { *byte }).collect();
+    assigned.eq_ignore_ascii_case(name).then(|| parts.next().unwrap_or_default().to_vec())
 }
 
 /// Splits as `pg_split_opts` does: at white space, unless a backslash escapes it.

@@ -15,7 +15,8 @@ use crate::observe::{
     SessionSettings, Shown, StatementText, cut,
 };
 
-const SCHEMA: Keyword = Keyword::new("pgtrack");
+/// What the `search_path` is looked through for.
+pub(super) const SCHEMA: Keyword = Keyword::new("pgtrack");
 
 /// How much of a text is recorded, in characters, as the functions do themselves.
 const STATEMENT_CHARS: usize = 4000;
@@ -74,13 +75,15 @@ impl Question {
                 Some(judgement) => self.execute(text, judgement, values.as_deref()).await,
                 None => Decision::default(),
             },
-            Held::Forgotten => match self.who.unanalysed(&self.settings, NotAnalysed::Forgotten) {
-                Some(notice) => {
-                    self.watch.overload.counters().refused.add(1);
-                    Decision { errand: refusal(notice), ..Decision::default() }
+            Held::Forgotten { .. } => {
+                match self.who.unanalysed(&self.settings, NotAnalysed::Forgotten) {
+                    Some(notice) => {
+                        self.watch.overload.counters().refused.add(1);
+                        Decision { errand: refusal(notice), ..Decision::default() }
+                    }
+                    None => Decision::default(),
                 }
-                None => Decision::default(),
-            },
+            }
         }
     }
 

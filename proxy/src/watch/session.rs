@@ -10,7 +10,7 @@ use std::time::Instant;
 use pgtrack_tracker::calls::CallOutcome;
 
 use super::Watch;
-use super::decision::{Decision, Question};
+use super::decision::{Decision, Question, SCHEMA};
 use crate::notice::Notice;
 use crate::observe::{
     Executed, FirstLook, Held, Limits, NotAnalysed, Observation, Outcome, Source,
@@ -122,6 +122,7 @@ impl SessionWatch {
         is_last: bool,
         other: &mut impl Observer,
     ) -> Poll<Option<usize>> {
+        self.note_path();
         if self.deciding.is_none() {
             let unseen = fresh.get_mut(self.held_bytes..).unwrap_or_default();
             let number = unseen.len().min(self.spoil_function);
@@ -138,7 +139,9 @@ impl SessionWatch {
             };
             // Of `Query`, the end of the text; of `Execute`, the end of the portal's name before the row limit.
             self.spoil_at = match &held {
-                Held::Execution { by_name: false, .. } => EXECUTE_TAIL,
+                Held::Execution { by_name: false, .. } | Held::Forgotten { by_name: false } => {
+                    EXECUTE_TAIL
+                }
                 _ => 1,
             };
             self.held_bytes = count;
@@ -163,13 +166,23 @@ impl SessionWatch {
                 *byte = b'x';
             }
             self.notices.extend(decision.warning.into_iter().flatten());
-            if decision.sets_path && self.who.guard().has_policy() {
-                self.has_path = true;
-                self.observation.hold_verbs();
-            }
+            self.has_path |= decision.sets_path;
+            self.note_path();
             self.observation.release(decision.judgement, decision.errand);
         }
         Poll::Ready(Some(std::mem::take(&mut self.held_bytes)))
+    }
+
+    /// With a policy, calls without a schema matter once `pgtrack` is on the `search_path`.
+    fn note_path(&mut self) {
+        if !self.who.guard().has_policy() {
+            return;
+        }
+        let reported = self.observation.settings().search_path.as_deref();
+        self.has_path |= reported.is_some_and(|path| SCHEMA.is_in(path.as_bytes()));
+        if self.has_path {
+            self.observation.hold_verbs();
+        }
     }
 
     /// Sees that the server refuses the function call that has begun, if it must not be made: there is no function of the

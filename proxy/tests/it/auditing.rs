@@ -222,7 +222,10 @@ fn a_verb_that_hides_is_denied_too() {
             ("SET SCHEMA 'pgtrack'", "SELECT * FROM tag('x')"),
             ("SELECT set_config('search_path', 'pgtrack', false)", "PREPARE p AS SELECT tag('x')"),
             ("SELECT set_config('search_path', 'pgt' || 'rack', false)", "SELECT 1, TAG('x')"),
-            ("UPDATE pg_settings SET setting = 'pgtrack' WHERE name = 'search_path'", "TABLE users; SELECT tag('x')"),
+            (
+                "UPDATE pg_settings SET setting = 'pgtrack' WHERE name = 'search_path'",
+                "TABLE users; SELECT tag('x')",
+            ),
             ("SET search_path = U&\"\\0070gtrack\"", "SELECT U&\"t\\0061g\"('x')"),
         ] {
             let mut wire = Wire::session(proxy.address, database.name()).await;
@@ -292,9 +295,12 @@ fn failed_calls_keep_their_arguments() {
         session.query("SELECT pgtrack.untag($1)", &[&"nobody's"]).await.unwrap_err();
         // Text, without types.
         let mut wire = Wire::session(proxy.address, database.name()).await;
-        let values: [&[u8]; 1] = ["ü".repeat(3000).as_bytes().to_vec().leak()];
+        let long = "ü".repeat(3000);
         let call = [parse("u", "SELECT 1, pgtrack.untag(name => $1::text)")];
-        wire.send(&[call.concat(), bind("", "u", &values), execute("", 0), sync()].concat()).await;
+        wire.send(
+            &[call.concat(), bind("", "u", &[long.as_bytes()]), execute("", 0), sync()].concat(),
+        )
+        .await;
         wire.until(b'Z').await;
         wire.send(&[bind("", "u", &[b"again"]), execute("", 0), sync()].concat()).await;
         wire.until(b'Z').await;
@@ -342,9 +348,12 @@ fn each_call_of_a_text_is_a_record_in_the_order_of_the_text() {
 #[test]
 fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
     on_each_shop(async |database| {
-        let proxy =
-            TestProxy::watching(database.server(), only_for("undo", "dba", Unanalysed::Allow), None)
-                .await;
+        let proxy = TestProxy::watching(
+            database.server(),
+            only_for("undo", "dba", Unanalysed::Allow),
+            None,
+        )
+        .await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         let denied = wire.query("SELECT pgtrack.undo_pk('users', '1')").await;

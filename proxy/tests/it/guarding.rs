@@ -219,7 +219,10 @@ fn nothing_is_tagged_or_kept_for_a_role_that_may_not_do_it() {
             "DROP SCHEMA public",
         ] {
             let answers = intruder.query(sql).await;
-            assert_eq!((tags(&answers).as_str(), field(&answers[0], b'C').as_str()), ("EZ", "42501"));
+            assert_eq!(
+                (tags(&answers).as_str(), field(&answers[0], b'C').as_str()),
+                ("EZ", "42501")
+            );
         }
         let count = "SELECT count(*) = 0 FROM pgtrack.tags()";
         assert!(client.query_one(count, &[]).await.unwrap().get::<_, bool>(0));
@@ -231,9 +234,8 @@ fn nothing_is_tagged_or_kept_for_a_role_that_may_not_do_it() {
         assert_eq!(tags(&deputy_s.query("DROP TABLE t").await), "NCZ");
         let mut owner_s = as_role(&owner).await;
         assert_eq!(tags(&owner_s.query("TRUNCATE u").await), "NCZ");
-        let drop = format!(
-            "DROP OWNED BY {owner}, {eve}, {deputy}; DROP ROLE {owner}, {eve}, {deputy}"
-        );
+        let drop =
+            format!("DROP OWNED BY {owner}, {eve}, {deputy}; DROP ROLE {owner}, {eve}, {deputy}");
         client.batch_execute(&drop).await.unwrap();
         database.remove().await;
     });
@@ -256,7 +258,7 @@ fn what_cannot_be_analysed_is_refused_where_that_is_wanted() {
             "DO 'BEGIN DELETE FROM t; END'",
             "SELECT 1; DO $$BEGIN NULL; END$$",
             "DELETE FROM t WHERE",
-            &format!("DELETE FROM t WHERE {}id = 1{}", "(".repeat(3000), ")".repeat(3000)),
+            &format!("DELETE FROM t WHERE id = {}1", "0 + ".repeat(300)),
         ] {
             let answers = wire.query(sql).await;
             assert_eq!((tags(&answers).as_str(), status(&answers)), ("EZ", 'I'), "{sql:.60}");
@@ -264,12 +266,17 @@ fn what_cannot_be_analysed_is_refused_where_that_is_wanted() {
             assert!(field(&answers[0], b'M').starts_with("this is refused here"), "{answers:?}");
         }
         // Prepared, too.
-        wire.send(&[parse("long", &hidden), bind("", "long", &[]), execute("", 0), sync()].concat())
-            .await;
+        wire.send(
+            &[parse("long", &hidden), bind("", "long", &[]), execute("", 0), sync()].concat(),
+        )
+        .await;
         let answers = wire.until(b'Z').await;
         assert_eq!(tags(&answers), "12EZ");
         assert_eq!(field(&answers[2], b'C'), "42501");
-        assert_eq!(tags(&wire.query("INSERT INTO t VALUES (11, 'do') ON CONFLICT DO NOTHING").await), "CZ");
+        assert_eq!(
+            tags(&wire.query("INSERT INTO t VALUES (11, 'do') ON CONFLICT DO NOTHING").await),
+            "CZ"
+        );
         assert_eq!(wire.value("SELECT count(*) FROM t").await, "11");
         let watch = proxy.control.watch().unwrap();
         assert!(watch.not_analysed().refused.value() >= 7);
@@ -328,7 +335,10 @@ fn what_is_prepared_in_sql_is_judged_when_it_is_prepared() {
         let (_proxy, mut wire) = guarded(&database, deny_all()).await;
         for sql in ["PREPARE gone AS DELETE FROM t", "SELECT 1; PREPARE gone AS DELETE FROM t"] {
             let answers = wire.query(sql).await;
-            assert_eq!((tags(&answers).as_str(), field(&answers[0], b'C').as_str()), ("EZ", "42501"));
+            assert_eq!(
+                (tags(&answers).as_str(), field(&answers[0], b'C').as_str()),
+                ("EZ", "42501")
+            );
         }
         wire.send(&[extended("PREPARE gone AS DELETE FROM t"), sync()].concat()).await;
         let answers = wire.until(b'Z').await;

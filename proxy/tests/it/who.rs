@@ -279,10 +279,8 @@ fn a_context_is_worth_nothing_to_a_later_connection_over_the_unix_socket() {
             let host = cluster.directory().to_str().unwrap().to_owned();
             let socket = format!("{host}/.s.PGSQL.{}", cluster.port());
             let upstream = Upstream { host, port: cluster.port() };
-            let config = Config {
-                upstream: upstream.into(),
-                ..config((Ipv4Addr::LOCALHOST, 0).into())
-            };
+            let config =
+                Config { upstream: upstream.into(), ..config((Ipv4Addr::LOCALHOST, 0).into()) };
             let proxy = signing(&client, "postgres", config, NEARLY_TOO_LATE).await;
             let mut session = Wire::session(proxy.address, "postgres").await;
             session.query("INSERT INTO users VALUES (1)").await;

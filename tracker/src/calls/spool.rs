@@ -34,7 +34,9 @@ pub enum SpoolError {
         source: io::Error,
     },
     /// Somebody else may read it, or write into it.
-    #[error("the audit's spool file {path} is not ours alone, {reason}: `chmod 600` it, or remove it if nothing waits in it")]
+    #[error(
+        "the audit's spool file {path} is not ours alone, {reason}: `chmod 600` it, or remove it if nothing waits in it"
+    )]
     NotPrivate {
         /// The file.
         path: PathBuf,

@@ -40,7 +40,9 @@ pub(super) fn collect(tree: &impl serde::Serialize, statement: &mut Statement) {
 
 /// Whether a function, by its name alone, is looked at closely where it is called.
 pub(super) fn is_of_interest(schema: &str, name: &str) -> bool {
-    schema == SCHEMA || schema.is_empty() && is_audited(name).is_some() || is_set_config(schema, name)
+    schema == SCHEMA
+        || schema.is_empty() && is_audited(name).is_some()
+        || is_set_config(schema, name)
 }
 
 fn is_set_config(schema: &str, name: &str) -> bool {
