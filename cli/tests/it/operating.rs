@@ -198,6 +198,10 @@ fn metrics_and_health_checks_say_how_it_is() {
         let mut busy = busy_psql(&url);
         assert_eq!(service.metric("pgtrack_proxy_open_sessions"), 1);
         assert!(service.metric("process_resident_memory_bytes") > 1_000_000);
+        assert_eq!(service.metric("pgtrack_proxy_unanalysed_refused_total"), 0);
+        psql(&url, &format!("SELECT 'pgtrack', '{}'", "x".repeat(70_000)));
+        let unanalysed = "pgtrack_proxy_unanalysed_total{reason=\"too_long\"}";
+        assert!(service.get("/metrics").1.contains(&format!("{unanalysed} 1\n")));
         busy.kill().unwrap();
         busy.wait().unwrap();
         let (_, text) = service.get("/metrics");
@@ -322,6 +326,15 @@ fn check_says_what_a_configuration_means_and_no_password() {
     assert_eq!(output.status.code(), Some(1));
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.contains("line 2") && report.contains("did you mean `threads`?"), "{report}");
+
+    // What `serve` would fail over, too.
+    let spool = "/nowhere/audit.spool";
+    let text = format!("{}[audit]\nspool = \"{spool}\"\n", content(upstream, 10));
+    fs::write(&config, text).unwrap();
+    let output = pgtrack().args(["check", "--config", path]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("cannot use the audit's spool file /nowhere/audit.spool"), "{report}");
     fs::remove_file(config).unwrap();
 }
 
