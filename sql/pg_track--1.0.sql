@@ -70,7 +70,7 @@ BEGIN
     IF NOT FOUND THEN
       CONTINUE WHEN NOT (v_me.rolsuper OR v_me.rolcreaterole);
       BEGIN
-        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', v_name);
+        EXECUTE format('CREATE ROLE %I NOLOGIN', v_name);
       -- Somebody installs into another database of the cluster at the same time.
       EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;
@@ -81,7 +81,7 @@ BEGIN
         ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
     ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
           AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
-               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid)) THEN
+               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid AND m.roleid <> 'pg_read_all_stats'::regrole)) THEN
       RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
         ERRCODE = 'object_not_in_prerequisite_state',
         DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
@@ -91,6 +91,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- When a session began tells whether it is the one that the proxy speaks of.
+  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+    GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
 $roles$;
@@ -1596,20 +1600,28 @@ COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in t
 
 -- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
 -- calls it once for each plan of a session, not once for each statement.
--- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
--- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
--- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+-- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
+-- not its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
+-- milliseconds by this server's clock, is when the proxy had its connection: a later one from the same port, or over the
+-- same unix socket, began too late for a copy. A server under load may take up a connection seconds after it was made.
+-- Whoever may not see when the session began does not believe it: our owner has to be a member of pg_read_all_stats.
+-- What is returned, and recorded, is without the moment and the signature.
 CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
 DECLARE
-  v_context    text := set_config('pgtrack.ctx', NULL, true);
-  v_signature  text := split_part(v_context, ' ', 5);
-  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
-                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
+  v_field   text[] := string_to_array(set_config('pgtrack.ctx', NULL, true), ' ');
+  v_signed  text := array_to_string(v_field[1:5] || ARRAY[coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0)::text], ' ');
+  v_moment  timestamptz;
 BEGIN
-  IF v_context LIKE '1 %' AND EXISTS (
-       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
-    RETURN v_context;
+  IF v_field[1] IS DISTINCT FROM '2' OR NOT EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_field[6]) THEN
+    RETURN NULL;
+  END IF;
+  v_moment := to_timestamp(v_field[5]::double precision / 1000);
+  IF EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) s
+             WHERE s.backend_start BETWEEN v_moment - interval '10 seconds' AND v_moment + interval '30 seconds') THEN
+    RETURN array_to_string(v_field[1:4], ' ');
   END IF;
   RETURN NULL;
 END
@@ -3927,7 +3939,7 @@ COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application na
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_context LIKE '1 %' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
+  SELECT CASE WHEN p_context ~ '^[12] ' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
               ELSE pg_catalog.host(p_client_addr) END;
 END;
 COMMENT ON FUNCTION pgtrack._client_addr(text, inet) IS 'The client''s address: what the proxy said, else what the server saw.';
