@@ -809,20 +809,13 @@ END;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
   'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
 
--- Values of foreign types are equal when their texts are. A label of an enum is looked for in the catalog, so that the
--- index of the live table can be used, and one that is gone is no error.
+-- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
+-- cast of the type's owner may lead to another one, or to none.
 CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT CASE
-    WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
-    WHEN k.kind = 'enum' THEN format(
-      '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
-      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s)'
-      ' WHERE e.enumtypid = %s AND e.enumlabel = %s)',
-      p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
-    ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
-  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
 END;
 COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
   'The condition that a value of the live table is the one that is stored.';
@@ -3593,7 +3586,9 @@ DECLARE
 BEGIN
   FOR v_key IN
     SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
-           (SELECT string_agg(pgtrack._equal_sql(u.equality, NULL, format('p.%I', pa.attname), format('t.%I', ca.attname)), ' AND ')
+           (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
+                                pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
             FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
