@@ -17,6 +17,14 @@ BEGIN
       ERRCODE = 'insufficient_privilege',
       DETAIL = 'Reading a table''s history needs SELECT on the table.';
   END IF;
+  IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
+                   JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+                   WHERE r.relid = p_table), true) THEN
+    RAISE EXCEPTION 'permission denied for the history of table %', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The right to read the table was granted unnoticed.',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
 END
 $_require_select$;
 COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
