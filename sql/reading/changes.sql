@@ -18,12 +18,15 @@ BEGIN
     v_purged := format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
                        p_shape.relation_id, p_shape.key_json, p_shape.key_record);
   END IF;
-  RETURN format('SELECT (SELECT count(*)::integer FROM %s h WHERE %s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %s AS ver, ',
+  RETURN format('SELECT (SELECT count(*)::integer FROM %s h WHERE %s'
+                ' AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %s AS ver, ',
                 p_shape.history, p_shape.same_row, v_purged)
-      || format('CASE WHEN s.operation IN (''D'', ''T'') THEN NULL WHEN %s THEN (SELECT CASE WHEN n.operation <> ''I'' THEN %s END FROM %s h'
+      || format('CASE WHEN s.operation IN (''D'', ''T'') THEN NULL'
+                ' WHEN %s THEN (SELECT CASE WHEN n.operation <> ''I'' THEN %s END FROM %s h'
                 ' JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = h.pgtrack_statement_id WHERE %s) ',
                 v_is_past, p_shape.image, p_shape.history, p_shape.relation_id, v_next)
-      || format('ELSE (SELECT %s FROM %s t WHERE %s) END AS after%s', p_shape.live_image, p_shape.live_table, p_shape.live_is_history, v_from);
+      || format('ELSE (SELECT %s FROM %s t WHERE %s) END AS after%s',
+                p_shape.live_image, p_shape.live_table, p_shape.live_is_history, v_from);
 END
 $_version_sql$;
 COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
