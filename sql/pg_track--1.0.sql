@@ -3022,6 +3022,14 @@ BEGIN
       ERRCODE = 'insufficient_privilege',
       DETAIL = 'Reading a table''s history needs SELECT on the table.';
   END IF;
+END
+$_require_select$;
+COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_history(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_history$
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
   IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
                    JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
                    WHERE r.relid = p_table), true) THEN
@@ -3031,8 +3039,8 @@ BEGIN
       HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
   END IF;
 END
-$_require_select$;
-COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+$_require_history$;
+COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
 CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
@@ -3204,7 +3212,7 @@ DECLARE
   v_live   jsonb;
   v_all    boolean;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
   v_all := pgtrack._sees_every_row(v_shape.relation_id);
@@ -3278,7 +3286,7 @@ DECLARE
   v_first    bigint;
   v_last     bigint;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
@@ -3332,7 +3340,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
 DECLARE
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     RAISE EXCEPTION 'table % has no primary key', v_shape.name USING

@@ -43,7 +43,7 @@ DECLARE
   v_first    bigint;
   v_last     bigint;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);

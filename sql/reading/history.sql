@@ -8,7 +8,7 @@ DECLARE
   v_live   jsonb;
   v_all    boolean;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
   v_all := pgtrack._sees_every_row(v_shape.relation_id);

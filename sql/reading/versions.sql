@@ -17,6 +17,14 @@ BEGIN
       ERRCODE = 'insufficient_privilege',
       DETAIL = 'Reading a table''s history needs SELECT on the table.';
   END IF;
+END
+$_require_select$;
+COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_history(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_history$
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
   IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
                    JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
                    WHERE r.relid = p_table), true) THEN
@@ -26,8 +34,8 @@ BEGIN
       HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
   END IF;
 END
-$_require_select$;
-COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+$_require_history$;
+COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
 CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)

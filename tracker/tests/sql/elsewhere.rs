@@ -56,6 +56,12 @@ fn case_72_a_restored_dump_goes_on_recording_and_does_not_mix_up_transactions() 
             // In the new cluster transaction numbers begin again, so they collide with those in the history.
             let cluster = own_server(&binaries, &[]);
             let target = cluster.url("postgres");
+            // Roles belong to a cluster and are in no dump.
+            connect(&target)
+                .await
+                .batch_execute("CREATE ROLE pgtrack_activity; CREATE ROLE pgtrack_reader")
+                .await
+                .unwrap();
             let mut psql = Command::new(binaries.program("psql"));
             psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &target])
                 .stdin(std::process::Stdio::piped())
