@@ -1819,7 +1819,8 @@ BEGIN ATOMIC
           END IF;$$
   FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
 END;
-COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS 'The part of a recorder that hides the text of the query; null for tables that hide none.';
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
+  'The part of a recorder that hides the text of the query; null for tables that hide none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1831,7 +1832,8 @@ BEGIN ATOMIC
     ELSE $$CASE
               WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
                    pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
-              WHEN pg_catalog.set_config('pgtrack.shown_text', pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text',
+                     pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
               THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
@@ -2634,7 +2636,8 @@ BEGIN
     SELECT a.attnum, a.attname,
            CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
                 WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
-                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))', v.value, t.type)
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))',
+                            v.value, t.type)
                 ELSE v.value END,
            least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
     FROM pgtrack.relation r
@@ -2644,16 +2647,20 @@ BEGIN
       SELECT n.history_column FROM pgtrack.relation_column n
       WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
       ORDER BY n.column_name = a.attname DESC LIMIT 1)
-    LEFT JOIN LATERAL (SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
-                       WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
-    LEFT JOIN LATERAL (SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    LEFT JOIN LATERAL (
+      SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+      WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (
+      SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
     CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
-    CROSS JOIN LATERAL (SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
     WHERE r.relation_id = p_relation;
 END
 $_image_columns$;
 COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
-  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), '
+  'and whether they can fail.';
 
 -- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
 -- what an image does not know shows nothing of it.
@@ -2681,7 +2688,8 @@ BEGIN
   ), asked AS (
     SELECT p.polpermissive AS is_permissive,
            CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
-                WHEN max(u.since) > 0 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                WHEN max(u.since) > 0
+                THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
                 ELSE p.condition END AS condition
     FROM policy p
     LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
@@ -2691,7 +2699,8 @@ BEGIN
   )
   SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
          (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
-         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum), bool_or(k.may_fail)
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum),
+         bool_or(k.may_fail)
   INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
   FROM known k;
   IF v_permissive IS NULL THEN
@@ -2829,7 +2838,8 @@ COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a hist
 
 DO $policies$
 DECLARE
-  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r'
+                               ' WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
   v_policy             record;
 BEGIN
   FOR v_policy IN
@@ -2866,7 +2876,8 @@ BEGIN ATOMIC
   FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
   WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
 END;
-COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS 'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS
+  'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2893,17 +2904,19 @@ BEGIN
                         WHERE r.relation_id = p_relation), '{}');
   FOR v_right IN
     SELECT w.grantee IS NOT NULL AS is_wanted,
-           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
     FROM unnest(v_wanted) AS w (grantee)
     FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
     WHERE w.grantee IS NULL OR p.grantee IS NULL
   LOOP
-    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s' ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END,
-                   v_history.relname, v_right.role);
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s'
+                        ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END, v_history.relname, v_right.role);
   END LOOP;
 END
 $_sync_rights$;
-COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS
+  'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
 
 -- ==== audit/call.sql ====
 
@@ -3890,7 +3903,8 @@ BEGIN
   RETURN (
     SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
                             CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
-    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value FROM unnest(v_names, v_values) AS u (name, value)) t
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value
+          FROM unnest(v_names, v_values) AS u (name, value)) t
     WHERE t.name <> '');
 END
 $_comment_tags$;
@@ -3901,12 +3915,15 @@ CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
 DECLARE
   -- RFC 3629, a character for each byte.
-  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|'
-                           '\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|'
+                           '[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|\u00ed[\u0080-\u009f][\u0080-\u00bf]|'
+                           '\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|'
+                           '\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
   v_bytes          text;
 BEGIN
   -- Other encodings have not all of its characters.
-  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0 OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0
+     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
     RETURN p_text;
   END IF;
   v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
@@ -4010,10 +4027,12 @@ COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
 COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
-COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
+COMMENT ON COLUMN pgtrack.activity.message IS
+  'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.activity.query IS
-  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; null for others, and where the transaction changed a table with redacted columns.';
+  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; '
+  'null for others, and where the transaction changed a table with redacted columns.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
@@ -4088,6 +4107,22 @@ BEGIN
 END
 $_require_select$;
 COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_history(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_history$
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
+                   JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+                   WHERE r.relid = p_table), true) THEN
+    RAISE EXCEPTION 'permission denied for the history of table %', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The right to read the table was granted unnoticed.',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
+END
+$_require_history$;
+COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
 CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
@@ -4227,11 +4262,13 @@ COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
 BEGIN
-  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                 WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
 END
 $_is_erased$;
 COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
-  'Whether the image that a statement recorded under a key was erased. SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+  'Whether the image that a statement recorded under a key was erased. '
+  'SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
@@ -4254,7 +4291,7 @@ DECLARE
   v_live   jsonb;
   v_all    boolean;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
   v_all := pgtrack._sees_every_row(v_shape.relation_id);
@@ -4272,7 +4309,8 @@ BEGIN
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
                       WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
-          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle, false) e WHERE NOT v_all) n ON true
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle, false) e
+                             WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -4282,6 +4320,39 @@ COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtra
 
 -- ==== reading/changes.sql ====
 
+-- The number of a change c of a table whose keys did not change, and the row after it.
+CREATE OR REPLACE FUNCTION pgtrack._version_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_sql$
+DECLARE
+  v_later   text := p_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
+  v_is_past  text := format('EXISTS (SELECT FROM %s h WHERE %s)', p_shape.history, v_later);
+  v_next    text := v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1';
+  v_from    text := '';
+  v_purged  text := '0';
+BEGIN
+  IF NOT pgtrack._sees_every_row(p_shape.relation_id) THEN
+    -- The next change is the next one, though it may be hidden from the caller.
+    v_is_past := 'e.next_handle IS NOT NULL';
+    v_next := 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement';
+    v_from := format(' FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', p_shape.relation_id);
+  END IF;
+  IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id AND r.purged_until IS NOT NULL) THEN
+    v_purged := format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
+                       p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  RETURN format('SELECT (SELECT count(*)::integer FROM %s h WHERE %s'
+                ' AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %s AS ver, ',
+                p_shape.history, p_shape.same_row, v_purged)
+      || format('CASE WHEN s.operation IN (''D'', ''T'') THEN NULL'
+                ' WHEN %s THEN (SELECT CASE WHEN n.operation <> ''I'' THEN %s END FROM %s h'
+                ' JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = h.pgtrack_statement_id WHERE %s) ',
+                v_is_past, p_shape.image, p_shape.history, p_shape.relation_id, v_next)
+      || format('ELSE (SELECT %s FROM %s t WHERE %s) END AS after%s',
+                p_shape.live_image, p_shape.live_table, p_shape.live_is_history, v_from);
+END
+$_version_sql$;
+COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
@@ -4289,45 +4360,20 @@ RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who t
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
-  v_shape    record;
+  v_shape    pgtrack.relation_shape;
   v_version  text;
   v_first    bigint;
   v_last     bigint;
-  v_all      boolean;
-  v_later    text;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  v_all := pgtrack._sees_every_row(v_shape.relation_id);
-  v_later := v_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
+  PERFORM pgtrack._require_history(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
     v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
-    v_version := format($$
-      SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %8$s AS ver,
-             CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN %9$s
-                 THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
-                       FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %10$s LIMIT 1)
-                 ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
-               END
-             END AS after
-      %11$s$$,
-      v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
-      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id AND r.purged_until IS NOT NULL)
-           THEN format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
-                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
-           ELSE '0' END,
-      CASE WHEN v_all THEN format('EXISTS (SELECT FROM %s h WHERE %s)', v_shape.history, v_later) ELSE 'e.next_handle IS NOT NULL' END,
-      -- The next change may be hidden from the caller, but is the next all the same.
-      CASE WHEN v_all THEN v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid' ELSE 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement' END,
-      CASE WHEN v_all THEN '' ELSE format('FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', v_shape.relation_id) END);
+    v_version := pgtrack._version_sql(v_shape);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -4373,7 +4419,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
 DECLARE
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     RAISE EXCEPTION 'table % has no primary key', v_shape.name USING
@@ -7050,7 +7096,8 @@ BEGIN
   FOR v_copy IN
     SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
     FROM pgtrack.kept k
-    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
+                       AND a.attnum > 0 AND NOT a.attisdropped
     WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
       -- A copy that was made before the key was another one is left, as its rows cannot be told.
       AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
@@ -7065,7 +7112,8 @@ BEGIN
   RETURN v_erased;
 END
 $_erase_copies$;
-COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS 'Empties a row in the copies of its table that pgtrack.keep() made.';
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
+  'Empties a row in the copies of its table that pgtrack.keep() made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -7090,8 +7138,10 @@ BEGIN
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
     PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
-    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
+                   ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
+                   v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;
@@ -7341,7 +7391,8 @@ BEGIN ATOMIC
   SELECT pg_catalog.set_config('pgtrack.actor', pgtrack._bounded('actor', actor, 256), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
-  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. Null takes it back.';
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. '
+  'Null takes it back.';
 
 CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
 LANGUAGE sql VOLATILE
@@ -7349,7 +7400,8 @@ BEGIN ATOMIC
   SELECT pg_catalog.set_config('pgtrack.message', pgtrack._bounded('message', message, 1000), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
-  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. Null takes it back.';
+  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. '
+  'Null takes it back.';
 
 -- ==== upgrade/foreign_columns.sql ====
 
