@@ -1,5 +1,5 @@
 # pgtrack serve in a container that holds nothing else: make image
-#   docker run -p 6432:6432 -p 8080:8080 -e PGTRACK_UPSTREAM=postgresql://postgres:password@db/shop pgtrack
+#   docker run -p 6432:6432 -p 8080:8080 -e PGTRACK_UPSTREAM=postgresql://pgtrack:password@db/shop pgtrack
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends ca-certificates gcc libc6-dev libclang-dev make

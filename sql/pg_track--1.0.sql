@@ -70,7 +70,7 @@ BEGIN
     IF NOT FOUND THEN
       CONTINUE WHEN NOT (v_me.rolsuper OR v_me.rolcreaterole);
       BEGIN
-        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', v_name);
+        EXECUTE format('CREATE ROLE %I NOLOGIN', v_name);
       -- Somebody installs into another database of the cluster at the same time.
       EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;
@@ -81,7 +81,7 @@ BEGIN
         ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
     ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
           AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
-               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid)) THEN
+               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid AND m.roleid <> 'pg_read_all_stats'::regrole)) THEN
       RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
         ERRCODE = 'object_not_in_prerequisite_state',
         DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
@@ -91,6 +91,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- When a session began tells whether it is the one that the proxy speaks of.
+  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+    GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
 $roles$;
@@ -850,8 +854,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
 
--- Types below 16384 are PostgreSQL's own (FirstNormalObjectId).
-CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -866,8 +869,17 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
   JOIN pg_type own ON own.oid = x.oid;
 END;
+COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
+
+-- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._kind_if_foreign(p_type) END;
+END;
 COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
-  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can create, the kind.';
+  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can '
+  'create, the kind.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -876,22 +888,27 @@ BEGIN ATOMIC
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
   FROM pgtrack._base_type(p_type, p_typmod) b;
 END;
-COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS 'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
+COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
+  'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
 -- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
 -- every session; code that is generated has them pinned itself, where it is worth it.
 CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+         'SET extra_float_digits = 1 SET bytea_output = ''hex''';
 END;
-COMMENT ON FUNCTION pgtrack._pinned_settings() IS 'The clauses of a function in which the same value has the same text whatever the session prefers.';
+COMMENT ON FUNCTION pgtrack._pinned_settings() IS
+  'The clauses of a function in which the same value has the same text whatever the session prefers.';
 
 DO $text$
 DECLARE
   v_kind  record;
 BEGIN
-  FOR v_kind IN SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type) LOOP
+  FOR v_kind IN
+    SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
+  LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
                    ' SET search_path = pg_catalog, pg_temp %s AS %L',
                    format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
@@ -904,7 +921,7 @@ $text$;
 
 -- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
 -- too; enum_out() takes no domain.
-CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -914,6 +931,13 @@ BEGIN ATOMIC
     WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
     ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
+
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._foreign_output_sql(p_expression, p_type, p_is_pinned) ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
@@ -938,14 +962,16 @@ BEGIN
     RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
       ERRCODE = 'datatype_mismatch',
       DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
-                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
-      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
-                    format_type(p_type, NULL), p_label);
+                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e
+                       WHERE e.enumtypid = p_type)),
+      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; ', format_type(p_type, NULL), p_label)
+             || 'pgtrack.history() shows the row as it was.';
   END IF;
   RETURN p_label;
 END
 $_known_label$;
-COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS 'A label of an enum, or an error that names the column where it is none any more.';
+COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS
+  'A label of an enum, or an error that names the column where it is none any more.';
 
 -- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
 CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
@@ -977,7 +1003,8 @@ CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE pgtrack._foreign_kind(p_type)
-    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
+                            '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
                             p_text, b.type, p_column, format_type(b.type, NULL))
     ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
   FROM pgtrack._base_type(p_type, -1) b;
@@ -1010,12 +1037,14 @@ BEGIN ATOMIC
     WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
     WHEN k.kind = 'enum' THEN format(
       '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
-      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s) WHERE e.enumtypid = %s AND e.enumlabel = %s)',
+      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s)'
+      ' WHERE e.enumtypid = %s AND e.enumlabel = %s)',
       p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
     ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
 END;
-COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS 'The condition that a value of the live table is the one that is stored.';
+COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
+  'The condition that a value of the live table is the one that is stored.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1050,7 +1079,8 @@ COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
 CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression) ELSE p_expression END;
+  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
+              ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';
 
@@ -1076,7 +1106,8 @@ BEGIN ATOMIC
                 WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
     WHERE x.type >= 16384
   ), called (function, operator) AS (
-    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END, CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
+    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END,
+           CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
     FROM part JOIN pg_constraint c ON c.contypid = part.type
     JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
     UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
@@ -1088,7 +1119,8 @@ BEGIN ATOMIC
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
     WHERE NOT r.rolsuper AND r.rolname <> current_user);
 END;
-COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
+  'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
 CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1096,7 +1128,9 @@ BEGIN ATOMIC
   SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
 END;
-COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS
+  'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; '
+  'null for none.';
 
 -- A key as an argument of a verb.
 CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb
@@ -1226,13 +1260,15 @@ COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes th
 --   kept, to_update, to_insert  the live value and that of h, as they can be written
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
-RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text, base text,
-               shown text, kept text, compared text, wanted text, to_insert text, to_update text, can_insert boolean, can_update boolean)
+RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
+               base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
+               can_insert boolean, can_update boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH col AS (
     SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
-           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored, format_type(b.atttypid, b.atttypmod) AS stored_type,
+           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
+           format_type(b.atttypid, b.atttypmod) AS stored_type,
            a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
            format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
@@ -1241,7 +1277,8 @@ BEGIN ATOMIC
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
-    CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) y
+    CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
+                        UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
     LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (
@@ -1274,15 +1311,17 @@ DECLARE
   v_retyped   text;
   v_redacted  jsonb;
 BEGIN
-  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ',
-                           g.since, g.until, g.column_name, pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
+  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s'
+                           ' THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ', g.since, g.until, g.column_name,
+                           pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
   INTO v_retyped
   FROM pgtrack.relation_column g JOIN pg_attribute a ON a.attrelid = v_history AND a.attname = g.history_column
   WHERE g.relation_id = p_shape.relation_id AND g.until IS NOT NULL;
 
   SELECT format('(%s(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)', v_retyped,
                 string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '')
+                  FILTER (WHERE own_since > 0)),
          format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
@@ -1294,13 +1333,13 @@ BEGIN
          -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END', column_name, compared, base, to_update, kept),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END',
+                           column_name, compared, base, to_update, kept), ', ' ORDER BY attnum) FILTER (WHERE can_update),
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments, p_shape.differs,
-       p_shape.merges, p_shape.differing
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments,
+       p_shape.differs, p_shape.merges, p_shape.differing
   FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
 
   SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
@@ -1312,14 +1351,16 @@ BEGIN
   END IF;
 END
 $_make_column_shape$;
-COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS 'Makes the pieces that have to do with the columns.';
+COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS
+  'Makes the pieces that have to do with the columns.';
 
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
-                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END', x.old, x.none, x.value, x.type)
+                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
+                                                          x.old, x.none, x.value, x.type)
                          ELSE format('(%s)::%s', x.value, x.type) END, ', ' ORDER BY a.attnum)
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pgtrack.relation_column c ON c.relation_id = p_relation AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
@@ -1327,10 +1368,12 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (
     SELECT o.old, format_type(a.atttypid, a.atttypmod) AS type, format('(NULL::%s).%I', pgtrack._name(p_table), a.attname) AS none,
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
-                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid, format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
+                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
+                                        format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
 END;
-COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS 'The image h as the columns of a row of the table''s type; what is not recorded is null.';
+COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
+  'The image h as the columns of a row of the table''s type; what is not recorded is null.';
 
 -- ==== catalog/shape.sql ====
 
@@ -1375,7 +1418,8 @@ BEGIN ATOMIC
   FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
 END;
-COMMENT ON FUNCTION pgtrack._type_names(regclass) IS 'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
+COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
+  'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
 -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
@@ -1641,20 +1685,28 @@ COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in t
 
 -- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
 -- calls it once for each plan of a session, not once for each statement.
--- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
--- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
--- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+-- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
+-- not its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
+-- milliseconds by this server's clock, is when the proxy had its connection: a later one from the same port, or over the
+-- same unix socket, began too late for a copy. A server under load may take up a connection seconds after it was made.
+-- Whoever may not see when the session began does not believe it: our owner has to be a member of pg_read_all_stats.
+-- What is returned, and recorded, is without the moment and the signature.
 CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
 DECLARE
-  v_context    text := set_config('pgtrack.ctx', NULL, true);
-  v_signature  text := split_part(v_context, ' ', 5);
-  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
-                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
+  v_field   text[] := string_to_array(set_config('pgtrack.ctx', NULL, true), ' ');
+  v_signed  text := array_to_string(v_field[1:5] || ARRAY[coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0)::text], ' ');
+  v_moment  timestamptz;
 BEGIN
-  IF v_context LIKE '1 %' AND EXISTS (
-       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
-    RETURN v_context;
+  IF v_field[1] IS DISTINCT FROM '2' OR NOT EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_field[6]) THEN
+    RETURN NULL;
+  END IF;
+  v_moment := to_timestamp(v_field[5]::double precision / 1000);
+  IF EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) s
+             WHERE s.backend_start BETWEEN v_moment - interval '10 seconds' AND v_moment + interval '30 seconds') THEN
+    RETURN array_to_string(v_field[1:4], ' ');
   END IF;
   RETURN NULL;
 END
@@ -2110,10 +2162,12 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position),
-           string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position)
+    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
     INTO v_old_key, v_new_key
-    FROM pgtrack._key_parts(p_relation) k;
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
+                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
@@ -2503,7 +2557,8 @@ BEGIN
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
     SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL
+                THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -2746,7 +2801,7 @@ COMMENT ON FUNCTION pgtrack._image_check(integer) IS
   'How to tell which images of a table the current user may see: the question to ask of an image, whether it can fail, '
   'and for a table with a key its history table and the question whether the row is visible now; null where no policy shows anything.';
 
-CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid,
+CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid, p_only_of_insertion boolean,
                                           OUT is_insertion boolean, OUT next_statement bigint, OUT next_handle tid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_entry$
 DECLARE
@@ -2754,6 +2809,9 @@ DECLARE
   v_same_row  text;
 BEGIN
   SELECT s.operation = 'I' INTO is_insertion FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  IF p_only_of_insertion AND is_insertion IS NOT TRUE THEN
+    RETURN;
+  END IF;
   SELECT s.history, s.same_row INTO v_history, v_same_row FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
   EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM %s c JOIN %1$s h ON %s'
                  ' WHERE c.ctid = $2 AND c.pgtrack_statement_id = $1 AND (h.pgtrack_statement_id, h.ctid) > ($1, $2)'
@@ -2761,7 +2819,7 @@ BEGIN
   INTO next_statement, next_handle USING p_statement, p_handle;
 END
 $_entry$;
-COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid) IS
+COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid, boolean) IS
   'Whether an entry of a history table is of an INSERT, and which entry of the same key is the next. '
   'SECURITY DEFINER: it must be found where the caller cannot see it; numbers are all that is told of it.';
 
@@ -2776,7 +2834,7 @@ BEGIN
     RETURN false;
   END IF;
   IF p_check[3] IS NOT NULL THEN
-    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle);
+    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle, true);
     IF v_entry.is_insertion IS NULL THEN
       RETURN false;
     ELSIF v_entry.is_insertion AND v_entry.next_handle IS NOT NULL THEN
@@ -3966,7 +4024,7 @@ COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application na
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_context LIKE '1 %' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
+  SELECT CASE WHEN p_context ~ '^[12] ' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
               ELSE pg_catalog.host(p_client_addr) END;
 END;
 COMMENT ON FUNCTION pgtrack._client_addr(text, inet) IS 'The client''s address: what the proxy said, else what the server saw.';
@@ -4299,7 +4357,7 @@ BEGIN
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
                       WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
-          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle) e WHERE NOT v_all) n ON true
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle, false) e WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -4354,7 +4412,7 @@ BEGIN
       CASE WHEN v_all THEN format('EXISTS (SELECT FROM %s h WHERE %s)', v_shape.history, v_later) ELSE 'e.next_handle IS NOT NULL' END,
       -- The next change may be hidden from the caller, but is the next all the same.
       CASE WHEN v_all THEN v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid' ELSE 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement' END,
-      CASE WHEN v_all THEN '' ELSE format('FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle) e', v_shape.relation_id) END);
+      CASE WHEN v_all THEN '' ELSE format('FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', v_shape.relation_id) END);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -6192,12 +6250,15 @@ BEGIN
   IF v_columns IS NOT NULL THEN
     RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.', v_columns),
-      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').', pgtrack._name(p_table));
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.',
+                      v_columns),
+      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').',
+                    pgtrack._name(p_table));
   END IF;
 END
 $_refuse_foreign_code$;
-COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS 'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS
+  'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
@@ -6638,7 +6699,8 @@ BEGIN ATOMIC
   JOIN pg_attribute k ON k.attrelid = format('pgtrack_history.%I', p_kept)::regclass AND k.attname = a.attname
   WHERE a.attrelid = p_table AND a.attname = p_column;
 END;
-COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS 'The expression for what the copy k has of a column, as a value that can be written.';
+COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
+  'The expression for what the copy k has of a column, as a value that can be written.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
@@ -6656,7 +6718,8 @@ BEGIN
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS 'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
+  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
@@ -6668,12 +6731,15 @@ DECLARE
   v_part     text;
   v_column   record;
 BEGIN
-  SELECT string_agg(quote_ident(c ->> 'name'), ', '), string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
+  SELECT string_agg(quote_ident(c ->> 'name'), ', '),
+         string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
   PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
-    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k', v_name, v_columns, v_values, p_kept.kept_table)
-    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_check));
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
+           v_name, v_columns, v_values, p_kept.kept_table)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c ~ c_check));
   -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
   -- lack the right on the schema or on the other table.
   FOR v_part IN
@@ -6731,7 +6797,8 @@ DECLARE
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
-  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
+  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality),
+                    ' AND ')
   INTO v_same
   FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
@@ -6754,7 +6821,8 @@ BEGIN
              pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -7299,7 +7367,9 @@ BEGIN
   RETURN true;
 END
 $_convert_columns$;
-COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS
+  'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; '
+  'whether there was any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -7311,11 +7381,12 @@ BEGIN
   FOR v_part IN
     SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
                   ' WHERE relation_id = $1 AND %2$I ? %3$L',
-                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true), k.column_name,
-                  format_type(b.type, NULL)) AS statement
+                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true),
+                  k.column_name, format_type(b.type, NULL)) AS statement
     FROM pgtrack._key_parts(p_relation) k
     CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
-    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key')) AS n (table_name, column_name)
+    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key'))
+      AS n (table_name, column_name)
     WHERE k.kind NOT IN ('enum', 'base') AND NOT pgtrack._runs_foreign_code(k.type)
   LOOP
     EXECUTE v_part.statement USING p_relation;
@@ -7421,6 +7492,170 @@ BEGIN
   END LOOP;
 END
 $definers$;
+
+-- ==== install/service_role.sql ====
+
+-- The role that `pgtrack serve` connects as. It gets what the proxy, the audit and the dashboard need, and nothing more:
+-- it owns nothing of pg_track's, so it can neither write history nor replace a function that others run.
+
+CREATE OR REPLACE FUNCTION pgtrack._service_grants(p_role name) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(g.statement, p_role, (
+    -- Guard rails set a tag and keep copies first; where event triggers are missing, DDL is looked for.
+    SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname) FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname IN ('tag', 'untag', '_keep', 'follow_ddl', '_follow_relation', '_lock_installation')))
+  FROM (VALUES
+    -- Rows and their history still take SELECT on the tracked table.
+    (1, 'GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO %1$I'),
+    -- The proxy signs what it says about clients.
+    (2, 'GRANT SELECT ON pgtrack.proxy_key TO %1$I'),
+    -- It records calls; who called, and what came of it, it knows better than the database.
+    (3, 'GRANT SELECT, INSERT (at, finished_at, source, verb, arguments, statement, user_name, role_name, application, client_addr,'
+        ' client_port, tls_identity, session, call_number, backend_pid, actor, outcome, sqlstate, xid),'
+        ' UPDATE (finished_at, outcome, sqlstate, row_count) ON pgtrack.audit_entry TO %1$I'),
+    (4, 'GRANT EXECUTE ON FUNCTION %2$s TO %1$I')
+  ) AS g (position, statement)
+  ORDER BY g.position;
+END;
+COMMENT ON FUNCTION pgtrack._service_grants(name) IS 'The statements by which the owner of pg_track lets `pgtrack serve` do its work as a role.';
+
+CREATE OR REPLACE FUNCTION pgtrack._service_setup(p_role name) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(g.statement, p_role, current_database()) FROM (VALUES
+    ('GRANT CONNECT ON DATABASE %2$I TO %1$I', NOT EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname = p_role AND has_database_privilege(r.oid, current_database(), 'CONNECT'))),
+    ('GRANT pgtrack_reader TO %1$I', EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname = 'pgtrack_reader' AND NOT pg_has_role(p_role, r.oid, 'MEMBER'))),
+    -- The dashboard's accounts, sessions and settings.
+    ('CREATE SCHEMA pgtrack_dashboard AUTHORIZATION %1$I', NOT EXISTS (
+       SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack_dashboard')),
+    -- What an ordinary role prepared could hold anything, such as triggers that run with the rights of the service.
+    ('ALTER SCHEMA pgtrack_dashboard OWNER TO %1$I', EXISTS (
+       SELECT FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner WHERE n.nspname = 'pgtrack_dashboard' AND o.rolsuper))
+  ) AS g (statement, is_needed)
+  WHERE g.is_needed
+  UNION ALL
+  SELECT format('ALTER TABLE pgtrack_dashboard.%I OWNER TO %I', c.relname, p_role)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
+  WHERE n.nspname = 'pgtrack_dashboard' AND c.relkind = 'r' AND o.rolsuper;
+END;
+COMMENT ON FUNCTION pgtrack._service_setup(name) IS 'The statements that let a role connect, see what was recorded, and keep what belongs to the dashboard.';
+
+CREATE OR REPLACE FUNCTION pgtrack._service_reads(p_role name, p_read text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_service_reads$
+DECLARE
+  v_target  text;
+  v_schema  oid;
+  v_table   regclass;
+BEGIN
+  FOREACH v_target IN ARRAY p_read LOOP
+    v_schema := pgtrack._schema(v_target);
+    IF v_schema IS NULL THEN
+      v_table := pgtrack._table(v_target, NULL);
+      RETURN QUERY SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, p_role)
+                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = v_table;
+      RETURN NEXT format('GRANT SELECT ON %s TO %I', pgtrack._name(v_table), p_role);
+    ELSE
+      RETURN NEXT format('GRANT USAGE ON SCHEMA %s TO %I', v_schema::regnamespace, p_role);
+      RETURN NEXT format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO %I', v_schema::regnamespace, p_role);
+      -- Those to come, too, of whoever has tables there.
+      RETURN QUERY SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %s IN SCHEMA %s GRANT SELECT ON TABLES TO %I',
+                                 o.relowner::regrole, v_schema::regnamespace, p_role)
+                   FROM (SELECT DISTINCT c.relowner FROM pg_class c WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p')) o;
+    END IF;
+  END LOOP;
+END
+$_service_reads$;
+COMMENT ON FUNCTION pgtrack._service_reads(name, text[]) IS 'The statements that let a role read tables, and so their history.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_service(p_role name, p_undo_as name[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_service$
+DECLARE
+  v_owner  oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_role   record;
+BEGIN
+  IF NOT pg_has_role(v_owner, 'USAGE') THEN
+    RAISE EXCEPTION 'permission denied to grant the rights of a service' USING
+      ERRCODE = 'insufficient_privilege', HINT = format('Do it as %s, who owns pg_track, or as a superuser.', v_owner::regrole);
+  END IF;
+  FOR v_role IN
+    SELECT r.rolname, r.rolsuper FROM pg_roles r
+    WHERE r.rolname = ANY (p_undo_as || p_role) AND (r.rolsuper OR pg_has_role(r.oid, v_owner, 'MEMBER'))
+  LOOP
+    RAISE EXCEPTION 'role "%" may already do everything with pg_track', v_role.rolname USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = CASE WHEN v_role.rolsuper THEN 'It is a superuser.' ELSE format('It may act for %s, who owns pg_track.', v_owner::regrole) END,
+      HINT = 'A service is safer with a role of its own, which acts for the owners of the tables alone.';
+  END LOOP;
+END
+$_require_service$;
+COMMENT ON FUNCTION pgtrack._require_service(name, name[]) IS 'Refuses callers who may not grant a service its rights, and roles that a service must not have.';
+
+-- SECURITY INVOKER: nobody grants here what they could not grant themselves.
+CREATE OR REPLACE FUNCTION pgtrack.grant_service(role name, read text[] DEFAULT '{}', undo_as name[] DEFAULT '{}') RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $grant_service$
+DECLARE
+  v_statement  text;
+  v_owner      name;
+  -- To give something away takes the right to act for who gets it, which creating the role does not bring along.
+  v_acts       text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+  v_is_lent    boolean;
+BEGIN
+  PERFORM pgtrack._require_service(role, undo_as);
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role) THEN
+    v_statement := format('CREATE ROLE %I LOGIN', role);
+    EXECUTE v_statement;
+    RETURN NEXT v_statement;
+  END IF;
+  v_is_lent := NOT pg_has_role(role, v_acts);
+  IF v_is_lent THEN
+    EXECUTE format('GRANT %I TO CURRENT_USER', role);
+  END IF;
+  FOR v_statement IN
+    SELECT pgtrack._service_grants(role) UNION ALL SELECT pgtrack._service_setup(role) UNION ALL SELECT pgtrack._service_reads(role, read)
+  LOOP
+    EXECUTE v_statement;
+    RETURN NEXT v_statement;
+  END LOOP;
+  FOREACH v_owner IN ARRAY undo_as LOOP
+    v_statement := format('GRANT %I TO %I', v_owner, role);
+    EXECUTE v_statement;
+    RETURN NEXT v_statement;
+  END LOOP;
+  IF v_is_lent THEN
+    EXECUTE format('REVOKE %I FROM CURRENT_USER', role);
+  END IF;
+END
+$grant_service$;
+COMMENT ON FUNCTION pgtrack.grant_service(name, text[], name[]) IS
+  'Makes a role that pgtrack serve can connect as, without a password, or gives an existing one what it needs; returns the statements that it ran. '
+  'It may read the tables and schemas of "read", and undo in tables of the roles of "undo_as", of whom it becomes a member.';
+
+-- Proxies make and complete records of calls, and the dashboard shows all of them. A record that a function made of
+-- itself is nobody's to change.
+DO $service$
+DECLARE
+  c_is_service CONSTANT  text := '(SELECT pg_catalog.has_column_privilege(''pgtrack.audit_entry''::regclass, ''outcome'', ''UPDATE''))';
+  v_statement            text;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'service_reads') THEN
+    EXECUTE 'CREATE POLICY service_reads ON pgtrack.audit_entry FOR SELECT USING (' || c_is_service || ')';
+    EXECUTE 'CREATE POLICY service_records ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = ''proxy'' AND ' || c_is_service || ')';
+    EXECUTE 'CREATE POLICY service_completes ON pgtrack.audit_entry FOR UPDATE USING (source = ''proxy'' AND ' || c_is_service || ')';
+  END IF;
+  -- Functions that were made anew have lost their grants, and this version may need others.
+  FOR v_statement IN
+    SELECT pgtrack._service_grants(r.rolname) FROM pg_roles r
+    WHERE r.oid IN (SELECT g.grantee FROM pg_attribute a, aclexplode(a.attacl) g
+                    WHERE a.attrelid = 'pgtrack.audit_entry'::regclass AND a.attname = 'outcome' AND g.privilege_type = 'UPDATE'
+                      AND g.grantee <> g.grantor)
+  LOOP
+    EXECUTE v_statement;
+  END LOOP;
+END
+$service$;
 
 -- ==== install/dump.sql ====
 

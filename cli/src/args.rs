@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Parser, Subcommand};
+use pgtrack_connect::Settings;
 
+use crate::error::Error;
 use crate::{care, change, manual, read};
 
 /// Git for `PostgreSQL` tables: records, shows and undoes row changes.
@@ -105,7 +108,8 @@ pub(crate) struct ServeOptions {
     /// The configuration file; see config.example.toml.
     #[arg(long, value_name = "FILE", env = "PGTRACK_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// The database, as a connection URL; overrides the file.
+    /// The database, as a connection URL without a password; overrides the file. The password comes from PGPASSWORD, or from
+    /// the password file, as for psql.
     #[arg(long, value_name = "URL", env = "PGTRACK_UPSTREAM", hide_env_values = true)]
     pub(crate) upstream: Option<String>,
     /// Where the proxy listens; overrides the file [default: 127.0.0.1:6432].
@@ -114,4 +118,19 @@ pub(crate) struct ServeOptions {
     /// Where the dashboard listens; overrides the file [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) dashboard: Option<SocketAddr>,
+}
+
+/// Refuses a password among the arguments of a program that stays: everybody on the machine can list them.
+pub(crate) fn require_secrecy(matches: &ArgMatches) -> Result<(), Error> {
+    let Some((_, matches)) = matches.subcommand() else { return Ok(()) };
+    let Ok(Some(upstream)) = matches.try_get_one::<String>("upstream") else { return Ok(()) };
+    let is_seen = matches.value_source("upstream") == Some(ValueSource::CommandLine);
+    if is_seen && Settings::names_password(upstream) {
+        return Err(Error::Usage {
+            message: "the password in `--upstream` is seen by everybody who lists processes".into(),
+            hint: "leave it out, and give it in PGPASSWORD, in ~/.pgpass or the file that PGPASSFILE names; \
+                   or give the whole URL in PGTRACK_UPSTREAM or in the file of `--config`",
+        });
+    }
+    Ok(())
 }

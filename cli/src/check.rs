@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use pgtrack_tracker::calls::Spool;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -54,6 +55,9 @@ fn explain(config: &Config) -> Result<(), Error> {
     config.dashboard.webhook_hosts()?;
     config.dashboard.public_url()?;
     config.dashboard.keys()?;
+    if let Some(spool) = config.audit.spool.as_ref().filter(|_| config.audit.enabled) {
+        Spool::check(spool)?;
+    }
     let mut lines = vec!["the configuration is valid".to_owned()];
     lines.extend(config.proxy.listen.iter().map(|address| format!("proxy      {address}")));
     lines.push(format!("dashboard  {}", config.dashboard.listen));

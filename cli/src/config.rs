@@ -4,6 +4,7 @@ mod dashboard;
 mod encryption;
 mod environment;
 mod proxy;
+mod refusal;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -11,10 +12,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use pgtrack_connect::Environment;
 use serde::Deserialize;
 
 use self::encryption::{ClientTls, Encryption, Scram, UpstreamTls};
 pub(crate) use self::proxy::Proxy;
+use self::refusal::refused;
+pub(crate) use self::refusal::without_secrets;
 use self::watch::{Audit, GuardRail, Policy};
 use crate::args::ServeOptions;
 use crate::error::Error;
@@ -89,18 +93,19 @@ impl Config {
     ) -> Result<Self, Error> {
         // First as it is, for errors that name its lines.
         parse(text, path)?;
+        let variables: BTreeMap<String, String> = variables.into_iter().collect();
         let mut table = text.parse().unwrap_or_default();
-        environment::apply(&mut table, variables);
-        let file =
-            File::deserialize(table).map_err(|error| refused(Path::new("environment"), &error))?;
+        environment::apply(&mut table, &variables);
+        let file = File::deserialize(table)
+            .map_err(|error| refused(Path::new("environment"), "", &error))?;
 
         let url = options.upstream.as_ref().or(file.upstream.as_ref()).ok_or(Error::NoUpstream)?;
+        let variable = |name: &str| variables.get(name).cloned();
+        let database = |url: &str| Database::parse(url, Environment { variable: &variable });
         let named = file.databases.iter();
-        let named = named.map(|(name, url)| Ok((name.clone(), Database::parse(url)?)));
-        let mut upstreams = Upstreams {
-            default: Database::parse(url)?,
-            named: named.collect::<Result<_, Error>>()?,
-        };
+        let named = named.map(|(name, url)| Ok((name.clone(), database(url)?)));
+        let mut upstreams =
+            Upstreams { default: database(url)?, named: named.collect::<Result<_, Error>>()? };
         let File {
             track,
             follow_ddl_seconds,
@@ -163,26 +168,7 @@ fn environment_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 fn parse(text: &str, path: &Path) -> Result<File, Error> {
-    toml::from_str(text).map_err(|error| refused(path, &error))
-}
-
-fn refused(path: &Path, error: &toml::de::Error) -> Error {
-    let mut message = error.to_string().trim_end().to_owned();
-    if let Some(suggestion) = suggest(error.message()) {
-        message = format!("{message}\nhint: did you mean `{suggestion}`?");
-    }
-    Error::Config { path: path.to_owned(), message }
-}
-
-/// Finds the key that somebody meant, in serde's "unknown field `a`, expected one of `b`, `c`".
-fn suggest(message: &str) -> Option<&str> {
-    let mut names = message.strip_prefix("unknown field")?.split('`').skip(1).step_by(2);
-    let unknown = names.next()?;
-    names
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
-        .filter(|(distance, name)| *distance <= name.len() / 2)
-        .min()
-        .map(|(_, name)| name)
+    toml::from_str(text).map_err(|error| refused(path, text, &error))
 }
 
 #[cfg(test)]

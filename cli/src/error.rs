@@ -6,7 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
+
+use crate::config::without_secrets;
 
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
@@ -64,13 +66,13 @@ pub(crate) enum Error {
     NoKeyFile,
     /// There is no database to serve.
     #[error(
-        "no upstream database is given\nhint: use `--upstream postgresql://user:password@host:5432/database`, \
+        "no upstream database is given\nhint: use `--upstream postgresql://user@host:5432/database`, \
          or `--config FILE` with a file like config.example.toml"
     )]
     NoUpstream,
     /// The upstream's URL is none.
     #[error(
-        "the upstream URL is not valid: {reason}\nhint: write it as postgresql://user:password@host:5432/database"
+        "the upstream URL is not valid: {reason}\nhint: write it as postgresql://user@host:5432/database"
     )]
     UpstreamUrl { reason: String },
     /// The private server could not be run.
@@ -171,6 +173,9 @@ impl Error {
                     write!(text, ": {} (SQLSTATE {})", report.message(), report.code().code())
                 }
                 None if is_wrapper(error) => Ok(()),
+                None if matches!(self, Self::AllowedHost { .. } | Self::PublicUrl(_)) => {
+                    write!(text, ": {}", without_secrets(&error.to_string()))
+                }
                 None => write!(text, ": {error}"),
             };
             if report.is_some() {
@@ -179,7 +184,12 @@ impl Error {
             cause = error.source();
         }
         if let Some(report) = report {
-            for (label, part) in [("detail", report.detail()), ("hint", report.hint())] {
+            let is_denied = *report.code() == SqlState::INSUFFICIENT_PRIVILEGE;
+            let hint = match self {
+                Self::Dashboard(_) if is_denied => Some(INSTALL_FIRST),
+                _ => None,
+            };
+            for (label, part) in [("detail", report.detail()), ("hint", report.hint().or(hint))] {
                 if let Some(part) = part {
                     let _ = write!(text, "\n{label}: {part}");
                 }
@@ -207,6 +217,9 @@ impl Error {
         matches!(self, Self::Closed)
     }
 }
+
+/// For a service whose role may not put into its database what is missing there.
+const INSTALL_FIRST: &str = "`pgtrack install --service-role NAME`, as a superuser, makes everything that this role needs there";
 
 /// The driver's own "db error", which only says that the server's report follows.
 fn is_wrapper(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -1,16 +1,26 @@
 //! The servers of the configuration: what their URLs mean to the proxy, and how we connect there ourselves.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use pgtrack_connect::Settings;
 use pgtrack_connect::tls::UpstreamTls;
-use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, SigningKey, Target, Upstream};
+use pgtrack_connect::{Environment, Settings};
+use pgtrack_proxy::{
+    ProbeRole, Provision, Role, ServerClock, SessionAttrs, SigningKey, Target, Upstream,
+};
+use pgtrack_tracker::service;
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
+use tracing::warn;
 
 use crate::error::Error;
 
 const DEFAULT_PORT: u16 = 5432;
+const SUPERUSER: &str = "the upstream's role is a superuser, so whoever gets hold of this program is one, too; \
+                         `pgtrack install --service-role NAME` makes a role with the rights that it needs";
+const UPGRADE: &str = "pg_track is older there than this program; `pgtrack install` upgrades it, as a superuser or its owner";
+const INSTALL_FIRST: &str = "; `pgtrack install --service-role NAME`, as a superuser, makes everything that this role needs there";
 
 /// A database, or all that have no entry of their own.
 #[derive(Debug, Clone)]
@@ -29,15 +39,20 @@ pub(crate) struct Upstreams {
 }
 
 impl Database {
-    /// Reads a connection URL as libpq does (manual, "Connection URIs"). It may name several hosts.
-    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+    /// Reads a connection URL as libpq does (manual, "Connection URIs"). It may name several hosts, and leave the password
+    /// to `PGPASSWORD` or a password file.
+    pub(crate) fn parse(url: &str, environment: Environment<'_>) -> Result<Self, Error> {
         let failed = |reason: String| Error::UpstreamUrl { reason };
         let (url, session_attrs) = take_session_attrs(url)?;
-        let mut settings: Settings = url.parse().map_err(|error| match error {
-            pgtrack_connect::Error::NoUser => failed("it names no user".into()),
-            pgtrack_connect::Error::NoHost => failed("it names no host".into()),
-            error => failed(error.to_string()),
-        })?;
+        let mut settings =
+            Settings::read_with_password(&url, environment).map_err(|error| match error {
+                pgtrack_connect::Error::NoUser => failed("it names no user".into()),
+                pgtrack_connect::Error::NoHost => failed("it names no host".into()),
+                error => failed(error.to_string()),
+            })?;
+        for notice in &settings.notices {
+            warn!("{notice}");
+        }
         let servers = servers(&settings.config);
         let balances_load = settings.config.get_load_balance_hosts() == LoadBalanceHosts::Random;
         if servers.len() > 1 {
@@ -113,15 +128,41 @@ impl Upstreams {
     /// What the proxy does when a database is first used: it installs pg_track there, and learns the key to sign with.
     pub(crate) fn provision(&self) -> Arc<dyn Provision> {
         let upstreams = self.clone();
+        let is_warned = Arc::new(AtomicBool::new(false));
+        let disbelieved = Arc::new(Mutex::new(BTreeSet::new()));
         Arc::new(move |name: String| {
             let settings = upstreams.settings(&name);
+            let (is_warned, disbelieved) = (Arc::clone(&is_warned), Arc::clone(&disbelieved));
             async move {
                 let mut client =
                     pgtrack_connect::connect(&settings).await.map_err(|error| chain(&error))?;
-                pgtrack_tracker::install(&mut client).await.map_err(|error| error.chain())?;
+                if service::is_superuser(&client).await.unwrap_or_default()
+                    && !is_warned.swap(true, Ordering::Relaxed)
+                {
+                    let role = settings.config.get_user().unwrap_or_default();
+                    warn!(role, "{SUPERUSER}");
+                }
+                let older = service::prepare(&mut client).await.map_err(|error| {
+                    let is_denied = error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+                    format!("{}{}", error.chain(), if is_denied { INSTALL_FIRST } else { "" })
+                })?;
+                if let Some(version) = older {
+                    warn!(database = name, version, "{UPGRADE}");
+                }
                 let key =
                     pgtrack_tracker::proxy_key(&client).await.map_err(|error| error.chain())?;
-                Ok(Some(SigningKey::new(&key)))
+                let mut disbelieved = disbelieved.lock().unwrap_or_else(PoisonError::into_inner);
+                // It is asked again and again, and said once.
+                if !key.is_believed && disbelieved.insert(name.clone()) {
+                    warn!(
+                        database = name,
+                        "sessions of other roles than {owner} are recorded without the client's address, because {owner} may \
+                         not see when they begin: GRANT pg_read_all_stats TO {owner}",
+                        owner = key.owner
+                    );
+                }
+                let clock = ServerClock::new(key.unix_millis, key.read);
+                Ok(Some(SigningKey::new(&key.key, clock)))
             }
         })
     }
@@ -151,9 +192,14 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pgtrack_connect::Environment;
     use pgtrack_proxy::SessionAttrs;
 
-    use super::Database;
+    use super::{Database, Error};
+
+    fn parse(url: &str) -> Result<Database, Error> {
+        Database::parse(url, Environment { variable: &|_| None })
+    }
 
     #[test]
     fn a_url_names_hosts_and_what_they_must_be() {
@@ -172,7 +218,7 @@ mod tests {
                 false,
             ),
         ] {
-            let database = Database::parse(url).unwrap();
+            let database = parse(url).unwrap();
             assert_eq!(database.target.to_string(), servers);
             assert_eq!(database.target.session_attrs, session_attrs);
             assert_eq!(database.target.balances_load, balances_load);
@@ -190,7 +236,7 @@ mod tests {
                 "target_session_attrs is none of",
             ),
         ] {
-            let report = Database::parse(url).unwrap_err().report();
+            let report = parse(url).unwrap_err().report();
             assert!(report.contains(reason), "{report}");
         }
     }

@@ -68,6 +68,38 @@ impl Settings {
         Ok(Self { config: config(&keywords, &tls)?, tls, notices })
     }
 
+    /// Reads a connection URL or `keyword=value` pairs as [`FromStr`] does. Where they have no password, it is that of
+    /// `PGPASSWORD` or of the password file.
+    ///
+    /// # Errors
+    /// When something is said that cannot be understood, or no user or host is named.
+    pub fn read_with_password(text: &str, environment: Environment<'_>) -> Result<Self, Error> {
+        let mut keywords = text::parse(text)?;
+        let mut notices = Vec::new();
+        if keywords.get("password").is_none()
+            && let Some(password) = keywords.password_elsewhere(environment, &mut notices)
+        {
+            keywords.set("password", password);
+        }
+        Ok(Self { notices, ..Self::of(&keywords)? })
+    }
+
+    /// Whether a connection URL or `keyword=value` pairs say a password.
+    pub fn names_password(text: &str) -> bool {
+        text::parse(text).is_ok_and(|keywords| keywords.get("password").is_some())
+    }
+
+    /// What was said and nothing else.
+    fn of(keywords: &Keywords) -> Result<Self, Error> {
+        let environment = Environment { variable: &|_| None };
+        let tls = tls(keywords, environment)?;
+        let config = config(keywords, &tls)?;
+        if config.get_hosts().is_empty() {
+            return Err(Error::NoHost);
+        }
+        Ok(Self { config, tls, notices: Vec::new() })
+    }
+
     /// The same way to another database or server.
     #[must_use]
     pub fn with_config(&self, config: Config) -> Self {
@@ -80,14 +112,7 @@ impl FromStr for Settings {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let keywords = text::parse(text)?;
-        let environment = Environment { variable: &|_| None };
-        let tls = tls(&keywords, environment)?;
-        let config = config(&keywords, &tls)?;
-        if config.get_hosts().is_empty() {
-            return Err(Error::NoHost);
-        }
-        Ok(Self { config, tls, notices: Vec::new() })
+        Self::of(&text::parse(text)?)
     }
 }
 

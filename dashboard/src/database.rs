@@ -14,7 +14,7 @@ use deadpool_postgres::{
 };
 use pgtrack_connect::Connector;
 use pgtrack_connect::tls::TlsError;
-use pgtrack_tracker::{Error, Installed, install, installed};
+use pgtrack_tracker::{Error, Installed, installed, service};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config};
 
@@ -149,7 +149,7 @@ impl Database {
 /// Installs pg_track and the dashboard's own tables.
 async fn prepare(config: &Config, connector: &Connector) -> Result<(), Error> {
     let mut client = connect(config, connector).await?;
-    install(&mut client).await?;
+    service::prepare(&mut client).await?;
     store::create_schema(&mut client).await
 }
 

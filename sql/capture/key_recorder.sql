@@ -18,10 +18,12 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position),
-           string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true)), ', ' ORDER BY k.position)
+    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
     INTO v_old_key, v_new_key
-    FROM pgtrack._key_parts(p_relation) k;
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
+                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)

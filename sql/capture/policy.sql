@@ -116,7 +116,7 @@ COMMENT ON FUNCTION pgtrack._image_check(integer) IS
   'How to tell which images of a table the current user may see: the question to ask of an image, whether it can fail, '
   'and for a table with a key its history table and the question whether the row is visible now; null where no policy shows anything.';
 
-CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid,
+CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid, p_only_of_insertion boolean,
                                           OUT is_insertion boolean, OUT next_statement bigint, OUT next_handle tid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_entry$
 DECLARE
@@ -124,6 +124,9 @@ DECLARE
   v_same_row  text;
 BEGIN
   SELECT s.operation = 'I' INTO is_insertion FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  IF p_only_of_insertion AND is_insertion IS NOT TRUE THEN
+    RETURN;
+  END IF;
   SELECT s.history, s.same_row INTO v_history, v_same_row FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
   EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM %s c JOIN %1$s h ON %s'
                  ' WHERE c.ctid = $2 AND c.pgtrack_statement_id = $1 AND (h.pgtrack_statement_id, h.ctid) > ($1, $2)'
@@ -131,7 +134,7 @@ BEGIN
   INTO next_statement, next_handle USING p_statement, p_handle;
 END
 $_entry$;
-COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid) IS
+COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid, boolean) IS
   'Whether an entry of a history table is of an INSERT, and which entry of the same key is the next. '
   'SECURITY DEFINER: it must be found where the caller cannot see it; numbers are all that is told of it.';
 
@@ -146,7 +149,7 @@ BEGIN
     RETURN false;
   END IF;
   IF p_check[3] IS NOT NULL THEN
-    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle);
+    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle, true);
     IF v_entry.is_insertion IS NULL THEN
       RETURN false;
     ELSIF v_entry.is_insertion AND v_entry.next_handle IS NOT NULL THEN

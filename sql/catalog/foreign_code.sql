@@ -18,7 +18,8 @@ BEGIN ATOMIC
                 WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
     WHERE x.type >= 16384
   ), called (function, operator) AS (
-    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END, CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
+    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END,
+           CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
     FROM part JOIN pg_constraint c ON c.contypid = part.type
     JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
     UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
@@ -30,7 +31,8 @@ BEGIN ATOMIC
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
     WHERE NOT r.rolsuper AND r.rolname <> current_user);
 END;
-COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS 'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
+  'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
 CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -38,7 +40,9 @@ BEGIN ATOMIC
   SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
 END;
-COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS 'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; null for none.';
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS
+  'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; '
+  'null for none.';
 
 -- A key as an argument of a verb.
 CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb

@@ -39,7 +39,8 @@ BEGIN ATOMIC
   FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
 END;
-COMMENT ON FUNCTION pgtrack._type_names(regclass) IS 'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
+COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
+  'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
 -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void

@@ -17,8 +17,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
 
--- Types below 16384 are PostgreSQL's own (FirstNormalObjectId).
-CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -33,8 +32,17 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
   JOIN pg_type own ON own.oid = x.oid;
 END;
+COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
+
+-- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._kind_if_foreign(p_type) END;
+END;
 COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
-  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can create, the kind.';
+  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can '
+  'create, the kind.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -43,22 +51,27 @@ BEGIN ATOMIC
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
   FROM pgtrack._base_type(p_type, p_typmod) b;
 END;
-COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS 'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
+COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
+  'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
 -- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
 -- every session; code that is generated has them pinned itself, where it is worth it.
 CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+         'SET extra_float_digits = 1 SET bytea_output = ''hex''';
 END;
-COMMENT ON FUNCTION pgtrack._pinned_settings() IS 'The clauses of a function in which the same value has the same text whatever the session prefers.';
+COMMENT ON FUNCTION pgtrack._pinned_settings() IS
+  'The clauses of a function in which the same value has the same text whatever the session prefers.';
 
 DO $text$
 DECLARE
   v_kind  record;
 BEGIN
-  FOR v_kind IN SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type) LOOP
+  FOR v_kind IN
+    SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
+  LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
                    ' SET search_path = pg_catalog, pg_temp %s AS %L',
                    format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
@@ -71,7 +84,7 @@ $text$;
 
 -- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
 -- too; enum_out() takes no domain.
-CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE
@@ -81,6 +94,13 @@ BEGIN ATOMIC
     WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
     ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
+
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._foreign_output_sql(p_expression, p_type, p_is_pinned) ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
@@ -105,14 +125,16 @@ BEGIN
     RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
       ERRCODE = 'datatype_mismatch',
       DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
-                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = p_type)),
-      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; pgtrack.history() shows the row as it was.',
-                    format_type(p_type, NULL), p_label);
+                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e
+                       WHERE e.enumtypid = p_type)),
+      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; ', format_type(p_type, NULL), p_label)
+             || 'pgtrack.history() shows the row as it was.';
   END IF;
   RETURN p_label;
 END
 $_known_label$;
-COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS 'A label of an enum, or an error that names the column where it is none any more.';
+COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS
+  'A label of an enum, or an error that names the column where it is none any more.';
 
 -- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
 CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
@@ -144,7 +166,8 @@ CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE pgtrack._foreign_kind(p_type)
-    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
+                            '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
                             p_text, b.type, p_column, format_type(b.type, NULL))
     ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
   FROM pgtrack._base_type(p_type, -1) b;
@@ -177,12 +200,14 @@ BEGIN ATOMIC
     WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
     WHEN k.kind = 'enum' THEN format(
       '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
-      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s) WHERE e.enumtypid = %s AND e.enumlabel = %s)',
+      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s)'
+      ' WHERE e.enumtypid = %s AND e.enumlabel = %s)',
       p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
     ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
   FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
 END;
-COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS 'The condition that a value of the live table is the one that is stored.';
+COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
+  'The condition that a value of the live table is the one that is stored.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -217,6 +242,7 @@ COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
 CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression) ELSE p_expression END;
+  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
+              ELSE p_expression END;
 END;
 COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';

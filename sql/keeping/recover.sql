@@ -30,7 +30,8 @@ BEGIN ATOMIC
   JOIN pg_attribute k ON k.attrelid = format('pgtrack_history.%I', p_kept)::regclass AND k.attname = a.attname
   WHERE a.attrelid = p_table AND a.attname = p_column;
 END;
-COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS 'The expression for what the copy k has of a column, as a value that can be written.';
+COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
+  'The expression for what the copy k has of a column, as a value that can be written.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
@@ -48,7 +49,8 @@ BEGIN
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS 'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
+  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
@@ -60,12 +62,15 @@ DECLARE
   v_part     text;
   v_column   record;
 BEGIN
-  SELECT string_agg(quote_ident(c ->> 'name'), ', '), string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
+  SELECT string_agg(quote_ident(c ->> 'name'), ', '),
+         string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
   PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
-    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k', v_name, v_columns, v_values, p_kept.kept_table)
-    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_check));
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
+           v_name, v_columns, v_values, p_kept.kept_table)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c ~ c_check));
   -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
   -- lack the right on the schema or on the other table.
   FOR v_part IN
@@ -123,7 +128,8 @@ DECLARE
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
-  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality), ' AND ')
+  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality),
+                    ' AND ')
   INTO v_same
   FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
@@ -146,7 +152,8 @@ BEGIN
              pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);

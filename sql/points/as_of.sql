@@ -8,12 +8,15 @@ BEGIN
   IF v_columns IS NOT NULL THEN
     RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.', v_columns),
-      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').', pgtrack._name(p_table));
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.',
+                      v_columns),
+      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').',
+                    pgtrack._name(p_table));
   END IF;
 END
 $_refuse_foreign_code$;
-COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS 'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS
+  'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$

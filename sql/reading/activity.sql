@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_context LIKE '1 %' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
+  SELECT CASE WHEN p_context ~ '^[12] ' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
               ELSE pg_catalog.host(p_client_addr) END;
 END;
 COMMENT ON FUNCTION pgtrack._client_addr(text, inet) IS 'The client''s address: what the proxy said, else what the server saw.';

@@ -26,7 +26,9 @@ BEGIN
   RETURN true;
 END
 $_convert_columns$;
-COMMENT ON FUNCTION pgtrack._convert_columns(name) IS 'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; whether there was any.';
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS
+  'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; '
+  'whether there was any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -38,11 +40,12 @@ BEGIN
   FOR v_part IN
     SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
                   ' WHERE relation_id = $1 AND %2$I ? %3$L',
-                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true), k.column_name,
-                  format_type(b.type, NULL)) AS statement
+                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true),
+                  k.column_name, format_type(b.type, NULL)) AS statement
     FROM pgtrack._key_parts(p_relation) k
     CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
-    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key')) AS n (table_name, column_name)
+    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key'))
+      AS n (table_name, column_name)
     WHERE k.kind NOT IN ('enum', 'base') AND NOT pgtrack._runs_foreign_code(k.type)
   LOOP
     EXECUTE v_part.statement USING p_relation;

@@ -39,11 +39,11 @@ impl Cursor {
 }
 
 const TRANSACTION: &str = "
-    SELECT a.xid, max(a.at) AS at, min(a.who) AS who, min(a.user_name) AS user_name,
+    SELECT a.xid, max(a.at) AS at, min(left(a.who, 256)) AS who, min(a.user_name) AS user_name,
            min(a.application) AS application, min(a.client_addr) AS client_addr,
-           bool_or(a.through_proxy) AS through_proxy, max(a.message) AS message,
-           max(a.reverts) AS reverts, max(a.reverts_xid) AS reverts_xid,
-           (SELECT f.query FROM pgtrack.activity f
+           bool_or(a.through_proxy) AS through_proxy, max(left(a.message, 1000)) AS message,
+           max(left(a.reverts, 256)) AS reverts, max(a.reverts_xid) AS reverts_xid,
+           (SELECT left(f.query, 4000) FROM pgtrack.activity f
             WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1]
               AND f.statement_id = min(a.statement_id)) AS query,
            (SELECT jsonb_agg(jsonb_build_array(e.table_name, e.operation, e.rows) ORDER BY e.first)

@@ -40,7 +40,7 @@ pub struct Difference {
 /// When they cannot be read.
 pub async fn tags(client: &Client) -> Result<Vec<Tag>, Error> {
     let rows = client
-        .query("SELECT * FROM pgtrack.tags()", &[])
+        .query("SELECT name, at, left(who, 256) AS who, left(message, 1000) AS message FROM pgtrack.tags()", &[])
         .await
         .map_err(Error::query("list the tags"))?;
     let read = |row: &tokio_postgres::Row| Tag {

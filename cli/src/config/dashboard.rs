@@ -24,6 +24,8 @@ pub(crate) struct Dashboard {
     pub(crate) webhook_hosts: Vec<String>,
     /// Where people reach it, for links in digests.
     pub(crate) public_url: Option<String>,
+    /// Further names that people reach it by.
+    pub(crate) host_names: Vec<String>,
     /// Holds the keys that kept passwords and digests are sealed with.
     pub(crate) key_file: Option<PathBuf>,
 }
@@ -37,6 +39,7 @@ impl Default for Dashboard {
             allowed_hosts: Vec::new(),
             webhook_hosts: Vec::new(),
             public_url: None,
+            host_names: Vec::new(),
             key_file: None,
         }
     }
@@ -159,6 +162,17 @@ mod tests {
             report.contains("`webhook_hosts`") && report.contains("`/` is no host"),
             "{report}"
         );
+    }
+
+    #[test]
+    fn a_url_in_the_wrong_place_is_not_quoted() {
+        let url = || "postgresql://ada:sesame@db/shop".to_owned();
+        let hosts = Dashboard { allowed_hosts: vec![url()], ..Dashboard::default() };
+        let report = hosts.allowed_hosts().unwrap_err().report();
+        assert!(report.contains("`allowed_hosts`") && !report.contains("sesame"), "{report}");
+        let public = Dashboard { public_url: Some(url()), ..Dashboard::default() };
+        let report = public.public_url().unwrap_err().report();
+        assert!(report.contains("`public_url`") && !report.contains("sesame"), "{report}");
     }
 
     #[test]

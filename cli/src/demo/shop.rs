@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use pgtrack_cluster::Cluster;
+use pgtrack_tracker::service::{self, Reach};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::Error;
@@ -10,6 +11,10 @@ use crate::error::Error;
 const NAME: &str = "shop";
 const SCHEMA: &str = "demo";
 const SCRIPT: &str = include_str!("shop.sql");
+/// Who owns the shop's tables.
+const OWNER: &str = "shop";
+/// Who pgtrack itself connects as.
+const SERVICE: &str = "pgtrack";
 
 /// Changes by several applications on behalf of several people, so that there is something to look at.
 const MORNING: [(&str, &str, &str, &str); 8] = [
@@ -61,10 +66,12 @@ pub(super) async fn create_database(cluster: &Cluster) -> Result<bool, Error> {
         return Ok(false);
     }
     admin.batch_execute(&format!("CREATE DATABASE {NAME}")).await.map_err(Error::Shop)?;
-    let mut shop = connect(&database(cluster)).await?;
+    let mut shop = connect(&parse(&cluster.url(NAME))).await?;
     shop.batch_execute(SCRIPT).await.map_err(Error::Shop)?;
     pgtrack_tracker::install(&mut shop).await.map_err(Error::Tracker)?;
     pgtrack_tracker::track_schema(&shop, SCHEMA).await.map_err(Error::Tracker)?;
+    let reach = Reach { read: Vec::new(), undo_as: vec![OWNER.to_owned()] };
+    service::grant(&shop, SERVICE, &reach).await.map_err(Error::Tracker)?;
     Ok(true)
 }
 
@@ -79,9 +86,11 @@ pub(super) async fn open(proxy: SocketAddr) -> Result<(), Error> {
     Ok(())
 }
 
-/// How pgtrack itself connects to the shop.
+/// How pgtrack itself connects to the shop: as on a server of your own, not as its superuser.
 pub(super) fn database(cluster: &Cluster) -> Config {
-    parse(&cluster.url(NAME))
+    let mut config = parse(&cluster.url(NAME));
+    config.user(SERVICE);
+    config
 }
 
 /// How people and applications connect to the shop.

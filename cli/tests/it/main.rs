@@ -14,4 +14,5 @@ mod packaging;
 mod pgbench;
 mod pooler;
 mod program;
+mod service_role;
 mod verbs;

@@ -1,6 +1,7 @@
 //! `pgtrack serve` as a service: reload, shutdown, health checks, metrics, logs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
@@ -198,6 +199,10 @@ fn metrics_and_health_checks_say_how_it_is() {
         let mut busy = busy_psql(&url);
         assert_eq!(service.metric("pgtrack_proxy_open_sessions"), 1);
         assert!(service.metric("process_resident_memory_bytes") > 1_000_000);
+        assert_eq!(service.metric("pgtrack_proxy_unanalysed_refused_total"), 0);
+        psql(&url, &format!("SELECT 'pgtrack', '{}'", "x".repeat(70_000)));
+        let unanalysed = "pgtrack_proxy_unanalysed_total{reason=\"too_long\"}";
+        assert!(service.get("/metrics").1.contains(&format!("{unanalysed} 1\n")));
         busy.kill().unwrap();
         busy.wait().unwrap();
         let (_, text) = service.get("/metrics");
@@ -322,6 +327,89 @@ fn check_says_what_a_configuration_means_and_no_password() {
     assert_eq!(output.status.code(), Some(1));
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.contains("line 2") && report.contains("did you mean `threads`?"), "{report}");
+
+    // What `serve` would fail over, too.
+    let spool = "/nowhere/audit.spool";
+    let text = format!("{}[audit]\nspool = \"{spool}\"\n", content(upstream, 10));
+    fs::write(&config, text).unwrap();
+    let output = pgtrack().args(["check", "--config", path]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("cannot use the audit's spool file /nowhere/audit.spool"), "{report}");
+    fs::remove_file(config).unwrap();
+}
+
+#[test]
+fn a_broken_configuration_is_reported_without_its_password() {
+    on_each_version(async |database| {
+        let upstream = database.url().replace("postgres@", "postgres:sesame@");
+        let mut service = Service::start(database.name(), &content(&upstream, 10), &[]);
+        fs::write(&service.config, content(&upstream, 10).replace("upstream", "upstreem")).unwrap();
+        service.signal("HUP");
+        let told = service.logged("the old configuration stays in use");
+        assert!(!told.contains("sesame") && told.contains("unknown field"), "{told}");
+        let path = service.config.to_str().unwrap();
+        for command in ["check", "serve", "rekey"] {
+            let output = pgtrack().args([command, "--config", path]).output().unwrap();
+            let report = String::from_utf8(output.stderr).unwrap();
+            assert!(!report.contains("sesame"), "{report}");
+            assert!(
+                report.contains("line 1") && report.contains("did you mean `upstream`?"),
+                "{report}"
+            );
+        }
+        service.signal("TERM");
+        assert!(service.wait().success());
+        assert!(service.log.iter().all(|line| !line.contains("sesame")));
+    });
+}
+
+#[test]
+fn a_password_is_taken_from_everywhere_but_the_arguments() {
+    let refused = pgtrack()
+        .args(["check", "--upstream", "postgresql://ada:sesame@db/shop"])
+        .output()
+        .unwrap();
+    let report = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{report}");
+    assert!(report.contains("PGPASSFILE") && !report.contains("sesame"), "{report}");
+    let given = pgtrack()
+        .arg("check")
+        .env("PGTRACK_UPSTREAM", "postgresql://ada:sesame@db/shop")
+        .output()
+        .unwrap();
+    assert!(given.status.success());
+    assert!(!String::from_utf8(given.stdout).unwrap().contains("sesame"));
+}
+
+#[test]
+fn check_says_where_the_spool_cannot_be_written() {
+    let folder = std::env::temp_dir().join(format!("pgtrack-spool-{}", std::process::id()));
+    let config = folder.with_extension("toml");
+    let spool = folder.join("audit.spool");
+    let text = format!("upstream = \"postgresql://u@h/d\"\n[audit]\nspool = {spool:?}\n");
+    fs::write(&config, text).unwrap();
+    let check = || {
+        let output = pgtrack().args(["check", "--config", config.to_str().unwrap()]).output();
+        let output = output.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (is_valid, report) = check();
+    assert!(!is_valid && report.contains("cannot use the audit's spool file"), "{report}");
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(check(), (true, String::new()));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
+    fs::write(&spool, "").unwrap();
+    fs::set_permissions(&spool, fs::Permissions::from_mode(0o644)).unwrap();
+    let (is_valid, report) = check();
+    assert!(!is_valid && report.contains("is not ours alone"), "{report}");
+    fs::set_permissions(&spool, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(check(), (true, String::new()));
+    fs::remove_file(&spool).unwrap();
+    fs::create_dir(&spool).unwrap();
+    let (is_valid, report) = check();
+    assert!(!is_valid && report.contains("cannot use the audit's spool file"), "{report}");
+    fs::remove_dir_all(folder).unwrap();
     fs::remove_file(config).unwrap();
 }
 

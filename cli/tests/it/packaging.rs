@@ -249,4 +249,9 @@ fn the_unit_starts_what_there_is() {
         unit.split_whitespace().filter(|word| word.starts_with("--")).collect();
     assert_eq!(options, BTreeSet::from(["--config"]));
     assert!(unit.contains("Type=notify\n") && unit.contains("User=pgtrack\n"));
+    // The folder of the spool that the example of a configuration names.
+    assert!(read("config.example.toml").contains("\n#spool = \"/var/lib/pgtrack/audit.spool\"\n"));
+    assert!(
+        unit.contains("StateDirectory=pgtrack\n") && unit.contains("StateDirectoryMode=0700\n")
+    );
 }

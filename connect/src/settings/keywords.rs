@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Environment, service};
+use super::{Environment, password_file, service};
 use crate::Error;
 
 /// What is understood, and the environment variable that says it where nothing else does.
@@ -61,7 +61,10 @@ impl Keywords {
     /// Says something that a person has written. An empty value says nothing, as in libpq.
     pub(super) fn add(&mut self, keyword: &str, value: String) -> Result<(), Error> {
         if !KNOWN.iter().any(|(known, _)| *known == keyword) {
-            let reason = format!("there is no setting `{keyword}` that pgtrack understands");
+            // Anything but a word may be a part of a password that was not quoted.
+            let is_word = keyword.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let name = if is_word { format!("`{keyword}`") } else { "of that name".to_owned() };
+            let reason = format!("there is no setting {name} that pgtrack understands");
             return Err(Error::Text { reason });
         }
         if !value.is_empty() {
@@ -100,6 +103,25 @@ impl Keywords {
             self.set("host", host);
         }
         Ok(())
+    }
+
+    /// The password of the environment or of the password file for this place.
+    pub(super) fn password_elsewhere(
+        &self,
+        environment: Environment<'_>,
+        notices: &mut Vec<String>,
+    ) -> Option<String> {
+        let mut place = Self(self.0.clone());
+        place.take_variable("password", environment);
+        place.take_variable("passfile", environment);
+        if place.get("port").is_none() {
+            place.set("port", DEFAULT_PORT.to_owned());
+        }
+        if place.get("dbname").is_none() {
+            place.set("dbname", place.get("user").unwrap_or_default().to_owned());
+        }
+        let password = place.get("password").map(str::to_owned);
+        password.or_else(|| password_file::look_up(&place, environment, notices))
     }
 
     fn take_variable(&mut self, keyword: &str, environment: Environment<'_>) {

@@ -33,6 +33,48 @@ fn every_form_of_a_connection_string_is_understood() {
 }
 
 #[test]
+fn a_password_is_in_no_error() {
+    for text in [
+        "postgresql://ada:sesame/street@db/shop",
+        "postgresql://ada:1/sesame@db/shop",
+        "postgresql://ada:sesame?street@db/shop",
+        "postgresql://ada:sesame?street=x@db/shop",
+        "postgresql://ada:sesame@db:port/shop",
+        "postgresql://ada:sesame@db/shop?sslmode",
+        "mysql://ada:sesame@db/shop",
+        "host=db password=open sesame user=ada",
+        "host=db user=ada password=open sesame",
+        "host=db user=ada password='sesame",
+    ] {
+        let error = read(text, &[("USER", "ada")]).unwrap_err();
+        assert!(!error.contains("sesame") && !error.contains("street"), "{text}: {error}");
+    }
+    let error = read("postgresql://ada:a/b@db/shop", &[]).unwrap_err();
+    assert!(error.contains("have to be written as %2F"), "{error}");
+    // A user's name may have an @, too.
+    assert_eq!(
+        described("postgresql://db:5/shop?user=ada@x", &[]),
+        "database `shop` at db:5 as `ada@x`"
+    );
+}
+
+#[test]
+fn a_password_of_the_environment_completes_a_url() {
+    let variable = |name: &str| (name == "PGPASSWORD").then(|| "sesame".to_owned());
+    let environment = Environment { variable: &variable };
+    let read = |text| Settings::read_with_password(text, environment).unwrap();
+    let settings = read("postgresql://ada@db/shop");
+    assert_eq!(settings.config.get_password(), Some(b"sesame".as_slice()));
+    let settings = read("postgresql://ada:own@db/shop");
+    assert_eq!(settings.config.get_password(), Some(b"own".as_slice()));
+    // Where it leads is what the URL says alone.
+    assert!(Settings::read_with_password("postgresql://ada@/shop", environment).is_err());
+    assert!(Settings::names_password("postgresql://ada:own@db/shop"));
+    assert!(Settings::names_password("host=db password=own"));
+    assert!(!Settings::names_password("postgresql://ada@db/shop"));
+}
+
+#[test]
 fn what_is_not_said_comes_from_the_environment() {
     let variables = [("PGHOST", "db"), ("PGPORT", "7"), ("PGUSER", "ada"), ("PGDATABASE", "shop")];
     assert_eq!(described("", &variables), "database `shop` at db:7 as `ada`");

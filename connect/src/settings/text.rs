@@ -5,6 +5,8 @@ use percent_encoding::percent_decode_str;
 use super::keywords::Keywords;
 use crate::Error;
 
+const CUT: &str = "in a password, /, ? and @ have to be written as %2F, %3F and %40";
+
 /// Reads either form.
 pub(super) fn parse(text: &str) -> Result<Keywords, Error> {
     let url = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"));
@@ -31,6 +33,17 @@ fn parse_url(rest: &str) -> Result<Keywords, Error> {
     let mut keywords = Keywords::default();
     let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+    // A password with a bare / or ? seems to end before its @; what follows is part of it, and not to be quoted.
+    let is_cut = !authority.contains('@') && rest.contains('@');
+    let has_port = |authority: &str| {
+        authority.split(',').all(|host| match split_port(host) {
+            Ok((_, port)) => port.bytes().all(|byte| byte.is_ascii_digit()),
+            Err(_) => false,
+        })
+    };
+    if is_cut && (!has_port(authority) || authority.contains(':') && database.contains('@')) {
+        return Err(failed(CUT));
+    }
     let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     keywords.add("user", decode(user)?)?;
@@ -51,7 +64,7 @@ fn parse_url(rest: &str) -> Result<Keywords, Error> {
     for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
         let (keyword, value) = parameter
             .split_once('=')
-            .ok_or_else(|| failed(format!("`{parameter}` has no value")))?;
+            .ok_or_else(|| failed("a parameter behind the ? has no value"))?;
         keywords.add(&decode(keyword)?, decode(value)?)?;
     }
     Ok(keywords)
@@ -79,7 +92,7 @@ fn parse_pairs(text: &str) -> Result<Keywords, Error> {
     while !rest.is_empty() {
         let (keyword, after) = rest
             .split_once('=')
-            .ok_or_else(|| failed(format!("`{rest}` should be followed by = and a value")))?;
+            .ok_or_else(|| failed("its end should be a keyword with = and a value"))?;
         let (value, after) = take_value(after.trim_start())?;
         keywords.add(keyword.trim_end(), value)?;
         rest = after.trim_start();

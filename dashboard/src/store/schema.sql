@@ -4,15 +4,19 @@ DO $guard$
 BEGIN
   -- A schema that somebody else prepared could hold anything, such as triggers that run with our rights.
   IF EXISTS (SELECT FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
-             WHERE n.nspname = 'pgtrack_dashboard' AND r.rolname <> current_user AND NOT r.rolsuper) THEN
+             WHERE n.nspname = 'pgtrack_dashboard' AND r.rolname <> current_user
+               AND NOT (r.rolsuper AND pg_has_role(r.oid, 'USAGE'))) THEN
     RAISE EXCEPTION 'schema pgtrack_dashboard belongs to somebody else' USING
       ERRCODE = 'insufficient_privilege',
-      HINT = 'Drop it, or let the dashboard connect as its owner.';
+      HINT = 'Drop it, let the dashboard connect as its owner, or let a superuser give it to this role with pgtrack.grant_service().';
+  END IF;
+  -- CREATE SCHEMA IF NOT EXISTS asks for the right to create one where it exists, too.
+  IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack_dashboard') THEN
+    CREATE SCHEMA pgtrack_dashboard;
   END IF;
 END
 $guard$;
 
-CREATE SCHEMA IF NOT EXISTS pgtrack_dashboard;
 COMMENT ON SCHEMA pgtrack_dashboard IS 'The accounts, sessions and audit log of the pg_track dashboard.';
 
 CREATE TABLE IF NOT EXISTS pgtrack_dashboard.account (
@@ -43,6 +47,17 @@ COMMENT ON COLUMN pgtrack_dashboard.session.account_id IS 'Who signed in.';
 COMMENT ON COLUMN pgtrack_dashboard.session.created_at IS 'When they signed in; the session ends 7 days later.';
 COMMENT ON COLUMN pgtrack_dashboard.session.seen_at IS 'Their latest request, to the minute; the session ends 8 hours later.';
 COMMENT ON COLUMN pgtrack_dashboard.session.client_addr IS 'The address they signed in from.';
+
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.known_address (
+  account_id  bigint       NOT NULL REFERENCES pgtrack_dashboard.account ON DELETE CASCADE,
+  origin      text         NOT NULL,
+  seen_at     timestamptz  NOT NULL DEFAULT now(),
+  PRIMARY KEY (account_id, origin)
+);
+COMMENT ON TABLE pgtrack_dashboard.known_address IS 'Where people have signed in from lately: there, guesses of others do not lock them out.';
+COMMENT ON COLUMN pgtrack_dashboard.known_address.account_id IS 'Who signed in.';
+COMMENT ON COLUMN pgtrack_dashboard.known_address.origin IS 'The IPv4 address, or the IPv6 network of 64 bits.';
+COMMENT ON COLUMN pgtrack_dashboard.known_address.seen_at IS 'When they signed in there the last time; 30 days later it is forgotten.';
 
 CREATE TABLE IF NOT EXISTS pgtrack_dashboard.audit (
   audit_id     bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

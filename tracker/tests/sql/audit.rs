@@ -220,18 +220,20 @@ fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
             )
             .await;
         let forged = session.another().await;
-        forged.run("SET pgtrack.ctx = '1 203.0.113.7 4711 0123456789abcdef0123456789abcdef 00'; INSERT INTO t VALUES (1, 'a')").await;
+        forged.run("SET pgtrack.ctx = '2 203.0.113.7 4711 0123456789abcdef0123456789abcdef 0 00'; INSERT INTO t VALUES (1, 'a')").await;
         let claimed = session
             .another_with(
-                "-c pgtrack.ctx=1\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef",
+                "-c pgtrack.ctx=2\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef",
             )
             .await;
         claimed.run("INSERT INTO t VALUES (2, 'b')").await;
         // A signature, but for the address of another connection.
+        let moment =
+            session.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").await;
         let signature = session
-            .rows("SELECT encode(pgtrack._hmac(key, convert_to('1 203.0.113.7 4711 0123456789abcdef0123456789abcdef ' || concat_ws(' ', coalesce(host(inet_client_addr()), '-'), inet_client_port()), 'UTF8')), 'hex') FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1")
+            .rows(&format!("SELECT encode(pgtrack._hmac(key, convert_to('2 203.0.113.7 4711 0123456789abcdef0123456789abcdef {moment} ' || concat_ws(' ', coalesce(host(inet_client_addr()), '-'), inet_client_port()), 'UTF8')), 'hex') FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1"))
             .await;
-        let copied = session.another_with(&format!("-c pgtrack.ctx=1\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef\\ {signature}")).await;
+        let copied = session.another_with(&format!("-c pgtrack.ctx=2\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef\\ {moment}\\ {signature}")).await;
         copied.run("INSERT INTO t VALUES (3, 'c')").await;
         session
             .check(

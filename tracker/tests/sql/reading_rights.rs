@@ -241,7 +241,7 @@ fn history_shows_a_role_exactly_the_images_that_the_table_s_policies_would_show(
                 assert_eq!(shown, expected, "{role}: {policies}");
                 reader
                     .check(
-                        "SELECT count(*) FROM pgtrack.changes('docs', 40) c WHERE NOT EXISTS (SELECT FROM images i WHERE i.statement_id = c.statement_id AND i.entry = (c.row_pk ->> 'id')::int)",
+                        "SELECT count(*) FROM pgtrack.changes('docs', 5) c WHERE NOT EXISTS (SELECT FROM images i WHERE i.statement_id = c.statement_id AND i.entry = (c.row_pk ->> 'id')::int)",
                         "0",
                     )
                     .await;
