@@ -1554,6 +1554,91 @@ END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
 
+-- ==== catalog/as_role.sql ====
+
+-- Defaults, checks, triggers and generated columns are code of a table's owner, and run as whoever writes. Where that is
+-- somebody with more rights, the statement is executed as the owner: not after SET ROLE, which such code could set back,
+-- but in a SECURITY DEFINER function of the owner, where it cannot. The function is made for the one time: its owner could
+-- alter a lasting one.
+
+-- What is put off until COMMIT would run as whoever that ends for: constraint triggers, exclusion
+-- constraints with expressions. Foreign keys run as their tables' owners always.
+CREATE OR REPLACE FUNCTION pgtrack._put_off() RETURNS TABLE (names text, put_off text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', '), string_agg(format('%I.%I', n.nspname, c.conname), ', ') FILTER (WHERE c.condeferred)
+  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+  WHERE c.condeferrable AND c.contype IN ('t', 'x');
+END;
+COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
+
+CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
+DECLARE
+  v_names  text := (SELECT p.names FROM pgtrack._put_off() p);
+BEGIN
+  IF v_names IS NOT NULL THEN
+    BEGIN
+      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+    -- One of them cannot be named by this role.
+    EXCEPTION WHEN insufficient_privilege THEN
+      SET CONSTRAINTS ALL IMMEDIATE;
+    END;
+  END IF;
+END
+$_finish_constraints$;
+COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL) RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
+DECLARE
+  v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
+  v_cursors   text[] := ARRAY(SELECT c.name FROM pg_cursors c);
+  v_name      text;
+BEGIN
+  EXECUTE format($create$
+    CREATE FUNCTION %s(statements text[], query text) RETURNS SETOF jsonb
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+      v_statement  text;
+      v_row        record;
+      v_count      bigint;
+    BEGIN
+      FOREACH v_statement IN ARRAY statements LOOP
+        EXECUTE v_statement;
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+      END LOOP;
+      IF query IS NULL THEN
+        RETURN NEXT pg_catalog.jsonb_build_object('rows', v_count);
+      ELSE
+        FOR v_row IN EXECUTE query LOOP
+          RETURN NEXT pg_catalog.to_jsonb(v_row);
+        END LOOP;
+      END IF;
+      PERFORM pgtrack._finish_constraints();
+    END $$$create$, v_function);
+  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2)', v_function) USING p_statements, p_query;
+  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
+  END IF;
+  EXECUTE format('DROP FUNCTION %s', v_function);
+  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
+  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
+    EXECUTE format('CLOSE %I', v_name);
+  END LOOP;
+  SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
+  IF v_name IS NOT NULL THEN
+    EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);
+  END IF;
+END
+$_as_role$;
+COMMENT ON FUNCTION pgtrack._as_role(name, text[], text) IS
+  'Executes statements, then a query, with the rights of a role and no others: the rows of the query, or how many the last statement touched.';
+
 -- ==== capture/seal.sql ====
 
 -- Settings are the only state that lasts from one function call to the next within a transaction, and a client can write
@@ -4648,9 +4733,7 @@ COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
 -- ==== undoing/writer.sql ====
 
 -- A revert by somebody with more rights than the tables' owner has would lend them to the owner's code: triggers, checks
--- and defaults run as whoever writes. So it writes as the owner. SET ROLE would not do, since a trigger can RESET it;
--- nothing in a function with its owner's rights can. It is made for this one revert: an owner could alter a lasting one.
--- Planning, locks and reading stay the caller's.
+-- and defaults run as whoever writes. So it writes as the owner. Planning, locks and reading stay the caller's.
 CREATE OR REPLACE FUNCTION pgtrack._writer(p_work pgtrack._work[]) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_writer$
 DECLARE
@@ -4716,34 +4799,6 @@ END
 $undo_as_myself$;
 COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
   'Lets a superuser, in this transaction, undo changes of tables that have several owners: their triggers, checks and defaults then run as the superuser.';
-
--- What the statement has put off until COMMIT would run as whoever that ends for: constraint triggers, exclusion
--- constraints with expressions. Foreign keys run as their tables' owners always.
-CREATE OR REPLACE FUNCTION pgtrack._put_off() RETURNS TABLE (names text, put_off text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', '), string_agg(format('%I.%I', n.nspname, c.conname), ', ') FILTER (WHERE c.condeferred)
-  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
-  WHERE c.condeferrable AND c.contype IN ('t', 'x');
-END;
-COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
-
-CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
-DECLARE
-  v_names  text := (SELECT p.names FROM pgtrack._put_off() p);
-BEGIN
-  IF v_names IS NOT NULL THEN
-    BEGIN
-      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
-    -- One of them cannot be named by this role.
-    EXCEPTION WHEN insufficient_privilege THEN
-      SET CONSTRAINTS ALL IMMEDIATE;
-    END;
-  END IF;
-END
-$_finish_constraints$;
-COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
 
 -- ==== undoing/hidden.sql ====
 
@@ -4888,8 +4943,9 @@ BEGIN
     v_inserts := v_inserts || v_parts.inserts;
     v_deleted := v_deleted || v_parts.deleted;
     v_updated := v_updated || v_parts.updated;
-    v_counts := v_counts || format('SELECT %L, %s, %s, %s, %s', v_shape.name, pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated),
-                                   pgtrack._sum(v_parts.deleted), pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
+    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
+                                   pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated), pgtrack._sum(v_parts.deleted),
+                                   pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
   END LOOP;
   RETURN format(E'WITH %s\n%s',
     array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))
@@ -4902,43 +4958,6 @@ COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
   'It returns what was done to each table.';
 
 -- ==== undoing/apply.sql ====
-
-CREATE OR REPLACE FUNCTION pgtrack._execute_as(p_writer name, p_query text)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute_as$
-DECLARE
-  v_function  text := format('pg_temp.%I', 'pgtrack_undo_' || gen_random_uuid());
-  v_cursors   text[] := ARRAY(SELECT c.name FROM pg_cursors c);
-  v_name      text;
-BEGIN
-  EXECUTE format($create$
-    CREATE FUNCTION %s(query text) RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-      RETURN QUERY EXECUTE query;
-      PERFORM pgtrack._finish_constraints();
-    END $$$create$, v_function);
-  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_writer);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1)', v_function) USING p_query;
-  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
-  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
-    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
-      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_writer, ', and you have more rights than that.');
-  END IF;
-  EXECUTE format('DROP FUNCTION %s', v_function);
-  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
-  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
-    EXECUTE format('CLOSE %I', v_name);
-  END LOOP;
-  SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
-  IF v_name IS NOT NULL THEN
-    EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);
-  END IF;
-END
-$_execute_as$;
-COMMENT ON FUNCTION pgtrack._execute_as(name, text) IS
-  'Executes the statement that does a revert with the rights of another role, and no others.';
 
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
@@ -4953,7 +4972,8 @@ BEGIN
   v_writer := pgtrack._writer(p_work);
   v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
   IF v_writer <> current_user THEN
-    v_query := format('SELECT * FROM pgtrack._execute_as(%L, %L)', v_writer, v_query);
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L) j CROSS JOIN LATERAL jsonb_to_record(j)'
+                      ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)', v_writer, v_query);
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
@@ -6730,38 +6750,6 @@ END;
 COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
   'The expression for what the copy k has of a column, as a value that can be written.';
 
--- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights: not after
--- SET ROLE, which such code could set back, but in a SECURITY DEFINER function of the owner, where it cannot. What is
--- deferred is done in there, too. PostgreSQL sees to this itself where it makes an index.
-CREATE OR REPLACE FUNCTION pgtrack._run_as(p_owner name, p_statements text[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_run_as$
-DECLARE
-  v_rows  bigint;
-BEGIN
-  CREATE FUNCTION pg_temp.pgtrack_run_as(p_statements text[]) RETURNS bigint
-  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $run$
-  DECLARE
-    v_statement  text;
-    v_rows       bigint := 0;
-  BEGIN
-    FOREACH v_statement IN ARRAY p_statements LOOP
-      EXECUTE v_statement;
-      GET DIAGNOSTICS v_rows = ROW_COUNT;
-    END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
-    RETURN v_rows;
-  END
-  $run$;
-  REVOKE ALL ON FUNCTION pg_temp.pgtrack_run_as(text[]) FROM PUBLIC;
-  EXECUTE format('ALTER FUNCTION pg_temp.pgtrack_run_as(text[]) OWNER TO %I', p_owner);
-  EXECUTE 'SELECT pg_temp.pgtrack_run_as($1)' INTO v_rows USING p_statements;
-  DROP FUNCTION pg_temp.pgtrack_run_as(text[]);
-  RETURN v_rows;
-END
-$_run_as$;
-COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS
-  'Executes statements with the rights of a role, and no others; the number of rows of the last.';
-
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
 DECLARE
@@ -6771,7 +6759,7 @@ BEGIN
   IF NOT v_may_read THEN
     EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
   END IF;
-  v_rows := pgtrack._run_as(p_owner, p_statements);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
   IF NOT v_may_read THEN
     EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
   END IF;

@@ -33,38 +33,6 @@ END;
 COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
   'The expression for what the copy k has of a column, as a value that can be written.';
 
--- Defaults, checks, triggers and generated columns are code of the table's owner, and run with no other rights: not after
--- SET ROLE, which such code could set back, but in a SECURITY DEFINER function of the owner, where it cannot. What is
--- deferred is done in there, too. PostgreSQL sees to this itself where it makes an index.
-CREATE OR REPLACE FUNCTION pgtrack._run_as(p_owner name, p_statements text[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_run_as$
-DECLARE
-  v_rows  bigint;
-BEGIN
-  CREATE FUNCTION pg_temp.pgtrack_run_as(p_statements text[]) RETURNS bigint
-  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $run$
-  DECLARE
-    v_statement  text;
-    v_rows       bigint := 0;
-  BEGIN
-    FOREACH v_statement IN ARRAY p_statements LOOP
-      EXECUTE v_statement;
-      GET DIAGNOSTICS v_rows = ROW_COUNT;
-    END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
-    RETURN v_rows;
-  END
-  $run$;
-  REVOKE ALL ON FUNCTION pg_temp.pgtrack_run_as(text[]) FROM PUBLIC;
-  EXECUTE format('ALTER FUNCTION pg_temp.pgtrack_run_as(text[]) OWNER TO %I', p_owner);
-  EXECUTE 'SELECT pg_temp.pgtrack_run_as($1)' INTO v_rows USING p_statements;
-  DROP FUNCTION pg_temp.pgtrack_run_as(text[]);
-  RETURN v_rows;
-END
-$_run_as$;
-COMMENT ON FUNCTION pgtrack._run_as(name, text[]) IS
-  'Executes statements with the rights of a role, and no others; the number of rows of the last.';
-
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
 DECLARE
@@ -74,7 +42,7 @@ BEGIN
   IF NOT v_may_read THEN
     EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
   END IF;
-  v_rows := pgtrack._run_as(p_owner, p_statements);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
   IF NOT v_may_read THEN
     EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
   END IF;

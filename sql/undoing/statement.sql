@@ -70,8 +70,9 @@ BEGIN
     v_inserts := v_inserts || v_parts.inserts;
     v_deleted := v_deleted || v_parts.deleted;
     v_updated := v_updated || v_parts.updated;
-    v_counts := v_counts || format('SELECT %L, %s, %s, %s, %s', v_shape.name, pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated),
-                                   pgtrack._sum(v_parts.deleted), pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
+    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
+                                   pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated), pgtrack._sum(v_parts.deleted),
+                                   pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
   END LOOP;
   RETURN format(E'WITH %s\n%s',
     array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))

@@ -1,7 +1,5 @@
 -- A revert by somebody with more rights than the tables' owner has would lend them to the owner's code: triggers, checks
--- and defaults run as whoever writes. So it writes as the owner. SET ROLE would not do, since a trigger can RESET it;
--- nothing in a function with its owner's rights can. It is made for this one revert: an owner could alter a lasting one.
--- Planning, locks and reading stay the caller's.
+-- and defaults run as whoever writes. So it writes as the owner. Planning, locks and reading stay the caller's.
 CREATE OR REPLACE FUNCTION pgtrack._writer(p_work pgtrack._work[]) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_writer$
 DECLARE
@@ -67,31 +65,3 @@ END
 $undo_as_myself$;
 COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
   'Lets a superuser, in this transaction, undo changes of tables that have several owners: their triggers, checks and defaults then run as the superuser.';
-
--- What the statement has put off until COMMIT would run as whoever that ends for: constraint triggers, exclusion
--- constraints with expressions. Foreign keys run as their tables' owners always.
-CREATE OR REPLACE FUNCTION pgtrack._put_off() RETURNS TABLE (names text, put_off text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', '), string_agg(format('%I.%I', n.nspname, c.conname), ', ') FILTER (WHERE c.condeferred)
-  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
-  WHERE c.condeferrable AND c.contype IN ('t', 'x');
-END;
-COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
-
-CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
-DECLARE
-  v_names  text := (SELECT p.names FROM pgtrack._put_off() p);
-BEGIN
-  IF v_names IS NOT NULL THEN
-    BEGIN
-      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
-    -- One of them cannot be named by this role.
-    EXCEPTION WHEN insufficient_privilege THEN
-      SET CONSTRAINTS ALL IMMEDIATE;
-    END;
-  END IF;
-END
-$_finish_constraints$;
-COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';

@@ -51,6 +51,10 @@ fn every_function_that_changes_something_leaves_one_record_however_it_is_called(
         called.sort_unstable();
         called.dedup();
         assert_eq!(verbs, called.join("\n"), "each verb has to be called here");
+        // The proxy records them, too.
+        for verb in called {
+            assert_eq!(pgtrack_tracker::calls::is_audited(verb), Some(verb));
+        }
 
         // In the ways in which a call stack or a name can look otherwise.
         for (number, (before, after)) in [
