@@ -1266,13 +1266,13 @@ RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH col AS (
-    SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
+    SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
            format_type(b.atttypid, b.atttypmod) AS stored_type,
            a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
-           format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
+           format('t.%I', a.attname) AS live, format('%I of %s', a.attname, pgtrack._name(p_table)) AS name,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
-           p_columns IS NULL OR c.column_name = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+           p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
     FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
@@ -1383,16 +1383,14 @@ COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
-  v_shape  pgtrack.relation_shape;
-  v_root   regclass;
+  v_shape     pgtrack.relation_shape;
+  v_relation  record;
+  v_root      regclass;
 BEGIN
-  -- The rows of inheriting tables are not this table's; those of partitions are.
-  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
-         format('pgtrack_history.%I', r.history_table), r.key_columns
-  INTO v_shape.relation_id, v_shape.name, v_shape.live_table, v_shape.history, v_shape.keys
+  SELECT r.relation_id, r.history_table, r.key_columns, c.relkind INTO v_relation
   FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
-  IF v_shape.relation_id IS NULL THEN
+  IF NOT FOUND THEN
     SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
     WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
@@ -1401,6 +1399,12 @@ BEGIN
         THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
         ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
+  v_shape.relation_id := v_relation.relation_id;
+  v_shape.name := pgtrack._name(p_table);
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  v_shape.live_table := CASE v_relation.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_shape.name;
+  v_shape.history := format('pgtrack_history.%I', v_relation.history_table);
+  v_shape.keys := v_relation.key_columns;
   v_shape := pgtrack._make_key_shape(v_shape);
   v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
   v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
@@ -2087,11 +2091,13 @@ BEGIN
 
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
-    -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), concat_ws(' ', 'SET row_security = off', pgtrack._recorder_settings(p_relation)),
-      format($body$IF %1$s THEN
+  rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
+      format($body$IF pg_catalog.row_security_active(TG_RELID) THEN
+    PERFORM pgtrack._refuse_truncate(TG_RELID);
+  END IF;
+  IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;
     EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
@@ -2113,6 +2119,17 @@ END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_truncate(p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_truncate$
+BEGIN
+  RAISE EXCEPTION 'cannot record a TRUNCATE of %', p_table::regclass USING
+    ERRCODE = 'insufficient_privilege',
+    DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
+    HINT = format('Use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
+END
+$_refuse_truncate$;
+COMMENT ON FUNCTION pgtrack._refuse_truncate(oid) IS 'Refuses a TRUNCATE of rows that the owner of pg_track does not see.';
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
 LANGUAGE sql STABLE
@@ -3326,22 +3343,32 @@ $_enroll$;
 COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
   'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
--- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table.
+-- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
+CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE c.oid = p_table AND NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+  UNION ALL
+  SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
+  FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
+END;
+COMMENT ON FUNCTION pgtrack._rights_to_read(regclass) IS 'What the owner of pg_track lacks to read a table and its partitions, as commands.';
+
 CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_read$
 DECLARE
-  v_owner    name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_command  text;
 BEGIN
-  FOR v_command IN
-    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, v_owner)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = p_table AND NOT has_schema_privilege(v_owner, n.oid, 'USAGE')
-    UNION ALL
-    SELECT format('GRANT SELECT ON %s TO %I', m.relid, v_owner) FROM pgtrack._members(p_table) m
-    WHERE NOT has_table_privilege(v_owner, m.relid, 'SELECT')
-  LOOP
-    EXECUTE v_command;
+  FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
+    BEGIN
+      EXECUTE v_command;
+    -- Somebody else owns the schema. verify() says so.
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
   END LOOP;
 END
 $_let_owner_read$;
@@ -3433,6 +3460,11 @@ BEGIN
   v_reason := pgtrack._reason_not_to_track_schema(v_schema);
   IF v_reason IS NOT NULL THEN
     RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
+  IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
+    -- For tables to come, which somebody else may own.
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
   END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
   SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
@@ -3661,7 +3693,8 @@ BEGIN
       SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
       CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
     v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.relation_id = ANY (v_altered) AND r.tracked_until IS NOT NULL);
+      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
@@ -7193,6 +7226,9 @@ BEGIN
       LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
+    RETURN QUERY
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      FROM pgtrack._rights_to_read(v_relation.relid) c;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
