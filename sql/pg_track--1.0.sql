@@ -840,35 +840,40 @@ COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record 
 -- output functions make, called by name, and come back through input functions, without a cast. Those are PostgreSQL's
 -- own, or a superuser's.
 
+-- Asked for each column again and again, so these are functions whose plans a session keeps.
 CREATE OR REPLACE FUNCTION pgtrack._base_type(p_type oid, p_typmod integer, OUT type oid, OUT typmod integer)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  WITH RECURSIVE base (type, typmod, kind) AS (
-    SELECT t.oid, p_typmod, t.typtype FROM pg_type t WHERE t.oid = p_type
-    UNION ALL
-    SELECT t.typbasetype, t.typtypmod, b.typtype
-    FROM base JOIN pg_type t ON t.oid = base.type JOIN pg_type b ON b.oid = t.typbasetype
-    WHERE base.kind = 'd'
-  )
-  SELECT b.type, b.typmod FROM base b WHERE b.kind <> 'd';
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_base_type$
+DECLARE
+  v_domain  record;
+BEGIN
+  type := p_type;
+  typmod := p_typmod;
+  LOOP
+    SELECT t.typbasetype, t.typtypmod INTO v_domain FROM pg_type t WHERE t.oid = _base_type.type AND t.typtype = 'd';
+    EXIT WHEN NOT FOUND;
+    type := v_domain.typbasetype;
+    typmod := v_domain.typtypmod;
+  END LOOP;
+END
+$_base_type$;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
 
 CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE
-    WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
-    WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
-         AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
-    WHEN own.oid <> t.oid THEN 'array'
-    ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
-  FROM pgtrack._base_type(p_type, -1) b
-  JOIN pg_type t ON t.oid = b.type
-  -- The extension owns the element's type, not the array's.
-  CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
-  JOIN pg_type own ON own.oid = x.oid;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_kind_if_foreign$
+BEGIN
+  RETURN (SELECT CASE
+      WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
+      WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
+           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+      WHEN own.oid <> t.oid THEN 'array'
+      ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
+    FROM pgtrack._base_type(p_type, -1) b
+    JOIN pg_type t ON t.oid = b.type
+    -- The extension owns the element's type, not the array's.
+    CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid), t.oid) AS oid) x
+    JOIN pg_type own ON own.oid = x.oid);
+END
+$_kind_if_foreign$;
 COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
 
 -- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
@@ -922,16 +927,17 @@ $text$;
 -- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
 -- too; enum_out() takes no domain.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE
-    WHEN k.kind IS NULL THEN p_expression
-    WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
-    WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
-    WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
-    ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
-  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_output_sql$
+BEGIN
+  RETURN (SELECT CASE
+      WHEN k.kind IS NULL THEN p_expression
+      WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
+      WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
+      WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
+      ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
+    FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k);
+END
+$_foreign_output_sql$;
 COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
 
 CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
@@ -1000,15 +1006,16 @@ COMMENT ON FUNCTION pgtrack._typed(text, anyelement, text) IS
   'The value of a type whose text was stored; an error that names the column if there is none any more, or null where none is named.';
 
 CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE pgtrack._foreign_kind(p_type)
-    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
-                            '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
-                            p_text, b.type, p_column, format_type(b.type, NULL))
-    ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
-  FROM pgtrack._base_type(p_type, -1) b;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_input_sql$
+BEGIN
+  RETURN (SELECT CASE pgtrack._foreign_kind(p_type)
+      WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
+                              '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+                              p_text, b.type, p_column, format_type(b.type, NULL))
+      ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
+    FROM pgtrack._base_type(p_type, -1) b);
+END
+$_input_sql$;
 COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
   'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
 
@@ -1028,20 +1035,13 @@ END;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
   'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
 
--- Values of foreign types are equal when their texts are. A label of an enum is looked for in the catalog, so that the
--- index of the live table can be used, and one that is gone is no error.
+-- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
+-- cast of the type's owner may lead to another one, or to none.
 CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT CASE
-    WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
-    WHEN k.kind = 'enum' THEN format(
-      '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
-      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s)'
-      ' WHERE e.enumtypid = %s AND e.enumlabel = %s)',
-      p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
-    ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
-  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
 END;
 COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
   'The condition that a value of the live table is the one that is stored.';
@@ -1266,13 +1266,13 @@ RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH col AS (
-    SELECT a.attnum, c.column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
+    SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
            format_type(b.atttypid, b.atttypmod) AS stored_type,
            a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
-           format('t.%I', c.column_name) AS live, format('%I of %s', c.column_name, pgtrack._name(p_table)) AS name,
+           format('t.%I', a.attname) AS live, format('%I of %s', a.attname, pgtrack._name(p_table)) AS name,
            coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
-           p_columns IS NULL OR c.column_name = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+           p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
     FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
@@ -1383,16 +1383,14 @@ COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
-  v_shape  pgtrack.relation_shape;
-  v_root   regclass;
+  v_shape     pgtrack.relation_shape;
+  v_relation  record;
+  v_root      regclass;
 BEGIN
-  -- The rows of inheriting tables are not this table's; those of partitions are.
-  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
-         format('pgtrack_history.%I', r.history_table), r.key_columns
-  INTO v_shape.relation_id, v_shape.name, v_shape.live_table, v_shape.history, v_shape.keys
+  SELECT r.relation_id, r.history_table, r.key_columns, c.relkind INTO v_relation
   FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
-  IF v_shape.relation_id IS NULL THEN
+  IF NOT FOUND THEN
     SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
     WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
@@ -1401,6 +1399,12 @@ BEGIN
         THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
         ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
+  v_shape.relation_id := v_relation.relation_id;
+  v_shape.name := pgtrack._name(p_table);
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  v_shape.live_table := CASE v_relation.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_shape.name;
+  v_shape.history := format('pgtrack_history.%I', v_relation.history_table);
+  v_shape.keys := v_relation.key_columns;
   v_shape := pgtrack._make_key_shape(v_shape);
   v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
   v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
@@ -1904,7 +1908,8 @@ BEGIN ATOMIC
           END IF;$$
   FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
 END;
-COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS 'The part of a recorder that hides the text of the query; null for tables that hide none.';
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
+  'The part of a recorder that hides the text of the query; null for tables that hide none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1916,7 +1921,8 @@ BEGIN ATOMIC
     ELSE $$CASE
               WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
                    pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
-              WHEN pg_catalog.set_config('pgtrack.shown_text', pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text',
+                     pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
               THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
@@ -2085,11 +2091,13 @@ BEGIN
 
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
-    -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), concat_ws(' ', 'SET row_security = off', pgtrack._recorder_settings(p_relation)),
-      format($body$IF %1$s THEN
+  rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
+      format($body$IF pg_catalog.row_security_active(TG_RELID) THEN
+    PERFORM pgtrack._refuse_truncate(TG_RELID);
+  END IF;
+  IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;
     EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
@@ -2111,6 +2119,17 @@ END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_truncate(p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_truncate$
+BEGIN
+  RAISE EXCEPTION 'cannot record a TRUNCATE of %', p_table::regclass USING
+    ERRCODE = 'insufficient_privilege',
+    DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
+    HINT = format('Use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
+END
+$_refuse_truncate$;
+COMMENT ON FUNCTION pgtrack._refuse_truncate(oid) IS 'Refuses a TRUNCATE of rows that the owner of pg_track does not see.';
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
 LANGUAGE sql STABLE
@@ -2719,7 +2738,8 @@ BEGIN
     SELECT a.attnum, a.attname,
            CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
                 WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
-                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))', v.value, t.type)
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))',
+                            v.value, t.type)
                 ELSE v.value END,
            least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
     FROM pgtrack.relation r
@@ -2729,16 +2749,20 @@ BEGIN
       SELECT n.history_column FROM pgtrack.relation_column n
       WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
       ORDER BY n.column_name = a.attname DESC LIMIT 1)
-    LEFT JOIN LATERAL (SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
-                       WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
-    LEFT JOIN LATERAL (SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    LEFT JOIN LATERAL (
+      SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+      WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (
+      SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
     CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
-    CROSS JOIN LATERAL (SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
     WHERE r.relation_id = p_relation;
 END
 $_image_columns$;
 COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
-  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), '
+  'and whether they can fail.';
 
 -- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
 -- what an image does not know shows nothing of it.
@@ -2766,7 +2790,8 @@ BEGIN
   ), asked AS (
     SELECT p.polpermissive AS is_permissive,
            CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
-                WHEN max(u.since) > 0 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                WHEN max(u.since) > 0
+                THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
                 ELSE p.condition END AS condition
     FROM policy p
     LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
@@ -2776,7 +2801,8 @@ BEGIN
   )
   SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
          (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
-         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum), bool_or(k.may_fail)
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum),
+         bool_or(k.may_fail)
   INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
   FROM known k;
   IF v_permissive IS NULL THEN
@@ -2914,7 +2940,8 @@ COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a hist
 
 DO $policies$
 DECLARE
-  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r'
+                               ' WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
   v_policy             record;
 BEGIN
   FOR v_policy IN
@@ -2951,7 +2978,8 @@ BEGIN ATOMIC
   FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
   WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
 END;
-COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS 'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS
+  'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2978,17 +3006,19 @@ BEGIN
                         WHERE r.relation_id = p_relation), '{}');
   FOR v_right IN
     SELECT w.grantee IS NOT NULL AS is_wanted,
-           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
     FROM unnest(v_wanted) AS w (grantee)
     FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
     WHERE w.grantee IS NULL OR p.grantee IS NULL
   LOOP
-    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s' ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END,
-                   v_history.relname, v_right.role);
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s'
+                        ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END, v_history.relname, v_right.role);
   END LOOP;
 END
 $_sync_rights$;
-COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS
+  'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
 
 -- ==== audit/call.sql ====
 
@@ -3313,22 +3343,32 @@ $_enroll$;
 COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
   'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
--- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table.
+-- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
+CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE c.oid = p_table AND NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+  UNION ALL
+  SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
+  FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
+END;
+COMMENT ON FUNCTION pgtrack._rights_to_read(regclass) IS 'What the owner of pg_track lacks to read a table and its partitions, as commands.';
+
 CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_read$
 DECLARE
-  v_owner    name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_command  text;
 BEGIN
-  FOR v_command IN
-    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, v_owner)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = p_table AND NOT has_schema_privilege(v_owner, n.oid, 'USAGE')
-    UNION ALL
-    SELECT format('GRANT SELECT ON %s TO %I', m.relid, v_owner) FROM pgtrack._members(p_table) m
-    WHERE NOT has_table_privilege(v_owner, m.relid, 'SELECT')
-  LOOP
-    EXECUTE v_command;
+  FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
+    BEGIN
+      EXECUTE v_command;
+    -- Somebody else owns the schema. verify() says so.
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
   END LOOP;
 END
 $_let_owner_read$;
@@ -3420,6 +3460,11 @@ BEGIN
   v_reason := pgtrack._reason_not_to_track_schema(v_schema);
   IF v_reason IS NOT NULL THEN
     RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
+  IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
+    -- For tables to come, which somebody else may own.
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
   END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
   SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
@@ -3648,7 +3693,8 @@ BEGIN
       SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
       CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
     v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.relation_id = ANY (v_altered) AND r.tracked_until IS NOT NULL);
+      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
@@ -3975,7 +4021,8 @@ BEGIN
   RETURN (
     SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
                             CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
-    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value FROM unnest(v_names, v_values) AS u (name, value)) t
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value
+          FROM unnest(v_names, v_values) AS u (name, value)) t
     WHERE t.name <> '');
 END
 $_comment_tags$;
@@ -3986,12 +4033,15 @@ CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
 DECLARE
   -- RFC 3629, a character for each byte.
-  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|'
-                           '\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|'
+                           '[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|\u00ed[\u0080-\u009f][\u0080-\u00bf]|'
+                           '\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|'
+                           '\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
   v_bytes          text;
 BEGIN
   -- Other encodings have not all of its characters.
-  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0 OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0
+     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
     RETURN p_text;
   END IF;
   v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
@@ -4095,10 +4145,12 @@ COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
 COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
-COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
+COMMENT ON COLUMN pgtrack.activity.message IS
+  'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
 COMMENT ON COLUMN pgtrack.activity.query IS
-  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; null for others, and where the transaction changed a table with redacted columns.';
+  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; '
+  'null for others, and where the transaction changed a table with redacted columns.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
@@ -4173,6 +4225,22 @@ BEGIN
 END
 $_require_select$;
 COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_history(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_history$
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
+                   JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+                   WHERE r.relid = p_table), true) THEN
+    RAISE EXCEPTION 'permission denied for the history of table %', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The right to read the table was granted unnoticed.',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
+END
+$_require_history$;
+COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
 CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
@@ -4312,11 +4380,13 @@ COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
 BEGIN
-  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                 WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
 END
 $_is_erased$;
 COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
-  'Whether the image that a statement recorded under a key was erased. SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+  'Whether the image that a statement recorded under a key was erased. '
+  'SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
@@ -4339,7 +4409,7 @@ DECLARE
   v_live   jsonb;
   v_all    boolean;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
   v_all := pgtrack._sees_every_row(v_shape.relation_id);
@@ -4357,7 +4427,8 @@ BEGIN
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
                       WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
-          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle, false) e WHERE NOT v_all) n ON true
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle, false) e
+                             WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -4367,6 +4438,39 @@ COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtra
 
 -- ==== reading/changes.sql ====
 
+-- The number of a change c of a table whose keys did not change, and the row after it.
+CREATE OR REPLACE FUNCTION pgtrack._version_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_sql$
+DECLARE
+  v_later   text := p_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
+  v_is_past  text := format('EXISTS (SELECT FROM %s h WHERE %s)', p_shape.history, v_later);
+  v_next    text := v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1';
+  v_from    text := '';
+  v_purged  text := '0';
+BEGIN
+  IF NOT pgtrack._sees_every_row(p_shape.relation_id) THEN
+    -- The next change is the next one, though it may be hidden from the caller.
+    v_is_past := 'e.next_handle IS NOT NULL';
+    v_next := 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement';
+    v_from := format(' FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', p_shape.relation_id);
+  END IF;
+  IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id AND r.purged_until IS NOT NULL) THEN
+    v_purged := format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
+                       p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  RETURN format('SELECT (SELECT count(*)::integer FROM %s h WHERE %s'
+                ' AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %s AS ver, ',
+                p_shape.history, p_shape.same_row, v_purged)
+      || format('CASE WHEN s.operation IN (''D'', ''T'') THEN NULL'
+                ' WHEN %s THEN (SELECT CASE WHEN n.operation <> ''I'' THEN %s END FROM %s h'
+                ' JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = h.pgtrack_statement_id WHERE %s) ',
+                v_is_past, p_shape.image, p_shape.history, p_shape.relation_id, v_next)
+      || format('ELSE (SELECT %s FROM %s t WHERE %s) END AS after%s',
+                p_shape.live_image, p_shape.live_table, p_shape.live_is_history, v_from);
+END
+$_version_sql$;
+COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
@@ -4374,45 +4478,20 @@ RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who t
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
-  v_shape    record;
+  v_shape    pgtrack.relation_shape;
   v_version  text;
   v_first    bigint;
   v_last     bigint;
-  v_all      boolean;
-  v_later    text;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  v_all := pgtrack._sees_every_row(v_shape.relation_id);
-  v_later := v_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
+  PERFORM pgtrack._require_history(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
     v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
-    v_version := format($$
-      SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %8$s AS ver,
-             CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN %9$s
-                 THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
-                       FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %10$s LIMIT 1)
-                 ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
-               END
-             END AS after
-      %11$s$$,
-      v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
-      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id AND r.purged_until IS NOT NULL)
-           THEN format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
-                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
-           ELSE '0' END,
-      CASE WHEN v_all THEN format('EXISTS (SELECT FROM %s h WHERE %s)', v_shape.history, v_later) ELSE 'e.next_handle IS NOT NULL' END,
-      -- The next change may be hidden from the caller, but is the next all the same.
-      CASE WHEN v_all THEN v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid' ELSE 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement' END,
-      CASE WHEN v_all THEN '' ELSE format('FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', v_shape.relation_id) END);
+    v_version := pgtrack._version_sql(v_shape);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -4458,7 +4537,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
 DECLARE
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     RAISE EXCEPTION 'table % has no primary key', v_shape.name USING
@@ -5009,7 +5088,9 @@ DECLARE
 BEGIN
   FOR v_key IN
     SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
-           (SELECT string_agg(pgtrack._equal_sql(u.equality, NULL, format('p.%I', pa.attname), format('t.%I', ca.attname)), ' AND ')
+           (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
+                                pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
             FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
@@ -7036,7 +7117,8 @@ BEGIN
   FOR v_copy IN
     SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
     FROM pgtrack.kept k
-    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
+                       AND a.attnum > 0 AND NOT a.attisdropped
     WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
       -- A copy that was made before the key was another one is left, as its rows cannot be told.
       AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
@@ -7051,7 +7133,8 @@ BEGIN
   RETURN v_erased;
 END
 $_erase_copies$;
-COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS 'Empties a row in the copies of its table that pgtrack.keep() made.';
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
+  'Empties a row in the copies of its table that pgtrack.keep() made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -7076,8 +7159,10 @@ BEGIN
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
     PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
-    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
+                   ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
+                   v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;
@@ -7141,6 +7226,9 @@ BEGIN
       LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
+    RETURN QUERY
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      FROM pgtrack._rights_to_read(v_relation.relid) c;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
@@ -7327,7 +7415,8 @@ BEGIN ATOMIC
   SELECT pg_catalog.set_config('pgtrack.actor', pgtrack._bounded('actor', actor, 256), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
-  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. Null takes it back.';
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. '
+  'Null takes it back.';
 
 CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
 LANGUAGE sql VOLATILE
@@ -7335,7 +7424,8 @@ BEGIN ATOMIC
   SELECT pg_catalog.set_config('pgtrack.message', pgtrack._bounded('message', message, 1000), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
-  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. Null takes it back.';
+  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. '
+  'Null takes it back.';
 
 -- ==== upgrade/foreign_columns.sql ====
 

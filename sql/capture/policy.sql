@@ -34,7 +34,8 @@ BEGIN
     SELECT a.attnum, a.attname,
            CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
                 WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
-                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))', v.value, t.type)
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))',
+                            v.value, t.type)
                 ELSE v.value END,
            least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
     FROM pgtrack.relation r
@@ -44,16 +45,20 @@ BEGIN
       SELECT n.history_column FROM pgtrack.relation_column n
       WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
       ORDER BY n.column_name = a.attname DESC LIMIT 1)
-    LEFT JOIN LATERAL (SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
-                       WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
-    LEFT JOIN LATERAL (SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    LEFT JOIN LATERAL (
+      SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+      WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (
+      SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
     CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
-    CROSS JOIN LATERAL (SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
     WHERE r.relation_id = p_relation;
 END
 $_image_columns$;
 COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
-  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), and whether they can fail.';
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), '
+  'and whether they can fail.';
 
 -- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
 -- what an image does not know shows nothing of it.
@@ -81,7 +86,8 @@ BEGIN
   ), asked AS (
     SELECT p.polpermissive AS is_permissive,
            CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
-                WHEN max(u.since) > 0 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                WHEN max(u.since) > 0
+                THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
                 ELSE p.condition END AS condition
     FROM policy p
     LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
@@ -91,7 +97,8 @@ BEGIN
   )
   SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
          (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
-         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum), bool_or(k.may_fail)
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum),
+         bool_or(k.may_fail)
   INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
   FROM known k;
   IF v_permissive IS NULL THEN
@@ -229,7 +236,8 @@ COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a hist
 
 DO $policies$
 DECLARE
-  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r'
+                               ' WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
   v_policy             record;
 BEGIN
   FOR v_policy IN

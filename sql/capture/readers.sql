@@ -8,7 +8,8 @@ BEGIN ATOMIC
   FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
   WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
 END;
-COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS 'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS
+  'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -35,14 +36,16 @@ BEGIN
                         WHERE r.relation_id = p_relation), '{}');
   FOR v_right IN
     SELECT w.grantee IS NOT NULL AS is_wanted,
-           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
     FROM unnest(v_wanted) AS w (grantee)
     FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
     WHERE w.grantee IS NULL OR p.grantee IS NULL
   LOOP
-    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s' ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END,
-                   v_history.relname, v_right.role);
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s'
+                        ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END, v_history.relname, v_right.role);
   END LOOP;
 END
 $_sync_rights$;
-COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS 'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS
+  'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';

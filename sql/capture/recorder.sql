@@ -133,11 +133,13 @@ BEGIN
 
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
-    -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), concat_ws(' ', 'SET row_security = off', pgtrack._recorder_settings(p_relation)),
-      format($body$IF %1$s THEN
+  rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
+      format($body$IF pg_catalog.row_security_active(TG_RELID) THEN
+    PERFORM pgtrack._refuse_truncate(TG_RELID);
+  END IF;
+  IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;
     EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
@@ -159,6 +161,17 @@ END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_truncate(p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_truncate$
+BEGIN
+  RAISE EXCEPTION 'cannot record a TRUNCATE of %', p_table::regclass USING
+    ERRCODE = 'insufficient_privilege',
+    DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
+    HINT = format('Use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
+END
+$_refuse_truncate$;
+COMMENT ON FUNCTION pgtrack._refuse_truncate(oid) IS 'Refuses a TRUNCATE of rows that the owner of pg_track does not see.';
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
 LANGUAGE sql STABLE

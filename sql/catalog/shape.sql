@@ -4,16 +4,14 @@
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
-  v_shape  pgtrack.relation_shape;
-  v_root   regclass;
+  v_shape     pgtrack.relation_shape;
+  v_relation  record;
+  v_root      regclass;
 BEGIN
-  -- The rows of inheriting tables are not this table's; those of partitions are.
-  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
-         format('pgtrack_history.%I', r.history_table), r.key_columns
-  INTO v_shape.relation_id, v_shape.name, v_shape.live_table, v_shape.history, v_shape.keys
+  SELECT r.relation_id, r.history_table, r.key_columns, c.relkind INTO v_relation
   FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
-  IF v_shape.relation_id IS NULL THEN
+  IF NOT FOUND THEN
     SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
     WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
@@ -22,6 +20,12 @@ BEGIN
         THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
         ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
+  v_shape.relation_id := v_relation.relation_id;
+  v_shape.name := pgtrack._name(p_table);
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  v_shape.live_table := CASE v_relation.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_shape.name;
+  v_shape.history := format('pgtrack_history.%I', v_relation.history_table);
+  v_shape.keys := v_relation.key_columns;
   v_shape := pgtrack._make_key_shape(v_shape);
   v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
   v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);

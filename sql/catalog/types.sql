@@ -3,35 +3,40 @@
 -- output functions make, called by name, and come back through input functions, without a cast. Those are PostgreSQL's
 -- own, or a superuser's.
 
+-- Asked for each column again and again, so these are functions whose plans a session keeps.
 CREATE OR REPLACE FUNCTION pgtrack._base_type(p_type oid, p_typmod integer, OUT type oid, OUT typmod integer)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  WITH RECURSIVE base (type, typmod, kind) AS (
-    SELECT t.oid, p_typmod, t.typtype FROM pg_type t WHERE t.oid = p_type
-    UNION ALL
-    SELECT t.typbasetype, t.typtypmod, b.typtype
-    FROM base JOIN pg_type t ON t.oid = base.type JOIN pg_type b ON b.oid = t.typbasetype
-    WHERE base.kind = 'd'
-  )
-  SELECT b.type, b.typmod FROM base b WHERE b.kind <> 'd';
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_base_type$
+DECLARE
+  v_domain  record;
+BEGIN
+  type := p_type;
+  typmod := p_typmod;
+  LOOP
+    SELECT t.typbasetype, t.typtypmod INTO v_domain FROM pg_type t WHERE t.oid = _base_type.type AND t.typtype = 'd';
+    EXIT WHEN NOT FOUND;
+    type := v_domain.typbasetype;
+    typmod := v_domain.typtypmod;
+  END LOOP;
+END
+$_base_type$;
 COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
 
 CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE
-    WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
-    WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
-         AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
-    WHEN own.oid <> t.oid THEN 'array'
-    ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
-  FROM pgtrack._base_type(p_type, -1) b
-  JOIN pg_type t ON t.oid = b.type
-  -- The extension owns the element's type, not the array's.
-  CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid), t.oid) AS oid) x
-  JOIN pg_type own ON own.oid = x.oid;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_kind_if_foreign$
+BEGIN
+  RETURN (SELECT CASE
+      WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
+      WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
+           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+      WHEN own.oid <> t.oid THEN 'array'
+      ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
+    FROM pgtrack._base_type(p_type, -1) b
+    JOIN pg_type t ON t.oid = b.type
+    -- The extension owns the element's type, not the array's.
+    CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid), t.oid) AS oid) x
+    JOIN pg_type own ON own.oid = x.oid);
+END
+$_kind_if_foreign$;
 COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
 
 -- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
@@ -85,16 +90,17 @@ $text$;
 -- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
 -- too; enum_out() takes no domain.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE
-    WHEN k.kind IS NULL THEN p_expression
-    WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
-    WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
-    WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
-    ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
-  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_output_sql$
+BEGIN
+  RETURN (SELECT CASE
+      WHEN k.kind IS NULL THEN p_expression
+      WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
+      WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
+      WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
+      ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
+    FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k);
+END
+$_foreign_output_sql$;
 COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
 
 CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
@@ -163,15 +169,16 @@ COMMENT ON FUNCTION pgtrack._typed(text, anyelement, text) IS
   'The value of a type whose text was stored; an error that names the column if there is none any more, or null where none is named.';
 
 CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE pgtrack._foreign_kind(p_type)
-    WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
-                            '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
-                            p_text, b.type, p_column, format_type(b.type, NULL))
-    ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
-  FROM pgtrack._base_type(p_type, -1) b;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_input_sql$
+BEGIN
+  RETURN (SELECT CASE pgtrack._foreign_kind(p_type)
+      WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
+                              '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+                              p_text, b.type, p_column, format_type(b.type, NULL))
+      ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
+    FROM pgtrack._base_type(p_type, -1) b);
+END
+$_input_sql$;
 COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
   'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
 
@@ -191,20 +198,13 @@ END;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
   'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
 
--- Values of foreign types are equal when their texts are. A label of an enum is looked for in the catalog, so that the
--- index of the live table can be used, and one that is gone is no error.
+-- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
+-- cast of the type's owner may lead to another one, or to none.
 CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT CASE
-    WHEN k.kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
-    WHEN k.kind = 'enum' THEN format(
-      '%s%s OPERATOR(pg_catalog.=) (SELECT x.v FROM pg_catalog.pg_enum e CROSS JOIN LATERAL'
-      ' pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', e.enumlabel)) AS x (v %s)'
-      ' WHERE e.enumtypid = %s AND e.enumlabel = %s)',
-      p_live, CASE WHEN p_type <> b.type THEN '::' || format_type(b.type, NULL) ELSE '' END, format_type(b.type, NULL), b.type, p_stored)
-    ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END
-  FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k;
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
 END;
 COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
   'The condition that a value of the live table is the one that is stored.';

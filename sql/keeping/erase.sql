@@ -70,7 +70,8 @@ BEGIN
   FOR v_copy IN
     SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
     FROM pgtrack.kept k
-    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
+                       AND a.attnum > 0 AND NOT a.attisdropped
     WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
       -- A copy that was made before the key was another one is left, as its rows cannot be told.
       AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
@@ -85,7 +86,8 @@ BEGIN
   RETURN v_erased;
 END
 $_erase_copies$;
-COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS 'Empties a row in the copies of its table that pgtrack.keep() made.';
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
+  'Empties a row in the copies of its table that pgtrack.keep() made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -110,8 +112,10 @@ BEGIN
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
     PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
-    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
+                   ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
+                   v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;

@@ -102,11 +102,13 @@ COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
 BEGIN
-  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                 WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
 END
 $_is_erased$;
 COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
-  'Whether the image that a statement recorded under a key was erased. SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+  'Whether the image that a statement recorded under a key was erased. '
+  'SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$

@@ -32,6 +32,11 @@ BEGIN
   IF v_reason IS NOT NULL THEN
     RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
   END IF;
+  IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
+    -- For tables to come, which somebody else may own.
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
+  END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
   SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
   ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;

@@ -28,7 +28,9 @@ DECLARE
 BEGIN
   FOR v_key IN
     SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
-           (SELECT string_agg(pgtrack._equal_sql(u.equality, NULL, format('p.%I', pa.attname), format('t.%I', ca.attname)), ' AND ')
+           (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
+                                pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
             FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,

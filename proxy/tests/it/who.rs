@@ -240,8 +240,11 @@ fn a_context_is_worth_nothing_to_a_later_connection_from_the_same_port() {
         let mut session = Wire::session(proxy.address, database.name()).await;
         session.query("INSERT INTO users VALUES (1)").await;
         let copied = context(&mut session).await;
-        let port = session.value("SELECT inet_client_port()").await.parse().unwrap();
-        drop(session);
+        let port: u16 = session.value("SELECT inet_client_port()").await.parse().unwrap();
+        // The side that closes first keeps the pair of ports for a minute: let it be the server.
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = $1";
+        client.execute(end, &[&i32::from(port)]).await.unwrap();
+        session.rest().await;
         aged(&client, &copied).await;
 
         let server = server_address(database.server());

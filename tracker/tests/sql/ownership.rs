@@ -139,7 +139,7 @@ fn nobody_but_the_triggers_of_a_table_writes_its_history() {
             .await;
         for statement in ["UPDATE other SET v = 'x'", "UPDATE other SET id = 3"] {
             let error = session.error(statement).await;
-            assert!(error.starts_with("55000: this function does not record the changes of other"), "{error}");
+            assert!(error.starts_with("55000: this function does not record the changes of "), "{error}");
         }
         // The right to make triggers lasts no longer than the command that needs them.
         intruder.run("CREATE FUNCTION nest() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE own SET v = v WHERE false; RETURN NULL; END'").await;
@@ -199,17 +199,17 @@ fn an_old_note_of_an_open_statement_is_worth_nothing() {
         session
             .run(
                 "CREATE TABLE notes (n int, note text); CREATE FUNCTION keep_note() RETURNS trigger LANGUAGE plpgsql AS
-                 $$BEGIN IF pg_trigger_depth() > 1 THEN RETURN NULL; END IF;
+                 $$BEGIN IF pg_trigger_depth() > 1 OR current_setting('test.notes', true) IS DISTINCT FROM 'on' THEN RETURN NULL; END IF;
                    UPDATE t SET v = v WHERE id = 2; INSERT INTO notes SELECT 1, current_setting('pgtrack.open', true); RETURN NULL; END$$;
                  CREATE TRIGGER zzz BEFORE UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION keep_note()",
             )
             .await;
-        session.run("BEGIN; UPDATE t SET v = 0 WHERE false").await;
+        session.run("BEGIN; SET LOCAL test.notes = 'on'; UPDATE t SET v = 0 WHERE false").await;
         session.check("SELECT bool_and(note ~ ' 1:1U:[0-9]+ ') FROM notes", "t").await;
         other.run("UPDATE t SET v = 200 WHERE id = 1").await;
         session
             .run(
-                "ALTER TABLE t DISABLE TRIGGER zzz;
+                "SET LOCAL test.notes = 'off';
                  UPDATE t SET v = 666 WHERE id = 1 AND set_config('pgtrack.open', (SELECT max(note) FROM notes), true) IS NOT NULL; COMMIT",
             )
             .await;
