@@ -31,8 +31,8 @@ const CALLS: [(&str, &str); 22] = [
     ("untag", "SELECT pgtrack.untag('x')"),
     ("purge", "SELECT pgtrack.purge('1 day')"),
     ("purge_audit", "SELECT pgtrack.purge_audit('1 day')"),
-    ("recover", "ALTER TABLE t DROP COLUMN v; SELECT pgtrack.recover('t', 'v')"),
-    ("recover", "DROP TABLE t; SELECT pgtrack.recover('t')"),
+    ("recover", "ALTER TABLE t DROP COLUMN v; SELECT pgtrack.recover('public.t', 'v')"),
+    ("recover", "DROP TABLE t; SELECT pgtrack.recover('public.t')"),
     ("untrack", "SELECT pgtrack.untrack('t')"),
     ("undo_as_myself", "SELECT pgtrack.undo_as_myself()"),
 ];

@@ -257,7 +257,7 @@ fn rows_that_row_security_hides_from_whoever_writes_are_an_error_and_nothing_is_
         writer
             .check(
                 "SELECT pgtrack.undo('t', 2)",
-                "public.t (id=2): row updated: v, now as after version 9",
+                "public.t (id=2): row updated: v, now as after version 8",
             )
             .await;
         session.check("SELECT id, v FROM t WHERE v <> 7", "2|1").await;
