@@ -1,5 +1,7 @@
 //! The parameters of a statement, as far as they go into the record of a call.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use pgtrack_tracker::statement::ClientEncoding;
@@ -112,11 +114,9 @@ fn binary(kind: u32, bytes: &[u8], is_whole: bool, encoding: ClientEncoding) -> 
         oid::UUID => {
             let number = u128::from_be_bytes(bytes.try_into().ok()?);
             let digits = format!("{number:032x}");
-            let (a, rest) = digits.split_at_checked(8)?;
-            let (b, rest) = rest.split_at_checked(4)?;
-            let (c, rest) = rest.split_at_checked(4)?;
-            let (d, e) = rest.split_at_checked(4)?;
-            Some(format!("{a}-{b}-{c}-{d}-{e}"))
+            let part = |range: Range<usize>| digits.get(range);
+            let parts = [part(0..8)?, part(8..12)?, part(12..16)?, part(16..20)?, part(20..32)?];
+            Some(parts.join("-"))
         }
         _ => None,
     }
@@ -127,7 +127,7 @@ fn decoded(bytes: &[u8], encoding: ClientEncoding) -> Option<String> {
     let text = (0..4_usize)
         .filter_map(|cut| bytes.get(..bytes.len().checked_sub(cut)?))
         .find_map(|bytes| encoding.decode(bytes));
-    text.map(|text| text.into_owned())
+    text.map(Cow::into_owned)
 }
 
 /// The types of parameters, as `Parse` and `ParameterDescription` have them: a count, and OIDs.

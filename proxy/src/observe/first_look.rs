@@ -30,6 +30,7 @@ const PATHS: [Keyword; 2] = [Keyword::new("search_path"), Keyword::new("set_conf
 const DO: Keyword = Keyword::new("do");
 
 /// What to look for.
+#[expect(clippy::struct_excessive_bools, reason = "each is looked for, or not")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FirstLook {
     /// Calls of functions of pg_track.

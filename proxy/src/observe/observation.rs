@@ -373,10 +373,10 @@ impl<O: Observer> FromClient<'_, O> {
             && let Some(mut request) = Request::read(&message, self.now, is_of_interest)
         {
             match &mut request {
-                Request::Bind { statement, values, .. } => {
-                    if self.has_judged && self.pairing.wants_values(statement) {
-                        *values = request::bound(&message).map(Arc::new);
-                    }
+                Request::Bind { statement, values, .. }
+                    if self.has_judged && self.pairing.wants_values(statement) =>
+                {
+                    *values = request::bound(&message).map(Arc::new);
                 }
                 Request::FunctionCall { errand, .. } => {
                     let refusal = self.function_refusal.take();

@@ -28,6 +28,7 @@ pub(super) use meaning::Meaning;
 const KEPT_REQUESTS: usize = 8;
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they do not depend on each other")]
 pub(super) struct Pairing {
     pub(super) limits: Limits,
     pub(super) settings: SessionSettings,
