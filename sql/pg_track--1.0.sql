@@ -70,7 +70,7 @@ BEGIN
     IF NOT FOUND THEN
       CONTINUE WHEN NOT (v_me.rolsuper OR v_me.rolcreaterole);
       BEGIN
-        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', v_name);
+        EXECUTE format('CREATE ROLE %I NOLOGIN', v_name);
       -- Somebody installs into another database of the cluster at the same time.
       EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;
@@ -81,7 +81,7 @@ BEGIN
         ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
     ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
           AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
-               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid)) THEN
+               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid AND m.roleid <> 'pg_read_all_stats'::regrole)) THEN
       RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
         ERRCODE = 'object_not_in_prerequisite_state',
         DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
@@ -91,6 +91,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- When a session began tells whether it is the one that the proxy speaks of.
+  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+    GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
 $roles$;
@@ -218,7 +222,9 @@ BEGIN
     WHERE n.nspname = 'pgtrack'
       AND (p.proname LIKE '\_%'
            OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_client_addr', '_operation', '_actor', '_comment_tags')
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
+                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
+                            '_proxy_record', '_database_record')
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
@@ -250,7 +256,10 @@ BEGIN
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
+      ('relation_column', 'type', 'oid'),
       ('relation_shape', 'key_is_plain', 'boolean'),
+      ('relation_shape', 'key_entered', 'text'),
+      ('relation_shape', 'type_names', 'text'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
@@ -348,7 +357,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   row_values       text,
   change_keys      text,
   restored         text,
-  key_is_plain     boolean
+  key_is_plain     boolean,
+  key_entered      text,
+  type_names       text
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -376,6 +387,8 @@ COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of 
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
 COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the table can have again, as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_entered IS 'The key k as JSON, in the form in which it is stored, where a caller may write it in others; else null.';
+COMMENT ON COLUMN pgtrack.relation_shape.type_names IS 'The names of types that they have in them, apart from PostgreSQL''s own; null for none.';
 
 -- ==== tables/relation_column.sql ====
 
@@ -387,6 +400,7 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   since           bigint    NOT NULL,
   until           bigint,
   successor       smallint,
+  type            oid,
   PRIMARY KEY (relation_id, history_column),
   UNIQUE (relation_id, attnum)
 );
@@ -400,6 +414,7 @@ COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statement
 COMMENT ON COLUMN pgtrack.relation_column.until IS
   'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
 COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
+COMMENT ON COLUMN pgtrack.relation_column.type IS 'The column''s type in the tracked table, when that was followed last; null once it was dropped or retyped.';
 
 -- ==== tables/statement.sql ====
 
@@ -578,7 +593,7 @@ COMMENT ON COLUMN pgtrack.audit_entry.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.audit_entry.client_addr IS 'The client''s address: seen by the proxy, or by the server.';
 COMMENT ON COLUMN pgtrack.audit_entry.client_port IS 'The client''s port.';
 COMMENT ON COLUMN pgtrack.audit_entry.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
-COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session; null if it did not come through one.';
 COMMENT ON COLUMN pgtrack.audit_entry.call_number IS 'Which call of that session it is, where the proxy recorded it: it records none twice.';
 COMMENT ON COLUMN pgtrack.audit_entry.backend_pid IS 'The server process of the session.';
 COMMENT ON COLUMN pgtrack.audit_entry.actor IS 'The person the application named.';
@@ -587,6 +602,27 @@ COMMENT ON COLUMN pgtrack.audit_entry.outcome IS 'started, done, failed, denied 
 COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it failed.';
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
+
+-- Who may read all of them, and what the proxy may write; the functions write theirs as the owner.
+DO $policies$
+BEGIN
+  IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
+    CREATE INDEX audit_entry_session_idx ON pgtrack.audit_entry (session, verb, at);
+    DROP INDEX IF EXISTS pgtrack.audit_entry_call_idx;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
+    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
+    DROP POLICY IF EXISTS readers ON pgtrack.audit_entry;
+    DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
+    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
+      user_name = session_user
+      OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE'))
+      OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = 'pgtrack_reader' AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
+    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
+    CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
+  END IF;
+END
+$policies$;
 
 -- ==== tables/purged_version.sql ====
 
@@ -654,29 +690,12 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
-      ('audit_entry_call_idx', 'pgtrack.audit_entry (backend_pid, at)'),
       ('key_change_xid_idx', 'pgtrack.key_change (xid)')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
   LOOP
     EXECUTE format('CREATE INDEX %I ON %s', v_part.name, v_part.definition);
   END LOOP;
-  -- Whoever may read a table may read the records of what changed it.
-  FOR v_part IN
-    SELECT c.oid::regclass AS relation FROM pg_class c
-    WHERE c.oid IN ('pgtrack.statement'::regclass, 'pgtrack.key_change'::regclass, 'pgtrack.purged_version'::regclass, 'pgtrack.erasure'::regclass)
-      AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_part.relation);
-    EXECUTE format('CREATE POLICY readers ON %s FOR SELECT USING (relation_id IN'
-                   ' (SELECT r.relation_id FROM pgtrack.relation r WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')))', v_part.relation);
-  END LOOP;
-  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.audit_entry'::regclass) THEN
-    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
-    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
-      user_name = session_user OR pg_catalog.pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack'), 'USAGE'));
-    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (true);
-  END IF;
 END
 $complete$;
 
@@ -814,6 +833,319 @@ END
 $_require_member$;
 COMMENT ON FUNCTION pgtrack._require_member(integer, oid) IS 'Refuses to record the changes of a table under the name of another.';
 
+-- ==== catalog/types.sql ====
+
+-- A type that an ordinary role can create may bring code of its own: casts, operators, checks, statistics. None of it may
+-- run with our rights or a reader's, and history shall not depend on such a type. So its values are stored as text, which
+-- output functions make, called by name, and come back through input functions, without a cast. Those are PostgreSQL's
+-- own, or a superuser's.
+
+-- Asked for each column again and again, so these are functions whose plans a session keeps.
+CREATE OR REPLACE FUNCTION pgtrack._base_type(p_type oid, p_typmod integer, OUT type oid, OUT typmod integer)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_base_type$
+DECLARE
+  v_domain  record;
+BEGIN
+  type := p_type;
+  typmod := p_typmod;
+  LOOP
+    SELECT t.typbasetype, t.typtypmod INTO v_domain FROM pg_type t WHERE t.oid = _base_type.type AND t.typtype = 'd';
+    EXIT WHEN NOT FOUND;
+    type := v_domain.typbasetype;
+    typmod := v_domain.typtypmod;
+  END LOOP;
+END
+$_base_type$;
+COMMENT ON FUNCTION pgtrack._base_type(oid, integer) IS 'What a domain is based on in the end; of any other type itself.';
+
+CREATE OR REPLACE FUNCTION pgtrack._kind_if_foreign(p_type oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_kind_if_foreign$
+BEGIN
+  RETURN (SELECT CASE
+      WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
+      WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
+           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+      WHEN own.oid <> t.oid THEN 'array'
+      ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
+    FROM pgtrack._base_type(p_type, -1) b
+    JOIN pg_type t ON t.oid = b.type
+    -- The extension owns the element's type, not the array's.
+    CROSS JOIN LATERAL (SELECT coalesce((SELECT e.oid FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid), t.oid) AS oid) x
+    JOIN pg_type own ON own.oid = x.oid);
+END
+$_kind_if_foreign$;
+COMMENT ON FUNCTION pgtrack._kind_if_foreign(oid) IS 'Does the work of pgtrack._foreign_kind().';
+
+-- Types below 12000 are in pg_catalog (FirstUnpinnedObjectId). Most are; in a query this is no call for them.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_kind(p_type oid) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._kind_if_foreign(p_type) END;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
+  'Null for types of PostgreSQL, base types of extensions, and arrays and domains of these; of others, which an ordinary role can '
+  'create, the kind.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- A domain's constraints are the live table's business: images are partly null.
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
+  FROM pgtrack._base_type(p_type, p_typmod) b;
+END;
+COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
+  'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
+
+-- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
+-- every session; code that is generated has them pinned itself, where it is worth it.
+CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
+         'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+END;
+COMMENT ON FUNCTION pgtrack._pinned_settings() IS
+  'The clauses of a function in which the same value has the same text whatever the session prefers.';
+
+DO $text$
+DECLARE
+  v_kind  record;
+BEGIN
+  FOR v_kind IN
+    SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
+  LOOP
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
+                   ' SET search_path = pg_catalog, pg_temp %s AS %L',
+                   format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
+                   format('BEGIN RETURN textin(%I(p_value)); END', v_kind.name || '_out'));
+    EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L', format('_%s_text', v_kind.name), v_kind.type,
+                   format('The text of a value of kind %s, the same in every session.', v_kind.name));
+  END LOOP;
+END
+$text$;
+
+-- No type is named here: whoever owns the recorders may have no right on its schema. concat() calls the output function,
+-- too; enum_out() takes no domain.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_output_sql(p_expression text, p_type oid, p_is_pinned boolean) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_output_sql$
+BEGIN
+  RETURN (SELECT CASE
+      WHEN k.kind IS NULL THEN p_expression
+      WHEN k.kind = 'enum' AND p_type = b.type THEN format('pg_catalog.textin(pg_catalog.enum_out(%s))', p_expression)
+      WHEN k.kind IN ('enum', 'base') THEN format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.concat(%1$s) END', p_expression)
+      WHEN p_is_pinned THEN format('pg_catalog.textin(pg_catalog.%I(%s))', k.kind || '_out', p_expression)
+      ELSE format('pgtrack.%I(%s)', format('_%s_text', k.kind), p_expression) END
+    FROM pgtrack._base_type(p_type, -1) b CROSS JOIN LATERAL (SELECT pgtrack._foreign_kind(p_type) AS kind) k);
+END
+$_foreign_output_sql$;
+COMMENT ON FUNCTION pgtrack._foreign_output_sql(text, oid, boolean) IS 'Does the work of pgtrack._output_sql().';
+
+CREATE OR REPLACE FUNCTION pgtrack._output_sql(p_expression text, p_type oid, p_is_pinned boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type >= 12000 THEN pgtrack._foreign_output_sql(p_expression, p_type, p_is_pinned) ELSE p_expression END;
+END;
+COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
+  'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
+
+CREATE OR REPLACE FUNCTION pgtrack._recorder_settings(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN EXISTS (
+    SELECT FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
+    WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
+  THEN pgtrack._pinned_settings() ELSE '' END;
+END;
+COMMENT ON FUNCTION pgtrack._recorder_settings(integer) IS
+  'The settings that the recorders of a table need, so that what they write does not depend on the session''s; most need none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._known_label(p_label text, p_type oid, p_column text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_label$
+BEGIN
+  IF p_label IS NOT NULL AND NOT EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = p_type AND e.enumlabel = p_label) THEN
+    RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_label) USING
+      ERRCODE = 'datatype_mismatch',
+      DETAIL = format('The enum %s has no such label now. It has: %s.', format_type(p_type, NULL),
+                      (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e
+                       WHERE e.enumtypid = p_type)),
+      HINT = format('Add the label with ALTER TYPE %s ADD VALUE %L, or set the row right by hand; ', format_type(p_type, NULL), p_label)
+             || 'pgtrack.history() shows the row as it was.';
+  END IF;
+  RETURN p_label;
+END
+$_known_label$;
+COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS
+  'A label of an enum, or an error that names the column where it is none any more.';
+
+-- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
+CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' AS $_typed$
+DECLARE
+  v_row  record;
+BEGIN
+  IF p_column IS NULL AND pgtrack._runs_foreign_code(pg_typeof(p_type)) THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('SELECT x.v FROM jsonb_to_record(jsonb_build_object(''v'', $1)) AS x (v %s)', format_type(pg_typeof(p_type), NULL))
+  INTO v_row USING p_text;
+  RETURN v_row.v;
+EXCEPTION WHEN data_exception THEN
+  IF p_column IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'column % cannot be % again', p_column, quote_literal(p_text) USING
+    ERRCODE = 'datatype_mismatch',
+    DETAIL = format('Type %s does not take it now: %s.', pg_typeof(p_type), SQLERRM),
+    HINT = 'Set the row right by hand; pgtrack.history() shows it as it was.';
+END
+$_typed$;
+COMMENT ON FUNCTION pgtrack._typed(text, anyelement, text) IS
+  'The value of a type whose text was stored; an error that names the column if there is none any more, or null where none is named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._input_sql(p_text text, p_type oid, p_column text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_input_sql$
+BEGIN
+  RETURN (SELECT CASE pgtrack._foreign_kind(p_type)
+      WHEN 'enum' THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('
+                              '''v'', pgtrack._known_label(%s, %s, %L))) AS x (v %s))',
+                              p_text, b.type, p_column, format_type(b.type, NULL))
+      ELSE format('pgtrack._typed(%s, NULL::%s, %L)', p_text, format_type(b.type, NULL), p_column) END
+    FROM pgtrack._base_type(p_type, -1) b);
+END
+$_input_sql$;
+COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
+  'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
+
+CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
+  -- the operator's own types on both sides make sure that it is this one.
+  SELECT coalesce(
+    (SELECT CASE WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
+                 THEN format('%s OPERATOR(%I.%s) %s', p_left, n.nspname, o.oprname, p_right)
+                 ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
+                             p_right, format_type(o.oprright, -1)) END
+     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
+    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right));
+END;
+COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
+  'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
+
+-- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
+-- cast of the type's owner may lead to another one, or to none.
+CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
+END;
+COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
+  'The condition that a value of the live table is the one that is stored.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_left, p_right)
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END;
+END;
+COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
+
+-- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make
+-- the history unreadable.
+CREATE OR REPLACE FUNCTION pgtrack._json(p_value json) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+BEGIN
+  RETURN p_value::jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN to_jsonb(p_value::text);
+END
+$_json$;
+COMMENT ON FUNCTION pgtrack._json(json) IS 'A value of type json as jsonb; as a string of its text where that cannot hold it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._json(p_value json[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+BEGIN
+  RETURN to_jsonb(p_value);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN to_jsonb(p_value::text);
+END
+$_json$;
+COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
+              ELSE p_expression END;
+END;
+COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';
+
+-- ==== catalog/foreign_code.sql ====
+
+-- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
+-- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
+CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH RECURSIVE part (type) AS (
+    SELECT p_type WHERE p_type >= 16384
+    UNION
+    SELECT x.type
+    FROM part JOIN pg_type t ON t.oid = part.type
+    CROSS JOIN LATERAL (
+      SELECT t.typbasetype
+      UNION ALL SELECT t.typelem
+      UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
+      UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
+      UNION ALL SELECT d.refobjid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+                WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
+    WHERE x.type >= 16384
+  ), called (function, operator) AS (
+    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END,
+           CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
+    FROM part JOIN pg_constraint c ON c.contypid = part.type
+    JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+    UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
+  )
+  SELECT EXISTS (
+    SELECT FROM called c
+    LEFT JOIN pg_operator o ON o.oid = c.operator
+    LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
+    JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
+    WHERE NOT r.rolsuper AND r.rolname <> current_user);
+END;
+COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
+  'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+
+CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND pgtrack._runs_foreign_code(a.atttypid);
+END;
+COMMENT ON FUNCTION pgtrack._foreign_code_in(regclass) IS
+  'The columns of a table for which a row cannot be made without running code of others than superusers and the current user; '
+  'null for none.';
+
+-- A key as an argument of a verb.
+CREATE OR REPLACE FUNCTION pgtrack._key_value(p_key anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_key_value$
+BEGIN
+  IF pg_typeof(p_key)::oid < 16384 OR pgtrack._foreign_kind(pg_typeof(p_key)) IS NULL THEN
+    RETURN to_jsonb(p_key);
+  END IF;
+  RETURN CASE WHEN num_nulls(p_key) = 0 THEN to_jsonb(format('%s', p_key)) END;
+END
+$_key_value$;
+COMMENT ON FUNCTION pgtrack._key_value(anyelement) IS 'A key of any type as JSON, by no code of the type''s owner.';
+
 -- ==== catalog/recorded.sql ====
 
 -- Assigned as an UPDATE would do it, or by its text, as a change of type with USING may have done.
@@ -858,54 +1190,207 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
 
+-- ==== catalog/key_shape.sql ====
+
+-- Equality is strategy 3 of a btree operator class.
+CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT k.position, k.attnum, p.amopopr
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+  JOIN pg_opclass c ON c.oid = k.opclass
+  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
+  WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
+END;
+COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
+RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
+               operator oid, equality text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
+         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS k (name, equality, position)
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k.name AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = k.name
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  LEFT JOIN pgtrack._key_operators(r.relid) o ON o.attnum = a.attnum
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
+  'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
+
+-- The same pieces of pgtrack.relation_shape for all rows.
+CREATE OR REPLACE FUNCTION pgtrack._make_key_shape(INOUT p_shape pgtrack.relation_shape)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_key_shape$
+BEGIN
+  SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.k, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.k), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.h, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._live_is_sql(x.t, k.type, x.c, k.operator, k.equality), ' AND ' ORDER BY k.position),
+         string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.c), ' AND ' ORDER BY k.position),
+         format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, x.h), ', ' ORDER BY k.position)),
+         string_agg(x.c, ', ' ORDER BY k.position),
+         bool_and(k.stored = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[])),
+         -- An enum has one way to write a label.
+         CASE WHEN bool_or(k.kind NOT IN ('enum', 'base')) THEN format('jsonb_build_object(%s)', string_agg(
+           format('%L, %s', k.column_name, CASE WHEN k.kind NOT IN ('enum', 'base') THEN format('coalesce(%s, %s)',
+             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END
+  INTO p_shape.key_record, p_shape.live_is_key, p_shape.history_is_key, p_shape.live_is_history, p_shape.live_is_change, p_shape.same_row,
+       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered
+  FROM pgtrack._key_parts(p_shape.relation_id) k
+  CROSS JOIN LATERAL (SELECT format('t.%I', k.column_name) AS t, format('k.%I', k.column_name) AS k,
+                             format('h.%I', k.history_column) AS h, format('c.%I', k.history_column) AS c) x;
+END
+$_make_key_shape$;
+COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes the pieces that have to do with the key.';
+
+-- ==== catalog/column_shape.sql ====
+
+-- What each column of a table is in the pieces:
+--   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
+--   shown             old in a plan, which refuses what an undo would refuse
+--   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
+--   kept, to_update, to_insert  the live value and that of h, as they can be written
+-- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
+CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
+RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
+               base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
+               can_insert boolean, can_update boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH col AS (
+    SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
+           pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
+           format_type(b.atttypid, b.atttypmod) AS stored_type,
+           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           format('t.%I', a.attname) AS live, format('%I of %s', a.attname, pgtrack._name(p_table)) AS name,
+           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
+           p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+    FROM pgtrack.relation r
+    JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
+    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
+    JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
+    CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
+                        UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
+    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
+    WHERE r.relation_id = p_relation
+  ), piece AS (
+    SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
+           -- What a domain is based on is what is stored; rows of different types cannot be compared.
+           CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
+           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
+                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+    FROM col
+  ), written AS (
+    SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
+  )
+  SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
+         CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
+         kept, compared,
+         CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
+         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
+         can_insert, can_update AND is_chosen
+  FROM written;
+END;
+COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
+  'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
+
+CREATE OR REPLACE FUNCTION pgtrack._make_column_shape(INOUT p_shape pgtrack.relation_shape, p_table regclass, p_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_column_shape$
+DECLARE
+  v_history   regclass := p_shape.history;
+  v_retyped   text;
+  v_redacted  jsonb;
+BEGIN
+  SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s'
+                           ' THEN jsonb_build_object(%L, %s) ELSE ''{}'' END || ', g.since, g.until, g.column_name,
+                           pgtrack._json_sql(format('h.%I', g.history_column), a.atttypid)), '' ORDER BY g.until)
+  INTO v_retyped
+  FROM pgtrack.relation_column g JOIN pg_attribute a ON a.attrelid = v_history AND a.attname = g.history_column
+  WHERE g.relation_id = p_shape.relation_id AND g.until IS NOT NULL;
+
+  SELECT format('(%s(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)', v_retyped,
+                string_agg(format('%s AS %I', pgtrack._json_sql(own, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '')
+                  FILTER (WHERE own_since > 0)),
+         format('((SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)%s)',
+                string_agg(format('%s AS %I', pgtrack._json_sql(shown, stored), column_name), ', ' ORDER BY attnum),
+                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
+         format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
+                string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
+         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
+         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
+         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
+                                       string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
+         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END',
+                           column_name, compared, base, to_update, kept), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         format('array_remove(ARRAY[%s], NULL)',
+                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
+                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments,
+       p_shape.differs, p_shape.merges, p_shape.differing
+  FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
+
+  SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
+  FROM pgtrack.relation r CROSS JOIN LATERAL jsonb_array_elements_text(r.options -> 'redact') o WHERE r.relation_id = p_shape.relation_id;
+  IF v_redacted IS NOT NULL THEN
+    p_shape.image := format('(%s || %L::jsonb)', p_shape.image, v_redacted);
+    p_shape.restored := format('(%s || %L::jsonb)', p_shape.restored, v_redacted);
+    p_shape.live_image := format('(%s || %L::jsonb)', p_shape.live_image, v_redacted);
+  END IF;
+END
+$_make_column_shape$;
+COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass, text[]) IS
+  'Makes the pieces that have to do with the columns.';
+
+-- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
+CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
+                         WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
+                                                          x.old, x.none, x.value, x.type)
+                         ELSE format('(%s)::%s', x.value, x.type) END, ', ' ORDER BY a.attnum)
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = p_relation AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
+  CROSS JOIN LATERAL (SELECT pgtrack._recorded(c, 'h') AS old) o
+  CROSS JOIN LATERAL (
+    SELECT o.old, format_type(a.atttypid, a.atttypmod) AS type, format('(NULL::%s).%I', pgtrack._name(p_table), a.attname) AS none,
+           CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
+                ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
+                                        format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
+  'The image h as the columns of a row of the table''s type; what is not recorded is null.';
+
 -- ==== catalog/shape.sql ====
 
 -- The pieces that dynamic SQL about one tracked table is made of. In them, t is the live table, h its history
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 -- Of a row that is updated only p_columns are set, where that is not null.
-CREATE OR REPLACE FUNCTION pgtrack._make_shape(
-  p_table             regclass,
-  p_columns           text[] DEFAULT NULL,
-  OUT relation_id     integer,
-  OUT fingerprint     text,
-  OUT name            text,
-  OUT live_table      text,
-  OUT history         text,
-  OUT keys            name[],
-  OUT key_record      text,
-  OUT live_is_key     text,
-  OUT history_is_key  text,
-  OUT live_is_history text,
-  OUT live_is_change  text,
-  OUT same_row        text,
-  OUT key_json        text,
-  OUT image           text,
-  OUT live_image      text,
-  OUT insert_columns  text,
-  OUT insert_values   text,
-  OUT assignments     text,
-  OUT differs         text,
-  OUT merges          text,
-  OUT differing       text,
-  OUT row_values      text,
-  OUT change_keys     text,
-  OUT restored        text,
-  OUT key_is_plain    boolean
-)
+CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
 DECLARE
-  v_equality  text[];
-  v_redacted  jsonb;
+  v_shape     pgtrack.relation_shape;
+  v_relation  record;
   v_root      regclass;
 BEGIN
-  -- The rows of inheriting tables are not this table's; those of partitions are.
-  SELECT r.relation_id, pgtrack._name(p_table), CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pgtrack._name(p_table),
-         format('pgtrack_history.%I', r.history_table), r.key_columns, r.key_equality,
-         (SELECT jsonb_object_agg(o, '[redacted]') FROM jsonb_array_elements_text(r.options -> 'redact') o)
-  INTO relation_id, name, live_table, history, keys, v_equality, v_redacted
+  SELECT r.relation_id, r.history_table, r.key_columns, c.relkind INTO v_relation
   FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
   WHERE r.relid = p_table;
-  IF relation_id IS NULL THEN
+  IF NOT FOUND THEN
     SELECT p.oid INTO v_root FROM pg_class c CROSS JOIN LATERAL (SELECT pg_partition_root(c.oid) AS oid) p
     WHERE c.oid = p_table AND c.relispartition;
     RAISE EXCEPTION 'table % is not tracked', pgtrack._name(p_table) USING
@@ -914,103 +1399,58 @@ BEGIN
         THEN format('Start with SELECT * FROM pgtrack.track(%L). Only changes made after that have a history.', pgtrack._name(p_table))
         ELSE format('It is a partition; its history is under %L.', pgtrack._name(v_root)) END;
   END IF;
-
-  SELECT string_agg(format('%I %s', c.column_name, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) k.%1$I', c.column_name, k.equality), ' AND ' ORDER BY k.position),
-         string_agg(format('h.%I OPERATOR(%s) k.%I', c.history_column, k.equality, c.column_name), ' AND ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) h.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
-         string_agg(format('t.%I OPERATOR(%s) c.%I', c.column_name, k.equality, c.history_column), ' AND ' ORDER BY k.position),
-         string_agg(format('h.%I OPERATOR(%s) c.%1$I', c.history_column, k.equality), ' AND ' ORDER BY k.position),
-         format('jsonb_build_object(%s)',
-                string_agg(format('%L, h.%I', c.column_name, c.history_column), ', ' ORDER BY k.position)),
-         string_agg(format('c.%I', c.history_column), ', ' ORDER BY k.position),
-         bool_and(a.atttypid = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[]))
-  INTO key_record, live_is_key, history_is_key, live_is_history, live_is_change, same_row, key_json, change_keys, key_is_plain
-  FROM unnest(keys, v_equality) WITH ORDINALITY AS k (column_name, equality, position)
-  JOIN pgtrack.relation_column c
-    ON c.relation_id = _make_shape.relation_id AND c.column_name = k.column_name AND c.attnum IS NOT NULL
-  JOIN pg_attribute a ON a.attrelid = history::regclass AND a.attname = c.history_column;
-
-  -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
-  WITH col AS (
-    SELECT a.attnum, pgtrack._recorded_since(c) AS since, c.column_name, c.since AS own_since, format('h.%I', c.history_column) AS own,
-           format('t.%I', c.column_name) AS live,
-           -- Images hold what a domain is based on; rows of different types cannot be compared.
-           format(CASE b.atttypid WHEN a.atttypid THEN 't.%I' ELSE 't.%I::%s' END,
-                  c.column_name, format_type(b.atttypid, b.atttypmod)) AS comparable,
-           pgtrack._recorded(c, 'h') AS old,
-           pgtrack._recorded(c, 'c') AS base,
-           format('h.pgtrack_statement_id <= %s', pgtrack._recorded_since(c)) AS is_unknown,
-           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value,
-           a.attgenerated = '' AS can_insert,
-           a.attgenerated = '' AND a.attidentity <> 'a' AND (p_columns IS NULL OR c.column_name = ANY (p_columns)) AS can_update
-    FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
-    JOIN pg_attribute b ON b.attrelid = history::regclass AND b.attname = c.history_column
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
-    WHERE c.relation_id = _make_shape.relation_id
-  ), piece AS (
-    SELECT col.*,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, old) END AS to_insert,
-           CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, comparable, old) END AS to_update
-    FROM col
-  )
-  SELECT format('(%s(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)',
-                (SELECT string_agg(format('CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END || ',
-                                          g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until)
-                 FROM pgtrack.relation_column g WHERE g.relation_id = _make_shape.relation_id AND g.until IS NOT NULL),
-                string_agg(format('%s AS %I', own, column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN h.pgtrack_statement_id <= %s THEN %L ELSE '''' END', own_since, column_name), '') FILTER (WHERE own_since > 0)),
-         format('((SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)%s)', string_agg(format('%s AS %I', old, column_name), ', ' ORDER BY attnum),
-                string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
-         format('(SELECT to_jsonb(pgtrack_row) FROM (SELECT %s) pgtrack_row)', string_agg(live, ', ' ORDER BY attnum)),
-         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
-         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
-         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(comparable, ', ' ORDER BY attnum) FILTER (WHERE can_update),
-                                       string_agg(to_update, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %2$s END', column_name, comparable, base, to_update),
-                    ', ' ORDER BY attnum) FILTER (WHERE can_update),
-         format('array_remove(ARRAY[%s], NULL)',
-                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', comparable, to_insert, column_name),
-                           ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO image, restored, live_image, insert_columns, insert_values, assignments, differs, merges, differing
-  FROM piece;
-  IF v_redacted IS NOT NULL THEN
-    image := format('(%s || %L::jsonb)', image, v_redacted);
-    restored := format('(%s || %L::jsonb)', restored, v_redacted);
-    live_image := format('(%s || %L::jsonb)', live_image, v_redacted);
-  END IF;
-
-  -- A whole row of the table's type; what is not recorded is null.
-  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN format('NULL::%s', format_type(a.atttypid, a.atttypmod))
-                         ELSE format('(%s)::%s', pgtrack._recorded(c, 'h'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum)
-  INTO row_values
-  FROM pg_attribute a
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = _make_shape.relation_id AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-  fingerprint := pgtrack._fingerprint(p_table);
+  v_shape.relation_id := v_relation.relation_id;
+  v_shape.name := pgtrack._name(p_table);
+  -- The rows of inheriting tables are not this table's; those of partitions are.
+  v_shape.live_table := CASE v_relation.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_shape.name;
+  v_shape.history := format('pgtrack_history.%I', v_relation.history_table);
+  v_shape.keys := v_relation.key_columns;
+  v_shape := pgtrack._make_key_shape(v_shape);
+  v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
+  v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
+  v_shape.type_names := pgtrack._type_names(p_table);
+  v_shape.fingerprint := pgtrack._fingerprint(p_table);
+  RETURN v_shape;
 END
 $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
--- Made when the table's shape is followed; made anew where it was not.
+CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
+  FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
+END;
+COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
+  'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
+
+-- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_views$
+BEGIN
+  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p_table AND c.relkind NOT IN ('r', 'p')) THEN
+    RAISE EXCEPTION '% is no table any more', pgtrack._name(p_table) USING
+      ERRCODE = 'wrong_object_type', DETAIL = 'It has become a view, or something else that runs code when it is read.';
+  END IF;
+END
+$_refuse_views$;
+COMMENT ON FUNCTION pgtrack._refuse_views(regclass) IS 'Refuses what is tracked as a table, but is none any more.';
+
+-- Made when the table's shape is followed; made anew where it was not, or where names have changed.
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
+  PERFORM pgtrack._refuse_views(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
   -- Compared here, so that it is computed for this table alone.
-  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) THEN
-    SELECT m.* INTO v_shape FROM pgtrack._make_shape(p_table, p_columns) m;
-  ELSE
-    -- The schema may have been renamed.
-    v_shape.name := pgtrack._name(p_table);
-    v_shape.live_table := CASE WHEN v_shape.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || v_shape.name;
+  IF p_columns IS NOT NULL OR v_shape.fingerprint IS DISTINCT FROM pgtrack._fingerprint(p_table) OR v_shape.name <> pgtrack._name(p_table)
+     OR v_shape.type_names IS NOT NULL AND v_shape.type_names <> pgtrack._type_names(p_table) THEN
+    RETURN pgtrack._make_shape(p_table, p_columns);
   END IF;
   RETURN v_shape;
 END
@@ -1028,7 +1468,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
@@ -1067,8 +1507,11 @@ BEGIN
     END IF;
     IF v_reason IS NULL THEN
       -- With the session's own settings, which decide what "01/02/2026" is.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
       INTO v_key USING v_key;
+      IF p_shape.key_entered IS NOT NULL THEN
+        EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_shape.key_entered, p_shape.key_record) INTO v_key USING v_key;
+      END IF;
       IF p_shape.key_is_plain THEN
         RETURN v_key;
       END IF;
@@ -1114,6 +1557,91 @@ BEGIN
 END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
+
+-- ==== catalog/as_role.sql ====
+
+-- Defaults, checks, triggers and generated columns are code of a table's owner, and run as whoever writes. Where that is
+-- somebody with more rights, the statement is executed as the owner: not after SET ROLE, which such code could set back,
+-- but in a SECURITY DEFINER function of the owner, where it cannot. The function is made for the one time: its owner could
+-- alter a lasting one.
+
+-- What is put off until COMMIT would run as whoever that ends for: constraint triggers, exclusion
+-- constraints with expressions. Foreign keys run as their tables' owners always.
+CREATE OR REPLACE FUNCTION pgtrack._put_off() RETURNS TABLE (names text, put_off text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', '), string_agg(format('%I.%I', n.nspname, c.conname), ', ') FILTER (WHERE c.condeferred)
+  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+  WHERE c.condeferrable AND c.contype IN ('t', 'x');
+END;
+COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
+
+CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
+DECLARE
+  v_names  text := (SELECT p.names FROM pgtrack._put_off() p);
+BEGIN
+  IF v_names IS NOT NULL THEN
+    BEGIN
+      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+    -- One of them cannot be named by this role.
+    EXCEPTION WHEN insufficient_privilege THEN
+      SET CONSTRAINTS ALL IMMEDIATE;
+    END;
+  END IF;
+END
+$_finish_constraints$;
+COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL) RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
+DECLARE
+  v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
+  v_cursors   text[] := ARRAY(SELECT c.name FROM pg_cursors c);
+  v_name      text;
+BEGIN
+  EXECUTE format($create$
+    CREATE FUNCTION %s(statements text[], query text) RETURNS SETOF jsonb
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+      v_statement  text;
+      v_row        record;
+      v_count      bigint;
+    BEGIN
+      FOREACH v_statement IN ARRAY statements LOOP
+        EXECUTE v_statement;
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+      END LOOP;
+      IF query IS NULL THEN
+        RETURN NEXT pg_catalog.jsonb_build_object('rows', v_count);
+      ELSE
+        FOR v_row IN EXECUTE query LOOP
+          RETURN NEXT pg_catalog.to_jsonb(v_row);
+        END LOOP;
+      END IF;
+      PERFORM pgtrack._finish_constraints();
+    END $$$create$, v_function);
+  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2)', v_function) USING p_statements, p_query;
+  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
+  END IF;
+  EXECUTE format('DROP FUNCTION %s', v_function);
+  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
+  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
+    EXECUTE format('CLOSE %I', v_name);
+  END LOOP;
+  SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
+  IF v_name IS NOT NULL THEN
+    EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);
+  END IF;
+END
+$_as_role$;
+COMMENT ON FUNCTION pgtrack._as_role(name, text[], text) IS
+  'Executes statements, then a query, with the rights of a role and no others: the rows of the query, or how many the last statement touched.';
 
 -- ==== capture/seal.sql ====
 
@@ -1161,20 +1689,28 @@ COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in t
 
 -- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
 -- calls it once for each plan of a session, not once for each statement.
--- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
--- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
--- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+-- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
+-- not its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
+-- milliseconds by this server's clock, is when the proxy had its connection: a later one from the same port, or over the
+-- same unix socket, began too late for a copy. A server under load may take up a connection seconds after it was made.
+-- Whoever may not see when the session began does not believe it: our owner has to be a member of pg_read_all_stats.
+-- What is returned, and recorded, is without the moment and the signature.
 CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
 DECLARE
-  v_context    text := set_config('pgtrack.ctx', NULL, true);
-  v_signature  text := split_part(v_context, ' ', 5);
-  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
-                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
+  v_field   text[] := string_to_array(set_config('pgtrack.ctx', NULL, true), ' ');
+  v_signed  text := array_to_string(v_field[1:5] || ARRAY[coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0)::text], ' ');
+  v_moment  timestamptz;
 BEGIN
-  IF v_context LIKE '1 %' AND EXISTS (
-       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
-    RETURN v_context;
+  IF v_field[1] IS DISTINCT FROM '2' OR NOT EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_field[6]) THEN
+    RETURN NULL;
+  END IF;
+  v_moment := to_timestamp(v_field[5]::double precision / 1000);
+  IF EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) s
+             WHERE s.backend_start BETWEEN v_moment - interval '10 seconds' AND v_moment + interval '30 seconds') THEN
+    RETURN array_to_string(v_field[1:4], ' ');
   END IF;
   RETURN NULL;
 END
@@ -1336,6 +1872,88 @@ $_statement_id$;
 COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
   'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
 
+-- ==== capture/hidden_text.sql ====
+
+-- A query text may quote values of redacted columns, and it is recorded with each table that the query changes. So the
+-- recorder of a table with redacted columns takes it away from those before it, and leaves word for those after it:
+-- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
+-- may hold several transactions.
+
+CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
+END;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
+BEGIN
+  PERFORM set_config('pgtrack.hidden_text', p_sent, false);
+  IF current_setting('pgtrack.shown_text', true) = p_sent THEN
+    UPDATE pgtrack.statement s SET query = NULL
+    WHERE s.xid = pg_current_xact_id() AND s.query = current_query()::varchar(4000);
+  END IF;
+END
+$_hide_text$;
+COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT $$
+          IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
+             pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
+            PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
+          END IF;$$
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
+END;
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
+  'The part of a recorder that hides the text of the query; null for tables that hide none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
+  SELECT CASE
+    WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
+    WHEN NOT pgtrack._some_text_is_hidden() THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)'
+    ELSE $$CASE
+              WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
+                   pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text',
+                     pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._generate_functions(v_relation);
+  END LOOP;
+END
+$_regenerate_all$;
+COMMENT ON FUNCTION pgtrack._regenerate_all() IS
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
+BEGIN
+  -- The recorders hide a text that is another table's, too. This is for what an earlier version recorded, and for the
+  -- other texts of the transaction; of a very long one it looks at the first.
+  RETURN EXISTS (SELECT FROM (SELECT s.relation_id FROM pgtrack.statement s WHERE s.xid = p_xid LIMIT 1000) s
+                 JOIN pgtrack.relation r USING (relation_id) WHERE r.options -> 'redact' <> '[]');
+END
+$_concerns_hidden$;
+COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
+  'Whether a transaction changed a table with redacted columns. SECURITY DEFINER: the caller may not be able to read that table.';
+
 -- ==== capture/recorder.sql ====
 
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
@@ -1346,11 +1964,14 @@ COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- An INSERT records only the key, or everything where there is no key to find the row by.
+  -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
+  -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
                 r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(format('%s.%I', p_record, c.column_name), ', ' ORDER BY c.attnum), p_from)
+                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, a.attname) AS value) x
   WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
@@ -1361,9 +1982,8 @@ COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A query text may quote values that must not be recorded. The cast cuts as left() does, but does not count the
-  -- characters of a text that is short enough in bytes.
-  SELECT format($$
+  -- What a client sets is bounded.
+  SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)
@@ -1371,14 +1991,12 @@ BEGIN ATOMIC
             %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
-            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true),
-            pg_catalog.current_setting('pgtrack.message', true),
+            pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
+            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
             CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
                  THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
             %s);$$,
-    p_id, r.relation_id, p_operation, p_rows,
-    CASE WHEN (r.options ->> 'query')::boolean AND r.options -> 'redact' = '[]'
-         THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)' ELSE 'NULL' END)
+    p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
@@ -1449,7 +2067,7 @@ BEGIN
   rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
-      '',
+      pgtrack._recorder_settings(p_relation),
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
@@ -1473,11 +2091,13 @@ BEGIN
 
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
     v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
-    -- Rows that row security hides from the owner would be lost: without row_security they are an error.
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), 'SET row_security = off',
-      format($body$IF %1$s THEN
+  rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
+      format($body$IF pg_catalog.row_security_active(TG_RELID) THEN
+    PERFORM pgtrack._refuse_truncate(TG_RELID);
+  END IF;
+  IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     id := %3$s;
     EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
@@ -1499,6 +2119,17 @@ END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_truncate(p_table oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_truncate$
+BEGIN
+  RAISE EXCEPTION 'cannot record a TRUNCATE of %', p_table::regclass USING
+    ERRCODE = 'insufficient_privilege',
+    DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
+    HINT = format('Use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
+END
+$_refuse_truncate$;
+COMMENT ON FUNCTION pgtrack._refuse_truncate(oid) IS 'Refuses a TRUNCATE of rows that the owner of pg_track does not see.';
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
 LANGUAGE sql STABLE
@@ -1534,12 +2165,12 @@ COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
 DECLARE
-  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
-                               'SET extra_float_digits = 1 SET bytea_output = ''hex''';
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
   v_relation           pgtrack.relation;
   v_old                text;
   v_arguments          text;
-  v_json               text;
+  v_old_key            text;
+  v_new_key            text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -1550,25 +2181,29 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %%1$s.%I', k, k), ', ' ORDER BY position) INTO v_json
-    FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position);
+    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
+           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
+    INTO v_old_key, v_new_key
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
+                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
       format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
         VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
-        p_relation, format(v_json, 'OLD'), format(v_json, 'NEW'),
+        p_relation, v_old_key, v_new_key,
         CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
         ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
       'Records each change of a primary key of @.');
     RETURN;
   END IF;
-  SELECT string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY position),
-         string_agg(format('%L, $%s', k, position), ', ' ORDER BY position)
-  INTO v_arguments, v_json
-  FROM unnest(v_relation.key_columns) WITH ORDINALITY AS u (k, position)
-  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attname = k;
+  -- The arguments are as they are stored: the function depends on no type of the application.
+  SELECT string_agg(pgtrack._stored_type(k.type, k.typmod), ', ' ORDER BY k.position),
+         string_agg(format('%L, $%s', k.column_name, k.position), ', ' ORDER BY k.position)
+  INTO v_arguments, v_new_key
+  FROM pgtrack._key_parts(p_relation) k;
   PERFORM pgtrack._create_function(p_relation, format('%I(%s)', format('key_%s', p_relation), v_arguments),
-    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_json), 'A key of @ in canonical form.', NULL);
+    concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_new_key), 'A key of @ in canonical form.', NULL);
 END
 $_generate_key_functions$;
 COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
@@ -1616,17 +2251,18 @@ BEGIN ATOMIC
     string_agg(format('z.old_%s', position), ', ' ORDER BY position),
     string_agg(format('z.new_%s', position), ', ' ORDER BY position),
     string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
-    string_agg(format('r.%I AS key_%s', k, position), ', ' ORDER BY position),
-    string_agg(format('z.old_%s OPERATOR(%s) z.new_%1$s', position, equality), ' AND ' ORDER BY position),
+    string_agg(format('%s AS key_%s', x.new, position), ', ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('z.old_%s', position), format('z.new_%s', position)), ' AND ' ORDER BY position),
     r.history_table,
-    string_agg(format('h.%I OPERATOR(%s) r.%I', c.history_column, equality, k), ' AND ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('h.%I', history_column), x.new), ' AND ' ORDER BY position),
     pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
     pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
-    string_agg(format('h.%I OPERATOR(%s) r.%1$I', k, equality), ' AND ' ORDER BY position),
+    string_agg(pgtrack._stored_is_sql(kind, operator, equality, x.old, x.new), ' AND ' ORDER BY position),
     pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
   FROM pgtrack.relation r
-  CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS u (k, equality, position)
-  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k AND c.attnum IS NOT NULL
+  CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k
+  CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('r.%I', k.column_name), k.type, true) AS new,
+                             pgtrack._output_sql(format('h.%I', k.column_name), k.type, true) AS old) x
   WHERE r.relation_id = p_relation
   GROUP BY r.relation_id;
 END;
@@ -1645,8 +2281,12 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   is_always := (v_relation.options ->> 'replica')::boolean;
-  SELECT string_agg(format('OLD.%I OPERATOR(%s) NEW.%1$I', k, equality), ' AND ') INTO v_same_key
-  FROM unnest(v_relation.key_columns, v_relation.key_equality) AS u (k, equality);
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
+  SELECT string_agg(CASE WHEN k.kind IS NULL
+                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
+                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
+                    ' AND ' ORDER BY k.position) INTO v_same_key
+  FROM pgtrack._key_parts(p_relation) k;
 
   IF v_mode = 'row' THEN
     RETURN QUERY
@@ -1793,7 +2433,6 @@ BEGIN
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
   EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO PUBLIC', v_relation.history_table);
   EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
@@ -1801,20 +2440,14 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 
 -- ==== capture/history_columns.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._history_type(p_type oid, p_typmod integer) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass) RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  -- A domain's constraints are the live table's business: images are partly null.
-  WITH RECURSIVE base (type, typmod, kind) AS (
-    SELECT t.oid, p_typmod, t.typtype FROM pg_catalog.pg_type t WHERE t.oid = p_type
-    UNION ALL
-    SELECT t.typbasetype, t.typtypmod, b.typtype
-    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
-    WHERE base.kind = 'd'
-  )
-  SELECT pg_catalog.format_type(type, typmod) FROM base WHERE kind <> 'd';
+  -- Names that begin with pgtrack_ are ours, in queries, too.
+  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname))
+  FROM pg_attribute a WHERE a.attrelid = p_history;
 END;
-COMMENT ON FUNCTION pgtrack._history_type(oid, integer) IS 'The type of the history column for a column of this type: itself, or what a domain is based on.';
+COMMENT ON FUNCTION pgtrack._history_name(text, regclass) IS 'The name of a history column for a column of that name.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
@@ -1823,9 +2456,7 @@ DECLARE
   v_name     name;
 BEGIN
   SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT pgtrack._free_name(p_wanted, array_agg(a.attname)) INTO v_name
-  FROM pg_attribute a
-  WHERE a.attrelid = format('pgtrack_history.%I', v_history)::regclass;
+  v_name := pgtrack._history_name(p_wanted, format('pgtrack_history.%I', v_history)::regclass);
   EXECUTE format('ALTER TABLE pgtrack_history.%I RENAME COLUMN %I TO %I', v_history, p_column, v_name);
   UPDATE pgtrack.relation_column SET history_column = v_name
   WHERE relation_id = p_relation AND history_column = p_column;
@@ -1841,7 +2472,7 @@ DECLARE
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   IF v_relation.identity IS DISTINCT FROM pgtrack._identity(v_relation.relid) THEN
-    UPDATE pgtrack.relation_column SET attnum = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
+    UPDATE pgtrack.relation_column SET attnum = NULL, type = NULL WHERE relation_id = p_relation AND v_relation.identity IS NOT NULL;
     UPDATE pgtrack.relation_column c SET successor = a.attnum
     FROM pg_attribute a
     WHERE c.relation_id = p_relation AND v_relation.identity IS NOT NULL AND c.successor IS NOT NULL
@@ -1870,6 +2501,26 @@ END
 $_sync_identity$;
 COMMENT ON FUNCTION pgtrack._sync_identity(integer) IS 'Finds the columns of a table by their names again after it was restored from a dump.';
 
+-- What is stored as text goes on in the same column when its type is replaced by another such type.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_retyped(p_relation pgtrack.relation) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_retyped$
+DECLARE
+  v_column  name;
+BEGIN
+  IF p_relation.options ->> 'on_drop' = 'refuse' THEN
+    SELECT a.attname INTO v_column
+    FROM pgtrack.relation_column c JOIN pg_attribute a ON a.attrelid = p_relation.relid AND a.attnum = c.attnum
+    WHERE c.relation_id = p_relation.relation_id AND c.type <> a.atttypid
+      AND (pgtrack._foreign_kind(c.type) IS NOT NULL OR pgtrack._foreign_kind(a.atttypid) IS NOT NULL) LIMIT 1;
+    IF FOUND THEN
+      PERFORM pgtrack._refuse_drop(p_relation.relation_id, format('change the type of column %I of', v_column));
+    END IF;
+  END IF;
+END
+$_refuse_retyped$;
+COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
+  'Refuses, where on_drop says so, a change between types that are stored in the same way.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -1884,6 +2535,7 @@ BEGIN
   PERFORM pgtrack._sync_identity(p_relation);
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
 
+  PERFORM pgtrack._refuse_retyped(v_relation);
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
     SELECT c.history_column, c.column_name, c.attnum,
@@ -1892,7 +2544,7 @@ BEGIN
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod)
+      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)
            OR v_relation.left_out ? c.attnum::text)
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
@@ -1900,6 +2552,7 @@ BEGIN
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
+      type = NULL,
       successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
       -- What is excluded now is not to be seen in images of before, either.
       until = CASE WHEN v_column.reason = 'excluded' THEN NULL
@@ -1913,7 +2566,7 @@ BEGIN
     SELECT c.history_column, c.attnum, a.attname
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
-    WHERE c.relation_id = p_relation AND a.attname <> c.column_name
+    WHERE c.relation_id = p_relation AND (a.attname <> c.column_name OR c.history_column LIKE 'pgtrack\_%')
   LOOP
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
     WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
@@ -1922,8 +2575,9 @@ BEGIN
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
-    SELECT a.attnum, a.attname, pgtrack._history_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL
+                THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -1933,14 +2587,16 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
-    SELECT pgtrack._free_name(v_column.attname, array_agg(a.attname)) INTO v_name
-    FROM pg_attribute a WHERE a.attrelid = v_history;
+    v_name := pgtrack._history_name(v_column.attname, v_history);
     EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
     INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
     VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
             CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
                  THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
   END LOOP;
+  UPDATE pgtrack.relation_column c SET type = a.atttypid
+  FROM pg_attribute a
+  WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
 END
 $_sync_columns$;
 COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
@@ -1995,7 +2651,7 @@ BEGIN ATOMIC
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
     WHERE c.relation_id = r.relation_id
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._history_type(a.atttypid, a.atttypmod))
+      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
@@ -2021,23 +2677,17 @@ DECLARE
   v_columns   text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  -- Equality is strategy 3 of a btree operator class.
   SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
          coalesce(array_agg(format('%I.%s', n.nspname, o.oprname) ORDER BY k.position), '{}')
   INTO v_keys, v_equality
-  FROM pg_index i
-  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
-  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
-  JOIN pg_operator o ON o.oid = p.amopopr
-  JOIN pg_namespace n ON n.oid = o.oprnamespace
-  WHERE i.indrelid = v_relation.relid AND i.indisprimary AND k.position <= i.indnkeyatts;
+  FROM pgtrack._key_operators(v_relation.relid) k
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = k.attnum
+  JOIN pg_operator o ON o.oid = k.operator
+  JOIN pg_namespace n ON n.oid = o.oprnamespace;
 
+  UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
+  WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
   IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
-    UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality WHERE relation_id = p_relation;
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
     SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
     FROM pgtrack.relation_column c
@@ -2052,30 +2702,8 @@ COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s prim
 
 -- ==== capture/policy.sql ====
 
--- Whoever may read the table may read its history; under row security only that of the rows they can see.
-CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
-DECLARE
-  v_history    name;
-  v_key        text;
-  v_condition  text;
-BEGIN
-  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT string_agg(format('%L, %I', c.column_name, c.history_column), ', ' ORDER BY c.attnum) INTO v_key
-  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns);
-  v_condition := format('(SELECT pgtrack._may_read(%s)) AND ((SELECT pgtrack._sees_every_row(%1$s)) OR pgtrack._sees_row(%1$s, jsonb_build_object(%2$s)))',
-                        p_relation, coalesce(v_key, ''));
-  -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
-  IF v_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = format('pgtrack_history.%I', v_history)::regclass AND p.polname = 'readers') THEN
-    EXECUTE format('DROP POLICY IF EXISTS readers ON pgtrack_history.%I', v_history);
-    EXECUTE format('CREATE POLICY readers ON pgtrack_history.%I FOR SELECT USING (%s)', v_history, v_condition);
-    EXECUTE format('COMMENT ON POLICY readers ON pgtrack_history.%I IS %L', v_history, v_condition);
-  END IF;
-END
-$_generate_policy$;
-COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+-- Whoever may read a table may read its history; under row security those images that the table's policies would show.
+-- Policies come and go, so they are asked when history is read, and nothing of them is kept.
 
 CREATE OR REPLACE FUNCTION pgtrack._may_read(p_relation integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -2093,65 +2721,436 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sees_every_row(integer) IS 'Whether no row security hides rows of a tracked table from the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sees_row(p_relation integer, p_key jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_row$
-DECLARE
-  v_table  regclass;
-  v_shape  record;
-  v_seen   boolean;
+CREATE OR REPLACE FUNCTION pgtrack._acts_for_owner() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack';
+END;
+COMMENT ON FUNCTION pgtrack._acts_for_owner() IS 'Whether the current user may do what the owner of pg_track may.';
+
+-- What an image says of each column of its table, $1 being the image. A type that is stored as text comes back through
+-- its input function: a JSON string is fed to that, and to no cast. Few functions are called, as it is asked often.
+CREATE OR REPLACE FUNCTION pgtrack._image_columns(p_relation integer)
+RETURNS TABLE (attnum smallint, name name, value text, since bigint, may_fail boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_columns$
 BEGIN
-  SELECT r.relid INTO v_table FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  SELECT * INTO v_shape FROM pgtrack._shape(v_table);
-  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO v_seen USING p_key;
+  RETURN QUERY
+    SELECT a.attnum, a.attname,
+           CASE WHEN c.history_column IS NULL THEN format('NULL::%s', t.type)
+                WHEN h.atttypid = 'text'::regtype AND t.type <> 'text'
+                THEN format('(SELECT x.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object(''v'', %s)) AS x (v %s))',
+                            v.value, t.type)
+                ELSE v.value END,
+           least(c.since, g.since), g.since IS NOT NULL OR c.history_column IS NOT NULL AND h.type <> t.type
+    FROM pgtrack.relation r
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
+    -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
+    LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND c.history_column = (
+      SELECT n.history_column FROM pgtrack.relation_column n
+      WHERE n.relation_id = r.relation_id AND n.attnum IS NOT NULL AND (n.column_name = a.attname OR n.attnum = a.attnum)
+      ORDER BY n.column_name = a.attname DESC LIMIT 1)
+    LEFT JOIN LATERAL (
+      SELECT b.atttypid, format_type(b.atttypid, b.atttypmod) AS type FROM pg_attribute b
+      WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column) h ON true
+    LEFT JOIN LATERAL (
+      SELECT min(o.since) AS since FROM pgtrack.relation_column o WHERE o.relation_id = r.relation_id AND o.successor = c.attnum) g ON true
+    CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    WHERE r.relation_id = p_relation;
+END
+$_image_columns$;
+COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
+  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), '
+  'and whether they can fail.';
+
+-- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
+-- what an image does not know shows nothing of it.
+CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
+DECLARE
+  v_relation     pgtrack.relation;
+  v_table        name;
+  v_row          text;
+  v_permissive   text;
+  v_restrictive  text;
+  v_values       text;
+  v_columns      text;
+  v_may_fail     boolean;
+BEGIN
+  SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  SELECT c.relname, quote_ident(c.relname) || '.*' INTO v_table, v_row FROM pg_class c WHERE c.oid = v_relation.relid;
+  WITH known AS MATERIALIZED (
+    SELECT * FROM pgtrack._image_columns(p_relation)
+  ), policy AS (
+    SELECT p.oid, p.polpermissive, format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition
+    FROM pg_policy p
+    WHERE p.polrelid = v_relation.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
+      AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
+  ), asked AS (
+    SELECT p.polpermissive AS is_permissive,
+           CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
+                WHEN max(u.since) > 0
+                THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
+                ELSE p.condition END AS condition
+    FROM policy p
+    LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
+      SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v_relation.relid)
+    GROUP BY p.oid, p.polpermissive, p.condition
+  )
+  SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
+         (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
+         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum),
+         bool_or(k.may_fail)
+  INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
+  FROM known k;
+  IF v_permissive IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_columns := format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid)));
+  IF strpos(concat(v_permissive, v_restrictive), v_row) > 0 THEN
+    -- Where a policy passes the whole row on, it has to be one of the table's type.
+    v_columns := format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_values, v_relation.relid);
+    v_may_fail := true;
+  END IF;
+  RETURN ARRAY[
+    format('SELECT EXISTS (SELECT FROM %s AS %I WHERE (%s)%s)', v_columns, v_table, v_permissive, v_restrictive),
+    CASE WHEN v_may_fail THEN 'may fail' END,
+    CASE WHEN v_relation.key_columns <> '{}' THEN format('pgtrack_history.%I', v_relation.history_table) END,
+    (SELECT format('SELECT EXISTS (SELECT FROM (SELECT ($1).*) AS h JOIN %s AS t ON %s)',
+                   CASE WHEN s.live_table LIKE 'ONLY %' THEN 'ONLY ' ELSE '' END || pgtrack._name(v_relation.relid), s.live_is_history)
+     FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation AND v_relation.key_columns <> '{}')];
+END
+$_image_check$;
+COMMENT ON FUNCTION pgtrack._image_check(integer) IS
+  'How to tell which images of a table the current user may see: the question to ask of an image, whether it can fail, '
+  'and for a table with a key its history table and the question whether the row is visible now; null where no policy shows anything.';
+
+CREATE OR REPLACE FUNCTION pgtrack._entry(p_relation integer, p_statement bigint, p_handle tid, p_only_of_insertion boolean,
+                                          OUT is_insertion boolean, OUT next_statement bigint, OUT next_handle tid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_entry$
+DECLARE
+  v_history   text;
+  v_same_row  text;
+BEGIN
+  SELECT s.operation = 'I' INTO is_insertion FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  IF p_only_of_insertion AND is_insertion IS NOT TRUE THEN
+    RETURN;
+  END IF;
+  SELECT s.history, s.same_row INTO v_history, v_same_row FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM %s c JOIN %1$s h ON %s'
+                 ' WHERE c.ctid = $2 AND c.pgtrack_statement_id = $1 AND (h.pgtrack_statement_id, h.ctid) > ($1, $2)'
+                 ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1', v_history, v_same_row)
+  INTO next_statement, next_handle USING p_statement, p_handle;
+END
+$_entry$;
+COMMENT ON FUNCTION pgtrack._entry(integer, bigint, tid, boolean) IS
+  'Whether an entry of a history table is of an INSERT, and which entry of the same key is the next. '
+  'SECURITY DEFINER: it must be found where the caller cannot see it; numbers are all that is told of it.';
+
+-- With the caller's rights, as the table's policies are asked.
+CREATE OR REPLACE FUNCTION pgtrack._sees_image(p_relation integer, p_check text[], p_handle tid, p_image anyelement) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_image$
+DECLARE
+  v_entry  record;
+  v_seen   boolean := false;
+BEGIN
+  IF p_check IS NULL THEN
+    RETURN false;
+  END IF;
+  IF p_check[3] IS NOT NULL THEN
+    SELECT * INTO v_entry FROM pgtrack._entry(p_relation, p_image.pgtrack_statement_id, p_handle, true);
+    IF v_entry.is_insertion IS NULL THEN
+      RETURN false;
+    ELSIF v_entry.is_insertion AND v_entry.next_handle IS NOT NULL THEN
+      -- Only the key is recorded. What was inserted is what the next change found.
+      EXECUTE format('SELECT EXISTS (SELECT FROM %s h WHERE h.ctid = $1 AND h.pgtrack_statement_id = $2)', p_check[3])
+      INTO v_seen USING v_entry.next_handle, v_entry.next_statement;
+      RETURN v_seen;
+    ELSIF v_entry.is_insertion THEN
+      EXECUTE p_check[4] INTO v_seen USING p_image;
+      RETURN v_seen;
+    END IF;
+  END IF;
+  IF p_check[2] IS NULL THEN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+    RETURN v_seen;
+  END IF;
+  BEGIN
+    EXECUTE p_check[1] INTO v_seen USING p_image;
+  -- A value that its type does not know any more, or that a domain does not take.
+  EXCEPTION WHEN data_exception OR datatype_mismatch OR check_violation OR not_null_violation THEN
+    NULL;
+  END;
   RETURN v_seen;
 END
-$_sees_row$;
-COMMENT ON FUNCTION pgtrack._sees_row(integer, jsonb) IS 'Whether the current user can see a row of a tracked table.';
+$_sees_image$;
+COMMENT ON FUNCTION pgtrack._sees_image(integer, text[], tid, anyelement) IS
+  'Whether the policies of a tracked table show the row of an entry of its history table to the current user.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void LANGUAGE sql AS 'SELECT NULL::void';
-CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS TABLE (relation_id integer) LANGUAGE sql AS 'SELECT 1 WHERE false';
+CREATE OR REPLACE FUNCTION pgtrack._sees_key_change(p_change pgtrack.key_change) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_sees_key_change$
+DECLARE
+  v_shape      pgtrack.relation_shape;
+  v_statement  bigint := p_change.statement_id;
+  v_seen       boolean;
+BEGIN
+  IF v_statement IS NULL THEN
+    SELECT min(s.statement_id) INTO v_statement FROM pgtrack.statement s
+    WHERE s.xid = p_change.xid AND s.relation_id = p_change.relation_id AND s.operation = 'U' AND s.statement_id > p_change.change_id;
+  END IF;
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_change.relation_id;
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id = $2)',
+                 v_shape.key_record, v_shape.history, v_shape.history_is_key)
+  INTO v_seen USING p_change.old_key, v_statement;
+  RETURN v_seen;
+END
+$_sees_key_change$;
+COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
+  'Whether the current user may see the row whose key was changed, as it was before.';
+
+-- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
+CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
+BEGIN
+  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
+                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+    EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
+    EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
+                   CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
+  END IF;
+END
+$_set_policy$;
+COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text) IS 'Creates a policy on a table of ours, unless it is there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
+DECLARE
+  v_history  name;
+BEGIN
+  SELECT r.history_table INTO STRICT v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._set_policy(format('pgtrack_history.%I', v_history)::regclass, 'readers', 'SELECT',
+    format('(SELECT pgtrack._may_read(%1$s)) AND ((SELECT pgtrack._sees_every_row(%1$s))'
+           ' OR pgtrack._sees_image(%1$s, (SELECT pgtrack._image_check(%1$s)), %2$I.ctid, %2$I.*))', p_relation, v_history));
+END
+$_generate_policy$;
+COMMENT ON FUNCTION pgtrack._generate_policy(integer) IS 'Lets those read a history table who may read its tracked table.';
+
+DO $policies$
+DECLARE
+  c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r'
+                               ' WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  v_policy             record;
+BEGIN
+  FOR v_policy IN
+    SELECT * FROM (VALUES
+      -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
+      ('pgtrack.statement'::regclass, 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
+      -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
+      ('pgtrack.statement', 'writers', 'INSERT', 'true'),
+      ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
+      ('pgtrack.statement', 'removers', 'DELETE', 'true'),
+      ('pgtrack.key_change', 'readers', 'SELECT',
+       format('%s AND NOT pg_catalog.row_security_active(r.relid)) OR (%1$s) AND pgtrack._sees_key_change(key_change.*))', c_readable)),
+      ('pgtrack.purged_version', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable)),
+      ('pgtrack.erasure', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable))
+    ) AS p (relation, name, command, condition)
+  LOOP
+    IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = v_policy.relation) THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_policy.relation);
+    END IF;
+    PERFORM pgtrack._set_policy(v_policy.relation, v_policy.name, v_policy.command, v_policy.condition);
+  END LOOP;
+END
+$policies$;
+
+-- ==== capture/readers.sql ====
+
+-- A reader of a history table holds a lock on it that DDL on the tracked table waits for. So nobody has the right to
+-- read it who has none on the table.
+
+CREATE OR REPLACE FUNCTION pgtrack._readers(p_class pg_class, p_owner oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(array_agg(DISTINCT a.grantee ORDER BY a.grantee), '{}')
+  FROM aclexplode(coalesce((p_class).relacl, acldefault('r', (p_class).relowner))) a
+  WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner;
+END;
+COMMENT ON FUNCTION pgtrack._readers(pg_class, oid) IS
+  'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
+
+CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.relation_id
+  FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  LEFT JOIN pg_class t ON t.oid = r.relid
+  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.*, h.relowner) END <> pgtrack._readers(h.*, h.relowner);
+END;
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$
+DECLARE
+  v_history  pg_class;
+  v_wanted   oid[];
+  v_right    record;
+BEGIN
+  SELECT h.* INTO STRICT v_history FROM pgtrack.relation r
+  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+  WHERE r.relation_id = p_relation;
+  v_wanted := coalesce((SELECT pgtrack._readers(t.*, v_history.relowner) FROM pgtrack.relation r JOIN pg_class t ON t.oid = r.relid
+                        WHERE r.relation_id = p_relation), '{}');
+  FOR v_right IN
+    SELECT w.grantee IS NOT NULL AS is_wanted,
+           CASE coalesce(w.grantee, p.grantee) WHEN 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(coalesce(w.grantee, p.grantee))) END AS role
+    FROM unnest(v_wanted) AS w (grantee)
+    FULL JOIN unnest(pgtrack._readers(v_history, v_history.relowner)) AS p (grantee) ON p.grantee = w.grantee
+    WHERE w.grantee IS NULL OR p.grantee IS NULL
+  LOOP
+    EXECUTE format(CASE WHEN v_right.is_wanted THEN 'GRANT SELECT ON pgtrack_history.%I TO %s'
+                        ELSE 'REVOKE SELECT ON pgtrack_history.%I FROM %s' END, v_history.relname, v_right.role);
+  END LOOP;
+END
+$_sync_rights$;
+COMMENT ON FUNCTION pgtrack._sync_rights(integer) IS
+  'Lets those read a history table who were granted SELECT on its tracked table, and nobody else.';
 
 -- ==== audit/call.sql ====
 
--- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
--- who they are: those columns take their defaults.
-CREATE OR REPLACE FUNCTION pgtrack._audit(p_verb text, p_arguments jsonb, p_message text DEFAULT NULL) RETURNS void
+-- The verbs act with their caller's rights, so a verb has no secret that its caller could not use as well. Who records a
+-- call shows in the call stack alone, which nobody can write: it has a line for each PL/pgSQL function, with its name as
+-- the catalog has it. What stands in a name that has to be quoted stands in quotes there, and nobody else makes functions
+-- in our schema. A verb calls _begin_call() in an assignment, which adds no line; what is around it is text of the
+-- application's, may have line breaks, and is not looked at.
+CREATE OR REPLACE FUNCTION pgtrack._stack() RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_stack$
+DECLARE
+  v_stack  text;
+BEGIN
+  GET DIAGNOSTICS v_stack = PG_CONTEXT;
+  RETURN string_to_array(v_stack, E'\n');
+END
+$_stack$;
+COMMENT ON FUNCTION pgtrack._stack() IS 'The call stack: this function, what called it, and so on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._caller(p_stack text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The words around a name are translated, and other languages quote with other signs. But they are the same in the
+  -- line of the function that asks: all that differs is the names, and the numbers of the lines.
+  SELECT CASE WHEN f.frames[1] = f.frames[2] THEN (regexp_match(p_stack[3], s.signature))[2] END
+  FROM (VALUES ('("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)')) AS s (signature)
+  CROSS JOIN LATERAL (SELECT array_agg(regexp_replace(regexp_replace(l, s.signature, ''), '[0-9]+', '', 'g') ORDER BY n) AS frames
+                      FROM unnest(p_stack[2:3]) WITH ORDINALITY AS u (l, n)) f;
+END;
+COMMENT ON FUNCTION pgtrack._caller(text[]) IS
+  'The function of pg_track that called the one that asked for the stack, in an assignment of its own; null if anything else did.';
+
+-- SECURITY DEFINER: nobody may write records by hand, nor seal what is undone. The record commits and rolls back with
+-- what it is about.
+CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
+DECLARE
+  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
+                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+                              'purge,purge_audit,erase}';
+  v_stack           text[];
+  v_verb            text;
+  v_before          text := current_setting('pgtrack.reverts', true);
+BEGIN
+  v_stack := pgtrack._stack();
+  v_verb := ltrim(pgtrack._caller(v_stack), '_');
+  IF v_verb = ANY (c_verbs) IS NOT TRUE THEN
+    RAISE EXCEPTION 'calls are recorded by the functions that are called' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Nothing else writes pgtrack.audit.';
+  END IF;
+  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message, session, actor)
+  VALUES (regexp_replace(v_verb, '^recover_.*', 'recover'), pgtrack._cut(jsonb_strip_nulls(p_arguments)), left(current_query(), 4000),
+          left(coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')), 1000),
+          nullif(split_part(pgtrack._session_context(), ' ', 4), ''), left(current_setting('pgtrack.actor', true), 256));
+  IF p_reverts IS NOT NULL THEN
+    PERFORM set_config('pgtrack.reverts', pgtrack._sealed('reverts', p_reverts), true);
+  END IF;
+  RETURN v_before;
+END
+$_begin_call$;
+COMMENT ON FUNCTION pgtrack._begin_call(jsonb, text, text) IS
+  'Records a call of the verb that calls it in an assignment, and what its changes revert from now on; returns what they did before.';
+
+CREATE OR REPLACE FUNCTION pgtrack._end_call(p_before text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message)
-  VALUES (p_verb, jsonb_strip_nulls(p_arguments), left(current_query(), 4000),
-          coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')));
+  SELECT set_config('pgtrack.reverts', coalesce(p_before, ''), true);
 END;
-COMMENT ON FUNCTION pgtrack._audit(text, jsonb, text) IS 'Records a call of a changing function.';
+COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: changes from now on revert what they did before that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 999) || '…') ELSE a.value END)
+  FROM jsonb_each(p_arguments) a;
+END;
+COMMENT ON FUNCTION pgtrack._cut(jsonb) IS 'Arguments of which none is longer than 1,000 characters.';
 
 -- ==== audit/view.sql ====
 
--- A call that the proxy recorded is not counted again where the function recorded it. The two are known to be one by
--- the server process, the verb and the time by this server's clock, none of which a client chooses.
+-- A call that the proxy recorded has a record of its own in the database, too, if it was made and its transaction was
+-- committed. A text may have more calls than the proxy sees in it, or several of one verb, so each of the two kinds of
+-- records is taken once: in their order, by the proxy's name for the session, which no client chooses, and the time by
+-- this server's clock. What cannot be taken together is shown twice rather than left out.
+CREATE OR REPLACE FUNCTION pgtrack._proxy_record(p_entry bigint, p_session text, p_verb text, p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH running AS (
+    SELECT p.entry_id, p.at, p.call_number, coalesce(p.finished_at, 'infinity') AS finished_at
+    FROM pgtrack.audit_entry p
+    WHERE p.session = p_session AND p.source = 'proxy' AND p.verb = p_verb AND p.outcome <> 'denied'
+      AND p.at <= p_at AND coalesce(p.finished_at, 'infinity') >= p_at
+      -- A session is answered in order: where a later call has been, one whose outcome is not known was over.
+      AND NOT EXISTS (SELECT FROM pgtrack.audit_entry l
+                      WHERE l.session = p_session AND l.call_number > p.call_number AND l.outcome <> 'denied' AND l.finished_at < p_at)
+  )
+  SELECT r.entry_id FROM running r ORDER BY r.finished_at, r.call_number LIMIT 1
+  -- Those of the database since the last of the session's calls was over, which come before.
+  OFFSET (SELECT count(*) FROM pgtrack.audit_entry d
+          WHERE d.session = p_session AND d.source = 'database' AND d.verb = p_verb AND d.entry_id < p_entry
+            AND d.at >= (SELECT min(r.at) FROM running r)
+            AND NOT EXISTS (SELECT FROM pgtrack.audit_entry l
+                            WHERE l.session = p_session AND l.source = 'proxy' AND l.verb = p_verb AND l.outcome <> 'denied'
+                              AND l.finished_at >= d.at AND l.finished_at < p_at));
+END;
+COMMENT ON FUNCTION pgtrack._proxy_record(bigint, text, text, timestamptz) IS 'The proxy''s record of a call that the database recorded.';
+
+CREATE OR REPLACE FUNCTION pgtrack._database_record(p_entry bigint, p_session text, p_verb text, p_from timestamptz, p_to timestamptz)
+RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT min(d.entry_id) FROM pgtrack.audit_entry d
+  WHERE d.session = p_session AND d.source = 'database' AND d.verb = p_verb AND d.at >= p_from AND d.at <= coalesce(p_to, 'infinity')
+    AND pgtrack._proxy_record(d.entry_id, d.session, d.verb, d.at) = p_entry;
+END;
+COMMENT ON FUNCTION pgtrack._database_record(bigint, text, text, timestamptz, timestamptz) IS
+  'The database''s own record of a call that the proxy recorded.';
+
 CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
-SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb, coalesce(d.arguments, e.arguments) AS arguments,
-       e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
+SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb,
+       coalesce(d.arguments, e.arguments) AS arguments, e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
        nullif(e.application, '') AS application, pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity,
        coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message, e.statement,
        e.source = 'proxy' AS through_proxy, e.session, coalesce(e.xid, d.xid)::text::bigint AS xid
 FROM pgtrack.audit_entry e
 -- What the function itself knew better: its arguments where they were parameters, the role, the transaction.
-LEFT JOIN LATERAL (
-  SELECT f.arguments, f.role_name, f.actor, f.message, f.xid
-  FROM pgtrack.audit_entry f
-  WHERE e.source = 'proxy' AND f.source = 'database' AND f.backend_pid = e.backend_pid AND f.verb = e.verb
-    AND f.at >= e.at AND f.at <= coalesce(e.finished_at, 'infinity')
-    -- Of several calls in one statement it cannot be said which is which.
-    AND NOT EXISTS (SELECT FROM pgtrack.audit_entry o
-                    WHERE o.source = 'proxy' AND o.entry_id <> e.entry_id AND o.backend_pid = e.backend_pid AND o.verb = e.verb
-                      AND o.at <= f.at AND f.at <= coalesce(o.finished_at, 'infinity'))
-  ORDER BY f.at LIMIT 1) d ON true
-WHERE e.source = 'proxy' OR NOT EXISTS (
+LEFT JOIN pgtrack.audit_entry d
+  ON e.source = 'proxy' AND d.entry_id = pgtrack._database_record(e.entry_id, e.session, e.verb, e.at, e.finished_at)
+WHERE e.source = 'proxy' OR e.session IS NULL OR NOT EXISTS (
   SELECT FROM pgtrack.audit_entry p
-  WHERE p.source = 'proxy' AND p.backend_pid = e.backend_pid AND p.verb = e.verb
-    AND e.at >= p.at AND e.at <= coalesce(p.finished_at, 'infinity'));
+  WHERE p.entry_id = pgtrack._proxy_record(e.entry_id, e.session, e.verb, e.at)
+    AND pgtrack._database_record(p.entry_id, p.session, p.verb, p.at, p.finished_at) = e.entry_id);
 COMMENT ON VIEW pgtrack.audit IS 'Every call of a pgtrack function that changes something: who, what, when, with which outcome.';
 COMMENT ON COLUMN pgtrack.audit.entry_id IS 'Number.';
 COMMENT ON COLUMN pgtrack.audit.at IS 'When the call was made.';
@@ -2279,6 +3278,29 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
 
+-- ==== audit/purge.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack.purge_audit(older_than interval) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge_audit$
+DECLARE
+  v_until  timestamptz := clock_timestamp() - older_than;
+  v_call   text;
+  v_count  bigint;
+BEGIN
+  PERFORM pgtrack._require_owner('purge the audit of');
+  IF older_than IS NULL OR older_than < interval '0' THEN
+    RAISE EXCEPTION 'older_than must not be null or negative' USING
+      ERRCODE = 'invalid_parameter_value', HINT = 'SELECT pgtrack.purge_audit(interval ''1 year'') keeps the last year.';
+  END IF;
+  v_call := pgtrack._begin_call(jsonb_build_object('older_than', older_than));
+  DELETE FROM pgtrack.audit_entry e WHERE e.at < v_until;
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  RETURN v_count;
+END
+$purge_audit$;
+COMMENT ON FUNCTION pgtrack.purge_audit(interval) IS
+  'Forgets the calls that were made longer ago than this, and returns how many; that, and by whom, is recorded.';
+
 -- ==== tracking/table.sql ====
 
 -- What is written for a table belongs to the owner of pg_track, whoever tracks it.
@@ -2287,6 +3309,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   v_relation  pgtrack.relation;
   v_class     record;
+  v_hides     boolean := pgtrack._some_text_is_hidden();
 BEGIN
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
@@ -2309,6 +3332,9 @@ BEGIN
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
+  IF v_hides <> pgtrack._some_text_is_hidden() THEN
+    PERFORM pgtrack._regenerate_all();
+  END IF;
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
@@ -2317,22 +3343,32 @@ $_enroll$;
 COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
   'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
--- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table.
+-- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
+CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE c.oid = p_table AND NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+  UNION ALL
+  SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
+  FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
+END;
+COMMENT ON FUNCTION pgtrack._rights_to_read(regclass) IS 'What the owner of pg_track lacks to read a table and its partitions, as commands.';
+
 CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $_let_owner_read$
 DECLARE
-  v_owner    name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_command  text;
 BEGIN
-  FOR v_command IN
-    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, v_owner)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = p_table AND NOT has_schema_privilege(v_owner, n.oid, 'USAGE')
-    UNION ALL
-    SELECT format('GRANT SELECT ON %s TO %I', m.relid, v_owner) FROM pgtrack._members(p_table) m
-    WHERE NOT has_table_privilege(v_owner, m.relid, 'SELECT')
-  LOOP
-    EXECUTE v_command;
+  FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
+    BEGIN
+      EXECUTE v_command;
+    -- Somebody else owns the schema. verify() says so.
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
   END LOOP;
 END
 $_let_owner_read$;
@@ -2380,6 +3416,7 @@ BEGIN
   PERFORM pgtrack._sync_columns(p_relation);
   PERFORM pgtrack._sync_key(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
+  PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
   DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape
@@ -2405,9 +3442,10 @@ DECLARE
   v_schema   oid := pgtrack._schema(p_target);
   v_table    regclass;
   v_reason   text;
+  v_call     text;
 BEGIN
   PERFORM pgtrack._require_owner('track');
-  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
@@ -2422,6 +3460,11 @@ BEGIN
   v_reason := pgtrack._reason_not_to_track_schema(v_schema);
   IF v_reason IS NOT NULL THEN
     RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
+  IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
+    -- For tables to come, which somebody else may own.
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
   END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
   SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
@@ -2500,9 +3543,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
-  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);
@@ -2626,7 +3670,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -2649,7 +3693,8 @@ BEGIN
       SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
       CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
     v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.relation_id = ANY (v_altered) AND r.tracked_until IS NOT NULL);
+      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
@@ -2923,12 +3968,113 @@ COMMENT ON FUNCTION pgtrack.follow_ddl() IS
   'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
   'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
 
+-- ==== reading/texts.sql ====
+
+-- Query texts and messages quote values of rows that their reader may not be able to see. They belong to who ran them.
+CREATE OR REPLACE FUNCTION pgtrack._text_roles() RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_text_roles$
+BEGIN
+  IF pgtrack._acts_for_owner() OR EXISTS (
+       SELECT FROM pg_roles r WHERE r.rolname IN ('pg_read_all_stats', 'pgtrack_reader') AND pg_has_role(r.oid, 'USAGE')) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT array_agg(r.rolname::text) FROM pg_roles r WHERE pg_has_role(r.oid, 'USAGE'));
+END
+$_text_roles$;
+COMMENT ON FUNCTION pgtrack._text_roles() IS 'The roles whose query texts and messages the current user may read; null for all.';
+
+-- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment
+-- counts. One pass over a text of bounded length: it is written by whoever makes changes, and read by everybody.
+CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
+DECLARE
+  c_quote      CONSTANT  text := chr(1);
+  c_backslash  CONSTANT  text := chr(2);
+  v_comment              text;
+  v_length               integer;
+  v_parts                text[];
+  v_names                text[] := '{}';
+  v_values               text[] := '{}';
+  v_at                   integer := 1;
+BEGIN
+  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := reverse(p_query);
+  v_comment := substr(v_comment, strpos(v_comment, '/*') + 2);
+  v_length := strpos(v_comment, '*/') - 1;
+  IF v_length NOT BETWEEN 1 AND 4000 THEN
+    RETURN NULL;
+  END IF;
+  v_comment := reverse(left(v_comment, v_length));
+  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
+  WHILE v_at < cardinality(v_parts) - 1 LOOP
+    IF right(v_parts[v_at], 1) = '=' THEN
+      -- A key without a value ends with a comma.
+      v_names := v_names || split_part(translate(rtrim(v_parts[v_at], '='), E' \t\n\r', ',,,,'), ',', -1);
+      v_values := v_values || v_parts[v_at + 1];
+      v_at := v_at + 1;
+    END IF;
+    v_at := v_at + 1;
+  END LOOP;
+  RETURN (
+    SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
+                            CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value
+          FROM unnest(v_names, v_values) AS u (name, value)) t
+    WHERE t.name <> '');
+END
+$_comment_tags$;
+COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The first 32 key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+
+-- Without a subtransaction, so that parallel workers can do it.
+CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
+DECLARE
+  -- RFC 3629, a character for each byte.
+  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|'
+                           '[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|\u00ed[\u0080-\u009f][\u0080-\u00bf]|'
+                           '\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|'
+                           '\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  v_bytes          text;
+BEGIN
+  -- Other encodings have not all of its characters.
+  IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0
+     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+    RETURN p_text;
+  END IF;
+  v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
+  IF v_bytes ~ '%(?![0-9A-Fa-f]{2})' THEN
+    v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
+  END IF;
+  -- As a JSON string, which is decoded in one pass.
+  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
+END
+$_url_decoded$;
+COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
+
+CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_actor$
+DECLARE
+  v_tags  jsonb;
+BEGIN
+  IF p_actor <> '' THEN
+    RETURN left(p_actor, 256);
+  END IF;
+  v_tags := pgtrack._comment_tags(p_query);
+  RETURN left(coalesce(v_tags ->> 'actor', v_tags ->> 'user'), 256);
+END
+$_actor$;
+COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
+
 -- ==== reading/activity.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._client_addr(p_context text, p_client_addr inet) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT CASE WHEN p_context LIKE '1 %' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
+  SELECT CASE WHEN p_context ~ '^[12] ' THEN nullif(pg_catalog.split_part(p_context, ' ', 2), '-')
               ELSE pg_catalog.host(p_client_addr) END;
 END;
 COMMENT ON FUNCTION pgtrack._client_addr(text, inet) IS 'The client''s address: what the proxy said, else what the server saw.';
@@ -2940,41 +4086,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._operation("char") IS 'The SQL command behind a recorded operation.';
 
--- https://google.github.io/sqlcommenter/spec: keys and values are URL-encoded, quotes in values escaped; the last comment counts.
-CREATE OR REPLACE FUNCTION pgtrack._comment_tags(p_query text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_comment_tags$
-DECLARE
-  v_comment  text;
+-- The view is not its reader's: row security on pgtrack.statement holds for its owner, a role without rights, and asks
+-- what the current user may read. So texts can be shown in part, and the planner sees through the view all the same.
+-- Only its owner can replace it.
+DO $owner$
 BEGIN
-  IF p_query IS NULL OR strpos(p_query, '=''') = 0 OR strpos(p_query, '*/') = 0 THEN
-    RETURN NULL;
+  IF (SELECT pg_get_userbyid(c.relowner) = 'pgtrack_activity' FROM pg_class c WHERE c.oid = to_regclass('pgtrack.activity')) THEN
+    PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+    EXECUTE format('ALTER VIEW pgtrack.activity OWNER TO %I', current_setting('pgtrack.owner'));
+    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
   END IF;
-  v_comment := substring(p_query FROM '.*/\*(.*?)\*/');
-  RETURN (SELECT jsonb_object_agg(pgtrack._url_decoded(m[1]), pgtrack._url_decoded(replace(m[2], '\''', '''')))
-          FROM regexp_matches(v_comment, '([^,=''\s]+)=''((?:[^''\\]|\\.)*)''', 'g') m);
 END
-$_comment_tags$;
-COMMENT ON FUNCTION pgtrack._comment_tags(text) IS 'The key-value pairs of a query''s sqlcommenter comment; null if it has none.';
+$owner$;
 
-CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
-BEGIN
-  RETURN (SELECT convert_from(string_agg(CASE WHEN m[1] ~ '^%..' THEN decode(substr(m[1], 2), 'hex') ELSE convert_to(m[1], 'UTF8') END, ''), 'UTF8')
-          FROM regexp_matches(p_text, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') m);
-EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
-  RETURN p_text;
-END
-$_url_decoded$;
-COMMENT ON FUNCTION pgtrack._url_decoded(text) IS 'A URL-encoded text decoded; itself if it is not UTF-8.';
-
-CREATE OR REPLACE FUNCTION pgtrack._actor(p_actor text, p_query text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT coalesce(nullif(p_actor, ''), pgtrack._comment_tags(p_query) ->> 'actor', pgtrack._comment_tags(p_query) ->> 'user');
-END;
-COMMENT ON FUNCTION pgtrack._actor(text, text) IS 'The person the application named, by a setting or in the query''s comment.';
-
-CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW pgtrack.activity WITH (security_invoker = false) AS
 SELECT s.statement_id,
        s.xid::text::bigint AS xid,
        s.at,
@@ -2988,17 +4113,24 @@ SELECT s.statement_id,
        pgtrack._client_addr(s.context, s.client_addr) AS client_addr,
        coalesce(s.context, '') <> '' AS through_proxy,
        pgtrack._actor(s.actor, s.query) AS actor,
-       nullif(s.message, '') AS message,
-       nullif(s.reverts, '') AS reverts,
-       s.query,
+       CASE WHEN (SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles())
+            THEN pg_catalog.left(nullif(s.message, ''), 1000) END AS message,
+       pg_catalog.left(nullif(s.reverts, ''), 1000) AS reverts,
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN s.query END AS query,
        s.relation_id,
        CASE WHEN s.reverts ~ '^xid:[0-9]{1,18}$' THEN pg_catalog.substr(s.reverts, 5)::bigint
             WHEN s.reverts ~ '^[0-9]{1,18}$' THEN (
               SELECT o.xid::text::bigint FROM pgtrack.statement o
               WHERE o.relation_id = s.relation_id AND o.statement_id = s.reverts::bigint) END AS reverts_xid,
-       pgtrack._comment_tags(s.query) AS tags
+       CASE WHEN ((SELECT pgtrack._text_roles()) IS NULL OR ARRAY[s.user_name, s.role_name] && (SELECT pgtrack._text_roles()))
+                 AND NOT ((SELECT pgtrack._some_text_is_hidden()) AND pgtrack._concerns_hidden(s.xid))
+            THEN pgtrack._comment_tags(s.query) END AS tags
 -- LEFT, so that it is left out of queries that need nothing of it.
 FROM pgtrack.statement s LEFT JOIN pgtrack.relation r USING (relation_id);
+
+GRANT SELECT ON pgtrack.activity TO PUBLIC;
 COMMENT ON VIEW pgtrack.activity IS 'Every recorded statement, with who made it and from where.';
 COMMENT ON COLUMN pgtrack.activity.statement_id IS 'The statement''s number.';
 COMMENT ON COLUMN pgtrack.activity.xid IS 'The transaction.';
@@ -3013,12 +4145,33 @@ COMMENT ON COLUMN pgtrack.activity.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.activity.client_addr IS 'The client''s address: through the proxy the real client''s; null for a unix socket.';
 COMMENT ON COLUMN pgtrack.activity.through_proxy IS 'Whether the session said that it came through the proxy.';
 COMMENT ON COLUMN pgtrack.activity.actor IS 'The person the application named, with pgtrack.set_actor() or as actor or user in a sqlcommenter comment.';
-COMMENT ON COLUMN pgtrack.activity.message IS 'The reason given with pgtrack.set_message() or with a revert.';
+COMMENT ON COLUMN pgtrack.activity.message IS
+  'The reason given with pgtrack.set_message() or with a revert; null for those who may not read texts.';
 COMMENT ON COLUMN pgtrack.activity.reverts IS 'For a revert: the statement it undoes, or xid:N for a whole transaction.';
-COMMENT ON COLUMN pgtrack.activity.query IS 'The beginning of the query text.';
+COMMENT ON COLUMN pgtrack.activity.query IS
+  'The beginning of the query text, for the role that ran it, its members and those of pgtrack_reader and pg_read_all_stats; '
+  'null for others, and where the transaction changed a table with redacted columns.';
 COMMENT ON COLUMN pgtrack.activity.relation_id IS 'Our number for the table, in pgtrack.relation.';
 COMMENT ON COLUMN pgtrack.activity.reverts_xid IS 'For a revert: the transaction that it undoes, or a change of which it undoes.';
 COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comment says: route, controller, traceparent and the like.';
+
+-- Row security of the table is asked for the view's owner, but with the reader as current_user. The table's owner may go
+-- round it, so the view belongs to a role of its own; where there is none, row security holds for the table's owner, too.
+DO $viewer$
+BEGIN
+  IF to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+    ALTER TABLE pgtrack.statement FORCE ROW LEVEL SECURITY;
+    RETURN;
+  END IF;
+  GRANT SELECT ON pgtrack.statement, pgtrack.relation TO pgtrack_activity;
+  -- A view's new owner has to have the right to create one, at that moment.
+  GRANT USAGE, CREATE ON SCHEMA pgtrack TO pgtrack_activity;
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+  ALTER VIEW pgtrack.activity OWNER TO pgtrack_activity;
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true);
+  REVOKE CREATE ON SCHEMA pgtrack FROM pgtrack_activity;
+END
+$viewer$;
 
 -- ==== reading/tracked_table.sql ====
 
@@ -3072,6 +4225,22 @@ BEGIN
 END
 $_require_select$;
 COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_history(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_history$
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
+                   JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+                   WHERE r.relid = p_table), true) THEN
+    RAISE EXCEPTION 'permission denied for the history of table %', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The right to read the table was granted unnoticed.',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
+END
+$_require_history$;
+COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
 CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
@@ -3188,18 +4357,45 @@ COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
-  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table AND r.purged_until IS NOT NULL);
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+  IF v_relation IS NULL THEN
     RETURN 0;
   END IF;
   -- They are counted under the key that the row had then.
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
-                   WHERE p.relation_id = v_relation
-                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+  RETURN pgtrack._purged_versions_of(v_relation, (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1));
 END
 $_purged_versions$;
 COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
+BEGIN
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+END
+$_purged_versions_of$;
+COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
+  'How many versions of the row of a key were purged. SECURITY DEFINER: their number says where numbers go on, and is all that is told.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                 WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+END
+$_is_erased$;
+COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
+  'Whether the image that a statement recorded under a key was erased. '
+  'SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation);
+END
+$_has_erasures$;
+COMMENT ON FUNCTION pgtrack._has_erasures(integer) IS
+  'Whether images of rows of a table were erased. SECURITY DEFINER: whoever undoes has to know, and learns of no row.';
 
 -- ==== reading/history.sql ====
 
@@ -3211,10 +4407,12 @@ DECLARE
   v_shape  pgtrack.relation_shape;
   v_key    jsonb;
   v_live   jsonb;
+  v_all    boolean;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   v_shape := pgtrack._shape(p_table);
   v_key := pgtrack._key(v_shape, p_key_as_given);
+  v_all := pgtrack._sees_every_row(v_shape.relation_id);
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO v_live USING pgtrack._live_key(p_table, v_key);
@@ -3224,9 +4422,13 @@ BEGIN
     FROM (SELECT v.ver, v.statement_id,
                  CASE WHEN v.operation <> 'I' THEN v.image END AS before,
                  CASE WHEN v.operation IN ('D', 'T') OR lead(v.operation) OVER w = 'I' THEN NULL
+                      -- What the next change found may be hidden from the caller.
+                      WHEN n.next_handle <> lead(v.handle) OVER w AND v.row_key = lead(v.row_key) OVER w THEN NULL
                       WHEN lead(v.ver) OVER w IS NOT NULL THEN lead(v.image) OVER w
-                      ELSE v_live END AS after
+                      WHEN n.next_handle IS NULL THEN v_live END AS after
           FROM pgtrack._versions(p_table, v_shape, v_key) v
+          LEFT JOIN LATERAL (SELECT e.next_handle FROM pgtrack._entry(v_shape.relation_id, v.statement_id, v.handle, false) e
+                             WHERE NOT v_all) n ON true
           WINDOW w AS (ORDER BY v.ver)) c
     JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
     ORDER BY c.ver;
@@ -3236,6 +4438,39 @@ COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtra
 
 -- ==== reading/changes.sql ====
 
+-- The number of a change c of a table whose keys did not change, and the row after it.
+CREATE OR REPLACE FUNCTION pgtrack._version_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_sql$
+DECLARE
+  v_later   text := p_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
+  v_is_past  text := format('EXISTS (SELECT FROM %s h WHERE %s)', p_shape.history, v_later);
+  v_next    text := v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1';
+  v_from    text := '';
+  v_purged  text := '0';
+BEGIN
+  IF NOT pgtrack._sees_every_row(p_shape.relation_id) THEN
+    -- The next change is the next one, though it may be hidden from the caller.
+    v_is_past := 'e.next_handle IS NOT NULL';
+    v_next := 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement';
+    v_from := format(' FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', p_shape.relation_id);
+  END IF;
+  IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id AND r.purged_until IS NOT NULL) THEN
+    v_purged := format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
+                       p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  RETURN format('SELECT (SELECT count(*)::integer FROM %s h WHERE %s'
+                ' AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %s AS ver, ',
+                p_shape.history, p_shape.same_row, v_purged)
+      || format('CASE WHEN s.operation IN (''D'', ''T'') THEN NULL'
+                ' WHEN %s THEN (SELECT CASE WHEN n.operation <> ''I'' THEN %s END FROM %s h'
+                ' JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = h.pgtrack_statement_id WHERE %s) ',
+                v_is_past, p_shape.image, p_shape.history, p_shape.relation_id, v_next)
+      || format('ELSE (SELECT %s FROM %s t WHERE %s) END AS after%s',
+                p_shape.live_image, p_shape.live_table, p_shape.live_is_history, v_from);
+END
+$_version_sql$;
+COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
@@ -3243,39 +4478,20 @@ RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who t
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
-  v_shape    record;
+  v_shape    pgtrack.relation_shape;
   v_version  text;
   v_first    bigint;
   v_last     bigint;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  PERFORM pgtrack._require_history(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
     v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
-    v_version := format($$
-      SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
-             CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN EXISTS (SELECT FROM %1$s h
-                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
-                 THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
-                       FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
-                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
-                 ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
-               END
-             END AS after$$,
-      v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
-      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
-           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
-                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
-                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
-           ELSE '0' END);
+    v_version := pgtrack._version_sql(v_shape);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -3290,7 +4506,7 @@ BEGIN
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT n.ctid AS pgtrack_handle, n.* FROM %3$s n WHERE n.pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY n.pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v
@@ -3321,7 +4537,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
 DECLARE
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
+  PERFORM pgtrack._require_history(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     RAISE EXCEPTION 'table % has no primary key', v_shape.name USING
@@ -3396,7 +4612,10 @@ BEGIN
     v_xid := v_xids[cardinality(v_xids)];
     RETURN QUERY
       SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint,
+             -- Looked up, as a transaction may have more texts than memory takes.
+             (SELECT f.query FROM pgtrack.activity f
+              WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1] AND f.statement_id = min(a.statement_id))
       FROM pgtrack.activity a
       WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
                                                 WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)
@@ -3463,7 +4682,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.show_statement(bigint, bigint) IS 'The row changes of one statement, at most max of them.';
 
--- ==== undoing/work.sql ====
+-- ==== undoing/types.sql ====
 
 -- All changing verbs run with the caller's privileges. They work out which old images must live again and which rows
 -- must go, as handles (ctids) of history rows, and have _apply() make it so in one SQL statement. PostgreSQL checks
@@ -3484,6 +4703,32 @@ BEGIN
       merge_bases    tid[]
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
+    CREATE TYPE pgtrack._set AS (
+      tables     regclass[],
+      condition  text,
+      label      text,
+      reverts    text,
+      point      text
+    );
+    CREATE TYPE pgtrack._target AS (
+      version       integer,
+      versions      integer,
+      is_gone       boolean,
+      is_gone_now   boolean,
+      statement_id  bigint,
+      handle        tid,
+      row_key       jsonb,
+      is_unborn     boolean
+    );
+    CREATE TYPE pgtrack._decision AS (
+      answer     text,
+      has_work   boolean,
+      work       pgtrack._work,
+      reverts    text,
+      arguments  jsonb
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -3496,8 +4741,168 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
+COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
+COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
+COMMENT ON COLUMN pgtrack._set.label IS 'What it is called in errors.';
+COMMENT ON COLUMN pgtrack._set.reverts IS 'What is recorded as reverted by those who undo it.';
+COMMENT ON COLUMN pgtrack._set.point IS 'The point that it is everything after, if it is that.';
+COMMENT ON TYPE pgtrack._decision IS 'What a verb for one row is going to do.';
+COMMENT ON COLUMN pgtrack._decision.answer IS 'What it says when that is done.';
+COMMENT ON COLUMN pgtrack._decision.has_work IS 'Whether there is anything to do.';
+COMMENT ON COLUMN pgtrack._decision.work IS 'What it does to the table.';
+COMMENT ON COLUMN pgtrack._decision.reverts IS 'What is recorded as reverted.';
+COMMENT ON COLUMN pgtrack._decision.arguments IS 'The arguments of the call, for its record.';
+COMMENT ON TYPE pgtrack._target IS 'A version of a row that it shall be as after.';
+COMMENT ON COLUMN pgtrack._target.version IS 'The version; 0 is before the first.';
+COMMENT ON COLUMN pgtrack._target.versions IS 'How many there are.';
+COMMENT ON COLUMN pgtrack._target.is_gone IS 'Whether it was a deletion; null for 0.';
+COMMENT ON COLUMN pgtrack._target.is_gone_now IS 'Whether the last one was.';
+COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed the row next, if one did.';
+COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
+COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
+COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
 
--- ==== undoing/apply.sql ====
+-- ==== undoing/writer.sql ====
+
+-- A revert by somebody with more rights than the tables' owner has would lend them to the owner's code: triggers, checks
+-- and defaults run as whoever writes. So it writes as the owner. Planning, locks and reading stay the caller's.
+CREATE OR REPLACE FUNCTION pgtrack._writer(p_work pgtrack._work[]) RETURNS name
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_writer$
+DECLARE
+  v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
+  v_owners        oid[];
+BEGIN
+  SELECT array_agg(DISTINCT c.relowner) INTO v_owners
+  FROM unnest(p_work) w CROSS JOIN LATERAL pgtrack._members(w.relid) m JOIN pg_class c ON c.oid = m.relid;
+  IF cardinality(v_owners) = 1 THEN
+    RETURN CASE WHEN v_is_superuser OR pg_has_role(v_owners[1], 'USAGE')
+                     AND pg_has_role(v_owners[1], CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
+                     AND has_database_privilege(current_database(), 'TEMP') AND has_database_privilege(v_owners[1], current_database(), 'TEMP')
+                THEN pg_get_userbyid(v_owners[1]) ELSE current_user END;
+  END IF;
+  IF v_is_superuser AND NOT pgtrack._is_as_myself() THEN
+    RAISE EXCEPTION 'a superuser cannot undo this without lending their rights to the tables'' owners' USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('The tables and their partitions belong to %s; one statement cannot be executed as each of them, and their triggers, '
+                      'checks and defaults would run as %s.', (SELECT string_agg(pg_get_userbyid(o), ', ') FROM unnest(v_owners) o), current_user),
+      HINT = 'Undo it as a role that may write all of them, or, if you trust those owners, after SELECT pgtrack.undo_as_myself() in the same transaction.';
+  END IF;
+  RETURN current_user;
+END
+$_writer$;
+COMMENT ON FUNCTION pgtrack._writer(pgtrack._work[]) IS
+  'The role that a revert writes as: the tables'' one owner where the caller is a superuser or inherits from it, else the caller.';
+
+-- SECURITY DEFINER: to seal.
+CREATE OR REPLACE FUNCTION pgtrack._permit_as_myself() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_permit_as_myself$
+DECLARE
+  v_stack  text[];
+BEGIN
+  v_stack := pgtrack._stack();
+  IF pgtrack._caller(v_stack) IS DISTINCT FROM 'undo_as_myself' THEN
+    RAISE EXCEPTION 'only pgtrack.undo_as_myself() permits this' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN set_config('pgtrack.as_myself', pgtrack._sealed('as_myself', 'on'), true);
+END
+$_permit_as_myself$;
+COMMENT ON FUNCTION pgtrack._permit_as_myself() IS 'Does the work of undo_as_myself(), for that alone.';
+
+-- SECURITY DEFINER: to look at a seal.
+CREATE OR REPLACE FUNCTION pgtrack._is_as_myself() RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(pgtrack._unsealed('as_myself', current_setting('pgtrack.as_myself', true)) = 'on', false);
+END;
+COMMENT ON FUNCTION pgtrack._is_as_myself() IS 'Whether undo_as_myself() was called in this transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack.undo_as_myself() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_as_myself$
+DECLARE
+  v_call  text;
+BEGIN
+  IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RAISE EXCEPTION 'only a superuser has this to say' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Everybody else undoes with their own rights anyway.';
+  END IF;
+  v_call := pgtrack._begin_call('{}');
+  v_call := pgtrack._permit_as_myself();
+END
+$undo_as_myself$;
+COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
+  'Lets a superuser, in this transaction, undo changes of tables that have several owners: their triggers, checks and defaults then run as the superuser.';
+
+-- ==== undoing/hidden.sql ====
+
+-- Where row security, or a right that is missing, hides rows or history from the role that writes, a revert would do a
+-- part of what was planned and say nothing. There its statement looks, too, how many rows it finds.
+CREATE OR REPLACE FUNCTION pgtrack._may_hide(p_table regclass, p_role name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_role = current_user THEN row_security_active(p_table)
+              -- Of another role nothing tells but this: it is the owner.
+              ELSE c.relrowsecurity AND c.relforcerowsecurity AND NOT (r.rolsuper OR r.rolbypassrls) END
+         OR NOT has_table_privilege(p_role, p_table, 'SELECT')
+  FROM pg_class c JOIN pg_roles r ON r.rolname = p_role
+  WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._may_hide(regclass, name) IS
+  'Whether a role, the present or the owner of a table, may not see all of its rows and history.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_row_trigger(p_table regclass, p_event integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- 1: for each row, 2: before.
+  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid
+                 WHERE NOT t.tgisinternal AND t.tgtype & (3 | p_event) = 3 | p_event);
+END;
+COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
+  'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
+DECLARE
+  v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
+  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
+                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
+  v_part      record;
+  v_hidden    text[] := '{0}';
+BEGIN
+  IF NOT pgtrack._may_hide(p_work.relid, p_role) THEN
+    RETURN '0::bigint';
+  END IF;
+  FOR v_part IN
+    SELECT p.* FROM (VALUES
+      ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
+      ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
+      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
+       coalesce(p_shape.differs, 'false')),
+      ('updated_by_key', cardinality(p_work.keyed_updates),
+       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
+              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
+      ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
+      ('deleted_by_key', cardinality(p_work.deleted_keys),
+       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
+    ) AS p (done, planned, source, is_due)
+    WHERE p.planned > 0
+  LOOP
+    v_hidden := v_hidden || CASE
+      WHEN v_part.done = '' OR v_part.done LIKE 'updated%' AND p_shape.assignments IS NULL
+           OR pgtrack._has_row_trigger(p_work.relid, CASE WHEN v_part.done LIKE 'deleted%' THEN 8 ELSE 16 END)
+      THEN format('(SELECT %s - count(*) FROM %s)', v_part.planned, v_part.source)
+      -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
+      ELSE format('(SELECT %s - count(*) + greatest(count(*) FILTER (WHERE %s) - (SELECT count(*) FROM %s_%s), 0) FROM %s)',
+                  v_part.planned, v_part.is_due, v_part.done, p_number, v_part.source) END;
+  END LOOP;
+  RETURN array_to_string(v_hidden, ' + ');
+END
+$_hidden_sql$;
+COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack.relation_shape, name, integer) IS
+  'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
+
+-- ==== undoing/statement.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3507,96 +4912,118 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
 
-CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_reverts text, p_message text, p_columns text[] DEFAULT NULL)
+-- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts last, so
+-- that a unique value is free before it is used again: each kind waits for the parts before it.
+CREATE OR REPLACE FUNCTION pgtrack._parts(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer)
+RETURNS TABLE (phase text, name text, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.phase, format('%s_%s', x.name, p_number), format('%s_%s AS (%s RETURNING 1)', x.name, p_number, x.query)
+  FROM (VALUES
+    ('deleted', 'deleted', p_work.deletes <> '{}',
+     format('DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s',
+            p_shape.live_table, p_shape.history, p_work.deletes, p_shape.live_is_history)),
+    ('deleted', 'deleted_by_key', p_work.deleted_keys <> '{}',
+     format('DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s',
+            p_shape.live_table, p_work.deleted_keys, p_shape.key_record, p_shape.live_is_key)),
+    ('updated', 'updated', p_work.updates <> '{}' AND p_shape.assignments IS NOT NULL,
+     format('UPDATE %s t SET %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.assignments, p_shape.history, p_work.updates, p_shape.live_is_history, p_shape.differs)),
+    ('updated', 'updated_by_key', p_work.keyed_updates <> '{}' AND p_shape.assignments IS NOT NULL,
+     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
+            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.assignments, p_work.keyed_updates, p_work.updated_keys, p_shape.key_record, p_shape.history,
+            p_shape.live_is_key)),
+    ('updated', 'merged', p_work.merges <> '{}' AND p_shape.merges IS NOT NULL,
+     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
+            ' JOIN %s h ON h.ctid = x.handle JOIN %5$s c ON c.ctid = x.base'
+            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
+            p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
+    ('inserted', 'inserted', p_work.inserts <> '{}',
+     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
+            ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+            p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
+  ) AS x (phase, name, is_there, query)
+  WHERE x.is_there;
+END;
+COMMENT ON FUNCTION pgtrack._parts(pgtrack._work, pgtrack.relation_shape, integer) IS
+  'The parts of the statement that does a revert that are about one table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+DECLARE
+  v_shape    pgtrack.relation_shape;
+  v_parts    record;
+  v_deletes  text[] := '{}';
+  v_updates  text[] := '{}';
+  v_inserts  text[] := '{}';
+  v_deleted  text[] := '{}';
+  v_updated  text[] := '{}';
+  v_counts   text[] := '{}';
+BEGIN
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    SELECT array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.query END), NULL) AS deletes,
+           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.query END), NULL) AS updates,
+           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.query END), NULL) AS inserts,
+           array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.name END), NULL) AS deleted,
+           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.name END), NULL) AS updated,
+           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.name END), NULL) AS inserted
+    INTO v_parts FROM pgtrack._parts(p_work[n], v_shape, n) p;
+    v_deletes := v_deletes || v_parts.deletes;
+    v_updates := v_updates || v_parts.updates;
+    v_inserts := v_inserts || v_parts.inserts;
+    v_deleted := v_deleted || v_parts.deleted;
+    v_updated := v_updated || v_parts.updated;
+    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
+                                   pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated), pgtrack._sum(v_parts.deleted),
+                                   pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
+  END LOOP;
+  RETURN format(E'WITH %s\n%s',
+    array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))
+                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
+    array_to_string(v_counts, E'\nUNION ALL\n'));
+END
+$_undo_sql$;
+COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
+  'It returns what was done to each table.';
+
+-- ==== undoing/apply.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
-  v_work      pgtrack._work;
-  v_shape     record;
-  v_parts     text[] := '{}';
-  v_deletes   text[] := '{}';
-  v_updates   text[] := '{}';
-  v_inserts   text[] := '{}';
-  v_counts    text[] := '{}';
-  v_deleted   text[];
-  v_updated   text[];
-  v_inserted  text[];
-  v_query     text;
-  v_message   text := current_setting('pgtrack.message', true);
-  n           integer := 0;
+  v_message  text := current_setting('pgtrack.message', true);
+  v_writer   name;
+  v_query    text;
+  v_hidden   bigint;
 BEGIN
   PERFORM pgtrack._refuse_cascades(p_work);
-  -- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts
-  -- last, so that a unique value is free before it is used again: each kind waits for the parts before it.
-  FOREACH v_work IN ARRAY p_work LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid, p_columns);
-    n := n + 1;
-    v_deleted := '{}';
-    v_updated := '{}';
-    v_inserted := '{}';
-    IF v_work.deletes <> '{}' THEN
-      v_deleted := v_deleted || format('deleted_%s', n);
-      v_deletes := v_deletes || format(
-        'deleted_%s AS (DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s RETURNING 1)',
-        n, v_shape.live_table, v_shape.history, v_work.deletes, v_shape.live_is_history);
-    END IF;
-    IF v_work.deleted_keys <> '{}' THEN
-      v_deleted := v_deleted || format('deleted_by_key_%s', n);
-      v_deletes := v_deletes || format(
-        'deleted_by_key_%s AS (DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key)'
-        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s RETURNING 1)',
-        n, v_shape.live_table, v_work.deleted_keys, v_shape.key_record, v_shape.live_is_key);
-    END IF;
-    IF v_work.updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
-      v_updated := v_updated || format('updated_%s', n);
-      v_updates := v_updates || format(
-        'updated_%s AS (UPDATE %s t SET %s FROM %s h'
-        ' WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.assignments, v_shape.history, v_work.updates, v_shape.live_is_history, v_shape.differs);
-    END IF;
-    IF v_work.keyed_updates <> '{}' AND v_shape.assignments IS NOT NULL THEN
-      v_updated := v_updated || format('updated_by_key_%s', n);
-      v_updates := v_updates || format(
-        'updated_by_key_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
-        ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
-        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.assignments, v_work.keyed_updates, v_work.updated_keys, v_shape.key_record,
-        v_shape.history, v_shape.live_is_key);
-    END IF;
-    IF v_work.merges <> '{}' AND v_shape.merges IS NOT NULL THEN
-      v_updated := v_updated || format('merged_%s', n);
-      v_updates := v_updates || format(
-        'merged_%s AS (UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
-        ' JOIN %s h ON h.ctid = x.handle JOIN %6$s c ON c.ctid = x.base'
-        ' WHERE %s AND (TABLE deleted) IS NOT NULL RETURNING 1)',
-        n, v_shape.live_table, v_shape.merges, v_work.merges, v_work.merge_bases, v_shape.history, v_shape.live_is_history);
-    END IF;
-    IF v_work.inserts <> '{}' THEN
-      v_inserted := v_inserted || format('inserted_%s', n);
-      v_inserts := v_inserts || format(
-        'inserted_%s AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
-        ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL RETURNING 1)',
-        n, v_shape.name, v_shape.insert_columns, v_shape.insert_values, v_shape.history, v_work.inserts);
-    END IF;
-    v_counts := v_counts || format('SELECT %L, %s, %s, %s', v_shape.name,
-      pgtrack._sum(v_inserted), pgtrack._sum(v_updated), pgtrack._sum(v_deleted));
-    v_parts := v_parts || v_deleted || v_updated;
-  END LOOP;
-  v_query := array_to_string(
-    v_deletes
-    || format('deleted AS (SELECT %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p LIKE 'deleted%')))
-    || v_updates
-    || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(ARRAY(SELECT p FROM unnest(v_parts) p WHERE p NOT LIKE 'deleted%')))
-    || v_inserts, E',\n');
-
+  v_writer := pgtrack._writer(p_work);
+  v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
+  IF v_writer <> current_user THEN
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L) j CROSS JOIN LATERAL jsonb_to_record(j)'
+                      ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)', v_writer, v_query);
+  END IF;
   -- The triggers that record this read why it is done.
-  PERFORM set_config('pgtrack.reverts', p_reverts, true), set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
-  RETURN QUERY EXECUTE format(E'WITH %s\n%s', v_query, array_to_string(v_counts, E'\nUNION ALL\n'));
-  PERFORM set_config('pgtrack.reverts', '', true), set_config('pgtrack.message', coalesce(v_message, ''), true);
+  PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
+  FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
+    IF v_hidden > 0 THEN
+      RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
+        ERRCODE = 'insufficient_privilege',
+        DETAIL = format('They were planned, but %s does not see or may not change them all. Nothing has been changed.', v_writer),
+        HINT = 'Let a role do it that the policies let change all of them.';
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+  PERFORM set_config('pgtrack.message', coalesce(v_message, ''), true);
   PERFORM pgtrack._report_differences(p_work, p_columns);
 END
 $_apply$;
-COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text, text[]) IS
+COMMENT ON FUNCTION pgtrack._apply(pgtrack._work[], text, text[]) IS
   'Does a revert, in one statement; of rows that are updated only some columns if they are named. Returns what it did to each table.';
 
 -- ==== undoing/differences.sql ====
@@ -3631,6 +5058,20 @@ COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
 
 -- ==== undoing/cascades.sql ====
 
+-- By values as they are stored: no row of the table's type is made, whose domains might make checks.
+CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(coalesce(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                               pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')), 'false'), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
+  LEFT JOIN pgtrack.relation r ON r.relid = p_constraint.conrelid
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = ca.attnum;
+END;
+COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
@@ -3647,11 +5088,13 @@ DECLARE
 BEGIN
   FOR v_key IN
     SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
-           (SELECT string_agg(format('t.%I OPERATOR(%I.%s) p.%I', ca.attname, n.nspname, o.oprname, pa.attname), ' AND ')
+           (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
+                                pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
             FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
-            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent
-            JOIN pg_operator o ON o.oid = u.equality JOIN pg_namespace n ON n.oid = o.oprnamespace) AS refers
+            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
+           pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
     JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
@@ -3662,7 +5105,7 @@ BEGIN
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-      v_as_image := format('(SELECT FROM (SELECT (ROW(%s)::%s).*) t WHERE %s)', v_child.row_values, v_work.relid, v_key.refers);
+      v_as_image := format('(SELECT WHERE %s)', v_key.image_refers);
       v_spared := format(
         'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
         ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
@@ -3703,8 +5146,101 @@ COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
 
 -- ==== undoing/row.sql ====
 
--- What has to happen to a row to make it what it was right after a version (0: before the first). p_version null
--- means: before the latest version. p_lock is true when the answer will be acted on. p_columns: only these.
+-- The version that a row shall be as after, 0 being before the first; null: before the latest.
+CREATE OR REPLACE FUNCTION pgtrack._target_version(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_version integer,
+                                                   p_exists boolean)
+RETURNS pgtrack._target
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_version$
+DECLARE
+  v_row     text := format('%s (%s)', p_shape.name, pgtrack._key_text(p_key));
+  v_target  pgtrack._target;
+  v_purged  integer;
+BEGIN
+  SELECT max(v.ver), min(v.ver) - 1 INTO v_target.versions, v_purged FROM pgtrack._versions(p_table, p_shape, p_key) v;
+  IF v_target.versions IS NULL THEN
+    RAISE EXCEPTION 'no change of % is recorded', v_row USING
+      ERRCODE = 'no_data_found',
+      DETAIL = CASE WHEN p_exists THEN 'The row exists and has not changed since tracking began.'
+                    ELSE 'There is no such row, and none was deleted since tracking began.' END,
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', p_shape.name);
+  END IF;
+  v_target.version := coalesce(p_version, v_target.versions - 1);
+  IF v_target.version NOT BETWEEN 0 AND v_target.versions THEN
+    RAISE EXCEPTION '% has no version %', v_row, v_target.version USING
+      ERRCODE = 'invalid_parameter_value',
+      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', v_target.versions);
+  ELSIF v_target.version < v_purged THEN
+    RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
+      ERRCODE = 'TK002',
+      DETAIL = format('Versions before %s have been purged.', v_purged);
+  END IF;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version;
+  SELECT v.operation IN ('D', 'T') INTO v_target.is_gone_now
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.versions;
+  SELECT v.statement_id, v.handle, v.row_key, v.operation = 'I'
+  INTO v_target.statement_id, v_target.handle, v_target.row_key, v_target.is_unborn
+  FROM pgtrack._versions(p_table, p_shape, p_key) v WHERE v.ver = v_target.version + 1;
+  IF NOT v_target.is_unborn AND pgtrack._is_erased(p_shape.relation_id, v_target.row_key, v_target.statement_id) THEN
+    RAISE EXCEPTION 'version % of % is no longer known', v_target.version, v_row USING
+      ERRCODE = 'TK002',
+      DETAIL = 'Its recorded values have been erased.';
+  END IF;
+  RETURN v_target;
+END
+$_target_version$;
+COMMENT ON FUNCTION pgtrack._target_version(regclass, pgtrack.relation_shape, jsonb, integer, boolean) IS
+  'The version of a row that is wanted, and the change after it, or an error where it is not known.';
+
+CREATE OR REPLACE FUNCTION pgtrack._row_action(p_table regclass, p_shape pgtrack.relation_shape, p_target pgtrack._target, p_key jsonb,
+                                               p_live_key jsonb, p_before jsonb, p_columns text[],
+                                               OUT action text, OUT after jsonb, OUT work pgtrack._work)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_action$
+DECLARE
+  v_differs  boolean;
+BEGIN
+  work.relid := p_table;
+  IF p_target.version = p_target.versions THEN
+    action := CASE WHEN p_target.is_gone IS NOT DISTINCT FROM (p_before IS NULL) THEN 'nothing' ELSE 'delete' END;
+    after := CASE action WHEN 'nothing' THEN p_before END;
+    IF action = 'delete' AND p_before IS NULL THEN
+      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', p_shape.name, pgtrack._key_text(p_key) USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = 'Its last recorded values are those of an earlier version; name that one.';
+    END IF;
+  ELSIF p_target.is_gone OR p_target.is_unborn THEN
+    action := CASE WHEN p_before IS NULL THEN 'nothing' ELSE 'delete' END;
+  ELSE
+    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', p_shape.restored, p_shape.history) INTO after USING p_target.handle;
+    action := CASE WHEN p_before IS NULL THEN 'insert' ELSE 'update' END;
+  END IF;
+
+  IF action = 'delete' THEN
+    work.deleted_keys := ARRAY[p_live_key];
+  ELSIF action = 'insert' THEN
+    work.inserts := ARRAY[p_target.handle];
+  ELSIF action = 'update' THEN
+    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
+                   coalesce(p_shape.differs, 'false'), p_shape.key_record, p_shape.live_table, p_shape.live_is_key, p_shape.history)
+    INTO v_differs USING p_live_key, p_target.handle;
+    IF p_target.row_key <> p_live_key AND (p_columns IS NULL OR v_differs) THEN
+      work.keyed_updates := ARRAY[p_target.handle];
+      work.updated_keys := ARRAY[p_live_key];
+    ELSIF v_differs THEN
+      work.updates := ARRAY[p_target.handle];
+    ELSE
+      action := 'nothing';
+    END IF;
+    after := p_before || pgtrack._only(after, p_columns);
+  END IF;
+  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
+    PERFORM pgtrack._refuse_columns(p_shape.name, p_key, action);
+  END IF;
+END
+$_row_action$;
+COMMENT ON FUNCTION pgtrack._row_action(regclass, pgtrack.relation_shape, pgtrack._target, jsonb, jsonb, jsonb, text[]) IS
+  'What has to happen to a row, or some of its columns, to make it what it was after a version.';
+
+-- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
   p_key             jsonb,
@@ -3716,7 +5252,6 @@ CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   OUT after         jsonb,
   OUT conflict      text,
   OUT version       integer,
-  OUT versions      integer,
   OUT statement_id  bigint,
   OUT work          pgtrack._work
 )
@@ -3724,10 +5259,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_plan_row$
 DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
-  v_reached   record;
-  v_next      record;
-  v_differs   boolean;
-  v_purged    integer;
+  v_target    pgtrack._target;
+  v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
@@ -3740,77 +5273,15 @@ BEGIN
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
   INTO before USING v_live_key;
-
-  SELECT max(v.ver), min(v.ver) - 1 INTO versions, v_purged FROM pgtrack._versions(p_table, v_shape, p_key) v;
-  IF versions IS NULL THEN
-    RAISE EXCEPTION 'no change of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'no_data_found',
-      DETAIL = CASE WHEN before IS NULL THEN 'There is no such row, and none was deleted since tracking began.'
-                    ELSE 'The row exists and has not changed since tracking began.' END,
-      HINT = format('SELECT * FROM pgtrack.changes(%L) shows which rows changed.', v_shape.name);
-  END IF;
-  version := coalesce(p_version, versions - 1);
-  IF version NOT BETWEEN 0 AND versions THEN
-    RAISE EXCEPTION '% (%) has no version %', v_shape.name, pgtrack._key_text(p_key), version USING
-      ERRCODE = 'invalid_parameter_value',
-      DETAIL = format('Its versions are 1 to %s; 0 is the row before the first recorded change.', versions);
-  ELSIF version < v_purged THEN
-    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'TK002',
-      DETAIL = format('Versions before %s have been purged.', v_purged);
-  END IF;
-  SELECT * INTO v_reached FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version;
-  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = version + 1;
-  statement_id := v_next.statement_id;
-  IF v_next.operation <> 'I' AND EXISTS (
-       SELECT FROM pgtrack.erasure e
-       WHERE e.relation_id = v_shape.relation_id AND e.row_key = v_next.row_key AND e.until_id >= v_next.statement_id) THEN
-    RAISE EXCEPTION 'version % of % (%) is no longer known', version, v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'TK002',
-      DETAIL = 'Its recorded values have been erased.';
-  END IF;
-
-  work.relid := p_table;
-  IF version = versions THEN
-    action := CASE WHEN (v_reached.operation IN ('D', 'T')) = (before IS NULL) THEN 'nothing' ELSE 'delete' END;
-    after := CASE action WHEN 'nothing' THEN before END;
-    IF action = 'delete' AND before IS NULL THEN
-      RAISE EXCEPTION '% (%) is missing, but its deletion is not recorded', v_shape.name, pgtrack._key_text(p_key) USING
-        ERRCODE = 'object_not_in_prerequisite_state',
-        HINT = 'Its last recorded values are those of an earlier version; name that one.';
-    END IF;
-  ELSIF v_reached.operation IN ('D', 'T') OR v_next.operation = 'I' THEN
-    action := CASE WHEN before IS NULL THEN 'nothing' ELSE 'delete' END;
-  ELSE
-    EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', v_shape.restored, v_shape.history) INTO after USING v_next.handle;
-    action := CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END;
-  END IF;
-
-  IF action = 'delete' THEN
-    work.deleted_keys := ARRAY[v_live_key];
-  ELSIF action = 'insert' THEN
-    work.inserts := ARRAY[v_next.handle];
-  ELSIF action = 'update' THEN
-    EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s JOIN %s h ON h.ctid = $2',
-                   coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
-    INTO v_differs USING v_live_key, v_next.handle;
-    IF v_next.row_key <> v_live_key AND (p_columns IS NULL OR v_differs) THEN
-      work.keyed_updates := ARRAY[v_next.handle];
-      work.updated_keys := ARRAY[v_live_key];
-    ELSIF v_differs THEN
-      work.updates := ARRAY[v_next.handle];
-    ELSE
-      action := 'nothing';
-    END IF;
-    after := before || pgtrack._only(after, p_columns);
-  END IF;
-  IF action IN ('insert', 'delete') AND p_columns IS NOT NULL THEN
-    PERFORM pgtrack._refuse_columns(v_shape.name, p_key, action);
-  END IF;
-
+  v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+  version := v_target.version;
+  statement_id := v_target.statement_id;
+  SELECT * INTO v_action FROM pgtrack._row_action(p_table, v_shape, v_target, p_key, v_live_key, before, p_columns);
+  action := v_action.action;
+  after := v_action.after;
+  work := v_action.work;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  SELECT * INTO v_next FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = versions;
-  IF version < versions AND (v_next.operation IN ('D', 'T')) <> (before IS NULL) THEN
+  IF v_target.version < v_target.versions AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
   END IF;
@@ -3819,48 +5290,52 @@ $_plan_row$;
 COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
   'What it takes to make one row, or some of its columns, what it was after one of its versions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._revert_row(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text, p_message text,
-                                               p_columns text[] DEFAULT NULL)
-RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_revert_row$
+CREATE OR REPLACE FUNCTION pgtrack._decide(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text,
+                                           p_columns text[] DEFAULT NULL)
+RETURNS pgtrack._decision
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_decide$
 DECLARE
-  v_name  text := pgtrack._name(p_table);
-  v_plan  record;
-  v_what  text;
+  v_row       text := format('%s (%s)', pgtrack._name(p_table), pgtrack._key_text(p_key));
+  v_plan      record;
+  v_what      text;
+  v_decision  pgtrack._decision;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
   SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
+  v_decision.has_work := false;
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
-      RAISE EXCEPTION 'cannot % % (%): %',
-        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END, v_name, pgtrack._key_text(p_key), v_plan.conflict USING
+      RAISE EXCEPTION 'cannot % %: %',
+        CASE p_verb WHEN 'undo' THEN 'undo the last change of' WHEN 'rollback_to' THEN 'roll back' ELSE p_verb END,
+        v_row, v_plan.conflict USING
         ERRCODE = 'TK001',
         HINT = 'on_conflict => ''force'' does it all the same, ''skip'' leaves the row as it is.';
     ELSIF p_on_conflict = 'skip' THEN
-      RETURN format('%s (%s): skipped, %s', v_name, pgtrack._key_text(p_key), v_plan.conflict);
+      v_decision.answer := format('%s: skipped, %s', v_row, v_plan.conflict);
+      RETURN v_decision;
     END IF;
   END IF;
   IF v_plan.action = 'nothing' THEN
-    RETURN format('%s (%s): nothing to do, %s as after version %s already', v_name, pgtrack._key_text(p_key),
-                  CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+    v_decision.answer := format('%s: nothing to do, %s as after version %s already', v_row,
+                                CASE WHEN p_columns IS NULL THEN 'it is' ELSE 'these columns are' END, v_plan.version);
+    RETURN v_decision;
   END IF;
-  PERFORM pgtrack._audit(p_verb, jsonb_build_object('table', v_name, 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
-                                  || pgtrack._columns_argument(p_columns), p_message);
-  PERFORM pgtrack._apply(ARRAY[v_plan.work], v_plan.statement_id::text, p_message, p_columns);
   v_what := CASE v_plan.action
     WHEN 'insert' THEN 'row inserted again'
     WHEN 'delete' THEN 'row deleted'
     ELSE 'row updated: ' || coalesce(array_to_string(pgtrack._changed_columns(v_plan.after, v_plan.before), ', '), '')
   END;
-  RETURN format('%s (%s): %s%s', v_name, pgtrack._key_text(p_key), v_what,
-                CASE WHEN v_plan.action = 'delete' THEN ''
-                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
-                     WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
-                     ELSE format(', now as after version %s', v_plan.version) END);
+  RETURN ROW(format('%s: %s%s', v_row, v_what, CASE WHEN v_plan.action = 'delete' THEN ''
+                                                    WHEN p_columns IS NOT NULL THEN '; the other columns stay'
+                                                    WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
+                                                    ELSE format(', now as after version %s', v_plan.version) END),
+             true, v_plan.work, v_plan.statement_id::text,
+             jsonb_build_object('table', pgtrack._name(p_table), 'key', p_key, 'version', p_version, 'on_conflict', p_on_conflict)
+               || pgtrack._columns_argument(p_columns))::pgtrack._decision;
 END
-$_revert_row$;
-COMMENT ON FUNCTION pgtrack._revert_row(regclass, jsonb, integer, text, text, text, text[]) IS
-  'Makes one row, or some of its columns, what it was after one of its versions.';
+$_decide$;
+COMMENT ON FUNCTION pgtrack._decide(regclass, jsonb, integer, text, text, text[]) IS
+  'What making one row, or some of its columns, what it was after one of its versions is going to do; the row is locked.';
 
 CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$
@@ -4023,89 +5498,137 @@ COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version
 
 -- A transaction, the work of an application, everything after a point in time: each is a set of statements, chosen by
 -- a condition on pgtrack.statement s. To undo a set is to give every row that it changed its image from before the
--- set's first change of it.
+-- set's first change of it. The query for that is made of four parts.
 
--- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
--- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
--- canonical_key, newer_id the
--- first later change by others, unless what they changed has been changed back or the row is as wanted already, and base
--- the image right before that. p_keys: of these rows only, which are looked up one by one.
-CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._chosen_sql(p_shape pgtrack.relation_shape, p_which text, p_keys jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- OFFSET 0: whatever the planner thinks of their number, those that are named are few beside the history.
+  SELECT CASE WHEN p_keys IS NULL THEN ''
+              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s'
+                          ' FROM jsonb_to_recordset(%L) AS k(%s)'
+                          ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
+                          p_shape.change_keys, p_keys, p_shape.key_record, p_shape.history, p_shape.history_is_key) END
+         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND (%s)%s)',
+                   p_shape.relation_id, p_which,
+                   CASE WHEN p_keys IS NULL THEN '' ELSE ' AND s.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)' END);
+END;
+COMMENT ON FUNCTION pgtrack._chosen_sql(pgtrack.relation_shape, text, jsonb) IS
+  'The part for the statements that a set has in a table; where rows are named, also for the history that is about them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb)
 RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
-  v_shape      record;
-  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
-  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
-  v_has_newer  boolean;
   v_operation  text := 's.operation';
   v_tenancy    text := '';
-  v_canonical  text := 'NULL::jsonb';
-  v_paths      text := '';
-  v_moved      text := '';
-  v_not_moved  text := '';
-  v_live       text;
-  v_live_key   text := 'NULL::jsonb';
-  v_named      text := '';
-  v_is_named   text := 'true';
-  v_source     text;
-  v_first      text;
-  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  v_source := v_shape.history;
-  v_first := format('JOIN %s c ON c.ctid = m.handle', v_shape.history);
-  IF p_keys IS NULL THEN
-    EXECUTE format($$
-      SELECT EXISTS (SELECT FROM pgtrack.statement s
-                     WHERE s.relation_id = %1$s AND NOT (%2$s)
-                       AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
-      v_shape.relation_id, p_which)
-    INTO v_has_newer;
-  ELSIF v_has_moves THEN
-    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
-      HINT = 'Undo all of it in one step.';
-  ELSE
-    v_has_newer := true;
-    v_source := 'named';
-    v_is_named := 's.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)';
-    -- OFFSET 0: whatever the planner thinks of their number, they are few beside the history.
-    v_named := format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
-                      ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
-                      v_shape.change_keys, p_keys, v_shape.key_record, v_shape.history, v_shape.history_is_key);
-    v_first := format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history);
-  END IF;
-
-  v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
-  IF v_has_moves THEN
+  IF p_has_moves THEN
     -- After a row has left its key, another may take it.
     v_tenancy := format(
       ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
       ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
-      v_shape.relation_id, v_shape.key_json, v_shape.key_record);
-    v_canonical := format('pgtrack._canonical_key(m.key, %L)', v_shape.key_record);
-    v_paths := format(
-      ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
-      ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
-    IF v_retaken IS NOT NULL THEN
-      -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
-      v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
-                            ' THEN ''I'' ELSE s.operation END', v_retaken, v_shape.same_row);
-      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
-                          v_tenancy, v_retaken, v_shape.same_row);
-      v_paths := format(
-        ', path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
-        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
-        ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
-        ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
-        ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', v_retaken, v_shape.relation_id);
-    END IF;
+      p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  IF p_retaken IS NOT NULL THEN
+    -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
+    v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
+                          ' THEN ''I'' ELSE s.operation END', p_retaken, p_shape.same_row);
+    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                        v_tenancy, p_retaken, p_shape.same_row);
+  END IF;
+  RETURN format(
+    'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
+    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key,'
+    ' row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first'
+    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m'
+    ' WHERE m.is_first)',
+    CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(m.key, %L)', p_shape.key_record) ELSE 'NULL::jsonb' END,
+    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+END
+$_changed_sql$;
+COMMENT ON FUNCTION pgtrack._changed_sql(pgtrack.relation_shape, boolean, text, jsonb) IS
+  'The part for the first change that a set made to each row under each key: its handle, statement, operation and key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._path_sql(p_shape pgtrack.relation_shape, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_retaken IS NULL
+    THEN format('path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+                ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
+    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
+                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+                ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
+                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
+END;
+COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
+  'The part for the keys that each changed row has had since then, where rows have got other keys.';
+
+CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_has_moves boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,'
+    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back FROM %s'
+    ' WHERE h.pgtrack_statement_id > m.statement_id'
+    ' AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)'
+    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1',
+    CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
+    p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'),
+    CASE WHEN p_has_moves
+      THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                  ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
+                  p_shape.key_record, p_shape.history, p_shape.history_is_key)
+      ELSE format('(SELECT) one JOIN %s h ON %s', p_shape.history, p_shape.same_row) END);
+END;
+COMMENT ON FUNCTION pgtrack._newer_sql(pgtrack.relation_shape, boolean) IS
+  'The part for the first later change of a row m by others, and whether what it changed has been changed back.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_newer(p_relation integer, p_which text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_newer$
+DECLARE
+  v_has_newer  boolean;
+BEGIN
+  EXECUTE format(
+    'SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %1$s AND NOT (%2$s)'
+    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    p_relation, p_which)
+  INTO v_has_newer;
+  RETURN v_has_newer;
+END
+$_has_newer$;
+COMMENT ON FUNCTION pgtrack._has_newer(integer, text) IS 'Whether a table has changes by others since the first statement of a set.';
+
+-- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
+-- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
+-- canonical_key, newer_id the first later change by others, unless what they changed has been changed back or the row is
+-- as wanted already, and base the image right before that. p_keys: of these rows only, which are looked up one by one.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+DECLARE
+  v_shape      pgtrack.relation_shape := pgtrack._shape(p_table);
+  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
+  v_live       text := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
+  v_live_key   text := 'NULL::jsonb';
+  v_moved      text := '';
+  v_first      text := '';
+BEGIN
+  IF p_keys IS NOT NULL AND v_has_moves THEN
+    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
+      HINT = 'Undo all of it in one step.';
+  END IF;
+  IF v_has_moves THEN
     -- A row is undone to what it was before its first change, under whatever key that was.
-    v_not_moved :=
-      'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
-      ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
+    v_first := 'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
+               ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
     v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
                ' ON moved.handle = m.handle';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
@@ -4114,52 +5637,27 @@ BEGIN
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
-  IF v_has_newer THEN
-    v_newer := format($$
-      LEFT JOIN LATERAL (
-        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,
-               EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back
-        FROM %s
-        WHERE h.pgtrack_statement_id > m.statement_id
-          AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
-        ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
-      CASE WHEN v_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
-      v_shape.live_table, v_shape.live_is_history, coalesce(v_shape.differs, 'false'),
-      CASE WHEN v_has_moves
-        THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
-                    ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
-                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
-        ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
-  END IF;
-  RETURN format($$
-    WITH %15$schosen AS MATERIALIZED (
-      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s) AND %16$s
-    ), changed AS MATERIALIZED (
-      SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
-      FROM (SELECT c.ctid AS handle, s.statement_id, %14$s AS operation, %4$s AS key,
-                   row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
-            FROM chosen s
-            JOIN %17$s c ON c.pgtrack_statement_id = s.statement_id
-            CROSS JOIN LATERAL (SELECT c.*) h
-            WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
-      WHERE m.is_first
-    )%8$s
-    SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
-           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END
-                 AND CASE m.operation WHEN 'I' THEN t.ctid IS NOT NULL
-                     ELSE coalesce((SELECT %18$s FROM jsonb_to_record(coalesce(%13$s, m.key)) AS k(%19$s) JOIN %20$s t ON %21$s
-                                    JOIN %7$s h ON h.ctid = m.handle), true) END
-                THEN base.statement_id END AS newer_id
-    FROM changed m
-    %22$s
-    %9$s
-    %10$s
-    LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
-    %11$s
-    %12$s$$,
-    v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
-    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation, v_named, v_is_named, v_source,
-    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_first);
+  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key,'
+                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
+                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys),
+                          pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
+                          CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key)
+    || format('CASE WHEN CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END'
+              ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
+              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
+              ' JOIN %s h ON h.ctid = m.handle), true) END'
+              ' THEN base.statement_id END AS newer_id FROM changed m ',
+              coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
+    || concat_ws(' ',
+      CASE WHEN p_keys IS NULL THEN format('JOIN %s c ON c.ctid = m.handle', v_shape.history)
+           ELSE format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history) END,
+      v_moved,
+      CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
+           THEN format('LEFT JOIN LATERAL (%s) base ON true', pgtrack._newer_sql(v_shape, v_has_moves))
+           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back,'
+                ' NULL::jsonb AS row_key) base ON true' END,
+      format('LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id', v_shape.relation_id),
+      v_live, v_first);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS
@@ -4265,16 +5763,16 @@ COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of 
 
 -- ==== undoing/plan_set.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL, p_columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_set pgtrack._set, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
 DECLARE
   v_table  regclass;
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._check_columns(p_tables, p_columns);
-  FOREACH v_table IN ARRAY p_tables LOOP
-    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+  PERFORM pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
     RETURN QUERY EXECUTE format($$
       SELECT %1$L, p.key, p.action, p.before,
@@ -4295,11 +5793,11 @@ BEGIN
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'), p_columns);
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_set.condition, p_set.point), coalesce(v_shape.differs, 'false'), p_columns);
   END LOOP;
 END
 $_plan_set$;
-COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text, text[]) IS 'What undoing a set of statements would do, row by row.';
+COMMENT ON FUNCTION pgtrack._plan_set(pgtrack._set, text[]) IS 'What undoing a set of statements would do, row by row.';
 
 -- ==== undoing/refusals.sql ====
 
@@ -4320,14 +5818,13 @@ DECLARE
   v_key    jsonb;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+  IF NOT pgtrack._has_erasures(v_shape.relation_id) THEN
     RETURN;
   END IF;
-  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
-                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
-                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
-                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
-                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  EXECUTE format('SELECT x.key FROM %s h JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%s, %L) AS key) x'
+                 ' WHERE s.operation <> ''I'' AND (%s) AND pgtrack._is_erased(%2$s, x.key, h.pgtrack_statement_id) LIMIT 1',
+                 v_shape.history, v_shape.relation_id, v_shape.key_json, v_shape.key_record, p_which)
   INTO v_key;
   IF v_key IS NOT NULL THEN
     RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING
@@ -4358,38 +5855,31 @@ END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
 
-CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
-                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
-                                              p_columns text[] DEFAULT NULL, p_rows jsonb DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
-DECLARE
-  v_table      regclass;
-  v_shape      record;
-  v_has_moves  boolean;
-  v_rows       record;
-  v_all        pgtrack._work[] := '{}';
-  v_skipped    jsonb := '{}';
-  v_conflict   text;
+-- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_rows$
 BEGIN
-  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_tables, p_columns);
-  FOREACH v_table IN ARRAY p_tables LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
-    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
-    -- A row whose key has changed is not where its history says.
-    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
-    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
-    IF p_rows IS NOT NULL THEN
-      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
-    ELSIF p_lock_tables OR v_has_moves THEN
-      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
-    ELSE
-      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
-                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
-                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
-    END IF;
-    EXECUTE format($$
+  IF p_keys IS NOT NULL THEN
+    EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
+  ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+  ELSE
+    EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                   ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                   p_shape.live_table, p_shape.history, p_shape.relation_id, p_set.condition, p_shape.live_is_history);
+  END IF;
+END
+$_lock_rows$;
+COMMENT ON FUNCTION pgtrack._lock_rows(pgtrack._set, pgtrack.relation_shape, boolean, jsonb) IS
+  'Locks the rows of a table that undoing a set of changes would touch, or the table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_set pgtrack._set, p_on_conflict text, p_has_moves boolean, p_keys jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_work_sql$
+BEGIN
+  RETURN format($$
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
@@ -4417,20 +5907,46 @@ BEGIN
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point, p_rows -> v_shape.name), v_shape.relation_id,
-      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
-           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
-    INTO v_rows;
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
+    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table)
+         ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END);
+END
+$_work_sql$;
+COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS
+  'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
+                                             p_rows jsonb DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
+DECLARE
+  v_table      regclass;
+  v_shape      pgtrack.relation_shape;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    v_shape := pgtrack._shape(v_table, p_columns);
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
+    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
       FROM pgtrack.activity a WHERE a.relation_id = v_shape.relation_id AND a.statement_id = v_rows.newer_id;
-      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_what, v_rows.conflicts, v_shape.name USING
+      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_set.label, v_rows.conflicts, v_shape.name USING
         ERRCODE = 'TK001',
         DETAIL = v_conflict,
         HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
     END IF;
-    PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
+    PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
@@ -4440,95 +5956,62 @@ BEGIN
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
-    FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
+    FROM pgtrack._apply(v_all, p_message, p_columns) a;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[], jsonb) IS
+COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
   'Undoes a set of statements; all rows, or by table those of some keys.';
 
 -- ==== undoing/choice.sql ====
 
 -- A choice has the arguments of a verb by name.
-CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass, OUT tables regclass[], OUT which text, OUT what text,
-                                           OUT reverts text, OUT point text)
+CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass) RETURNS pgtrack._set
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_choice$
 DECLARE
   v_names  text[];
+  v_set    pgtrack._set;
 BEGIN
   IF jsonb_typeof(p_choice) = 'object' THEN
     v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
   END IF;
-  what := 'these changes';
+  v_set.label := 'these changes';
   IF v_names = '{xid}' THEN
-    which := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
-    what := format('transaction %s', p_choice ->> 'xid');
-    reverts := format('xid:%s', p_choice ->> 'xid');
+    v_set.condition := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
+    v_set.label := format('transaction %s', p_choice ->> 'xid');
+    v_set.reverts := format('xid:%s', p_choice ->> 'xid');
   ELSIF v_names = '{xids}' THEN
-    which := pgtrack._of_transactions(ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'xids')::bigint));
-    what := 'these transactions';
-    reverts := 'transactions ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'xids') x);
+    v_set.condition := pgtrack._of_transactions(ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'xids')::bigint));
+    v_set.label := 'these transactions';
+    v_set.reverts := 'transactions ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'xids') x);
   ELSIF v_names = '{statement_ids}' THEN
-    which := format('s.statement_id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'statement_ids')));
-    reverts := 'changes ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'statement_ids') x);
-  ELSIF v_names IN ('{point,table}', '{point,schema,table}', '{point,schema}') THEN
-    point := p_choice ->> 'point';
-    what := point;
-    reverts := format('point %s', point);
-    tables := CASE WHEN p_table IS NULL THEN ARRAY(SELECT pgtrack._tables_in(p_choice ->> 'schema')) ELSE ARRAY[p_table] END;
-    which := pgtrack._after_in_all(tables, point);
+    v_set.condition := format('s.statement_id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(p_choice -> 'statement_ids')));
+    v_set.reverts := 'changes ' || (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text(p_choice -> 'statement_ids') x);
+  ELSIF v_names && '{table,schema}' AND v_names <@ '{point,schema,table}' THEN
+    v_set.point := p_choice ->> 'point';
+    v_set.label := v_set.point;
+    v_set.reverts := format('point %s', v_set.point);
+    v_set.tables := CASE WHEN p_table IS NULL THEN ARRAY(SELECT pgtrack._tables_in(p_choice ->> 'schema')) ELSE ARRAY[p_table] END;
+    v_set.condition := pgtrack._after_in_all(v_set.tables, v_set.point);
   ELSIF v_names <@ '{actor,application,user,from,to}' THEN
-    which := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
-                              (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
-    reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
-                         'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz, 'to=' || (p_choice ->> 'to')::timestamptz);
+    v_set.condition := pgtrack._made_by(p_choice ->> 'actor', p_choice ->> 'application', p_choice ->> 'user',
+                                        (p_choice ->> 'from')::timestamptz, (p_choice ->> 'to')::timestamptz);
+    v_set.reverts := concat_ws(' ', 'where', 'actor=' || (p_choice ->> 'actor'), 'application=' || (p_choice ->> 'application'),
+                               'user=' || (p_choice ->> 'user'), 'from=' || (p_choice ->> 'from')::timestamptz,
+                               'to=' || (p_choice ->> 'to')::timestamptz);
   ELSE
     RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
       ERRCODE = 'invalid_parameter_value',
       HINT = 'Say {"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag or a time"}, '
              '{"schema": "shop", "point": "…"}, or some of actor, application, user, from and to.';
   END IF;
-  tables := coalesce(tables, ARRAY(SELECT pgtrack._tables_of(which, what)));
+  v_set.tables := coalesce(v_set.tables, ARRAY(SELECT pgtrack._tables_of(v_set.condition, v_set.label)));
+  RETURN v_set;
 END
 $_choice$;
 COMMENT ON FUNCTION pgtrack._choice(jsonb, regclass) IS
-  'What the verbs for sets of changes would undo, from their arguments by name: the tables, the condition for statements, what it is called, what is recorded as reverted, and the point.';
-
-CREATE OR REPLACE FUNCTION pgtrack._plan_choice(p_choice jsonb, p_columns text[])
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_choice$
-  SELECT p.* FROM pgtrack._choice($1, NULL) c CROSS JOIN LATERAL pgtrack._plan_set(c.tables, c.which, p_columns => $2) p
-$_plan_choice$;
-COMMENT ON FUNCTION pgtrack._plan_choice(jsonb, text[]) IS 'What undoing a choice would do, row by row.';
-
-CREATE OR REPLACE FUNCTION pgtrack._undo_choice(p_verb text, p_choice jsonb, p_on_conflict text, p_message text, p_columns text[])
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_choice$
-  SELECT pgtrack._audit($1, $2 || jsonb_build_object('on_conflict', $3) || pgtrack._columns_argument($5), $4);
-  SELECT u.* FROM pgtrack._choice($2, NULL) c
-  CROSS JOIN LATERAL pgtrack._undo_set(c.tables, c.which, c.what, false, $3, c.reverts, $4, p_columns => $5) u
-$_undo_choice$;
-COMMENT ON FUNCTION pgtrack._undo_choice(text, jsonb, text, text, text[]) IS 'Does the work of the verbs that undo sets of changes.';
+  'The set of changes that a verb would undo, from its arguments by name; p_table is the one that they name.';
 
 -- ==== undoing/transactions.sql ====
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transaction(xid bigint, columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xid', xid), columns) p;
-END;
-COMMENT ON FUNCTION pgtrack.plan_undo_transaction(bigint, text[]) IS 'What undo_transaction() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-                                                     columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_choice('undo_transaction', jsonb_build_object('xid', xid), on_conflict, message, columns) u;
-END;
-COMMENT ON FUNCTION pgtrack.undo_transaction(bigint, text, text, text[]) IS
-  'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
-  'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.';
 
 CREATE OR REPLACE FUNCTION pgtrack._of_transactions(p_xids bigint[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -4536,42 +6019,6 @@ BEGIN ATOMIC
   SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
 END;
 COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_transactions(xids bigint[], columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('xids', xids), columns) p;
-END;
-COMMENT ON FUNCTION pgtrack.plan_undo_transactions(bigint[], text[]) IS 'What undo_transactions() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_transactions(xids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-                                                      columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_choice('undo_transactions', jsonb_build_object('xids', xids), on_conflict, message, columns) u;
-END;
-COMMENT ON FUNCTION pgtrack.undo_transactions(bigint[], text, text, text[]) IS
-  'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_statements(statement_ids bigint[], columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('statement_ids', statement_ids), columns) p;
-END;
-COMMENT ON FUNCTION pgtrack.plan_undo_statements(bigint[], text[]) IS 'What undo_statements() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_statements(statement_ids bigint[], on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-                                                    columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT u.* FROM pgtrack._undo_choice('undo_statements', jsonb_build_object('statement_ids', statement_ids), on_conflict, message, columns) u;
-END;
-COMMENT ON FUNCTION pgtrack.undo_statements(bigint[], text, text, text[]) IS
-  'Undoes what some statements did to tracked tables, in one step, as if they had been one.';
 
 -- ==== points/after.sql ====
 
@@ -4772,13 +6219,15 @@ COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so
 -- those to whom the owner grants it.
 CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $tag$
+DECLARE
+  v_call  text;
 BEGIN
   IF coalesce(name, '') = '' OR name = 'now' OR name LIKE 'xid:%' THEN
     RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
   END IF;
   PERFORM pgtrack._begin_epoch();
-  PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
+  v_call := pgtrack._begin_call(jsonb_build_object('name', name), message);
   INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
   VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
@@ -4791,8 +6240,10 @@ COMMENT ON FUNCTION pgtrack.tag(text, text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
+DECLARE
+  v_call  text;
 BEGIN
-  PERFORM pgtrack._audit('untag', jsonb_build_object('name', name));
+  v_call := pgtrack._begin_call(jsonb_build_object('name', name));
   DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no tag "%"', name USING
@@ -4801,7 +6252,6 @@ BEGIN
 END
 $untag$;
 COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
-REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
 LANGUAGE sql STABLE
@@ -4871,6 +6321,26 @@ COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition
 
 -- ==== points/as_of.sql ====
 
+-- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Somebody else's
+-- may not run with the caller's rights, and SET ROLE would not keep them from doing so: code can set it back.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_foreign_code(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
+DECLARE
+  v_columns  text := pgtrack._foreign_code_in(p_table);
+BEGIN
+  IF v_columns IS NOT NULL THEN
+    RAISE EXCEPTION 'rows of % cannot be made', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('To make values of the types of these columns runs code that belongs neither to a superuser nor to you: %s.',
+                      v_columns),
+      HINT = format('pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FROM pgtrack.diff(%L, ''a point'').',
+                    pgtrack._name(p_table));
+  END IF;
+END
+$_refuse_foreign_code$;
+COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS
+  'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
+
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
 DECLARE
@@ -4886,6 +6356,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(v_table);
   v_which := pgtrack._after_in(v_table, point);
   v_retaken := pgtrack._retaken(v_table, v_which, point);
+  PERFORM pgtrack._refuse_foreign_code(v_table);
   RETURN QUERY EXECUTE format($$
     WITH first AS MATERIALIZED (%s)
     SELECT t.* FROM %s t WHERE NOT EXISTS (SELECT FROM first h WHERE %s) AND NOT %s
@@ -4893,6 +6364,11 @@ BEGIN
     SELECT %s FROM first h WHERE NOT h.pgtrack_is_insert$$,
     pgtrack._first_changes_sql(v_table, v_which, v_retaken), v_shape.live_table, v_shape.live_is_history,
     pgtrack._arrived_sql(v_table, v_which, v_retaken), v_shape.row_values);
+EXCEPTION WHEN check_violation OR not_null_violation THEN
+  RAISE EXCEPTION 'rows of % at % cannot be made: %', pgtrack._name(v_table), point, SQLERRM USING
+    ERRCODE = SQLSTATE,
+    DETAIL = 'The type of a column allows less now than it did then.',
+    HINT = format('pgtrack.diff() shows the values as JSON: SELECT * FROM pgtrack.diff(%L, %L).', pgtrack._name(v_table), point);
 END
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
@@ -5015,48 +6491,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._after_in_all(regclass[], text) IS 'The condition for statements after a point that the histories of some tables reach back to.';
 
-CREATE OR REPLACE FUNCTION pgtrack._revert_to(p_tables regclass[], p_point text, p_message text)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  -- What has changed since is what shall go, so there are no conflicts.
-  SELECT u.* FROM pgtrack._undo_set(p_tables, pgtrack._after_in_all(p_tables, p_point), p_point, true, 'force',
-                                    format('point %s', p_point), p_message, p_point) u;
-END;
-COMMENT ON FUNCTION pgtrack._revert_to(regclass[], text, text) IS 'Makes tables what they were at a point.';
-
-CREATE OR REPLACE FUNCTION pgtrack.revert_table("table" text, point text, schema text DEFAULT NULL, message text DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE AS $revert_table$
-  SELECT pgtrack._audit('revert_table', pg_catalog.jsonb_build_object('table', pgtrack._name(pgtrack._table($1, $3)), 'point', $2), $4);
-  SELECT u.* FROM pgtrack._revert_to(ARRAY[pgtrack._table($1, $3)], $2, $4) u
-$revert_table$;
-COMMENT ON FUNCTION pgtrack.revert_table(text, text, text, text) IS
-  'Makes a table what it was at a point: a tag, a timestamp, or xid:N. Writers wait until it is done.';
-
-CREATE OR REPLACE FUNCTION pgtrack.revert_schema(schema text, point text, message text DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE AS $revert_schema$
-  SELECT pgtrack._audit('revert_schema', pg_catalog.jsonb_build_object('schema', $1, 'point', $2), $3);
-  SELECT u.* FROM pgtrack._revert_to(ARRAY(SELECT pgtrack._tables_in($1)), $2, $3) u
-$revert_schema$;
-COMMENT ON FUNCTION pgtrack.revert_schema(text, text, text) IS 'Makes all tracked tables of a schema what they were at a point, in one step.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_revert_table("table" text, point text, schema text DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE AS $plan_revert_table$
-  SELECT p.* FROM pgtrack._plan_set(ARRAY[pgtrack._table($1, $3)], pgtrack._after_in(pgtrack._table($1, $3), $2), $2) p
-$plan_revert_table$;
-COMMENT ON FUNCTION pgtrack.plan_revert_table(text, text, text) IS 'What revert_table() would do, row by row, without doing it.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_revert_schema(schema text, point text)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE AS $plan_revert_schema$
-  SELECT p.* FROM pgtrack._plan_set(ARRAY(SELECT pgtrack._tables_in($1)), pgtrack._after_in_all(ARRAY(SELECT pgtrack._tables_in($1)), $2),
-                                   $2) p
-$plan_revert_schema$;
-COMMENT ON FUNCTION pgtrack.plan_revert_schema(text, text) IS 'What revert_schema() would do, row by row, without doing it.';
-
 -- ==== undoing/where.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._made_by(p_actor text, p_application text, p_user text, p_from timestamptz, p_to timestamptz) RETURNS text
@@ -5075,28 +6509,6 @@ BEGIN
 END
 $_made_by$;
 COMMENT ON FUNCTION pgtrack._made_by(text, text, text, timestamptz, timestamptz) IS 'The condition for statements of one actor, application or user, in a time.';
-
-CREATE OR REPLACE FUNCTION pgtrack.undo_where(
-  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
-  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL,
-  columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $undo_where$
-  SELECT u.* FROM pgtrack._undo_choice('undo_where', jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5),
-                                       $6, $7, $8) u
-$undo_where$;
-COMMENT ON FUNCTION pgtrack.undo_where(text, text, text, timestamptz, timestamptz, text, text, text[]) IS
-  'Undoes everything that an actor, an application or a user did, in a time if given, in one step.';
-
-CREATE OR REPLACE FUNCTION pgtrack.plan_undo_where(
-  actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL,
-  "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, columns text[] DEFAULT NULL)
-RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $plan_undo_where$
-  SELECT p.* FROM pgtrack._plan_choice(jsonb_build_object('actor', $1, 'application', $2, 'user', $3, 'from', $4, 'to', $5), $6) p
-$plan_undo_where$;
-COMMENT ON FUNCTION pgtrack.plan_undo_where(text, text, text, timestamptz, timestamptz, text[]) IS
-  'What undo_where() would do, row by row, without doing it.';
 
 -- ==== undoing/batches.sql ====
 
@@ -5121,14 +6533,14 @@ CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
 DECLARE
-  v_choice  record;
+  v_choice  pgtrack._set;
 BEGIN
   IF p_size IS NULL OR p_size < 1 THEN
     RAISE EXCEPTION 'a batch must have at least one row' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  v_choice := pgtrack._choice(p_choice, p_table);
   -- Refused before it begins if single rows cannot be named.
-  PERFORM pgtrack._changed_rows_sql(t, v_choice.which, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  PERFORM pgtrack._changed_rows_sql(t, v_choice.condition, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
   seen := pg_current_snapshot();
   RETURN QUERY
     WITH RECURSIVE reference AS (
@@ -5144,7 +6556,7 @@ BEGIN
       SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
              CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
                            ELSE '{}' END AS moved
-      FROM pgtrack._plan_set(v_choice.tables, v_choice.which, v_choice.point) p
+      FROM pgtrack._plan_set(v_choice) p
       JOIN named n ON n.name = p."table"
     ), reach AS (
       SELECT r.child, r.parent FROM reference r
@@ -5194,13 +6606,15 @@ RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, sk
 -- To compile takes longer than a batch.
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
 DECLARE
-  v_choice  record;
+  v_choice  pgtrack._set;
   v_table   record;
   v_tables  regclass[] := '{}';
   v_rows    jsonb := '{}';
   v_key     jsonb;
+  v_call    text;
+  v_arguments  jsonb;
 BEGIN
-  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  v_choice := pgtrack._choice(p_choice, p_table);
   IF jsonb_typeof(p_rows) IS DISTINCT FROM 'object' THEN
     RAISE EXCEPTION 'it is not clear which rows to undo: %', coalesce(left(p_rows::text, 100), 'null') USING
       ERRCODE = 'invalid_parameter_value',
@@ -5208,7 +6622,7 @@ BEGIN
   END IF;
   FOR v_table IN SELECT r.key AS name, to_regclass(r.key) AS relid, r.value AS keys FROM jsonb_each(p_rows) r LOOP
     IF NOT coalesce(v_table.relid = ANY (v_choice.tables), false) THEN
-      RAISE EXCEPTION '% has no rows in %', v_choice.what, v_table.name USING
+      RAISE EXCEPTION '% has no rows in %', v_choice.label, v_table.name USING
         ERRCODE = 'undefined_table',
         DETAIL = format('Its tables are %s.', (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(v_choice.tables) t)),
         HINT = 'Tables are named with their schema.';
@@ -5223,12 +6637,15 @@ BEGIN
     v_tables := v_tables || v_table.relid;
     v_rows := v_rows || jsonb_build_object(pgtrack._name(v_table.relid), v_table.keys);
   END LOOP;
-  PERFORM pgtrack._audit('undo_batch', p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows',
-    (SELECT coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}') FROM jsonb_each(v_rows) r)), p_message);
+  v_choice.tables := v_tables;
+  v_choice.condition := format('(%s) AND %s', v_choice.condition, pgtrack._seen_by(p_seen));
+  SELECT p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows', coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}'))
+  INTO v_arguments FROM jsonb_each(v_rows) r;
+  v_call := pgtrack._begin_call(v_arguments, p_message, v_choice.reverts);
   IF v_tables <> '{}' THEN
-    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_tables, format('(%s) AND %s', v_choice.which, pgtrack._seen_by(p_seen)), v_choice.what, false,
-                                                   p_on_conflict, v_choice.reverts, p_message, v_choice.point, p_rows => v_rows) u;
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows) u;
   END IF;
+  PERFORM pgtrack._end_call(v_call);
 END
 $_undo_batch$;
 COMMENT ON FUNCTION pgtrack._undo_batch(jsonb, regclass, jsonb, pg_snapshot, text, text) IS 'Does the work of undo_batch().';
@@ -5280,19 +6697,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._definition(regclass) IS 'What it takes to create a table again: columns, constraints, indexes and owner.';
 
+CREATE OR REPLACE FUNCTION pgtrack._kept_values(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(CASE WHEN t.typtype = 'd' AND pgtrack._foreign_kind(t.oid) IS NULL
+                                  THEN format('t.%I::%s AS %1$I', a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
+                                  ELSE format('%s AS %I', pgtrack._output_sql(format('t.%I', a.attname), a.atttypid), a.attname) END,
+                             ', ' ORDER BY a.attnum), '')
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
+
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_keep$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off AS $_keep$
 DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
+  v_call   text;
 BEGIN
+  -- With the lock it stays what it is found to be.
+  EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
+  PERFORM pgtrack._refuse_views(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
-  PERFORM pgtrack._audit('keep', jsonb_build_object('table', v_shape.name));
-  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT * FROM %s', v_name, v_shape.live_table);
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
+  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
@@ -5301,8 +6735,8 @@ BEGIN
 END
 $_keep$;
 COMMENT ON FUNCTION pgtrack._keep(regclass) IS
-  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema.';
-REVOKE ALL ON FUNCTION pgtrack._keep(regclass) FROM PUBLIC;
+  'Does the work of pgtrack.keep(). SECURITY DEFINER: whoever was granted it may add copies to the protected schema. '
+  'A copy is of all rows, or of none.';
 
 CREATE OR REPLACE FUNCTION pgtrack.keep("table" text, schema text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE AS $keep$
@@ -5335,13 +6769,81 @@ END
 $_latest_kept$;
 COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
 
+-- Values of foreign types are kept as text, and domains as what they are based on.
+CREATE OR REPLACE FUNCTION pgtrack._kept_value_sql(p_kept name, p_table regclass, p_column name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NOT NULL AND k.atttypid = 'text'::regtype
+              THEN pgtrack._input_sql(format('k.%I', p_column), a.atttypid, format('%I of %s', p_column, pgtrack._name(p_table)))
+              ELSE format('k.%I', p_column) END
+  FROM pg_attribute a
+  JOIN pg_attribute k ON k.attrelid = format('pgtrack_history.%I', p_kept)::regclass AND k.attname = a.attname
+  WHERE a.attrelid = p_table AND a.attname = p_column;
+END;
+COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
+  'The expression for what the copy k has of a column, as a value that can be written.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+DECLARE
+  v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
+  v_rows      bigint;
+BEGIN
+  IF NOT v_may_read THEN
+    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+  END IF;
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
+  IF NOT v_may_read THEN
+    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+  END IF;
+  RETURN v_rows;
+END
+$_as_owner$;
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
+  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
+DECLARE
+  c_check CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
+  v_name     text := pgtrack._name(p_table);
+  v_columns  text;
+  v_values   text;
+  v_part     text;
+  v_column   record;
+BEGIN
+  SELECT string_agg(quote_ident(c ->> 'name'), ', '),
+         string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
+  INTO v_columns, v_values
+  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
+  PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
+           v_name, v_columns, v_values, p_kept.kept_table)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c ~ c_check));
+  -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
+  -- lack the right on the schema or on the other table.
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c !~ c_check
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+                  WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
+    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+  END LOOP;
+END
+$_recover_rows$;
+COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
+  'Fills a table that was created again from a copy, and gives it its constraints and indexes.';
+
 CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
 DECLARE
   v_relation  pgtrack.relation;
   v_name      text;
-  v_part      text;
-  v_column    record;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
@@ -5351,23 +6853,11 @@ BEGIN
       ERRCODE = 'duplicate_table',
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name));
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   EXECUTE format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  SELECT string_agg(quote_ident(c ->> 'name'), ', ') INTO v_part
-  FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pgtrack_history.%3$I', v_name, v_part, p_kept.kept_table);
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-    UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner')
-  LOOP
-    EXECUTE v_part;
-  END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
-                  WHERE a.attrelid = v_name::regclass AND a.attidentity <> '' LOOP
-    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
-  END LOOP;
+  EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
+  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -5380,21 +6870,40 @@ CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column na
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
 DECLARE
   v_name    text := pgtrack._name(p_table);
+  v_owner   name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table);
   v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
-  v_same    text := (SELECT string_agg(format('t.%I OPERATOR(%s) k.%1$I', u.name, u.equality), ' AND ')
-                     FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) AS u (name, equality) WHERE r.relid = p_table);
+  v_type    text := v_column ->> 'type';
+  v_domain  text;
+  v_same    text;
   v_rows    bigint := 0;
+  v_call    text;
 BEGIN
+  SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality),
+                    ' AND ')
+  INTO v_same
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
     RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
-  PERFORM pgtrack._audit('recover', jsonb_build_object('table', v_name, 'column', p_column));
-  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_column ->> 'type', replace(v_column ->> 'clause', ' NOT NULL', ''));
+  PERFORM pgtrack._refuse_views(p_table);
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
+  -- A domain may not take the null that a new column begins with.
+  SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
+  FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
+  WHERE t.oid = to_regtype(regexp_replace(v_type, ' COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$', '')) AND t.typtype = 'd';
+  v_type := coalesce(v_type, v_column ->> 'type');
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))]);
   IF (v_column ->> 'stored')::boolean THEN
-    EXECUTE format('UPDATE %s t SET %I = k.%2$I FROM pgtrack_history.%3$I k WHERE %4$s', v_name, p_column, p_kept.kept_table, v_same);
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
+             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
+  END IF;
+  IF v_domain IS NOT NULL THEN
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+      format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -5467,12 +6976,14 @@ END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
 
-CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text, p_arguments jsonb) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge$
 DECLARE
   v_relation  pgtrack.relation;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
+  v_call := pgtrack._begin_call(p_arguments);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
     IF v_relation.relid IS NOT NULL THEN
       PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
@@ -5494,8 +7005,9 @@ BEGIN
   END LOOP;
 END
 $_purge$;
-COMMENT ON FUNCTION pgtrack._purge(timestamptz, text) IS
-  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment. Copies of dropped tables stay.';
+COMMENT ON FUNCTION pgtrack._purge(timestamptz, text, jsonb) IS
+  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment, and records that, with arguments. '
+  'Copies of dropped tables stay.';
 
 CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
@@ -5509,13 +7021,12 @@ BEGIN
     RAISE EXCEPTION 'older_than must not be null or negative' USING
       ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
   END IF;
-  PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
   PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
   END LOOP;
-  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which);
+  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which, jsonb_build_object('older_than', older_than));
 END
 $purge$;
 COMMENT ON FUNCTION pgtrack.purge(interval) IS
@@ -5534,39 +7045,132 @@ COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, 
 
 -- ==== keeping/erase.sql ====
 
+-- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
+DECLARE
+  v_change  record;
+BEGIN
+  FOR v_change IN EXECUTE format(
+    'SELECT s.xid, bool_or(s.query IS NULL) AS is_any, array_agg(DISTINCT s.query) AS queries'
+    ' FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+    ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+    ' WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3 GROUP BY s.xid',
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  USING p_key, p_after, p_until
+  LOOP
+    -- Where this table's record has no text, another table's may.
+    UPDATE pgtrack.statement s
+    SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
+    WHERE s.xid = v_change.xid;
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
+    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+  END LOOP;
+END
+$_erase_texts$;
+COMMENT ON FUNCTION pgtrack._erase_texts(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Erases the texts and messages that went with the changes of a row under one of its keys.';
+
+-- The functions record arguments by name; the proxy by name or position, as they were written.
+CREATE OR REPLACE FUNCTION pgtrack._is_call_on(p_arguments jsonb, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_call_on$
+DECLARE
+  v_name  text[];
+  v_key   jsonb := coalesce(p_arguments -> 'key', p_arguments -> '2');
+BEGIN
+  v_name := parse_ident(coalesce(p_arguments ->> 'table', p_arguments ->> '1'));
+  IF v_key IS NULL OR NOT EXISTS (
+       SELECT FROM pgtrack.relation r
+       WHERE r.relation_id = p_shape.relation_id AND r.table_name = v_name[cardinality(v_name)]
+         AND (cardinality(v_name) = 1 OR r.schema_name = v_name[1])) THEN
+    RETURN false;
+  ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
+    RETURN true;
+  END IF;
+  RETURN (v_key #>> '{}')::jsonb = p_key;
+EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+  RETURN false;
+END
+$_is_call_on$;
+COMMENT ON FUNCTION pgtrack._is_call_on(jsonb, pgtrack.relation_shape, jsonb) IS 'Whether a recorded call of a verb named this row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_calls(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls$
+BEGIN
+  UPDATE pgtrack.audit_entry e
+  SET statement = NULL, message = NULL,
+      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+  WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
+    AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
+END
+$_erase_calls$;
+COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
+DECLARE
+  v_copy    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  FOR v_copy IN
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    FROM pgtrack.kept k
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
+                       AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
+      -- A copy that was made before the key was another one is left, as its rows cannot be told.
+      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
+        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
+    GROUP BY k.kept_table
+  LOOP
+    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+  END LOOP;
+  RETURN v_erased;
+END
+$_erase_copies$;
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
+  'Empties a row in the copies of its table that pgtrack.keep() made.';
+
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
 DECLARE
-  v_shape   record;
+  v_shape   pgtrack.relation_shape;
   v_values  text;
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
-    -- Query texts quote values, too.
-    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
-                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
-    USING v_part.row_key, v_part.after_id, v_part.until_id;
-    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
+    PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
+    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
+                   ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
+                   v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;
     INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
+  -- This call's own record says which row it was, as pgtrack.erasure does.
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;
@@ -5622,6 +7226,9 @@ BEGIN
       LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
+    RETURN QUERY
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      FROM pgtrack._rights_to_read(v_relation.relid) c;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
@@ -5646,95 +7253,249 @@ $verify$;
 COMMENT ON FUNCTION pgtrack.verify(boolean) IS
   'What is wrong with the tracking: triggers missing or disabled, shapes out of step, rows changed unrecorded (gaps => false skips these, they take a scan). No row: all is well.';
 
--- ==== undoing/row_verbs.sql ====
+-- ==== undoing/verbs.sql ====
 
--- Each comes in three forms: with the key as a value of any type, as an untyped literal, and,
--- with _pk after its name, as jsonb. The bodies call nothing by a name or operator that search_path could change,
--- because the caller's own search_path has to find the table.
+-- The verbs, and their twins that only plan, from one list. Each verb is two functions. The one for people resolves the
+-- table's name, so the caller's own search_path has to be in force, and it calls nothing by a name or operator that this
+-- could change. The other, with _ before its name, records the call in its own name and does the work.
+-- What is about one row comes in three forms: with the key as a value of any type, as an untyped literal, and, with _pk
+-- after the name, as jsonb.
 DO $verbs$
 DECLARE
-  c_history CONSTANT  text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
-                              'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
-  c_plan CONSTANT     text := 'TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, '
-                              'version integer, statement_id bigint)';
-  c_options CONSTANT  text := ', on_conflict text DEFAULT ''error'', message text DEFAULT NULL';
-  c_columns CONSTANT  text := ', columns text[] DEFAULT NULL';
-  v_verb              record;
-  v_form              record;
+  c_history CONSTANT   text := 'TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb, '
+                               'xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)';
+  c_blame CONSTANT     text := 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)';
+  c_step CONSTANT      text := '"table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text';
+  c_outcome CONSTANT   text := 'TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)';
+  c_conflict CONSTANT  text := ', on_conflict text DEFAULT ''error''';
+  c_columns CONSTANT   text := ', columns text[] DEFAULT NULL';
+  c_table CONSTANT     text := 'pgtrack._table("table", schema)';
+  c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp';
+  c_on_row CONSTANT    text := $worker$
+DECLARE
+  v_decision  pgtrack._decision;
+  v_call      text;
 BEGIN
-  FOR v_verb IN
-    SELECT * FROM (VALUES
-      ('history', '', '', c_history, 'STABLE',
-       'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
-       'Every recorded change of one row, oldest first, with the row before and after it.'),
-      ('blame', '', '', 'TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)', 'STABLE',
-       'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
-       'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
-      ('undo', '', c_options || c_columns, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, NULL, ''undo'', on_conflict, message, columns)',
-       'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. Undone twice, it is done again. '
-       'columns names those to set back; null is all.'),
-      ('revert', ', version integer', c_options || c_columns, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, version, ''revert'', on_conflict, message, columns)',
-       'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
-       'columns names those to set back; null is all.'),
-      ('rollback_to', ', "when" timestamptz', c_options || c_columns, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_at(%1$s, %2$s, "when"), ''rollback_to'', on_conflict, message, columns)',
-       'Makes one row what it was at a moment. columns names those to set back; null is all.'),
-      ('restore', '', c_options, 'text', 'VOLATILE',
-       'SELECT pgtrack._revert_row(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s), ''restore'', on_conflict, message)',
-       'Inserts a deleted row again, as it was right before its latest deletion.'),
-      ('erase', ', reason text', '', 'text', 'VOLATILE',
-       'SELECT pgtrack._erase(%1$s, %2$s, reason)',
-       'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.'),
-      ('plan_undo', '', c_columns, c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, NULL, columns) x',
-       'What undo() would do, without doing it.'),
-      ('plan_revert', ', version integer', c_columns, c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, version, columns) x',
-       'What revert() would do, without doing it.'),
-      ('plan_restore', '', '', c_plan, 'VOLATILE',
-       'SELECT x.* FROM pgtrack._plan(%1$s, %2$s, pgtrack._version_to_restore(%1$s, %2$s)) x',
-       'What restore() would do, without doing it.')
-    ) AS v (name, arguments, options, result, volatility, body, comment)
+  v_decision := pgtrack._decide(p_table, p_key, %s, %L, p_on_conflict, p_columns);
+  IF v_decision.has_work THEN
+    v_call := pgtrack._begin_call(v_decision.arguments, p_message, v_decision.reverts);
+    PERFORM pgtrack._apply(ARRAY[v_decision.work], p_message, p_columns);
+    PERFORM pgtrack._end_call(v_call);
+  END IF;
+  RETURN v_decision.answer;
+END
+$worker$;
+  c_on_set CONSTANT    text := $worker$
+DECLARE
+  v_set   pgtrack._set := pgtrack._choice(p_choice, p_table);
+  v_call  text;
+BEGIN
+  v_call := pgtrack._begin_call(p_choice || jsonb_build_object('on_conflict', p_on_conflict) || pgtrack._columns_argument(p_columns),
+                                p_message, v_set.reverts);
+  -- What has changed since a point is what shall go, so there are no conflicts.
+  RETURN QUERY
+    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
+  PERFORM pgtrack._end_call(v_call);
+END
+$worker$;
+  v_function           record;
+BEGIN
+  FOR v_function IN
+    WITH row_verb (name, argument, type, options, columns, version, comment) AS (
+      -- version is what the row shall be as after: %1$s is the table, %2$s the key, %3$s the verb's own argument.
+      VALUES
+        ('undo', '', '', c_conflict, c_columns, 'NULL',
+         'Undoes the last change of one row: an INSERT is deleted, an UPDATE set back, a DELETE inserted again. '
+         'Undone twice, it is done again. columns names those to set back; null is all.'),
+        ('revert', ', version', ' integer', c_conflict, c_columns, '%3$s',
+         'Makes one row what it was right after a version of its history; version 0 is the row before its first recorded change. '
+         'columns names those to set back; null is all.'),
+        ('rollback_to', ', "when"', ' timestamptz', c_conflict, c_columns, 'pgtrack._version_at(%1$s, %2$s, %3$s)',
+         'Makes one row what it was at a moment. columns names those to set back; null is all.'),
+        ('restore', '', '', c_conflict, '', 'pgtrack._version_to_restore(%1$s, %2$s)',
+         'Inserts a deleted row again, as it was right before its latest deletion.')
+    ), set_verb (name, arguments, options, columns, choice, relation, comment) AS (
+      VALUES
+        ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
+         'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
+         'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+        ('undo_transactions', 'xids bigint[]', c_conflict, c_columns, '''xids'', xids', 'NULL',
+         'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.'),
+        ('undo_statements', 'statement_ids bigint[]', c_conflict, c_columns, '''statement_ids'', statement_ids', 'NULL',
+         'Undoes what some statements did to tracked tables, in one step, as if they had been one.'),
+        ('undo_where', 'actor text DEFAULT NULL, application text DEFAULT NULL, "user" text DEFAULT NULL, '
+                       '"from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL', c_conflict, c_columns,
+         '''actor'', actor, ''application'', application, ''user'', "user", ''from'', "from", ''to'', "to"', 'NULL',
+         'Undoes everything that an actor, an application or a user did, in a time if given, in one step.'),
+        ('revert_table', '"table" text, point text, schema text DEFAULT NULL', '', '',
+         format('''table'', pgtrack._name(%s), ''point'', point', c_table), c_table,
+         'Makes a table what it was at a point: a tag, a timestamp, or xid:N. Writers wait until it is done.'),
+        ('revert_schema', 'schema text, point text', '', '', '''schema'', schema, ''point'', point', 'NULL',
+         'Makes all tracked tables of a schema what they were at a point, in one step.')
+    ), row_function (name, arguments, options, result, volatility, body, comment) AS (
+      VALUES
+        ('history', '', '', c_history, 'STABLE', 'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
+         'Every recorded change of one row, oldest first, with the row before and after it.'),
+        ('blame', '', '', c_blame, 'STABLE', 'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
+         'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
+        ('erase', ', reason text', '', 'text', 'VOLATILE', 'SELECT pgtrack._erase(%1$s, %2$s, reason)',
+         'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
+      UNION ALL
+      SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
+             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             v.comment
+      FROM row_verb v
+      UNION ALL
+      SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
+             format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
+             format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             format('What %s() would do, without doing it.', v.name)
+      FROM row_verb v
+    ), form (suffix, key_type, key, comment) AS (
+      VALUES ('', 'anyelement', 'pgtrack._key_value(key)', ''),
+             ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
+             ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
+    )
+    SELECT '_' || v.name AS name, format('p_table regclass, p_key jsonb%s, p_on_conflict text, p_message text, p_columns text[]',
+                                         CASE v.type WHEN '' THEN '' ELSE ', p_argument' || v.type END) AS arguments,
+           'text' AS result, c_pinned AS language, format(c_on_row, format(v.version, 'p_table', 'p_key', 'p_argument'), v.name) AS body,
+           format('Does the work of %s(), and records the call.', v.name) AS comment
+    FROM row_verb v
+    UNION ALL
+    SELECT '_' || v.name, 'p_choice jsonb, p_table regclass, p_on_conflict text, p_message text, p_columns text[]',
+           c_outcome, c_pinned, c_on_set, format('Does the work of %s(), and records the call.', v.name)
+    FROM set_verb v
+    UNION ALL
+    SELECT r.name || f.suffix, format('"table" text, key %s%s, schema text DEFAULT NULL%s', f.key_type, r.arguments, r.options), r.result,
+           'sql ' || r.volatility, format(r.body, c_table, format('pgtrack._key(%s, %s)', c_table, f.key), f.key), r.comment || f.comment
+    FROM row_function r CROSS JOIN form f
+    UNION ALL
+    SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
+           format('SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
+                  CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           v.comment
+    FROM set_verb v
+    UNION ALL
+    SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
+           format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
+                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+           format('What %s() would do, row by row, without doing it.', v.name)
+    FROM set_verb v
   LOOP
-    FOR v_form IN
-      SELECT * FROM (VALUES
-        ('', 'anyelement', 'pg_catalog.to_jsonb(key)', ''),
-        ('', 'text', 'pg_catalog.to_jsonb(key)', ''),
-        ('_pk', 'jsonb', 'key', ' The key is jsonb: {"order_id": 1, "product_id": 100}.')
-      ) AS f (suffix, key_type, key, comment)
-    LOOP
-      EXECUTE format(
-        'CREATE OR REPLACE FUNCTION pgtrack.%I("table" text, key %s%s, schema text DEFAULT NULL%s) RETURNS %s LANGUAGE sql %s AS %L',
-        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments, v_verb.options, v_verb.result, v_verb.volatility,
-        format(v_verb.body, 'pgtrack._table("table", schema)',
-          format('pgtrack._key(pgtrack._table("table", schema), %s)', v_form.key), v_form.key));
-      EXECUTE format('COMMENT ON FUNCTION pgtrack.%I("table" text, key %s%s, schema text%s) IS %L',
-        v_verb.name || v_form.suffix, v_form.key_type, v_verb.arguments,
-        regexp_replace(v_verb.options, ' DEFAULT [^,]+', '', 'g'), v_verb.comment || v_form.comment);
-    END LOOP;
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(%s) RETURNS %s LANGUAGE %s AS %L',
+                   v_function.name, v_function.arguments, v_function.result, v_function.language, v_function.body);
+    EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L',
+                   v_function.name, regexp_replace(v_function.arguments, ' DEFAULT [^,]+', '', 'g'), v_function.comment);
   END LOOP;
 END
 $verbs$;
 
 -- ==== capture/attribution.sql ====
 
+-- What clients say is bounded, or one of them could fill the pages and the memory of everybody who reads it.
+CREATE OR REPLACE FUNCTION pgtrack._bounded(p_name text, p_text text, p_most integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_bounded$
+BEGIN
+  IF length(p_text) > p_most THEN
+    RAISE EXCEPTION 'the % is too long', p_name USING
+      ERRCODE = 'string_data_right_truncation',
+      DETAIL = format('It has %s characters; %s is the most.', length(p_text), p_most),
+      HINT = 'Name what says more, such as a ticket.';
+  END IF;
+  RETURN coalesce(p_text, '');
+END
+$_bounded$;
+COMMENT ON FUNCTION pgtrack._bounded(text, text, integer) IS 'A text that is not too long, or an error.';
+
 CREATE OR REPLACE FUNCTION pgtrack.set_actor(actor text, is_local boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.actor', coalesce(actor, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.actor', pgtrack._bounded('actor', actor, 256), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_actor(text, boolean) IS
-  'Names the person on whose behalf this session, or with is_local this transaction, makes changes. Null takes it back.';
+  'Names the person on whose behalf this session, or with is_local this transaction, makes changes, in at most 256 characters. '
+  'Null takes it back.';
 
 CREATE OR REPLACE FUNCTION pgtrack.set_message(message text, is_local boolean DEFAULT true) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.message', coalesce(message, ''), is_local);
+  SELECT pg_catalog.set_config('pgtrack.message', pgtrack._bounded('message', message, 1000), is_local);
 END;
 COMMENT ON FUNCTION pgtrack.set_message(text, boolean) IS
-  'Says why this transaction, or without is_local this session, makes changes: a commit message. Null takes it back.';
+  'Says why this transaction, or without is_local this session, makes changes: a commit message, of at most 1,000 characters. '
+  'Null takes it back.';
+
+-- ==== upgrade/foreign_columns.sql ====
+
+-- History of before foreign types were stored as text. What is stored is what the type's output function makes of it; keys
+-- that were noted as JSON of composites, ranges and arrays get the same form, where that runs nobody's code.
+CREATE OR REPLACE FUNCTION pgtrack._convert_columns(p_table name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_columns$
+DECLARE
+  v_parts   text;
+  v_policy  name;
+BEGIN
+  SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', a.attname, y.type, CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
+                      THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END), ', ')
+  INTO v_parts
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
+  WHERE a.attrelid = to_regclass(format('pgtrack_history.%I', p_table)) AND a.attnum > 0 AND NOT a.attisdropped
+    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd');
+  IF v_parts IS NULL THEN
+    RETURN false;
+  END IF;
+  -- A policy that names the column would be in the way.
+  FOR v_policy IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = format('pgtrack_history.%I', p_table)::regclass LOOP
+    EXECUTE format('DROP POLICY %I ON pgtrack_history.%I', v_policy, p_table);
+  END LOOP;
+  EXECUTE format('ALTER TABLE pgtrack_history.%I %s', p_table, v_parts);
+  RETURN true;
+END
+$_convert_columns$;
+COMMENT ON FUNCTION pgtrack._convert_columns(name) IS
+  'Stores as text what a history table or copy has of foreign types, and what it has of domains as what they are based on; '
+  'whether there was any.';
+
+CREATE OR REPLACE FUNCTION pgtrack._convert_keys(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_keys$
+DECLARE
+  v_part  record;
+BEGIN
+  FOR v_part IN
+    SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
+                  ' WHERE relation_id = $1 AND %2$I ? %3$L',
+                  n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true),
+                  k.column_name, format_type(b.type, NULL)) AS statement
+    FROM pgtrack._key_parts(p_relation) k
+    CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
+    CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key'))
+      AS n (table_name, column_name)
+    WHERE k.kind NOT IN ('enum', 'base') AND NOT pgtrack._runs_foreign_code(k.type)
+  LOOP
+    EXECUTE v_part.statement USING p_relation;
+  END LOOP;
+END
+$_convert_keys$;
+COMMENT ON FUNCTION pgtrack._convert_keys(integer) IS 'Brings the noted keys of a table into the form in which they are stored now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._convert_foreign_columns(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_foreign_columns$
+BEGIN
+  PERFORM pgtrack._convert_columns(k.kept_table) FROM pgtrack.kept k WHERE k.relation_id = p_relation;
+  IF pgtrack._convert_columns((SELECT r.history_table FROM pgtrack.relation r WHERE r.relation_id = p_relation)) THEN
+    PERFORM pgtrack._convert_keys(p_relation), pgtrack._generate_policy(p_relation);
+  END IF;
+END
+$_convert_foreign_columns$;
+COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
+  'Stores as text what the history and the copies of a table have of types that an ordinary role can create.';
 
 -- ==== about.sql ====
 
@@ -5789,14 +7550,24 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 -- everybody may call, each of which checks for itself what it does for whom.
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
-GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.statement, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
+GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
                 pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated,
-                pgtrack.activity, pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
-GRANT INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry TO PUBLIC;
+                pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
+-- Texts are read through the view.
+DO $texts$
+BEGIN
+  REVOKE SELECT ON pgtrack.statement FROM PUBLIC;
+  EXECUTE (SELECT format('GRANT SELECT (%s) ON pgtrack.statement TO PUBLIC', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+           FROM pg_attribute a
+           WHERE a.attrelid = 'pgtrack.statement'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('query', 'message'));
+END
+$texts$;
+-- An older installation let everybody add entries.
+REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM PUBLIC;
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
@@ -6025,10 +7796,17 @@ BEGIN
                     WHERE c.relreplident <> 'f' LOOP
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
+  PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
   END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
+    PERFORM pgtrack._generate_policy(v_relation.relation_id);
+    PERFORM pgtrack._sync_rights(v_relation.relation_id);
+  END LOOP;
+  -- The policies of an earlier version stood on it.
+  DROP FUNCTION IF EXISTS pgtrack._sees_row(integer, jsonb);
 END
 $upgrade$;
 

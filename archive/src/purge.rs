@@ -50,16 +50,12 @@ async fn remove(
     let failed = || Error::query("purge the history");
     let transaction = begin(client).await?;
     let (until, condition) = purgeable(&transaction, archive, age).await?;
-    transaction
-        .execute(
-            "SELECT pgtrack._audit('purge', jsonb_build_object('older_than', make_interval(secs => $1), 'exported', $2::text)),
-                    pg_advisory_xact_lock(7380416283001)",
-            &[&age.as_secs_f64(), &url],
-        )
-        .await
-        .map_err(failed())?;
+    transaction.execute("SELECT pgtrack._lock_installation()", &[]).await.map_err(failed())?;
     let rows = transaction
-        .query("SELECT * FROM pgtrack._purge($1, $2)", &[&until, &condition])
+        .query(
+            "SELECT * FROM pgtrack._purge($1, $2, jsonb_build_object('older_than', make_interval(secs => $3), 'exported', $4::text))",
+            &[&until, &condition, &age.as_secs_f64(), &url],
+        )
         .await
         .map_err(failed())?;
     transaction.commit().await.map_err(failed())?;

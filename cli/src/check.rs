@@ -1,11 +1,9 @@
 //! `pgtrack check`: whether the configuration is valid, and what it means; or how the one that runs with it is.
 
-use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
-use pgtrack_tracker::calls::SpoolError;
+use pgtrack_tracker::calls::Spool;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -57,8 +55,8 @@ fn explain(config: &Config) -> Result<(), Error> {
     config.dashboard.webhook_hosts()?;
     config.dashboard.public_url()?;
     config.dashboard.keys()?;
-    if let Some(path) = config.audit.spool.as_ref().filter(|_| config.audit.enabled) {
-        require_writable(path)?;
+    if let Some(spool) = config.audit.spool.as_ref().filter(|_| config.audit.enabled) {
+        Spool::check(spool)?;
     }
     let mut lines = vec!["the configuration is valid".to_owned()];
     lines.extend(config.proxy.listen.iter().map(|address| format!("proxy      {address}")));
@@ -70,24 +68,6 @@ fn explain(config: &Config) -> Result<(), Error> {
     }
     say(&lines.join("\n"));
     Ok(())
-}
-
-/// Whether the audit's spool file can be used. One that a running `serve` has open stays as it is.
-fn require_writable(path: &Path) -> Result<(), Error> {
-    if path.exists() {
-        let failed = |source| SpoolError::File { path: path.to_owned(), source };
-        OpenOptions::new().append(true).open(path).map_err(failed)?;
-        return Ok(());
-    }
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let trial = folder.join(format!(".pgtrack-check-{}", std::process::id()));
-    let tried = OpenOptions::new().write(true).create_new(true).open(&trial);
-    tried
-        .and_then(|_| fs::remove_file(&trial))
-        .map_err(|reason| Error::SpoolFolder { folder: folder.to_owned(), reason })
 }
 
 fn say(text: &str) {

@@ -101,6 +101,7 @@ async fn start_dashboard(
         allowed_hosts: own_server(database),
         webhook_hosts: AllowedHosts::default(),
         public_url: None,
+        host_names: Vec::new(),
         keys: KeyRing::default(),
         trusted_proxies: Vec::new(),
     };

@@ -78,13 +78,6 @@ pub(crate) enum Error {
     /// The private server could not be run.
     #[error(transparent)]
     Cluster(#[from] pgtrack_cluster::Error),
-    /// The audit's spool file will not be there when it is needed.
-    #[error(
-        "nothing can be written into `{}`, where the audit's spool file is to be: {reason}\n\
-         hint: make the folder for the user who runs pgtrack, and nobody else",
-        folder.display()
-    )]
-    SpoolFolder { folder: PathBuf, reason: io::Error },
     /// The audit's spool file cannot be used.
     #[error(transparent)]
     Spool(#[from] pgtrack_tracker::calls::SpoolError),

@@ -50,14 +50,21 @@ impl Follower {
         }
     }
 
-    /// Looks at each database once it has been prepared.
+    fn knows(&self, database: &str) -> bool {
+        let databases = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
+        databases.contains_key(database)
+    }
+
+    /// Looks at each database once it has been prepared for the first time.
     pub(crate) fn after(&self, provision: Arc<dyn Provision>) -> Arc<dyn Provision> {
         let follower = self.clone();
         Arc::new(move |name: String| {
             let (follower, provisioning) = (follower.clone(), provision.provision(name.clone()));
             async move {
                 let key = provisioning.await?;
-                follower.look_at(&name);
+                if !follower.knows(&name) {
+                    follower.look_at(&name);
+                }
                 Ok(key)
             }
         })
@@ -107,5 +114,5 @@ async fn follow(database: String, settings: Settings, period: Duration, reason: 
 
 async fn look(settings: &Settings) -> Result<Option<Vec<pgtrack_tracker::Followed>>, String> {
     let client = pgtrack_connect::connect(settings).await.map_err(|error| error.to_string())?;
-    pgtrack_tracker::follow_ddl(&client).await.map_err(|error| error.chain())
+    pgtrack_tracker::follow_ddl(&client).await.map_err(|error| error.for_log())
 }

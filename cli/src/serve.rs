@@ -60,6 +60,7 @@ pub(crate) async fn run(options: ServeOptions, shutdown: CancellationToken) -> R
         allowed_hosts: config.dashboard.allowed_hosts()?,
         webhook_hosts: config.dashboard.webhook_hosts()?,
         public_url: config.dashboard.public_url()?,
+        host_names: config.dashboard.host_names.clone(),
         keys: config.dashboard.keys()?,
         trusted_proxies: config.dashboard.trusted_proxies.clone(),
     })

@@ -1,12 +1,14 @@
 //! The servers of the configuration: what their URLs mean to the proxy, and how we connect there ourselves.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pgtrack_connect::tls::UpstreamTls;
 use pgtrack_connect::{Environment, Settings};
-use pgtrack_proxy::{ProbeRole, Provision, Role, SessionAttrs, SigningKey, Target, Upstream};
+use pgtrack_proxy::{
+    ProbeRole, Provision, Role, ServerClock, SessionAttrs, SigningKey, Target, Upstream,
+};
 use pgtrack_tracker::service;
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
@@ -127,9 +129,10 @@ impl Upstreams {
     pub(crate) fn provision(&self) -> Arc<dyn Provision> {
         let upstreams = self.clone();
         let is_warned = Arc::new(AtomicBool::new(false));
+        let disbelieved = Arc::new(Mutex::new(BTreeSet::new()));
         Arc::new(move |name: String| {
             let settings = upstreams.settings(&name);
-            let is_warned = Arc::clone(&is_warned);
+            let (is_warned, disbelieved) = (Arc::clone(&is_warned), Arc::clone(&disbelieved));
             async move {
                 let mut client =
                     pgtrack_connect::connect(&settings).await.map_err(|error| chain(&error))?;
@@ -148,7 +151,18 @@ impl Upstreams {
                 }
                 let key =
                     pgtrack_tracker::proxy_key(&client).await.map_err(|error| error.chain())?;
-                Ok(Some(SigningKey::new(&key)))
+                let mut disbelieved = disbelieved.lock().unwrap_or_else(PoisonError::into_inner);
+                // It is asked again and again, and said once.
+                if !key.is_believed && disbelieved.insert(name.clone()) {
+                    warn!(
+                        database = name,
+                        "sessions of other roles than {owner} are recorded without the client's address, because {owner} may \
+                         not see when they begin: GRANT pg_read_all_stats TO {owner}",
+                        owner = key.owner
+                    );
+                }
+                let clock = ServerClock::new(key.unix_millis, key.read);
+                Ok(Some(SigningKey::new(&key.key, clock)))
             }
         })
     }

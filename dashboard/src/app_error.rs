@@ -34,6 +34,8 @@ pub(crate) enum AppError {
     Refused(Text),
     /// A search asks for what cannot be told.
     Unsearchable(Why),
+    /// People do not reach us by the name that was asked for.
+    OtherHost,
     /// The page exists, but not for this method.
     WrongMethod,
     /// Nobody is signed in, and the client is no browser that could be led to the sign-in page.
@@ -65,7 +67,7 @@ pub(crate) struct Problem {
     pub(crate) detail: Option<Text>,
     /// What to do; the server's HINT, or ours.
     pub(crate) hint: Option<Text>,
-    /// For the log: every cause.
+    /// For the log, and without what that must not hold.
     pub(crate) cause: Option<String>,
     /// Whether these are the database's own words, which may hold values.
     pub(crate) is_quoted: bool,
@@ -158,6 +160,11 @@ impl AppError {
                 is_quoted: true,
                 ..Problem::new(StatusCode::CONFLICT, Text::DatabaseDoesNotAllow, why.clone())
             },
+            Self::OtherHost => {
+                let status = StatusCode::MISDIRECTED_REQUEST;
+                Problem::new(status, Text::NotByThisName, Text::KnowsOtherNames)
+                    .hint(Text::ListName)
+            }
             Self::WrongMethod => {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
                 Problem::new(status, Text::NotThisWay, Text::AnswersNotThis)

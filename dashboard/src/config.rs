@@ -25,6 +25,8 @@ pub struct Config {
     pub webhook_hosts: AllowedHosts,
     /// Where people reach the dashboard; without it, digests hold no links.
     pub public_url: Option<PublicUrl>,
+    /// Further names that people reach it by. With these or `public_url`, other names are refused.
+    pub host_names: Vec<String>,
     /// The keys that kept passwords and digests are sealed with, the one in use first; without one, none is kept.
     pub keys: KeyRing,
     /// Web servers in front of us, whose word is taken for who the client is.

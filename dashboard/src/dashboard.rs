@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_connect::Connector;
+use pgtrack_tracker::care::{Standing, standing};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use crate::database::trouble;
 use crate::digests;
 use crate::error::Error;
 use crate::routes::app;
-use crate::server::serve;
+use crate::server::{Limits, serve};
 use crate::state::AppState;
 use crate::store::accounts;
 use crate::words::{Why, plain};
@@ -52,6 +53,7 @@ impl Dashboard {
         } else {
             let client = state.database.read().await.map_err(from_app)?;
             state.setup.is_open(&client).await.map_err(from_app)?;
+            warn_of_rights(&standing(&client).await.map_err(Error::Prepare)?);
         }
         if !config.https && !local_address.ip().is_loopback() {
             tracing::warn!(%local_address, "passwords and sessions travel unencrypted; put HTTPS in front");
@@ -127,7 +129,8 @@ impl Dashboard {
         let stopping = self.state.shutdown.clone();
         let courier = tokio::spawn(digests::run(self.state.clone()));
         let jobs = self.state.jobs.clone();
-        let serving = serve(self.listener, app(self.state), stopping.clone());
+        let limits = Limits::usual(self.state.trusted_proxies.clone());
+        let serving = serve(self.listener, app(self.state), limits, stopping.clone());
         let stop = async {
             shutdown.cancelled().await;
             stopping.cancel();
@@ -139,6 +142,23 @@ impl Dashboard {
         // Each finishes its batch; one that does not is taken back by its server.
         jobs.close();
         let _ = tokio::time::timeout(LAST_BATCH, jobs.wait()).await;
+    }
+}
+
+/// Says what pg_track could do with less. The proxy uses the same role.
+fn warn_of_rights(standing: &Standing) {
+    if standing.is_superuser {
+        tracing::warn!(
+            role = standing.role,
+            "pg_track connects as a superuser; `pgtrack install --service-role NAME` makes a role with exactly what \
+             is needed"
+        );
+    }
+    if let Some(owner) = standing.other_owner() {
+        tracing::warn!(
+            owner,
+            "pg_track does not belong to the role pgtrack_owner; `pgtrack install` by a superuser hands it over"
+        );
     }
 }
 

@@ -1,11 +1,13 @@
 //! Axum's extractors, with refusals that become pages of ours.
 
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::app_error::AppError;
+use crate::middleware::is_text;
 use crate::words::problem::Text;
 
 /// Parameters of the route. What cannot be read as one names nothing.
@@ -41,9 +43,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = AppError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, AppError> {
+        let refuse = |text: String| AppError::BadRequest(Text::Quoted(format!("{text}.")));
+        let (parts, body) = request.into_parts();
+        let encoded = Bytes::from_request(Request::from_parts(parts.clone(), body), state)
+            .await
+            .map_err(|rejection| refuse(rejection.body_text()))?;
+        if !is_text(&encoded) {
+            return Err(AppError::BadRequest(Text::Unreadable));
+        }
+        let request = Request::from_parts(parts, Body::from(encoded));
         let result = axum::extract::Form::from_request(request, state).await;
-        result.map(|form| Self(form.0)).map_err(|rejection: FormRejection| {
-            AppError::BadRequest(Text::Quoted(format!("{}.", rejection.body_text())))
-        })
+        result
+            .map(|form| Self(form.0))
+            .map_err(|rejection: FormRejection| refuse(rejection.body_text()))
     }
 }

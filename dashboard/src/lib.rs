@@ -13,6 +13,7 @@ extern crate self as pgtrack_dashboard;
 mod app_error;
 mod assets;
 mod auth;
+mod bidi;
 mod clock;
 mod comparison;
 mod config;

@@ -15,7 +15,7 @@ pub(crate) const WEB_PORTS: &[u16] = &[80, 443];
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<AllowedHost>);
 
-/// A name, an address or a network, and a port if it is an unusual one.
+/// A name, an address or a network. With a port, it allows that one alone; without, the usual ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     host: Place,
@@ -37,7 +37,7 @@ impl FromIterator<AllowedHost> for AllowedHosts {
 /// Why an entry of the list makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no host; write db.example.com, 10.0.0.0/8 or 10.1.2.3, and :port after it where it is unusual"
+    "`{0}` is no host; write db.example.com, 10.0.0.0/8 or 10.1.2.3, and :port after it to allow that port alone"
 )]
 pub struct AllowedHostError(String);
 
@@ -122,7 +122,7 @@ impl AllowedHosts {
         if addresses.is_empty() {
             return Err(Refusal::Unknown);
         }
-        let mut is_port_listed = false;
+        let is_usual = usual_ports.contains(&port);
         for address in addresses {
             let ip = plain(address.ip());
             if is_never_allowed(ip) {
@@ -132,14 +132,22 @@ impl AllowedHosts {
             if listed.peek().is_none() && !is_public(ip) {
                 return Err(Refusal::Address);
             }
-            is_port_listed |= listed.any(|entry| entry.port == Some(port));
+            let is_open = (is_usual && is_public(ip))
+                || listed.any(|entry| entry.port.map_or(is_usual, |only| only == port));
+            if !is_open {
+                return Err(Refusal::Port);
+            }
         }
-        (is_port_listed || usual_ports.contains(&port)).then_some(()).ok_or(Refusal::Port)
+        Ok(())
     }
 
-    /// Whether all of these addresses of a host are listed, so that it is trusted more than the public network.
-    pub(crate) fn list(&self, host: &str, addresses: &[SocketAddr]) -> bool {
-        let is_listed = |ip| self.0.iter().any(|entry| entry.covers(host, ip));
+    /// Whether all of these addresses of a host are listed for this port, so that it is trusted more than the public
+    /// network.
+    pub(crate) fn list(&self, host: &str, port: u16, addresses: &[SocketAddr]) -> bool {
+        let is_listed = |ip| {
+            let mut listed = self.0.iter().filter(|entry| entry.covers(host, ip));
+            listed.any(|entry| entry.port.is_none_or(|only| only == port))
+        };
         addresses.iter().all(|address| is_listed(plain(address.ip())))
     }
 }
@@ -175,6 +183,14 @@ fn plain(ip: IpAddr) -> IpAddr {
         | [0x2002, high, low, ..] => four(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => four(high, low),
         _ => ip,
+    }
+}
+
+/// Whom an address is counted as: a person who has one IPv6 address has 2^64 of them.
+pub(crate) fn origin(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
+        four @ IpAddr::V4(_) => four,
     }
 }
 
@@ -303,13 +319,43 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_with_a_port_opens_that_port_alone() {
+        let only = ["127.0.0.1:21400"];
+        assert_eq!(check(&only, "localhost", &["127.0.0.1"], 21400), Ok(()));
+        for other in DATABASE_PORTS {
+            let result = check(&only, "localhost", &["127.0.0.1"], *other);
+            assert_eq!(result, Err(Refusal::Port), "{other}");
+        }
+        let both = ["127.0.0.1:21400", "127.0.0.1"];
+        assert_eq!(check(&both, "localhost", &["127.0.0.1"], 5432), Ok(()));
+        // What is public stays so, and gets one port more.
+        let public = ["db.example.com:22"];
+        for port in [22, 5432] {
+            assert_eq!(check(&public, "db.example.com", &["93.184.216.34"], port), Ok(()));
+        }
+        // One address of a name opens nothing at another.
+        let mixed = ["10.0.0.1:22"];
+        let result = check(&mixed, "db.example.com", &["10.0.0.1", "93.184.216.34"], 22);
+        assert_eq!(result, Err(Refusal::Port));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one() {
+        let origin = |ip: &str| super::origin(ip.parse().unwrap()).to_string();
+        assert_eq!(origin("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(origin("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_eq!(origin("10.0.0.1"), "10.0.0.1");
+    }
+
+    #[test]
     fn what_is_listed_is_known_by_name_or_by_every_address() {
         let list = |list: &[&str], addresses: &[&str]| {
             let addresses: Vec<SocketAddr> =
                 addresses.iter().map(|one| SocketAddr::new(one.parse().unwrap(), 80)).collect();
-            allowed(list).list("hooks.internal", &addresses)
+            allowed(list).list("hooks.internal", 80, &addresses)
         };
-        assert!(list(&["hooks.internal:8080"], &["10.0.0.1", "93.184.216.34"]));
+        assert!(!list(&["hooks.internal:8080"], &["10.0.0.1"]));
+        assert!(list(&["hooks.internal:80"], &["10.0.0.1", "93.184.216.34"]));
         assert!(list(&["10.0.0.0/8"], &["10.0.0.1", "::ffff:10.0.0.2"]));
         assert!(!list(&["10.0.0.0/8"], &["10.0.0.1", "93.184.216.34"]));
         assert!(!list(&[], &["93.184.216.34"]));

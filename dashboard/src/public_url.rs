@@ -31,6 +31,18 @@ impl FromStr for PublicUrl {
     }
 }
 
+impl PublicUrl {
+    /// The name or address of the web server.
+    pub(crate) fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest);
+        // An IPv6 address has colons of its own, in brackets.
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => authority,
+        }
+    }
+}
+
 /// Without a slash at the end.
 impl fmt::Display for PublicUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,6 +60,11 @@ mod tests {
             let url: PublicUrl = good.parse().unwrap();
             assert_eq!(url.to_string(), good.trim_end_matches('/'));
         }
+        let host = |url: &str| url.parse::<PublicUrl>().unwrap().host().to_owned();
+        assert_eq!(host("https://db.example.com/"), "db.example.com");
+        assert_eq!(host("http://10.0.0.1:8080"), "10.0.0.1");
+        assert_eq!(host("http://[::1]:8080"), "[::1]");
+        assert_eq!(host("http://[::1]"), "[::1]");
         for bad in ["", "db.example.com", "ftp://x", "https://a@b", "https://x/y", "https://x/#y"] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad:?}");
         }

@@ -13,7 +13,7 @@ use tower_http::compression::CompressionLayer;
 use crate::auth::Role;
 use crate::middleware::{
     catch_panic, deadline, describe, headers, render_problems, require, require_browser_headers,
-    same_origin,
+    require_known_host, require_text, same_origin,
 };
 use crate::pages::{
     account, activity, as_of, assets, audit, change, connections, deleted, digests, export, health,
@@ -129,6 +129,8 @@ pub fn app(state: Arc<AppState>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(state.clone(), require_browser_headers))
         .layer(same_origin())
+        .layer(from_fn(require_text))
+        .layer(from_fn_with_state(state.clone(), require_known_host))
         .layer(from_fn(catch_panic))
         .layer(from_fn(render_problems))
         .layer(from_fn_with_state(state.clone(), describe))

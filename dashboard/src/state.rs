@@ -15,6 +15,7 @@ use crate::connections::{Connection, Connections, Environment, Opened};
 use crate::database::Database;
 use crate::digests::Sender;
 use crate::live::Streams;
+use crate::middleware::HostNames;
 use crate::public_url::PublicUrl;
 use crate::revert::PlanKey;
 use crate::tally::Tally;
@@ -29,14 +30,19 @@ pub struct AppState {
     pub(crate) cookie: SessionCookie,
     pub(crate) setup: SetupToken,
     pub(crate) passwords: Passwords,
-    pub(crate) attempts_by_name: Limiter,
+    /// For a name from an address.
+    pub(crate) attempts_by_guesser: Limiter,
     pub(crate) attempts_by_address: Limiter,
+    /// For a name from everywhere: against guessing from many addresses, and too many for one to use up.
+    pub(crate) attempts_by_name: Limiter,
     /// Tests of connections and digests.
     pub(crate) tests: Limiter,
     /// Delivers digests.
     pub(crate) sender: Sender,
     /// Where links in them lead to.
     pub(crate) public_url: Option<PublicUrl>,
+    /// Where requests may be meant for.
+    pub(crate) host_names: HostNames,
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) tally: Tally,
@@ -70,14 +76,19 @@ impl AppState {
             trusted_proxies: config.trusted_proxies.clone(),
             tests: Limiter::new(10, minute),
             sender: Sender::new(config.webhook_hosts.clone()),
+            host_names: {
+                let public = config.public_url.iter().map(|url| url.host().to_owned());
+                config.host_names.iter().cloned().chain(public).collect()
+            },
             public_url: config.public_url.clone(),
             https: config.https,
             database,
             cookie: SessionCookie::new(config.https),
             setup: SetupToken::new()?,
             passwords: Passwords::new(),
-            attempts_by_name: Limiter::new(5, minute),
+            attempts_by_guesser: Limiter::new(5, minute),
             attempts_by_address: Limiter::new(20, minute),
+            attempts_by_name: Limiter::new(100, 5 * minute),
             streams: Arc::default(),
             tally: Tally::default(),
             plan_key: OnceCell::new(),

@@ -1,6 +1,7 @@
 //! The dashboard's own tables, in schema `pgtrack_dashboard` of the connected database.
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
 pub(crate) mod audit;
 pub(crate) mod connections;
 pub(crate) mod digests;

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 use crate::shared::Shared;
-use crate::{Config, Counters, Error, ProbeRole, Role, Upstream, uplink};
+use crate::{Config, Counters, Error, ProbeRole, Role, Upstream, Watch, uplink};
 
 /// A handle on a running proxy.
 pub struct Control {
@@ -36,6 +36,7 @@ impl Control {
             );
         }
         *current = Arc::new(reloaded);
+        current.provisioner.renew_soon();
         self.reloaded.notify_one();
         Ok(())
     }
@@ -53,6 +54,11 @@ impl Control {
     /// The servers whose role matters, with what they last said; `None` when they could not be asked.
     pub fn roles(&self) -> Vec<(Upstream, Option<Role>)> {
         self.current().roles.all()
+    }
+
+    /// What watches the sessions, if they are watched.
+    pub fn watch(&self) -> Option<Arc<Watch>> {
+        self.current().watch.get().cloned()
     }
 
     /// The databases that could not be prepared for tracking, by name.

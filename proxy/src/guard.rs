@@ -32,6 +32,18 @@ pub struct Rail {
     pub drop_column: Option<Response>,
     /// An UPDATE or DELETE that has changed more rows is warned of.
     pub max_rows: Option<u64>,
+    /// What cannot be analysed.
+    pub unanalysed: Option<Unanalysed>,
+}
+
+/// What to do about what cannot be analysed: in time, for its length, or because it is not understood.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unanalysed {
+    /// Pass it on.
+    #[default]
+    Allow,
+    /// Refuse it.
+    Deny,
 }
 
 /// What to do about a danger.
@@ -54,6 +66,8 @@ pub struct PolicyRule {
     pub verbs: Vec<String>,
     /// Who may call them.
     pub roles: Vec<String>,
+    /// What cannot be analysed of all others.
+    pub unanalysed: Unanalysed,
 }
 
 /// Whose session it is.
@@ -68,6 +82,29 @@ impl Guard {
     /// Whether a text may matter to it.
     pub(crate) fn has_rails(&self) -> bool {
         !self.rails.is_empty()
+    }
+
+    /// Whether somebody may not call everything.
+    pub(crate) fn has_policy(&self) -> bool {
+        !self.policy.is_empty()
+    }
+
+    /// Whether there are sessions in which what cannot be analysed is refused.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.rails.iter().any(|rail| rail.unanalysed == Some(Unanalysed::Deny))
+            || self.policy.iter().any(|rule| rule.unanalysed == Unanalysed::Deny)
+    }
+
+    /// Whether what cannot be analysed is refused in this session.
+    pub(crate) fn refuses_unanalysed(&self, subject: Subject<'_>) -> bool {
+        let said = self.rails_for(subject).find_map(|rail| rail.unanalysed);
+        said == Some(Unanalysed::Deny) || self.refuses_unknown_calls(subject.role)
+    }
+
+    /// Whether what may be a call that this role may not make is refused.
+    pub(crate) fn refuses_unknown_calls(&self, role: &str) -> bool {
+        let strict = self.policy.iter().filter(|rule| rule.unanalysed == Unanalysed::Deny);
+        strict.flat_map(|rule| &rule.verbs).any(|verb| self.allows(role, verb) == Some(false))
     }
 
     /// The strongest response to what a text does, and what it is for.
@@ -87,16 +124,18 @@ impl Guard {
     /// The first verb that this role may not call.
     pub(crate) fn forbidden<'a>(&self, role: &str, acts: &'a Acts) -> Option<&'a str> {
         let verbs = acts.calls.iter().map(|call| call.verb.as_str());
-        verbs.into_iter().find(|verb| {
-            let names = |name: &str| {
-                let mut rules =
-                    self.policy.iter().filter(|rule| rule.verbs.iter().any(|verb| verb == name));
-                let first = rules.next()?;
-                let mut rules = rules.chain([first]);
-                Some(rules.any(|rule| rule.roles.iter().any(|allowed| allowed == role)))
-            };
-            names(verb).or_else(|| names("*")) == Some(false)
-        })
+        verbs
+            .into_iter()
+            .find(|verb| self.allows(role, verb).or_else(|| self.allows(role, "*")) == Some(false))
+    }
+
+    /// Whether the rules that name a verb are for this role; `None` if there are none.
+    fn allows(&self, role: &str, verb: &str) -> Option<bool> {
+        let mut rules =
+            self.policy.iter().filter(|rule| rule.verbs.iter().any(|name| name == verb));
+        let first = rules.next()?;
+        let mut rules = rules.chain([first]);
+        Some(rules.any(|rule| rule.roles.iter().any(|allowed| allowed == role)))
     }
 
     fn rails_for<'a>(&'a self, subject: Subject<'a>) -> impl Iterator<Item = &'a Rail> {
@@ -124,7 +163,7 @@ impl Rail {
 
 #[cfg(test)]
 mod tests {
-    use super::{Guard, PolicyRule, Rail, Response, Subject};
+    use super::{Guard, PolicyRule, Rail, Response, Subject, Unanalysed};
     use crate::observe::{Acts, CalledFunction, Danger};
 
     #[test]
@@ -158,6 +197,7 @@ mod tests {
         let rule = |verbs: &[&str], roles: &[&str]| PolicyRule {
             verbs: verbs.iter().map(ToString::to_string).collect(),
             roles: roles.iter().map(ToString::to_string).collect(),
+            unanalysed: Unanalysed::default(),
         };
         let policy = vec![
             rule(&["purge"], &["dba"]),
@@ -173,10 +213,42 @@ mod tests {
             ("ada", "undo", true),
             ("dba", "undo", false),
         ] {
-            let call = CalledFunction { index: 0, verb: verb.into(), arguments: None };
+            let call = CalledFunction {
+                index: 0,
+                verb: verb.into(),
+                arguments: None,
+                parameters: Vec::new(),
+            };
             let acts = Acts { calls: vec![call], ..Acts::default() };
             assert_eq!(guard.forbidden(role, &acts).is_none(), is_allowed, "{role} {verb}");
             assert!(Guard::default().forbidden(role, &acts).is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_not_analysed_is_refused_where_somebody_may_not_do_everything() {
+        let rule = |verbs: &[&str], roles: &[&str], unanalysed| PolicyRule {
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+            roles: roles.iter().map(ToString::to_string).collect(),
+            unanalysed,
+        };
+        let policy = vec![
+            rule(&["purge"], &["dba"], Unanalysed::Deny),
+            rule(&["purge"], &["dpo"], Unanalysed::Allow),
+            rule(&["erase"], &["dpo"], Unanalysed::Allow),
+        ];
+        let rail = Rail {
+            applications: vec!["psql".into()],
+            unanalysed: Some(Unanalysed::Deny),
+            ..Rail::default()
+        };
+        let guard = Guard { rails: vec![rail], policy };
+        assert!(guard.is_strict() && !Guard::default().is_strict());
+        for (role, application, is_refused) in
+            [("dba", "", false), ("dpo", "", false), ("ada", "", true), ("dba", "psql", true)]
+        {
+            let subject = Subject { database: "shop", role, application };
+            assert_eq!(guard.refuses_unanalysed(subject), is_refused, "{role} {application}");
         }
     }
 }

@@ -3,7 +3,8 @@
 //! One client connection becomes one upstream connection, and every byte is passed on as it is: whatever
 //! works with the server works through the proxy. The startup packet is rewritten, to tell the
 //! server who the client is (see [`SessionContext`]); and the SCRAM exchange, where TLS on the two legs would otherwise
-//! break it (`session::sasl`).
+//! break it (`session::sasl`). Of a message that a guard rail, the policy or the audit refuses, some bytes are changed so
+//! that the server refuses it, the server's error is replaced, and warnings are put between its messages (`watch`).
 //!
 //! The way of a connection through the modules: `listener` accepts it, `session` reads how it opens
 //! (`protocol::opening`), begins TLS (`tls`), chooses and dials a server (`target`, `uplink`), sends the startup packet (`protocol::startup`)
@@ -47,11 +48,11 @@ mod watch;
 mod workers;
 
 pub use config::Config;
-pub use context::{SessionContext, SessionId, SigningKey};
+pub use context::{ServerClock, SessionContext, SessionId, SigningKey};
 pub use control::Control;
 pub use counters::{Counter, Counters};
 pub use error::{Error, ErrorSource};
-pub use guard::{Guard, PolicyRule, Rail, Response};
+pub use guard::{Guard, PolicyRule, Rail, Response, Unanalysed};
 pub use limits::SessionLimits;
 pub use listen::{ListenAddress, ListenOptions};
 pub use liveness::Liveness;
@@ -65,4 +66,4 @@ pub use tls::{
 };
 pub use upstream::Upstream;
 pub use verifiers::{VerifierQuery, VerifierSource};
-pub use watch::Watch;
+pub use watch::{NotAnalysedCounters, Watch};

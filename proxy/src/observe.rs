@@ -6,6 +6,7 @@
 //! Not here: what a statement means; that is the tracker's analysis.
 
 mod answer;
+mod bound;
 mod capture;
 mod definition;
 mod executed;
@@ -20,9 +21,11 @@ mod request;
 mod skipping;
 mod words;
 
+pub(crate) use bound::{Bound, Shown};
 pub use executed::{Executed, Outcome, Source, StatementText};
-pub(crate) use first_look::FirstLook;
-pub use judgement::{Acts, CalledFunction, Danger, Judgement, RecordedCall};
+pub(crate) use first_look::{FirstLook, mentions_path};
+pub use judgement::{Acts, CalledFunction, Danger, Judgement, NotAnalysed, RecordedCall};
+pub(crate) use judgement::{Reading, cut};
 pub(crate) use observation::Held;
 pub use observation::{Limits, Observation, SessionSettings};
 pub(crate) use request::Errand;

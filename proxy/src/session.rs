@@ -162,7 +162,7 @@ impl Connection<'_> {
         self.shared.counters.sessions.add(1);
 
         let activity = Activity::new(self.first_use(packet), self.shared.cancel_key(server));
-        let watch = self.watch(client, session, database, user);
+        let watch = self.watch(client, session, startup);
         let mut relay = Relay::new(client, upstream, rest, answer, activity, watch);
         let end = match relay.run(self.shutdown).await {
             Some(end) => end,
@@ -210,8 +210,7 @@ impl Connection<'_> {
         &self,
         client: &Stream,
         session: SessionId,
-        database: Option<&[u8]>,
-        user: Option<&[u8]>,
+        startup: Option<Startup<'_>>,
     ) -> Option<Box<SessionWatch>> {
         let watch = self.shared.watch.get()?;
         let name =
@@ -220,8 +219,9 @@ impl Connection<'_> {
             session,
             client: self.address.0,
             tls_identity: client.peer_certificate().and_then(tls::subject),
-            database: name(database),
-            user: name(user),
+            database: name(startup.and_then(|startup| startup.database())),
+            user: name(startup.and_then(|startup| startup.user())),
+            has_path: startup.is_some_and(|startup| startup.sets_path()),
             config: Arc::clone(&self.shared.config),
             calls: AtomicI32::new(0),
         };

@@ -42,7 +42,7 @@ impl Shared {
             has_several_servers: config.servers().len() > 1,
             config: Arc::new(config),
             counters: Arc::default(),
-            provisioner: Arc::new(Provisioner::new(provision)),
+            provisioner: Provisioner::start(provision),
             open_sessions: Arc::default(),
             roles: Arc::default(),
             cancel_keys: Arc::default(),

@@ -39,8 +39,8 @@ pub struct VerifierQuery {
 }
 
 impl VerifierQuery {
-    /// Asks for roles that may log in and whose password is valid.
-    pub const DEFAULT_SQL: &str = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin \
+    /// Asks for roles whose password is valid. Whether they may log in is for the server to say.
+    pub const DEFAULT_SQL: &str = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1 \
         AND (rolvaliduntil IS NULL OR rolvaliduntil > pg_catalog.now())";
 }
 

@@ -1,10 +1,74 @@
--- A function's own record commits and rolls back with what it did. Everybody may add one, but say nothing in it about
--- who they are: those columns take their defaults.
-CREATE OR REPLACE FUNCTION pgtrack._audit(p_verb text, p_arguments jsonb, p_message text DEFAULT NULL) RETURNS void
+-- The verbs act with their caller's rights, so a verb has no secret that its caller could not use as well. Who records a
+-- call shows in the call stack alone, which nobody can write: it has a line for each PL/pgSQL function, with its name as
+-- the catalog has it. What stands in a name that has to be quoted stands in quotes there, and nobody else makes functions
+-- in our schema. A verb calls _begin_call() in an assignment, which adds no line; what is around it is text of the
+-- application's, may have line breaks, and is not looked at.
+CREATE OR REPLACE FUNCTION pgtrack._stack() RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_stack$
+DECLARE
+  v_stack  text;
+BEGIN
+  GET DIAGNOSTICS v_stack = PG_CONTEXT;
+  RETURN string_to_array(v_stack, E'\n');
+END
+$_stack$;
+COMMENT ON FUNCTION pgtrack._stack() IS 'The call stack: this function, what called it, and so on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._caller(p_stack text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The words around a name are translated, and other languages quote with other signs. But they are the same in the
+  -- line of the function that asks: all that differs is the names, and the numbers of the lines.
+  SELECT CASE WHEN f.frames[1] = f.frames[2] THEN (regexp_match(p_stack[3], s.signature))[2] END
+  FROM (VALUES ('("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)')) AS s (signature)
+  CROSS JOIN LATERAL (SELECT array_agg(regexp_replace(regexp_replace(l, s.signature, ''), '[0-9]+', '', 'g') ORDER BY n) AS frames
+                      FROM unnest(p_stack[2:3]) WITH ORDINALITY AS u (l, n)) f;
+END;
+COMMENT ON FUNCTION pgtrack._caller(text[]) IS
+  'The function of pg_track that called the one that asked for the stack, in an assignment of its own; null if anything else did.';
+
+-- SECURITY DEFINER: nobody may write records by hand, nor seal what is undone. The record commits and rolls back with
+-- what it is about.
+CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
+DECLARE
+  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
+                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+                              'purge,purge_audit,erase}';
+  v_stack           text[];
+  v_verb            text;
+  v_before          text := current_setting('pgtrack.reverts', true);
+BEGIN
+  v_stack := pgtrack._stack();
+  v_verb := ltrim(pgtrack._caller(v_stack), '_');
+  IF v_verb = ANY (c_verbs) IS NOT TRUE THEN
+    RAISE EXCEPTION 'calls are recorded by the functions that are called' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Nothing else writes pgtrack.audit.';
+  END IF;
+  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message, session, actor)
+  VALUES (regexp_replace(v_verb, '^recover_.*', 'recover'), pgtrack._cut(jsonb_strip_nulls(p_arguments)), left(current_query(), 4000),
+          left(coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')), 1000),
+          nullif(split_part(pgtrack._session_context(), ' ', 4), ''), left(current_setting('pgtrack.actor', true), 256));
+  IF p_reverts IS NOT NULL THEN
+    PERFORM set_config('pgtrack.reverts', pgtrack._sealed('reverts', p_reverts), true);
+  END IF;
+  RETURN v_before;
+END
+$_begin_call$;
+COMMENT ON FUNCTION pgtrack._begin_call(jsonb, text, text) IS
+  'Records a call of the verb that calls it in an assignment, and what its changes revert from now on; returns what they did before.';
+
+CREATE OR REPLACE FUNCTION pgtrack._end_call(p_before text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message)
-  VALUES (p_verb, jsonb_strip_nulls(p_arguments), left(current_query(), 4000),
-          coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')));
+  SELECT set_config('pgtrack.reverts', coalesce(p_before, ''), true);
 END;
-COMMENT ON FUNCTION pgtrack._audit(text, jsonb, text) IS 'Records a call of a changing function.';
+COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: changes from now on revert what they did before that.';
+
+CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 999) || '…') ELSE a.value END)
+  FROM jsonb_each(p_arguments) a;
+END;
+COMMENT ON FUNCTION pgtrack._cut(jsonb) IS 'Arguments of which none is longer than 1,000 characters.';

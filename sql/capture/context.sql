@@ -2,20 +2,28 @@
 
 -- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
 -- calls it once for each plan of a session, not once for each statement.
--- The proxy sends "1 address port session signature" in the startup packet. A client can overwrite the setting but not
--- its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
--- server sees the proxy's connection come from, so nobody can use it on a connection of their own.
+-- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
+-- not its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
+-- milliseconds by this server's clock, is when the proxy had its connection: a later one from the same port, or over the
+-- same unix socket, began too late for a copy. A server under load may take up a connection seconds after it was made.
+-- Whoever may not see when the session began does not believe it: our owner has to be a member of pg_read_all_stats.
+-- What is returned, and recorded, is without the moment and the signature.
 CREATE OR REPLACE FUNCTION pgtrack._session_context() RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_session_context$
 DECLARE
-  v_context    text := set_config('pgtrack.ctx', NULL, true);
-  v_signature  text := split_part(v_context, ' ', 5);
-  v_signed     text := concat_ws(' ', split_part(v_context, ' ', 1), split_part(v_context, ' ', 2), split_part(v_context, ' ', 3),
-                                 split_part(v_context, ' ', 4), coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0));
+  v_field   text[] := string_to_array(set_config('pgtrack.ctx', NULL, true), ' ');
+  v_signed  text := array_to_string(v_field[1:5] || ARRAY[coalesce(host(inet_client_addr()), '-'), coalesce(inet_client_port(), 0)::text], ' ');
+  v_moment  timestamptz;
 BEGIN
-  IF v_context LIKE '1 %' AND EXISTS (
-       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_signature) THEN
-    RETURN v_context;
+  IF v_field[1] IS DISTINCT FROM '2' OR NOT EXISTS (
+       SELECT FROM pgtrack.proxy_key k WHERE encode(pgtrack._hmac(k.key, convert_to(v_signed, 'UTF8')), 'hex') = v_field[6]) THEN
+    RETURN NULL;
+  END IF;
+  v_moment := to_timestamp(v_field[5]::double precision / 1000);
+  IF EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) s
+             WHERE s.backend_start BETWEEN v_moment - interval '10 seconds' AND v_moment + interval '30 seconds') THEN
+    RETURN array_to_string(v_field[1:4], ' ');
   END IF;
   RETURN NULL;
 END

@@ -7,23 +7,17 @@ DECLARE
   v_columns   text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  -- Equality is strategy 3 of a btree operator class.
   SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
          coalesce(array_agg(format('%I.%s', n.nspname, o.oprname) ORDER BY k.position), '{}')
   INTO v_keys, v_equality
-  FROM pg_index i
-  CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
-  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
-  JOIN pg_operator o ON o.oid = p.amopopr
-  JOIN pg_namespace n ON n.oid = o.oprnamespace
-  WHERE i.indrelid = v_relation.relid AND i.indisprimary AND k.position <= i.indnkeyatts;
+  FROM pgtrack._key_operators(v_relation.relid) k
+  JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = k.attnum
+  JOIN pg_operator o ON o.oid = k.operator
+  JOIN pg_namespace n ON n.oid = o.oprnamespace;
 
+  UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
+  WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
   IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
-    UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality WHERE relation_id = p_relation;
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
     SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
     FROM pgtrack.relation_column c

@@ -6,7 +6,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
@@ -45,8 +45,11 @@ BEGIN
     END IF;
     IF v_reason IS NULL THEN
       -- With the session's own settings, which decide what "01/02/2026" is.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
       INTO v_key USING v_key;
+      IF p_shape.key_entered IS NOT NULL THEN
+        EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_shape.key_entered, p_shape.key_record) INTO v_key USING v_key;
+      END IF;
       IF p_shape.key_is_plain THEN
         RETURN v_key;
       END IF;

@@ -25,10 +25,17 @@ BEGIN
                     WHERE c.relreplident <> 'f' LOOP
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
+  PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
     PERFORM pgtrack._sync(v_relation.relation_id);
   END LOOP;
+  FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
+    PERFORM pgtrack._generate_policy(v_relation.relation_id);
+    PERFORM pgtrack._sync_rights(v_relation.relation_id);
+  END LOOP;
+  -- The policies of an earlier version stood on it.
+  DROP FUNCTION IF EXISTS pgtrack._sees_row(integer, jsonb);
 END
 $upgrade$;
 

@@ -17,7 +17,7 @@ BEGIN
     IF NOT FOUND THEN
       CONTINUE WHEN NOT (v_me.rolsuper OR v_me.rolcreaterole);
       BEGIN
-        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', v_name);
+        EXECUTE format('CREATE ROLE %I NOLOGIN', v_name);
       -- Somebody installs into another database of the cluster at the same time.
       EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;
@@ -28,7 +28,7 @@ BEGIN
         ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
     ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
           AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
-               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid)) THEN
+               OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid AND m.roleid <> 'pg_read_all_stats'::regrole)) THEN
       RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
         ERRCODE = 'object_not_in_prerequisite_state',
         DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
@@ -38,6 +38,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- When a session began tells whether it is the one that the proxy speaks of.
+  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+    GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
 $roles$;

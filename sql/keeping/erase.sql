@@ -1,36 +1,129 @@
+-- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
+DECLARE
+  v_change  record;
+BEGIN
+  FOR v_change IN EXECUTE format(
+    'SELECT s.xid, bool_or(s.query IS NULL) AS is_any, array_agg(DISTINCT s.query) AS queries'
+    ' FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+    ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+    ' WHERE h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3 GROUP BY s.xid',
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  USING p_key, p_after, p_until
+  LOOP
+    -- Where this table's record has no text, another table's may.
+    UPDATE pgtrack.statement s
+    SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
+    WHERE s.xid = v_change.xid;
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
+    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+  END LOOP;
+END
+$_erase_texts$;
+COMMENT ON FUNCTION pgtrack._erase_texts(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Erases the texts and messages that went with the changes of a row under one of its keys.';
+
+-- The functions record arguments by name; the proxy by name or position, as they were written.
+CREATE OR REPLACE FUNCTION pgtrack._is_call_on(p_arguments jsonb, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_call_on$
+DECLARE
+  v_name  text[];
+  v_key   jsonb := coalesce(p_arguments -> 'key', p_arguments -> '2');
+BEGIN
+  v_name := parse_ident(coalesce(p_arguments ->> 'table', p_arguments ->> '1'));
+  IF v_key IS NULL OR NOT EXISTS (
+       SELECT FROM pgtrack.relation r
+       WHERE r.relation_id = p_shape.relation_id AND r.table_name = v_name[cardinality(v_name)]
+         AND (cardinality(v_name) = 1 OR r.schema_name = v_name[1])) THEN
+    RETURN false;
+  ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
+    RETURN true;
+  END IF;
+  RETURN (v_key #>> '{}')::jsonb = p_key;
+EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+  RETURN false;
+END
+$_is_call_on$;
+COMMENT ON FUNCTION pgtrack._is_call_on(jsonb, pgtrack.relation_shape, jsonb) IS 'Whether a recorded call of a verb named this row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_calls(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls$
+BEGIN
+  UPDATE pgtrack.audit_entry e
+  SET statement = NULL, message = NULL,
+      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+  WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
+    AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
+END
+$_erase_calls$;
+COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
+DECLARE
+  v_copy    record;
+  v_rows    bigint;
+  v_erased  bigint := 0;
+BEGIN
+  FOR v_copy IN
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    FROM pgtrack.kept k
+    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
+                       AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
+      -- A copy that was made before the key was another one is left, as its rows cannot be told.
+      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
+        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
+    GROUP BY k.kept_table
+  LOOP
+    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_erased := v_erased + v_rows;
+  END LOOP;
+  RETURN v_erased;
+END
+$_erase_copies$;
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
+  'Empties a row in the copies of its table that pgtrack.keep() made.';
+
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
 DECLARE
-  v_shape   record;
+  v_shape   pgtrack.relation_shape;
   v_values  text;
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
-  PERFORM pgtrack._audit('erase', jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
-    -- Query texts quote values, too.
-    EXECUTE format('UPDATE pgtrack.statement s SET query = NULL FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
-                   ' WHERE s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id)
-    USING v_part.row_key, v_part.after_id, v_part.until_id;
-    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
-                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'), v_shape.key_record, v_shape.history_is_key)
+    PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
+    PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
+    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
+    EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
+                   ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
+                   v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
+                   v_shape.key_record, v_shape.history_is_key)
     USING v_part.row_key, v_part.after_id, v_part.until_id;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;
     INSERT INTO pgtrack.erasure (relation_id, row_key, until_id, at, who, reason)
     VALUES (v_shape.relation_id, v_part.row_key, nextval('pgtrack.statement_id_seq'), clock_timestamp(), session_user, p_reason);
   END LOOP;
+  -- This call's own record says which row it was, as pgtrack.erasure does.
+  v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
 END
 $_erase$;

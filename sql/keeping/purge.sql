@@ -49,12 +49,14 @@ END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
 
-CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text) RETURNS TABLE ("table" text, statements bigint, changes bigint)
+CREATE OR REPLACE FUNCTION pgtrack._purge(p_until timestamptz, p_which text, p_arguments jsonb) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge$
 DECLARE
   v_relation  pgtrack.relation;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
+  v_call := pgtrack._begin_call(p_arguments);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
     IF v_relation.relid IS NOT NULL THEN
       PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
@@ -76,8 +78,9 @@ BEGIN
   END LOOP;
 END
 $_purge$;
-COMMENT ON FUNCTION pgtrack._purge(timestamptz, text) IS
-  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment. Copies of dropped tables stay.';
+COMMENT ON FUNCTION pgtrack._purge(timestamptz, text, jsonb) IS
+  'Forgets the statements that meet a condition, made by pgtrack._purgeable() for the same moment, and records that, with arguments. '
+  'Copies of dropped tables stay.';
 
 CREATE OR REPLACE FUNCTION pgtrack.purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $purge$
@@ -91,13 +94,12 @@ BEGIN
     RAISE EXCEPTION 'older_than must not be null or negative' USING
       ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pgtrack.purge(interval ''90 days'') keeps the last 90 days.';
   END IF;
-  PERFORM pgtrack._audit('purge', jsonb_build_object('older_than', older_than));
   PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
     EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
   END LOOP;
-  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which);
+  RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which, jsonb_build_object('older_than', older_than));
 END
 $purge$;
 COMMENT ON FUNCTION pgtrack.purge(interval) IS

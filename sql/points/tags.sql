@@ -18,13 +18,15 @@ COMMENT ON FUNCTION pgtrack._committed() IS 'A snapshot of what is committed, so
 -- those to whom the owner grants it.
 CREATE OR REPLACE FUNCTION pgtrack.tag(name text, message text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $tag$
+DECLARE
+  v_call  text;
 BEGIN
   IF coalesce(name, '') = '' OR name = 'now' OR name LIKE 'xid:%' THEN
     RAISE EXCEPTION 'a tag cannot be named %', coalesce(quote_literal(name), 'null') USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'now and xid:N are points themselves.';
   END IF;
   PERFORM pgtrack._begin_epoch();
-  PERFORM pgtrack._audit('tag', jsonb_build_object('name', name), message);
+  v_call := pgtrack._begin_call(jsonb_build_object('name', name), message);
   INSERT INTO pgtrack.tag (name, snapshot, at, who, message, statement_id)
   VALUES (tag.name, pgtrack._committed(), clock_timestamp(), session_user, tag.message, nextval('pgtrack.statement_id_seq'));
 EXCEPTION WHEN unique_violation THEN
@@ -37,8 +39,10 @@ COMMENT ON FUNCTION pgtrack.tag(text, text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack.untag(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $untag$
+DECLARE
+  v_call  text;
 BEGIN
-  PERFORM pgtrack._audit('untag', jsonb_build_object('name', name));
+  v_call := pgtrack._begin_call(jsonb_build_object('name', name));
   DELETE FROM pgtrack.tag t WHERE t.name = untag.name;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no tag "%"', name USING
@@ -47,7 +51,6 @@ BEGIN
 END
 $untag$;
 COMMENT ON FUNCTION pgtrack.untag(text) IS 'Removes a tag.';
-REVOKE ALL ON FUNCTION pgtrack.tag(text, text), pgtrack.untag(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrack.tags() RETURNS TABLE (name text, at timestamptz, who text, message text)
 LANGUAGE sql STABLE

@@ -1,3 +1,36 @@
+-- The number of a change c of a table whose keys did not change, and the row after it.
+CREATE OR REPLACE FUNCTION pgtrack._version_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_sql$
+DECLARE
+  v_later   text := p_shape.same_row || ' AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)';
+  v_is_past  text := format('EXISTS (SELECT FROM %s h WHERE %s)', p_shape.history, v_later);
+  v_next    text := v_later || ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1';
+  v_from    text := '';
+  v_purged  text := '0';
+BEGIN
+  IF NOT pgtrack._sees_every_row(p_shape.relation_id) THEN
+    -- The next change is the next one, though it may be hidden from the caller.
+    v_is_past := 'e.next_handle IS NOT NULL';
+    v_next := 'h.ctid = e.next_handle AND h.pgtrack_statement_id = e.next_statement';
+    v_from := format(' FROM pgtrack._entry(%s, c.pgtrack_statement_id, c.pgtrack_handle, false) e', p_shape.relation_id);
+  END IF;
+  IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id AND r.purged_until IS NOT NULL) THEN
+    v_purged := format('pgtrack._purged_versions_of(%s, pgtrack._canonical_key(%s, %L))::integer',
+                       p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  RETURN format('SELECT (SELECT count(*)::integer FROM %s h WHERE %s'
+                ' AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) + %s AS ver, ',
+                p_shape.history, p_shape.same_row, v_purged)
+      || format('CASE WHEN s.operation IN (''D'', ''T'') THEN NULL'
+                ' WHEN %s THEN (SELECT CASE WHEN n.operation <> ''I'' THEN %s END FROM %s h'
+                ' JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = h.pgtrack_statement_id WHERE %s) ',
+                v_is_past, p_shape.image, p_shape.history, p_shape.relation_id, v_next)
+      || format('ELSE (SELECT %s FROM %s t WHERE %s) END AS after%s',
+                p_shape.live_image, p_shape.live_table, p_shape.live_is_history, v_from);
+END
+$_version_sql$;
+COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
@@ -5,39 +38,20 @@ RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who t
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
-  v_shape    record;
+  v_shape    pgtrack.relation_shape;
   v_version  text;
   v_first    bigint;
   v_last     bigint;
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  PERFORM pgtrack._require_history(p_table);
+  v_shape := pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
     v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
                         'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
   ELSE
-    v_version := format($$
-      SELECT (SELECT count(*)::integer FROM %1$s h
-              WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.handle)) + %8$s AS ver,
-             CASE WHEN s.operation NOT IN ('D', 'T') THEN
-               CASE WHEN EXISTS (SELECT FROM %1$s h
-                                 WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle))
-                 THEN (SELECT CASE WHEN n.operation <> 'I' THEN %3$s END
-                       FROM %1$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                       WHERE %2$s AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.handle)
-                       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1)
-                 ELSE (SELECT %5$s FROM %6$s t WHERE %7$s)
-               END
-             END AS after$$,
-      v_shape.history, v_shape.same_row, v_shape.image, v_shape.relation_id,
-      v_shape.live_image, v_shape.live_table, v_shape.live_is_history,
-      CASE WHEN EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id)
-           THEN format('coalesce((SELECT p.versions FROM pgtrack.purged_version p'
-                       ' WHERE p.relation_id = %s AND p.row_key = pgtrack._canonical_key(%s, %L)), 0)::integer',
-                       v_shape.relation_id, v_shape.key_json, v_shape.key_record)
-           ELSE '0' END);
+    v_version := pgtrack._version_sql(v_shape);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -52,7 +66,7 @@ BEGIN
     SELECT l.key, l.ver, a.operation, a.at, a.who, pgtrack._changed_columns(l.before, l.after), l.before, l.after,
            a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
     FROM (SELECT c.pgtrack_statement_id, %1$s AS key, v.ver, CASE WHEN s.operation <> 'I' THEN %2$s END AS before, v.after
-          FROM (SELECT ctid AS handle, * FROM %3$s WHERE pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY pgtrack_statement_id DESC) c
+          FROM (SELECT n.ctid AS pgtrack_handle, n.* FROM %3$s n WHERE n.pgtrack_statement_id BETWEEN $2 AND $4 ORDER BY n.pgtrack_statement_id DESC) c
           CROSS JOIN LATERAL (SELECT c.*) h
           JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = c.pgtrack_statement_id AND %6$s
           CROSS JOIN LATERAL (%5$s) v

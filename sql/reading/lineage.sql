@@ -79,15 +79,42 @@ COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
-  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
+  v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table AND r.purged_until IS NOT NULL);
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = v_relation) THEN
+  IF v_relation IS NULL THEN
     RETURN 0;
   END IF;
   -- They are counted under the key that the row had then.
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p
-                   WHERE p.relation_id = v_relation
-                     AND p.row_key = (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1)), 0);
+  RETURN pgtrack._purged_versions_of(v_relation, (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id LIMIT 1));
 END
 $_purged_versions$;
 COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versions of a row were purged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
+BEGIN
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+END
+$_purged_versions_of$;
+COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
+  'How many versions of the row of a key were purged. SECURITY DEFINER: their number says where numbers go on, and is all that is told.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                 WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
+END
+$_is_erased$;
+COMMENT ON FUNCTION pgtrack._is_erased(integer, jsonb, bigint) IS
+  'Whether the image that a statement recorded under a key was erased. '
+  'SECURITY DEFINER: an erased image must not be taken for one, whoever asks.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_erasures(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_has_erasures$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = p_relation);
+END
+$_has_erasures$;
+COMMENT ON FUNCTION pgtrack._has_erasures(integer) IS
+  'Whether images of rows of a table were erased. SECURITY DEFINER: whoever undoes has to know, and learns of no row.';

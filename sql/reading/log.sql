@@ -36,7 +36,10 @@ BEGIN
     v_xid := v_xids[cardinality(v_xids)];
     RETURN QUERY
       SELECT a.xid, max(a.at), min(a.who), min(a.application), min(a.client_addr), min(a.actor), max(a.message),
-             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint, (array_agg(a.query ORDER BY a.statement_id))[1]
+             array_agg(DISTINCT a.table_name), sum(a.row_count)::bigint,
+             -- Looked up, as a transaction may have more texts than memory takes.
+             (SELECT f.query FROM pgtrack.activity f
+              WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1] AND f.statement_id = min(a.statement_id))
       FROM pgtrack.activity a
       WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s
                                                 WHERE s.xid = ANY (v_xids) AND s.statement_id BETWEEN v_first AND v_last)

@@ -21,6 +21,22 @@ END
 $_require_select$;
 COMMENT ON FUNCTION pgtrack._require_select(regclass) IS 'Refuses callers who may not read a table.';
 
+CREATE OR REPLACE FUNCTION pgtrack._require_history(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_history$
+BEGIN
+  PERFORM pgtrack._require_select(p_table);
+  IF NOT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pgtrack.relation r
+                   JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+                   WHERE r.relid = p_table), true) THEN
+    RAISE EXCEPTION 'permission denied for the history of table %', pgtrack._name(p_table) USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The right to read the table was granted unnoticed.',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
+END
+$_require_history$;
+COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
+
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
 CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
 RETURNS TABLE (ver integer, statement_id bigint, operation "char", row_key jsonb, handle tid, image jsonb)

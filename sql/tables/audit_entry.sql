@@ -38,7 +38,7 @@ COMMENT ON COLUMN pgtrack.audit_entry.application IS 'application_name.';
 COMMENT ON COLUMN pgtrack.audit_entry.client_addr IS 'The client''s address: seen by the proxy, or by the server.';
 COMMENT ON COLUMN pgtrack.audit_entry.client_port IS 'The client''s port.';
 COMMENT ON COLUMN pgtrack.audit_entry.tls_identity IS 'The subject of the client''s certificate, if it showed one to the proxy.';
-COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session.';
+COMMENT ON COLUMN pgtrack.audit_entry.session IS 'The proxy''s name for the session; null if it did not come through one.';
 COMMENT ON COLUMN pgtrack.audit_entry.call_number IS 'Which call of that session it is, where the proxy recorded it: it records none twice.';
 COMMENT ON COLUMN pgtrack.audit_entry.backend_pid IS 'The server process of the session.';
 COMMENT ON COLUMN pgtrack.audit_entry.actor IS 'The person the application named.';
@@ -47,3 +47,24 @@ COMMENT ON COLUMN pgtrack.audit_entry.outcome IS 'started, done, failed, denied 
 COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it failed.';
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
+
+-- Who may read all of them, and what the proxy may write; the functions write theirs as the owner.
+DO $policies$
+BEGIN
+  IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
+    CREATE INDEX audit_entry_session_idx ON pgtrack.audit_entry (session, verb, at);
+    DROP INDEX IF EXISTS pgtrack.audit_entry_call_idx;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
+    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
+    DROP POLICY IF EXISTS readers ON pgtrack.audit_entry;
+    DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
+    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
+      user_name = session_user
+      OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE'))
+      OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = 'pgtrack_reader' AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
+    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
+    CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
+  END IF;
+END
+$policies$;

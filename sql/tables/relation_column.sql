@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_column (
   since           bigint    NOT NULL,
   until           bigint,
   successor       smallint,
+  type            oid,
   PRIMARY KEY (relation_id, history_column),
   UNIQUE (relation_id, attnum)
 );
@@ -19,3 +20,4 @@ COMMENT ON COLUMN pgtrack.relation_column.since IS 'Images recorded by statement
 COMMENT ON COLUMN pgtrack.relation_column.until IS
   'Images recorded by statements after this one do not have the column; null while the table has it, and for one that was excluded.';
 COMMENT ON COLUMN pgtrack.relation_column.successor IS 'The number of the column that it became by a change of type; null for others.';
+COMMENT ON COLUMN pgtrack.relation_column.type IS 'The column''s type in the tracked table, when that was followed last; null once it was dropped or retyped.';

@@ -90,7 +90,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -113,7 +113,8 @@ BEGIN
       SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
       CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
     v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.relation_id = ANY (v_altered) AND r.tracked_until IS NOT NULL);
+      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END

@@ -13,9 +13,10 @@ DECLARE
   v_schema   oid := pgtrack._schema(p_target);
   v_table    regclass;
   v_reason   text;
+  v_call     text;
 BEGIN
   PERFORM pgtrack._require_owner('track');
-  PERFORM pgtrack._audit('track', jsonb_build_object('target', p_target, 'options', p_options));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
@@ -30,6 +31,11 @@ BEGIN
   v_reason := pgtrack._reason_not_to_track_schema(v_schema);
   IF v_reason IS NOT NULL THEN
     RAISE EXCEPTION 'cannot track schema %: %', p_target, v_reason USING ERRCODE = 'wrong_object_type';
+  END IF;
+  IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
+    -- For tables to come, which somebody else may own.
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
   END IF;
   INSERT INTO pgtrack.tracked_schema (schema_name, options)
   SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema

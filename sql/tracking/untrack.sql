@@ -31,9 +31,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
+  v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
-  PERFORM pgtrack._audit('untrack', jsonb_build_object('target', p_target));
+  v_call := pgtrack._begin_call(jsonb_build_object('target', p_target));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
     PERFORM pgtrack._shape(p_table);

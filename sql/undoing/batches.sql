@@ -19,14 +19,14 @@ CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
 DECLARE
-  v_choice  record;
+  v_choice  pgtrack._set;
 BEGIN
   IF p_size IS NULL OR p_size < 1 THEN
     RAISE EXCEPTION 'a batch must have at least one row' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  v_choice := pgtrack._choice(p_choice, p_table);
   -- Refused before it begins if single rows cannot be named.
-  PERFORM pgtrack._changed_rows_sql(t, v_choice.which, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  PERFORM pgtrack._changed_rows_sql(t, v_choice.condition, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
   seen := pg_current_snapshot();
   RETURN QUERY
     WITH RECURSIVE reference AS (
@@ -42,7 +42,7 @@ BEGIN
       SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
              CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
                            ELSE '{}' END AS moved
-      FROM pgtrack._plan_set(v_choice.tables, v_choice.which, v_choice.point) p
+      FROM pgtrack._plan_set(v_choice) p
       JOIN named n ON n.name = p."table"
     ), reach AS (
       SELECT r.child, r.parent FROM reference r
@@ -92,13 +92,15 @@ RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, sk
 -- To compile takes longer than a batch.
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
 DECLARE
-  v_choice  record;
+  v_choice  pgtrack._set;
   v_table   record;
   v_tables  regclass[] := '{}';
   v_rows    jsonb := '{}';
   v_key     jsonb;
+  v_call    text;
+  v_arguments  jsonb;
 BEGIN
-  SELECT * INTO v_choice FROM pgtrack._choice(p_choice, p_table);
+  v_choice := pgtrack._choice(p_choice, p_table);
   IF jsonb_typeof(p_rows) IS DISTINCT FROM 'object' THEN
     RAISE EXCEPTION 'it is not clear which rows to undo: %', coalesce(left(p_rows::text, 100), 'null') USING
       ERRCODE = 'invalid_parameter_value',
@@ -106,7 +108,7 @@ BEGIN
   END IF;
   FOR v_table IN SELECT r.key AS name, to_regclass(r.key) AS relid, r.value AS keys FROM jsonb_each(p_rows) r LOOP
     IF NOT coalesce(v_table.relid = ANY (v_choice.tables), false) THEN
-      RAISE EXCEPTION '% has no rows in %', v_choice.what, v_table.name USING
+      RAISE EXCEPTION '% has no rows in %', v_choice.label, v_table.name USING
         ERRCODE = 'undefined_table',
         DETAIL = format('Its tables are %s.', (SELECT string_agg(pgtrack._name(t), ', ') FROM unnest(v_choice.tables) t)),
         HINT = 'Tables are named with their schema.';
@@ -121,12 +123,15 @@ BEGIN
     v_tables := v_tables || v_table.relid;
     v_rows := v_rows || jsonb_build_object(pgtrack._name(v_table.relid), v_table.keys);
   END LOOP;
-  PERFORM pgtrack._audit('undo_batch', p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows',
-    (SELECT coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}') FROM jsonb_each(v_rows) r)), p_message);
+  v_choice.tables := v_tables;
+  v_choice.condition := format('(%s) AND %s', v_choice.condition, pgtrack._seen_by(p_seen));
+  SELECT p_choice || jsonb_build_object('on_conflict', p_on_conflict, 'rows', coalesce(jsonb_object_agg(r.key, jsonb_array_length(r.value)), '{}'))
+  INTO v_arguments FROM jsonb_each(v_rows) r;
+  v_call := pgtrack._begin_call(v_arguments, p_message, v_choice.reverts);
   IF v_tables <> '{}' THEN
-    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_tables, format('(%s) AND %s', v_choice.which, pgtrack._seen_by(p_seen)), v_choice.what, false,
-                                                   p_on_conflict, v_choice.reverts, p_message, v_choice.point, p_rows => v_rows) u;
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows) u;
   END IF;
+  PERFORM pgtrack._end_call(v_call);
 END
 $_undo_batch$;
 COMMENT ON FUNCTION pgtrack._undo_batch(jsonb, regclass, jsonb, pg_snapshot, text, text) IS 'Does the work of undo_batch().';

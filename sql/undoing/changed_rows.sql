@@ -1,88 +1,136 @@
 -- A transaction, the work of an application, everything after a point in time: each is a set of statements, chosen by
 -- a condition on pgtrack.statement s. To undo a set is to give every row that it changed its image from before the
--- set's first change of it.
+-- set's first change of it. The query for that is made of four parts.
 
--- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
--- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
--- canonical_key, newer_id the
--- first later change by others, unless what they changed has been changed back or the row is as wanted already, and base
--- the image right before that. p_keys: of these rows only, which are looked up one by one.
-CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._chosen_sql(p_shape pgtrack.relation_shape, p_which text, p_keys jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- OFFSET 0: whatever the planner thinks of their number, those that are named are few beside the history.
+  SELECT CASE WHEN p_keys IS NULL THEN ''
+              ELSE format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s'
+                          ' FROM jsonb_to_recordset(%L) AS k(%s)'
+                          ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
+                          p_shape.change_keys, p_keys, p_shape.key_record, p_shape.history, p_shape.history_is_key) END
+         || format('chosen AS MATERIALIZED (SELECT s.statement_id, s.operation FROM pgtrack.statement s'
+                   ' WHERE s.relation_id = %s AND (%s)%s)',
+                   p_shape.relation_id, p_which,
+                   CASE WHEN p_keys IS NULL THEN '' ELSE ' AND s.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)' END);
+END;
+COMMENT ON FUNCTION pgtrack._chosen_sql(pgtrack.relation_shape, text, jsonb) IS
+  'The part for the statements that a set has in a table; where rows are named, also for the history that is about them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._changed_sql(p_shape pgtrack.relation_shape, p_has_moves boolean, p_retaken text, p_keys jsonb)
 RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
-  v_shape      record;
-  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
-  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
-  v_has_newer  boolean;
   v_operation  text := 's.operation';
   v_tenancy    text := '';
-  v_canonical  text := 'NULL::jsonb';
-  v_paths      text := '';
-  v_moved      text := '';
-  v_not_moved  text := '';
-  v_live       text;
-  v_live_key   text := 'NULL::jsonb';
-  v_named      text := '';
-  v_is_named   text := 'true';
-  v_source     text;
-  v_first      text;
-  v_newer      text := 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base ON true';
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  v_source := v_shape.history;
-  v_first := format('JOIN %s c ON c.ctid = m.handle', v_shape.history);
-  IF p_keys IS NULL THEN
-    EXECUTE format($$
-      SELECT EXISTS (SELECT FROM pgtrack.statement s
-                     WHERE s.relation_id = %1$s AND NOT (%2$s)
-                       AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))$$,
-      v_shape.relation_id, p_which)
-    INTO v_has_newer;
-  ELSIF v_has_moves THEN
-    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
-      HINT = 'Undo all of it in one step.';
-  ELSE
-    v_has_newer := true;
-    v_source := 'named';
-    v_is_named := 's.statement_id IN (SELECT n.pgtrack_statement_id FROM named n)';
-    -- OFFSET 0: whatever the planner thinks of their number, they are few beside the history.
-    v_named := format('named AS MATERIALIZED (SELECT c.pgtrack_ctid AS ctid, c.pgtrack_statement_id, %s FROM jsonb_to_recordset(%L) AS k(%s)'
-                      ' CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_ctid, h.* FROM %s h WHERE %s OFFSET 0) c), ',
-                      v_shape.change_keys, p_keys, v_shape.key_record, v_shape.history, v_shape.history_is_key);
-    v_first := format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history);
-  END IF;
-
-  v_live := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
-  IF v_has_moves THEN
+  IF p_has_moves THEN
     -- After a row has left its key, another may take it.
     v_tenancy := format(
       ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
       ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
-      v_shape.relation_id, v_shape.key_json, v_shape.key_record);
-    v_canonical := format('pgtrack._canonical_key(m.key, %L)', v_shape.key_record);
-    v_paths := format(
-      ', path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
-      ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', v_shape.relation_id);
-    IF v_retaken IS NOT NULL THEN
-      -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
-      v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
-                            ' THEN ''I'' ELSE s.operation END', v_retaken, v_shape.same_row);
-      v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
-                          v_tenancy, v_retaken, v_shape.same_row);
-      v_paths := format(
-        ', path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id, least(g.until_id, g.retaken_id - 1) AS until_id'
-        ' FROM (SELECT m.handle, m.statement_id, g.*, min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
-        ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
-        ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
-        ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', v_retaken, v_shape.relation_id);
-    END IF;
+      p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+  END IF;
+  IF p_retaken IS NOT NULL THEN
+    -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
+    v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
+                          ' THEN ''I'' ELSE s.operation END', p_retaken, p_shape.same_row);
+    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
+                        v_tenancy, p_retaken, p_shape.same_row);
+  END IF;
+  RETURN format(
+    'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
+    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key,'
+    ' row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first'
+    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m'
+    ' WHERE m.is_first)',
+    CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(m.key, %L)', p_shape.key_record) ELSE 'NULL::jsonb' END,
+    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+END
+$_changed_sql$;
+COMMENT ON FUNCTION pgtrack._changed_sql(pgtrack.relation_shape, boolean, text, jsonb) IS
+  'The part for the first change that a set made to each row under each key: its handle, statement, operation and key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._path_sql(p_shape pgtrack.relation_shape, p_retaken text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_retaken IS NULL
+    THEN format('path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+                ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
+    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
+                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+                ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
+                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
+END;
+COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
+  'The part for the keys that each changed row has had since then, where rows have got other keys.';
+
+CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_has_moves boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(
+    'SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,'
+    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back FROM %s'
+    ' WHERE h.pgtrack_statement_id > m.statement_id'
+    ' AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)'
+    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1',
+    CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
+    p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'),
+    CASE WHEN p_has_moves
+      THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                  ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
+                  p_shape.key_record, p_shape.history, p_shape.history_is_key)
+      ELSE format('(SELECT) one JOIN %s h ON %s', p_shape.history, p_shape.same_row) END);
+END;
+COMMENT ON FUNCTION pgtrack._newer_sql(pgtrack.relation_shape, boolean) IS
+  'The part for the first later change of a row m by others, and whether what it changed has been changed back.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_newer(p_relation integer, p_which text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_newer$
+DECLARE
+  v_has_newer  boolean;
+BEGIN
+  EXECUTE format(
+    'SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %1$s AND NOT (%2$s)'
+    ' AND s.statement_id > (SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s)))',
+    p_relation, p_which)
+  INTO v_has_newer;
+  RETURN v_has_newer;
+END
+$_has_newer$;
+COMMENT ON FUNCTION pgtrack._has_newer(integer, text) IS 'Whether a table has changes by others since the first statement of a set.';
+
+-- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
+-- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
+-- canonical_key, newer_id the first later change by others, unless what they changed has been changed back or the row is
+-- as wanted already, and base the image right before that. p_keys: of these rows only, which are looked up one by one.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
+DECLARE
+  v_shape      pgtrack.relation_shape := pgtrack._shape(p_table);
+  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
+  v_live       text := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
+  v_live_key   text := 'NULL::jsonb';
+  v_moved      text := '';
+  v_first      text := '';
+BEGIN
+  IF p_keys IS NOT NULL AND v_has_moves THEN
+    RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'Rows of the table have got other keys since: what a key names may be another row.',
+      HINT = 'Undo all of it in one step.';
+  END IF;
+  IF v_has_moves THEN
     -- A row is undone to what it was before its first change, under whatever key that was.
-    v_not_moved :=
-      'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
-      ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
+    v_first := 'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
+               ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
     v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
                ' ON moved.handle = m.handle';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
@@ -91,52 +139,27 @@ BEGIN
     v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
                      v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
   END IF;
-  IF v_has_newer THEN
-    v_newer := format($$
-      LEFT JOIN LATERAL (
-        SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,
-               EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back
-        FROM %s
-        WHERE h.pgtrack_statement_id > m.statement_id
-          AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)
-        ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) base ON true$$,
-      CASE WHEN v_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
-      v_shape.live_table, v_shape.live_is_history, coalesce(v_shape.differs, 'false'),
-      CASE WHEN v_has_moves
-        THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
-                    ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
-                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
-        ELSE format('(SELECT) one JOIN %s h ON %s', v_shape.history, v_shape.same_row) END);
-  END IF;
-  RETURN format($$
-    WITH %15$schosen AS MATERIALIZED (
-      SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s) AND %16$s
-    ), changed AS MATERIALIZED (
-      SELECT m.handle, m.statement_id, m.operation, m.key, %3$s AS canonical_key
-      FROM (SELECT c.ctid AS handle, s.statement_id, %14$s AS operation, %4$s AS key,
-                   row_number() OVER (PARTITION BY %5$s%6$s ORDER BY s.statement_id, c.ctid) = 1 AS is_first
-            FROM chosen s
-            JOIN %17$s c ON c.pgtrack_statement_id = s.statement_id
-            CROSS JOIN LATERAL (SELECT c.*) h
-            WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m
-      WHERE m.is_first
-    )%8$s
-    SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %13$s AS live_key, base.handle AS base, t.ctid IS NOT NULL AS is_live,
-           CASE WHEN CASE n.operation WHEN 'I' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END
-                 AND CASE m.operation WHEN 'I' THEN t.ctid IS NOT NULL
-                     ELSE coalesce((SELECT %18$s FROM jsonb_to_record(coalesce(%13$s, m.key)) AS k(%19$s) JOIN %20$s t ON %21$s
-                                    JOIN %7$s h ON h.ctid = m.handle), true) END
-                THEN base.statement_id END AS newer_id
-    FROM changed m
-    %22$s
-    %9$s
-    %10$s
-    LEFT JOIN pgtrack.statement n ON n.relation_id = %1$s AND n.statement_id = base.statement_id
-    %11$s
-    %12$s$$,
-    v_shape.relation_id, p_which, v_canonical, v_shape.key_json, v_shape.change_keys, v_tenancy, v_shape.history, v_paths,
-    v_moved, v_newer, v_live, v_not_moved, v_live_key, v_operation, v_named, v_is_named, v_source,
-    coalesce(v_shape.differs, 'false'), v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_first);
+  RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key,'
+                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
+                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys),
+                          pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
+                          CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key)
+    || format('CASE WHEN CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END'
+              ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
+              ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
+              ' JOIN %s h ON h.ctid = m.handle), true) END'
+              ' THEN base.statement_id END AS newer_id FROM changed m ',
+              coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
+    || concat_ws(' ',
+      CASE WHEN p_keys IS NULL THEN format('JOIN %s c ON c.ctid = m.handle', v_shape.history)
+           ELSE format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history) END,
+      v_moved,
+      CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
+           THEN format('LEFT JOIN LATERAL (%s) base ON true', pgtrack._newer_sql(v_shape, v_has_moves))
+           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back,'
+                ' NULL::jsonb AS row_key) base ON true' END,
+      format('LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id', v_shape.relation_id),
+      v_live, v_first);
 END
 $_changed_rows_sql$;
 COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS

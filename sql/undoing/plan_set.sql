@@ -1,13 +1,13 @@
-CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_tables regclass[], p_which text, p_point text DEFAULT NULL, p_columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_set pgtrack._set, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
 DECLARE
   v_table  regclass;
   v_shape  record;
 BEGIN
-  PERFORM pgtrack._check_columns(p_tables, p_columns);
-  FOREACH v_table IN ARRAY p_tables LOOP
-    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
+  PERFORM pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
     RETURN QUERY EXECUTE format($$
       SELECT %1$L, p.key, p.action, p.before,
@@ -28,8 +28,8 @@ BEGIN
       WHERE p.action <> 'nothing'
       ORDER BY p.statement_id, p.key$$,
       v_shape.name, v_shape.relation_id, v_shape.restored, v_shape.history, v_shape.live_image, v_shape.key_record, v_shape.live_table,
-      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_which, p_point), coalesce(v_shape.differs, 'false'), p_columns);
+      v_shape.live_is_key, pgtrack._changed_rows_sql(v_table, p_set.condition, p_set.point), coalesce(v_shape.differs, 'false'), p_columns);
   END LOOP;
 END
 $_plan_set$;
-COMMENT ON FUNCTION pgtrack._plan_set(regclass[], text, text, text[]) IS 'What undoing a set of statements would do, row by row.';
+COMMENT ON FUNCTION pgtrack._plan_set(pgtrack._set, text[]) IS 'What undoing a set of statements would do, row by row.';

@@ -15,14 +15,13 @@ DECLARE
   v_key    jsonb;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF NOT EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = v_shape.relation_id) THEN
+  IF NOT pgtrack._has_erasures(v_shape.relation_id) THEN
     RETURN;
   END IF;
-  EXECUTE format('SELECT e.row_key FROM pgtrack.erasure e CROSS JOIN LATERAL jsonb_to_record(e.row_key) AS k(%s)'
-                 ' JOIN %s h ON %s AND h.pgtrack_statement_id <= e.until_id'
-                 ' JOIN pgtrack.statement s ON s.relation_id = e.relation_id AND s.statement_id = h.pgtrack_statement_id'
-                 ' WHERE e.relation_id = %s AND s.operation <> ''I'' AND (%s) LIMIT 1',
-                 v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.relation_id, p_which)
+  EXECUTE format('SELECT x.key FROM %s h JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%s, %L) AS key) x'
+                 ' WHERE s.operation <> ''I'' AND (%s) AND pgtrack._is_erased(%2$s, x.key, h.pgtrack_statement_id) LIMIT 1',
+                 v_shape.history, v_shape.relation_id, v_shape.key_json, v_shape.key_record, p_which)
   INTO v_key;
   IF v_key IS NOT NULL THEN
     RAISE EXCEPTION 'cannot undo %: what % (%) was is no longer known', p_what, v_shape.name, pgtrack._key_text(v_key) USING

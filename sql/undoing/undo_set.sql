@@ -16,38 +16,31 @@ END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
 
-CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_tables regclass[], p_which text, p_what text, p_lock_tables boolean,
-                                              p_on_conflict text, p_reverts text, p_message text, p_point text DEFAULT NULL,
-                                              p_columns text[] DEFAULT NULL, p_rows jsonb DEFAULT NULL)
-RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
-DECLARE
-  v_table      regclass;
-  v_shape      record;
-  v_has_moves  boolean;
-  v_rows       record;
-  v_all        pgtrack._work[] := '{}';
-  v_skipped    jsonb := '{}';
-  v_conflict   text;
+-- First the lock, then the look: nobody changes the rows between what is decided and what is done.
+CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_rows$
 BEGIN
-  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_tables, p_columns);
-  FOREACH v_table IN ARRAY p_tables LOOP
-    SELECT * INTO v_shape FROM pgtrack._shape(v_table, p_columns);
-    -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
-    -- A row whose key has changed is not where its history says.
-    v_has_moves := pgtrack._keys_changed_since(v_table, p_which);
-    PERFORM pgtrack._refuse_moves(v_table, p_which, p_columns);
-    IF p_rows IS NOT NULL THEN
-      EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                     v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING p_rows -> v_shape.name;
-    ELSIF p_lock_tables OR v_has_moves THEN
-      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_shape.live_table);
-    ELSE
-      EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
-                     ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
-                     v_shape.live_table, v_shape.history, v_shape.relation_id, p_which, v_shape.live_is_history);
-    END IF;
-    EXECUTE format($$
+  IF p_keys IS NOT NULL THEN
+    EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
+  ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+  ELSE
+    EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
+                   ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
+                   p_shape.live_table, p_shape.history, p_shape.relation_id, p_set.condition, p_shape.live_is_history);
+  END IF;
+END
+$_lock_rows$;
+COMMENT ON FUNCTION pgtrack._lock_rows(pgtrack._set, pgtrack.relation_shape, boolean, jsonb) IS
+  'Locks the rows of a table that undoing a set of changes would touch, or the table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_set pgtrack._set, p_on_conflict text, p_has_moves boolean, p_keys jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_work_sql$
+BEGIN
+  RETURN format($$
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
@@ -75,20 +68,46 @@ BEGIN
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
              count(newer_id) AS conflicts
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(v_table, p_which, p_point, p_rows -> v_shape.name), v_shape.relation_id,
-      CASE WHEN v_has_moves THEN pgtrack._crossing_keys_sql(v_table)
-           ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END)
-    INTO v_rows;
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
+    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table)
+         ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END);
+END
+$_work_sql$;
+COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS
+  'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
+                                             p_rows jsonb DEFAULT NULL)
+RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
+DECLARE
+  v_table      regclass;
+  v_shape      pgtrack.relation_shape;
+  v_has_moves  boolean;
+  v_rows       record;
+  v_all        pgtrack._work[] := '{}';
+  v_skipped    jsonb := '{}';
+  v_conflict   text;
+BEGIN
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    v_shape := pgtrack._shape(v_table, p_columns);
+    -- A row whose key has changed is not where its history says.
+    v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
+    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
       FROM pgtrack.activity a WHERE a.relation_id = v_shape.relation_id AND a.statement_id = v_rows.newer_id;
-      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_what, v_rows.conflicts, v_shape.name USING
+      RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_set.label, v_rows.conflicts, v_shape.name USING
         ERRCODE = 'TK001',
         DETAIL = v_conflict,
         HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
     END IF;
-    PERFORM pgtrack._refuse_erased(v_table, p_which, p_what);
+    PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
@@ -98,8 +117,8 @@ BEGIN
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
-    FROM pgtrack._apply(v_all, p_reverts, p_message, p_columns) a;
+    FROM pgtrack._apply(v_all, p_message, p_columns) a;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(regclass[], text, text, boolean, text, text, text, text, text[], jsonb) IS
+COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
   'Undoes a set of statements; all rows, or by table those of some keys.';

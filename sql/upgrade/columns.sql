@@ -14,7 +14,10 @@ BEGIN
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
+      ('relation_column', 'type', 'oid'),
       ('relation_shape', 'key_is_plain', 'boolean'),
+      ('relation_shape', 'key_entered', 'text'),
+      ('relation_shape', 'type_names', 'text'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name

@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Row};
 
 use crate::Error;
 use crate::model::{Operation, Reverts};
+use crate::texts::STATEMENT;
 
 pub use counts::{Count, counts};
 pub use filter::{Filter, FilterFault, RowFilter};
@@ -106,7 +107,7 @@ pub async fn statements(
              WHERE s.relation_id = r.id AND s.statement_id < $2 AND s.statement_id >= $3 AND {}
              ORDER BY s.statement_id DESC LIMIT $4) p
            ORDER BY p.statement_id DESC LIMIT $4)
-         SELECT a.* FROM picked p JOIN pgtrack.activity a USING (relation_id, statement_id)
+         SELECT {STATEMENT} FROM picked p JOIN pgtrack.activity a USING (relation_id, statement_id)
          ORDER BY a.statement_id DESC",
         condition.sql(5)
     );
@@ -196,7 +197,7 @@ pub async fn among(
     let condition = filter.condition(client).await?;
     let xids: Vec<String> = xids.iter().map(i64::to_string).collect();
     let query = format!(
-        "SELECT a.* FROM pgtrack.statement s JOIN pgtrack.activity a USING (relation_id, statement_id)
+        "SELECT {STATEMENT} FROM pgtrack.statement s JOIN pgtrack.activity a USING (relation_id, statement_id)
          WHERE s.xid = ANY ($2::text[]::xid8[]) AND s.relation_id = ANY ($1::integer[]) AND {}
          ORDER BY a.statement_id LIMIT {MOST_AMONG}",
         condition.sql(3)
@@ -213,9 +214,11 @@ pub async fn among(
 /// # Errors
 /// When the history cannot be read.
 pub async fn statement(client: &Client, id: i64) -> Result<Option<Statement>, Error> {
-    let query = "SELECT a.* FROM pgtrack.relation r JOIN pgtrack.activity a USING (relation_id)
-                 WHERE a.statement_id = $1";
-    let rows = client.query(query, &[&id]).await.map_err(Error::query("read a statement"))?;
+    let query = format!(
+        "SELECT {STATEMENT} FROM pgtrack.relation r JOIN pgtrack.activity a USING (relation_id)
+         WHERE a.statement_id = $1"
+    );
+    let rows = client.query(&query, &[&id]).await.map_err(Error::query("read a statement"))?;
     Ok(rows.iter().find_map(read))
 }
 

@@ -5,9 +5,11 @@
 
 mod call;
 mod log;
+mod protect;
 mod spool;
 mod store;
 
 pub use call::{Call, CallId, CallOutcome, is_audited};
 pub use log::{AuditLog, Connecting, DatabaseError, NotRecorded};
+pub use protect::{Deed, Target};
 pub use spool::{Spool, SpoolError};

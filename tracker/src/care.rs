@@ -102,6 +102,31 @@ pub async fn purge(client: &Client, age: SignedDuration) -> Result<Vec<Purged>, 
     remove(client, "SELECT * FROM pgtrack.purge(make_interval(secs => $1))", age).await
 }
 
+/// How many records of calls [`purge_audit`] would remove.
+///
+/// # Errors
+/// When the audit cannot be read.
+pub async fn plan_purge_audit(client: &Client, age: SignedDuration) -> Result<i64, Error> {
+    let query = "SELECT count(*) FROM pgtrack.audit_entry WHERE at < clock_timestamp() - make_interval(secs => $1)";
+    count(client, query, age).await
+}
+
+/// Removes the records of calls that are older; returns how many.
+///
+/// # Errors
+/// When we are not pg_track's owner.
+pub async fn purge_audit(client: &Client, age: SignedDuration) -> Result<i64, Error> {
+    count(client, "SELECT pgtrack.purge_audit(make_interval(secs => $1))", age).await
+}
+
+async fn count(client: &Client, query: &str, age: SignedDuration) -> Result<i64, Error> {
+    let row = client
+        .query_one(query, &[&age.as_secs_f64()])
+        .await
+        .map_err(Error::query("purge the audit"))?;
+    Ok(row.get(0))
+}
+
 async fn remove(client: &Client, query: &str, age: SignedDuration) -> Result<Vec<Purged>, Error> {
     let rows = client
         .query(query, &[&age.as_secs_f64()])
@@ -154,6 +179,43 @@ async fn findings(client: &Client, query: &str) -> Result<Vec<Finding>, Error> {
             hint: row.get("hint"),
         })
         .collect())
+}
+
+/// With which rights pg_track works in a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The role of this session.
+    pub role: String,
+    /// Whether that is a superuser.
+    pub is_superuser: bool,
+    /// Who owns pg_track; none where it is not installed.
+    pub owner: Option<String>,
+}
+
+impl Standing {
+    /// The role that the installation makes for pg_track where it may make roles.
+    pub const OWNER: &'static str = "pgtrack_owner";
+
+    /// The owner, if it is another one than the installation makes.
+    pub fn other_owner(&self) -> Option<&str> {
+        self.owner.as_deref().filter(|owner| *owner != Self::OWNER)
+    }
+}
+
+/// Looks who this session is, and whose pg_track is.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn standing(client: &Client) -> Result<Standing, Error> {
+    let query = "SELECT r.rolname::text AS role, r.rolsuper AS is_superuser,
+                        (SELECT n.nspowner::regrole::text FROM pg_namespace n WHERE n.nspname = 'pgtrack') AS owner
+                 FROM pg_roles r WHERE r.rolname = current_user";
+    let row = client.query_one(query, &[]).await.map_err(Error::query("look at the roles"))?;
+    Ok(Standing {
+        role: row.get("role"),
+        is_superuser: row.get("is_superuser"),
+        owner: row.get("owner"),
+    })
 }
 
 /// A table that is not tracked.

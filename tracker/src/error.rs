@@ -86,7 +86,33 @@ impl Error {
             || self.sqlstate().is_some_and(|state| state.code() == "TK001")
     }
 
-    /// The whole story in one line, for a log: every cause, and the server's DETAIL and HINT.
+    /// What a log may hold of it: no key of a row, no value and no text that somebody else has written. The server's
+    /// message is there only where its kind holds none of these, its DETAIL and HINT never are.
+    pub fn for_log(&self) -> String {
+        let source = match self {
+            // What was attempted may name a row.
+            Self::Connect { source, .. } | Self::Query { source, .. } => source,
+            other => return other.to_string(),
+        };
+        match source.as_db_error() {
+            Some(report) if is_plain(report) => {
+                format!("{} (SQLSTATE {})", report.message(), report.code().code())
+            }
+            Some(report) => format!("the database reports SQLSTATE {}", report.code().code()),
+            None => {
+                let mut text = source.to_string();
+                let mut cause = source.source();
+                while let Some(error) = cause {
+                    // Writing to a String cannot fail.
+                    let _ = write!(text, ": {error}");
+                    cause = error.source();
+                }
+                text
+            }
+        }
+    }
+
+    /// The whole story in one line, for a person: every cause, and the server's DETAIL and HINT.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
@@ -104,4 +130,24 @@ impl Error {
         }
         text
     }
+}
+
+/// Whether the message of a report holds nothing but names. Those about data quote it, those about syntax quote the
+/// statement, and what a function raises can be anything.
+fn is_plain(report: &DbError) -> bool {
+    const PLAIN: [&str; 12] =
+        ["08", "0A", "23", "25", "28", "3D", "3F", "40", "53", "55", "57", "58"];
+    // Names, rights and types, of the class that also has errors of syntax.
+    const NAMES: [SqlState; 7] = [
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::DUPLICATE_TABLE,
+    ];
+    let is_raised = report.routine().is_none_or(|routine| routine == "exec_stmt_raise");
+    let class = report.code().code().get(..2).unwrap_or_default();
+    !is_raised && (PLAIN.contains(&class) || NAMES.contains(report.code()))
 }

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::history;
 use crate::model::{Version, object};
 use crate::table::TableName;
+use crate::texts::CHANGE;
 
 /// Rows as the server sends them.
 pub struct Rows {
@@ -63,10 +64,12 @@ pub async fn changes(
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<Rows, Error> {
-    let query = "SELECT $1::text AS \"table\", c.* FROM pgtrack.changes($1, 2147483647) c
-                 WHERE ($2::timestamptz IS NULL OR c.changed_at >= $2) AND ($3::timestamptz IS NULL OR c.changed_at < $3)";
+    let query = format!(
+        "SELECT $1::text AS \"table\", {CHANGE} FROM pgtrack.changes($1, 2147483647) a
+         WHERE ($2::timestamptz IS NULL OR a.changed_at >= $2) AND ($3::timestamptz IS NULL OR a.changed_at < $3)"
+    );
     let action = format!("export the changes of {table}");
-    Rows::open(client, query, &[&table.to_string(), &since, &until], action).await
+    Rows::open(client, &query, &[&table.to_string(), &since, &until], action).await
 }
 
 /// All rows of a table as they were at a point.

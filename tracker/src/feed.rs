@@ -39,10 +39,13 @@ impl Cursor {
 }
 
 const TRANSACTION: &str = "
-    SELECT a.xid, max(a.at) AS at, min(a.who) AS who, min(a.user_name) AS user_name,
+    SELECT a.xid, max(a.at) AS at, min(left(a.who, 256)) AS who, min(a.user_name) AS user_name,
            min(a.application) AS application, min(a.client_addr) AS client_addr,
-           bool_or(a.through_proxy) AS through_proxy, max(a.message) AS message,
-           max(a.reverts) AS reverts, max(a.reverts_xid) AS reverts_xid, (array_agg(a.query ORDER BY a.statement_id))[1] AS query,
+           bool_or(a.through_proxy) AS through_proxy, max(left(a.message, 1000)) AS message,
+           max(left(a.reverts, 256)) AS reverts, max(a.reverts_xid) AS reverts_xid,
+           (SELECT left(f.query, 4000) FROM pgtrack.activity f
+            WHERE f.relation_id = (array_agg(a.relation_id ORDER BY a.statement_id))[1]
+              AND f.statement_id = min(a.statement_id)) AS query,
            (SELECT jsonb_agg(jsonb_build_array(e.table_name, e.operation, e.rows) ORDER BY e.first)
             FROM (SELECT b.table_name, b.operation, sum(b.row_count) AS rows, min(b.statement_id) AS first
                   FROM unnest(array_agg(a.table_name), array_agg(a.operation), array_agg(a.row_count),

@@ -6,6 +6,7 @@ use tokio_postgres::{Client, Row};
 use crate::Error;
 use crate::model::{Operation, RowKey, Version, object};
 use crate::table::TableName;
+use crate::texts::{CHANGE, TEXTS};
 
 /// A row that was deleted and is still missing.
 #[derive(Debug, Clone)]
@@ -27,9 +28,11 @@ pub struct DeletedRow {
 /// # Errors
 /// When the table is not tracked, the key does not fit it, or we may not read it.
 pub async fn row(client: &Client, table: &TableName, key: &RowKey) -> Result<Vec<Version>, Error> {
-    let query = "SELECT $1::text AS \"table\", NULL::jsonb AS row_pk, h.* FROM pgtrack.history_pk($1, $2) h";
+    let query = format!(
+        "SELECT $1::text AS \"table\", {CHANGE} FROM (SELECT NULL::jsonb AS row_pk, h.* FROM pgtrack.history_pk($1, $2) h) a"
+    );
     let rows = client
-        .query(query, &[&table.to_string(), &key.to_json()])
+        .query(&query, &[&table.to_string(), &key.to_json()])
         .await
         .map_err(Error::query(format!("read the history of {table} ({key})")))?;
     Ok(rows.iter().filter_map(read).collect())
@@ -40,9 +43,9 @@ pub async fn row(client: &Client, table: &TableName, key: &RowKey) -> Result<Vec
 /// # Errors
 /// When the table is not tracked or we may not read it.
 pub async fn table(client: &Client, table: &TableName, max: i32) -> Result<Vec<Version>, Error> {
-    let query = "SELECT $1::text AS \"table\", c.* FROM pgtrack.changes($1, $2) c";
+    let query = format!("SELECT $1::text AS \"table\", {CHANGE} FROM pgtrack.changes($1, $2) a");
     let rows = client
-        .query(query, &[&table.to_string(), &max])
+        .query(&query, &[&table.to_string(), &max])
         .await
         .map_err(Error::query(format!("read the changes of {table}")))?;
     Ok(rows.iter().filter_map(read).collect())
@@ -53,13 +56,15 @@ pub async fn table(client: &Client, table: &TableName, max: i32) -> Result<Vec<V
 /// # Errors
 /// When they cannot be read.
 pub async fn transaction(client: &Client, xid: i64, max: i64) -> Result<Vec<Version>, Error> {
-    let query = "SELECT s.*, a.at AS changed_at, a.who, a.xid, a.application, a.client_addr, a.message, a.query
-                 FROM pgtrack.show($1, $2) WITH ORDINALITY s
-                 JOIN pgtrack.statement r ON r.xid = $1::bigint::text::xid8 AND r.statement_id = s.statement_id
-                 JOIN pgtrack.activity a ON a.relation_id = r.relation_id AND a.statement_id = r.statement_id
-                 ORDER BY s.ordinality LIMIT $2";
+    let query = format!(
+        "SELECT s.*, a.at AS changed_at, a.xid, a.application, a.client_addr, {TEXTS}
+         FROM pgtrack.show($1, $2) WITH ORDINALITY s
+         JOIN pgtrack.statement r ON r.xid = $1::bigint::text::xid8 AND r.statement_id = s.statement_id
+         JOIN pgtrack.activity a ON a.relation_id = r.relation_id AND a.statement_id = r.statement_id
+         ORDER BY s.ordinality LIMIT $2"
+    );
     let rows = client
-        .query(query, &[&xid, &max])
+        .query(&query, &[&xid, &max])
         .await
         .map_err(Error::query(format!("read the changes of transaction {xid}")))?;
     Ok(rows.iter().filter_map(read).collect())
@@ -70,13 +75,15 @@ pub async fn transaction(client: &Client, xid: i64, max: i64) -> Result<Vec<Vers
 /// # Errors
 /// When they cannot be read.
 pub async fn statement(client: &Client, id: i64, max: i64) -> Result<Vec<Version>, Error> {
-    let query = "SELECT s.*, a.at AS changed_at, a.who, a.xid, a.application, a.client_addr, a.message, a.query
-                 FROM pgtrack.show_statement($1, $2) WITH ORDINALITY s
-                 CROSS JOIN (SELECT a.* FROM pgtrack.relation r JOIN pgtrack.activity a USING (relation_id)
-                             WHERE a.statement_id = $1 LIMIT 1) a
-                 ORDER BY s.ordinality";
+    let query = format!(
+        "SELECT s.*, a.at AS changed_at, a.xid, a.application, a.client_addr, {TEXTS}
+         FROM pgtrack.show_statement($1, $2) WITH ORDINALITY s
+         CROSS JOIN (SELECT a.* FROM pgtrack.relation r JOIN pgtrack.activity a USING (relation_id)
+                     WHERE a.statement_id = $1 LIMIT 1) a
+         ORDER BY s.ordinality"
+    );
     let rows = client
-        .query(query, &[&id, &max])
+        .query(&query, &[&id, &max])
         .await
         .map_err(Error::query(format!("read the row changes of statement {id}")))?;
     Ok(rows.iter().filter_map(read).collect())
@@ -92,7 +99,7 @@ pub async fn deleted(
     max: i32,
 ) -> Result<Vec<DeletedRow>, Error> {
     let rows = client
-        .query("SELECT * FROM pgtrack.deleted($1, $2)", &[&table.to_string(), &max])
+        .query("SELECT row_pk, deleted_at, left(who, 256) AS who, data, xid FROM pgtrack.deleted($1, $2)", &[&table.to_string(), &max])
         .await
         .map_err(Error::query(format!("read the deleted rows of {table}")))?;
     Ok(rows
@@ -132,7 +139,7 @@ pub struct Blame {
 /// As [`row`].
 pub async fn blame(client: &Client, table: &TableName, key: &RowKey) -> Result<Vec<Blame>, Error> {
     let rows = client
-        .query("SELECT * FROM pgtrack.blame_pk($1, $2)", &[&table.to_string(), &key.to_json()])
+        .query("SELECT \"column\", value, ver, changed_at, left(who, 256) AS who, xid FROM pgtrack.blame_pk($1, $2)", &[&table.to_string(), &key.to_json()])
         .await
         .map_err(Error::query(format!("read who changed {table} ({key})")))?;
     let read = |row: &Row| Blame {

@@ -1,5 +1,7 @@
 //! Installs pg_track upstream, and upgrades what is older.
 
+use std::time::Instant;
+
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -57,15 +59,44 @@ pub fn script() -> &'static str {
     SCRIPT
 }
 
-/// The key with which proxies sign what they say about a client, so that nobody else can. Each database has its own.
+/// What a proxy signs with, so that nobody else can say what it says about a client. Each database has a key of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyKey {
+    /// 32 random bytes.
+    pub key: Vec<u8>,
+    /// What the server's clock said, in milliseconds since 1970 …
+    pub unix_millis: i64,
+    /// … at this moment, as exactly as can be known from here.
+    pub read: Instant,
+    /// Whether what is signed is believed for the sessions of all roles. If not, the owner of pg_track must become a
+    /// member of `pg_read_all_stats`: it has to see when a session began.
+    pub is_believed: bool,
+    /// The owner of pg_track.
+    pub owner: String,
+}
+
+/// Reads the newest key with which proxies sign, and the server's clock.
 ///
 /// # Errors
-/// When it cannot be read: only the owner of pg_track may.
-pub async fn proxy_key(client: &Client) -> Result<Vec<u8>, Error> {
-    let sql = "SELECT key FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1";
-    let row =
-        client.query_one(sql, &[]).await.map_err(Error::query("read the key for signatures"))?;
-    Ok(row.get(0))
+/// When it cannot be read: only the owner of pg_track and the service's role may.
+pub async fn proxy_key(client: &Client) -> Result<ProxyKey, Error> {
+    let sql = "SELECT k.key, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_has_role(n.nspowner, 'pg_read_all_stats', 'USAGE'),
+                      pg_get_userbyid(n.nspowner)::text
+               FROM pgtrack.proxy_key k, pg_namespace n
+               WHERE n.nspname = 'pgtrack' ORDER BY k.key_id DESC LIMIT 1";
+    let failed = Error::query("read the key for signatures");
+    // Prepared first, so that the time between question and answer is short.
+    let statement =
+        client.prepare(sql).await.map_err(Error::query("read the key for signatures"))?;
+    let asked = Instant::now();
+    let row = client.query_one(&statement, &[]).await.map_err(failed)?;
+    Ok(ProxyKey {
+        key: row.get(0),
+        unix_millis: row.get(1),
+        read: asked + asked.elapsed() / 2,
+        is_believed: row.get(2),
+        owner: row.get(3),
+    })
 }
 
 /// Makes sure that pg_track is installed. Any number of programs may do this at the same time.

@@ -21,10 +21,13 @@ pub mod revert;
 pub mod service;
 pub mod statement;
 mod table;
+mod texts;
 
 pub use error::Error;
 pub use follow::{Followed, follow_ddl};
-pub use install::{Installation, Installed, install, installed, proxy_key, script, uninstall};
+pub use install::{
+    Installation, Installed, ProxyKey, install, installed, proxy_key, script, uninstall,
+};
 pub use model::{Effect, Operation, Reverts, RowKey, Transaction, Version};
 pub use table::{
     Column, TableName, TrackedTable, columns, key, resolve, track_schema, tracked_table,

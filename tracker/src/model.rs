@@ -52,9 +52,10 @@ impl fmt::Display for Operation {
 pub struct RowKey(pub Map<String, Value>);
 
 impl RowKey {
-    /// Reads a key written as a JSON object; `None` if it is none.
+    /// Reads a key written as a JSON object; `None` if it is none, or holds what the database's `jsonb` cannot.
     pub fn from_json(text: &str) -> Option<Self> {
         match serde_json::from_str(text) {
+            Ok(value) if !is_storable(&value) => None,
             Ok(Value::Object(columns)) => Some(Self(columns)),
             _ => None,
         }
@@ -63,6 +64,25 @@ impl RowKey {
     /// The JSON object, as the SQL interface takes it.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
+    }
+}
+
+/// Whether `jsonb` can hold a value: it has no character NUL, and no numbers of any size.
+fn is_storable(value: &Value) -> bool {
+    const MOST_DIGITS: u32 = 16_000;
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(number) => {
+            let text = number.to_string();
+            let exponent = text.split(['e', 'E']).nth(1).map(str::parse::<i32>);
+            let is_small = |exponent: i32| exponent.unsigned_abs() <= MOST_DIGITS;
+            exponent.is_none_or(|exponent| exponent.is_ok_and(is_small))
+        }
+        Value::String(text) => !text.contains('\0'),
+        Value::Array(values) => values.iter().all(is_storable),
+        Value::Object(members) => {
+            members.iter().all(|(name, value)| !name.contains('\0') && is_storable(value))
+        }
     }
 }
 

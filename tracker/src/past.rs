@@ -40,7 +40,7 @@ pub struct Difference {
 /// When they cannot be read.
 pub async fn tags(client: &Client) -> Result<Vec<Tag>, Error> {
     let rows = client
-        .query("SELECT * FROM pgtrack.tags()", &[])
+        .query("SELECT name, at, left(who, 256) AS who, left(message, 1000) AS message FROM pgtrack.tags()", &[])
         .await
         .map_err(Error::query("list the tags"))?;
     let read = |row: &tokio_postgres::Row| Tag {
@@ -103,8 +103,20 @@ pub async fn rows(
 ) -> Result<Vec<Map<String, Value>>, Error> {
     let order: Vec<String> =
         key_columns.iter().map(|name| format!("t.\"{}\"", name.replace('"', "\"\""))).collect();
+    // Values as they are stored: to_jsonb of the row itself would call casts of the application's.
+    let columns: String = client
+        .query_one(
+            "SELECT coalesce(string_agg(format('%s AS %I', pgtrack._json_sql(pgtrack._output_sql(format('t.%I', a.attname), a.atttypid), b.type),
+                                               a.attname), ', ' ORDER BY a.attnum), '')
+             FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+             WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped",
+            &[&table.to_string()],
+        )
+        .await
+        .map_err(Error::query(format!("look up the columns of {table}")))?
+        .get(0);
     let query = format!(
-        "SELECT to_jsonb(t) FROM pgtrack.as_of(NULL::{table}, $1::text) t ORDER BY {} LIMIT $2 OFFSET $3",
+        "SELECT to_jsonb(x.*) FROM (SELECT {columns} FROM pgtrack.as_of(NULL::{table}, $1::text) t ORDER BY {} LIMIT $2 OFFSET $3) x",
         order.join(", ")
     );
     let rows = client

@@ -1,6 +1,7 @@
-//! `pgtrack purge`: forgets old history.
+//! `pgtrack purge`: forgets old history, or old records of calls.
 
 use clap::Args;
+use jiff::SignedDuration;
 use pgtrack_tracker::care::{self, Purged};
 use serde_json::json;
 
@@ -17,6 +18,9 @@ pub(crate) struct Options {
     /// Only what the archive of `pgtrack export --to` at this path or URL holds: it is read back and compared first.
     #[arg(long, value_name = "URL")]
     exported: Option<String>,
+    /// Forget old records of calls, which `pgtrack audit` shows, instead of history.
+    #[arg(long, conflicts_with = "exported")]
+    audit: bool,
     /// Only show what would be forgotten.
     #[arg(long)]
     dry_run: bool,
@@ -30,6 +34,9 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let mut session = Session::open(&options.common.connection).await?;
     let age = care::age(&session.client, &options.older_than).await?;
+    if options.audit {
+        return purge_audit(&options, &session, age).await;
+    }
     let archive = options.exported.as_deref().map(archive::open).transpose()?;
     let planning = care::plan_purge(&session.client, age);
     let plan = while_waiting("Counting what is older", planning).await?;
@@ -63,6 +70,30 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     } else {
         let changes: i64 = purged.iter().map(|table| table.changes).sum();
         screen.line(&format!("{changes} row changes were forgotten."))?;
+    }
+    screen.finish()
+}
+
+async fn purge_audit(
+    options: &Options,
+    session: &Session,
+    age: SignedDuration,
+) -> Result<(), Error> {
+    let mut screen = Screen::plain(&options.common.output);
+    let mut count = care::plan_purge_audit(&session.client, age).await?;
+    let mut verb = "would be";
+    if !options.dry_run && count > 0 {
+        let question = format!("Forget {count} calls in {}?", session.place);
+        confirm(&question, options.yes).await?;
+        count = care::purge_audit(&session.client, age).await?;
+        verb = "were";
+    }
+    if screen.is_json {
+        screen.json(&json!({ "calls": count }))?;
+    } else if count == 0 {
+        screen.line("No call recorded is so old.")?;
+    } else {
+        screen.line(&format!("{count} calls {verb} forgotten."))?;
     }
     screen.finish()
 }

@@ -24,6 +24,8 @@ pub(crate) struct Dashboard {
     pub(crate) webhook_hosts: Vec<String>,
     /// Where people reach it, for links in digests.
     pub(crate) public_url: Option<String>,
+    /// Further names that people reach it by.
+    pub(crate) host_names: Vec<String>,
     /// Holds the keys that kept passwords and digests are sealed with.
     pub(crate) key_file: Option<PathBuf>,
 }
@@ -37,6 +39,7 @@ impl Default for Dashboard {
             allowed_hosts: Vec::new(),
             webhook_hosts: Vec::new(),
             public_url: None,
+            host_names: Vec::new(),
             key_file: None,
         }
     }

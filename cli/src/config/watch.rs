@@ -64,6 +64,16 @@ pub(crate) struct GuardRail {
     drop_table: Option<Response>,
     drop_column: Option<Response>,
     max_rows: Option<u64>,
+    unanalysed: Option<Unanalysed>,
+}
+
+/// What to do about what cannot be analysed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Unanalysed {
+    #[default]
+    Allow,
+    Deny,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -81,6 +91,8 @@ enum Response {
 pub(crate) struct Policy {
     verbs: Vec<String>,
     roles: Vec<String>,
+    #[serde(default)]
+    unanalysed: Unanalysed,
 }
 
 /// All rules, for the proxy.
@@ -89,7 +101,11 @@ pub(crate) fn guard(rails: &[GuardRail], policy: &[Policy]) -> Guard {
         rails: rails.iter().map(GuardRail::for_proxy).collect(),
         policy: policy
             .iter()
-            .map(|rule| PolicyRule { verbs: rule.verbs.clone(), roles: rule.roles.clone() })
+            .map(|rule| PolicyRule {
+                verbs: rule.verbs.clone(),
+                roles: rule.roles.clone(),
+                unanalysed: rule.unanalysed.for_proxy(),
+            })
             .collect(),
     }
 }
@@ -106,6 +122,16 @@ impl GuardRail {
             drop_table: response(self.drop_table),
             drop_column: response(self.drop_column),
             max_rows: self.max_rows,
+            unanalysed: self.unanalysed.map(Unanalysed::for_proxy),
+        }
+    }
+}
+
+impl Unanalysed {
+    fn for_proxy(self) -> pgtrack_proxy::Unanalysed {
+        match self {
+            Self::Allow => pgtrack_proxy::Unanalysed::Allow,
+            Self::Deny => pgtrack_proxy::Unanalysed::Deny,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use pgtrack_proxy::Control;
+use pgtrack_proxy::{Control, Watch};
 
 /// Everything there is to say now.
 pub(super) fn text(proxy: &Control, is_reloaded: bool) -> String {
@@ -41,6 +41,9 @@ pub(super) fn text(proxy: &Control, is_reloaded: bool) -> String {
         text.sample(&name, "{from=\"client\"}", client.value());
         text.sample(&name, "{from=\"upstream\"}", upstream.value());
     }
+    if let Some(watch) = proxy.watch() {
+        analysis(&mut text, &watch);
+    }
     let gauge = |text: &mut Text, name: &str, help: &str, value: u64| {
         text.family(name, "gauge", help);
         text.sample(name, "", value);
@@ -69,6 +72,27 @@ pub(super) fn text(proxy: &Control, is_reloaded: bool) -> String {
     let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     text.sample("pgtrack_build_info", &version, 1);
     text.0
+}
+
+/// What could not be analysed in the sessions.
+fn analysis(text: &mut Text, watch: &Watch) {
+    let name = "pgtrack_proxy_unanalysed_total";
+    text.family(name, "counter", "Texts that might have mattered and were not analysed.");
+    let counters = watch.not_analysed();
+    for (reason, counter) in [
+        ("dropped", &counters.dropped),
+        ("late", &counters.late),
+        ("too_long", &counters.too_long),
+        ("not_understood", &counters.not_understood),
+    ] {
+        text.sample(name, &format!("{{reason=\"{reason}\"}}"), counter.value());
+    }
+    let name = "pgtrack_proxy_unanalysed_refused_total";
+    text.family(name, "counter", "Messages refused because it is not known what they do.");
+    text.sample(name, "", counters.refused.value());
+    let name = "pgtrack_proxy_analysis_queue";
+    text.family(name, "gauge", "Texts that wait for their analysis.");
+    text.sample(name, "", watch.metrics().queue_depth as u64);
 }
 
 struct Text(String);

@@ -1,6 +1,7 @@
 //! `pgtrack serve` as a service: reload, shutdown, health checks, metrics, logs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
@@ -198,6 +199,10 @@ fn metrics_and_health_checks_say_how_it_is() {
         let mut busy = busy_psql(&url);
         assert_eq!(service.metric("pgtrack_proxy_open_sessions"), 1);
         assert!(service.metric("process_resident_memory_bytes") > 1_000_000);
+        assert_eq!(service.metric("pgtrack_proxy_unanalysed_refused_total"), 0);
+        psql(&url, &format!("SELECT 'pgtrack', '{}'", "x".repeat(70_000)));
+        let unanalysed = "pgtrack_proxy_unanalysed_total{reason=\"too_long\"}";
+        assert!(service.get("/metrics").1.contains(&format!("{unanalysed} 1\n")));
         busy.kill().unwrap();
         busy.wait().unwrap();
         let (_, text) = service.get("/metrics");
@@ -322,6 +327,15 @@ fn check_says_what_a_configuration_means_and_no_password() {
     assert_eq!(output.status.code(), Some(1));
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.contains("line 2") && report.contains("did you mean `threads`?"), "{report}");
+
+    // What `serve` would fail over, too.
+    let spool = "/nowhere/audit.spool";
+    let text = format!("{}[audit]\nspool = \"{spool}\"\n", content(upstream, 10));
+    fs::write(&config, text).unwrap();
+    let output = pgtrack().args(["check", "--config", path]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("cannot use the audit's spool file /nowhere/audit.spool"), "{report}");
     fs::remove_file(config).unwrap();
 }
 
@@ -381,11 +395,15 @@ fn check_says_where_the_spool_cannot_be_written() {
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     let (is_valid, report) = check();
-    assert!(!is_valid && report.contains("where the audit's spool file is to be"), "{report}");
+    assert!(!is_valid && report.contains("cannot use the audit's spool file"), "{report}");
     fs::create_dir(&folder).unwrap();
     assert_eq!(check(), (true, String::new()));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
     fs::write(&spool, "").unwrap();
+    fs::set_permissions(&spool, fs::Permissions::from_mode(0o644)).unwrap();
+    let (is_valid, report) = check();
+    assert!(!is_valid && report.contains("is not ours alone"), "{report}");
+    fs::set_permissions(&spool, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(check(), (true, String::new()));
     fs::remove_file(&spool).unwrap();
     fs::create_dir(&spool).unwrap();

@@ -96,7 +96,7 @@ fn case_82_behind_a_pooler_sessions_go_without_the_context_and_the_log_says_so()
         let url = service.url(database.name());
         psql(&url, "CREATE TABLE t (id int PRIMARY KEY); SELECT pgtrack.track('t')");
         psql(&url, "INSERT INTO t VALUES (1)");
-        let contexts = "SELECT context LIKE '1 127.0.0.1 %' FROM pgtrack.statement";
+        let contexts = "SELECT context LIKE '2 127.0.0.1 %' FROM pgtrack.statement";
         assert_eq!(psql(&url, contexts), "t");
         drop(service);
         drop(pooler);

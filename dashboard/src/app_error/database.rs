@@ -13,7 +13,7 @@ use crate::words::Why;
 use crate::words::problem::Text;
 
 pub(super) fn problem(error: &Error) -> Problem {
-    let cause = error.chain();
+    let cause = error.for_log();
     if let Error::Connect { source, .. } | Error::Query { source, .. } = error
         && let Some(trouble) = trouble(source)
     {

@@ -1,5 +1,6 @@
 //! Signing in: limits first, then the password, then a session with a new id.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -7,9 +8,10 @@ use tokio::time::Instant;
 
 use super::account::{Account, MAX_NAME};
 use crate::app_error::AppError;
+use crate::network;
 use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
-use crate::store::{accounts, sessions};
+use crate::store::{accounts, addresses, sessions};
 
 /// How an attempt to sign in ended.
 pub(crate) enum Attempt {
@@ -33,10 +35,19 @@ pub(crate) async fn log_in(
     // Nobody has a longer name; what is typed here is kept in memory and in the audit log.
     let name: &str = &name.chars().take(MAX_NAME).collect::<String>();
     let name_key = name.to_lowercase();
-    if let Err(wait) = state.attempts_by_address.take(client_addr, now) {
-        return Ok(Attempt::TooMany { wait });
+    let origin = &*origin(client_addr);
+    let guesser = format!("{name_key}\n{origin}");
+    let limits = [(&state.attempts_by_address, origin), (&state.attempts_by_guesser, &*guesser)];
+    for (limit, key) in limits {
+        if let Err(wait) = limit.take(key, now) {
+            return Ok(Attempt::TooMany { wait });
+        }
     }
-    if let Err(wait) = state.attempts_by_name.take(&name_key, now) {
+    // What others do elsewhere must not keep people out where they have been before.
+    let counted = state.attempts_by_name.take(&name_key, now);
+    if let Err(wait) = counted
+        && !addresses::is_known(&*state.database.read().await?, name, origin).await?
+    {
         return Ok(Attempt::TooMany { wait });
     }
     let found = accounts::find(&*state.database.read().await?, name).await?;
@@ -47,8 +58,12 @@ pub(crate) async fn log_in(
         audit::add(&client, Entry::new(Action::LoginFailed, name, client_addr)).await?;
         return Ok(Attempt::Wrong);
     };
-    state.attempts_by_address.give_back(client_addr);
-    state.attempts_by_name.give_back(&name_key);
+    for (limit, key) in limits {
+        limit.give_back(key);
+    }
+    if counted.is_ok() {
+        state.attempts_by_name.give_back(&name_key);
+    }
     sign_in(state, headers, client_addr, &account).await.map(Attempt::SignedIn)
 }
 
@@ -67,6 +82,13 @@ pub(crate) async fn sign_in(
     let (id, cookie) =
         state.cookie.issue().map_err(|error| AppError::Internal(error.to_string()))?;
     sessions::begin(&client, &id, account, client_addr).await?;
+    addresses::note(&client, account.id, &origin(client_addr)).await?;
     audit::add(&client, Entry::new(Action::LoginOk, &account.name, client_addr)).await?;
     Ok(cookie)
+}
+
+/// What an address is counted as.
+fn origin(client_addr: &str) -> String {
+    let address = client_addr.parse::<IpAddr>();
+    address.map_or_else(|_| client_addr.to_owned(), |address| network::origin(address).to_string())
 }

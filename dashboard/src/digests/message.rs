@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::content::{Content, Kind, Part};
-use crate::hex;
+use crate::{bidi, hex};
 
 /// The longest name in a text, in characters.
 const LONGEST_NAME: usize = 80;
@@ -52,7 +52,7 @@ impl Message {
     /// Writes a digest; with a secret, it is signed.
     pub(crate) fn new(format: Format, content: &Content, secret: Option<&str>) -> Self {
         let body = match format {
-            Format::Json => json!(content).to_string(),
+            Format::Json => bidi::escaped_in_json(json!(content).to_string()),
             Format::Slack => json!({ "text": text(content) }).to_string(),
         };
         let signature = secret.map(|secret| ("x-pgtrack-signature-256", sign(secret, &body)));
@@ -147,8 +147,14 @@ fn minute(at: Timestamp) -> String {
 
 /// A name as it is, without meaning: neither calls it anybody nor does it change how the rest looks.
 fn safe(name: &str) -> String {
-    let plain = |one: char| if one.is_control() || "*~`".contains(one) { ' ' } else { one };
-    let mut text: String = name.chars().take(LONGEST_NAME).map(plain).collect();
+    let mut text = String::new();
+    for one in name.chars().take(LONGEST_NAME) {
+        if bidi::is_turn(one) {
+            let _ = write!(text, "[{}]", bidi::name(one));
+        } else {
+            text.push(if one.is_control() || "*~`".contains(one) { ' ' } else { one });
+        }
+    }
     if name.chars().nth(LONGEST_NAME).is_some() {
         text.push('…');
     }
@@ -209,6 +215,7 @@ deletes, 2026-11-26 10:00 to 2026-11-26 11:00 UTC
         );
         assert!(!message.headers.iter().any(|(name, _)| name.as_str().contains("signature")));
         assert_eq!(safe(&"x".repeat(90)).chars().count(), 81);
+        assert_eq!(safe("exe\u{202e}gpj.\u{2066}"), "exe[U+202E]gpj.[U+2066]");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Sender {
             .await
             .map_err(|_| Failure::Timeout)?
             .map_err(Failure::Refused)?;
-        if !target.is_encrypted && !self.allowed.list(&target.host, &addresses) {
+        if !target.is_encrypted && !self.allowed.list(&target.host, target.port, &addresses) {
             return Err(Failure::Unencrypted);
         }
         Ok(addresses)

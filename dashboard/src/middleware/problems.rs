@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -14,13 +14,16 @@ use crate::visit::{SignedIn, Visit};
 
 /// Replaces a response that carries a [`Problem`] with its page. Headers such as `Allow` stay.
 pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Next) -> Response {
+    // The pattern: an address may hold the key of a row.
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
     if let Some(cause) = &problem.cause {
+        let route = route.as_ref().map_or("-", MatchedPath::as_str);
         if problem.status.is_server_error() {
-            tracing::error!(cause, request_id = &*visit.request_id, "request failed");
+            tracing::error!(cause, route, request_id = &*visit.request_id, "request failed");
         } else {
-            tracing::info!(cause, request_id = &*visit.request_id, "request refused");
+            tracing::info!(cause, route, request_id = &*visit.request_id, "request refused");
         }
     }
     // Who asked is found out further inside; with it the page has its navigation.

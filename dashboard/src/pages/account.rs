@@ -38,7 +38,9 @@ pub(crate) async fn post(
     let account = &person.account;
     let found = accounts::find(&*state.database.read().await?, &account.name).await?;
     // Somebody at an unlocked screen must not guess without limit either.
-    let may_try = state.attempts_by_name.take(&account.name.to_lowercase(), Instant::now()).is_ok();
+    // Nobody who is not signed in counts for this.
+    let own = format!("{}\nsigned in", account.name.to_lowercase());
+    let may_try = state.attempts_by_guesser.take(&own, Instant::now()).is_ok();
     let hash = found.map(|found| found.1);
     let refusal = if !may_try {
         Some(Text::TryInAMinute)
@@ -55,7 +57,7 @@ pub(crate) async fn post(
         let page = page(&visit, &Own { account, sessions: open, refusal });
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    state.attempts_by_name.give_back(&account.name.to_lowercase());
+    state.attempts_by_guesser.give_back(&own);
     let hash = state.passwords.hash(form.password.clone()).await?;
     let client = state.database.write().await?;
     accounts::change(&client, account.id, account.role, Some(&hash)).await?;

@@ -46,7 +46,7 @@ pub(crate) async fn get(
     } else if look.show.as_deref() == Some("rows") {
         let mut rows = reader.rows_then(&table, &point, PAGE + 1, skip).await?;
         let shown = usize::try_from(PAGE).unwrap_or(usize::MAX);
-        let next = (rows.len() > shown).then_some(skip + PAGE);
+        let next = (rows.len() > shown).then(|| skip.saturating_add(PAGE));
         rows.truncate(shown);
         Content::Rows { rows, next }
     } else {

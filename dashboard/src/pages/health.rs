@@ -1,7 +1,7 @@
 //! `/healthz`: whether the process answers. `/c/{connection}/health`: whether all that should be recorded is.
 
 use axum::response::{IntoResponse, Redirect, Response};
-use pgtrack_tracker::care::{set_tracking, untracked, verify};
+use pgtrack_tracker::care::{set_tracking, standing, untracked, verify};
 use pgtrack_tracker::tracked_tables;
 use serde::Deserialize;
 
@@ -28,9 +28,19 @@ pub(crate) async fn ready(state: State) -> Result<&'static str, AppError> {
 
 pub(crate) async fn get(shown: Shown, visit: Visit) -> Page {
     let client = shown.database.read().await?;
-    let (tracked, untracked, findings) =
-        tokio::try_join!(tracked_tables(&client), untracked(&client), verify(&client))?;
-    Ok(page(&visit, &Health { tracked: &tracked, untracked: &untracked, findings: &findings }))
+    let (tracked, untracked, findings, standing) = tokio::try_join!(
+        tracked_tables(&client),
+        untracked(&client),
+        verify(&client),
+        standing(&client)
+    )?;
+    let health = Health {
+        tracked: &tracked,
+        untracked: &untracked,
+        findings: &findings,
+        standing: &standing,
+    };
+    Ok(page(&visit, &health))
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::{Page, State};
+
 use crate::app_error::{AppError, Problem};
+use crate::bidi::shown_in_html;
 use crate::connections::Shown;
 use crate::extract::Path;
 use crate::revert::Subject;
@@ -36,7 +38,7 @@ pub(crate) async fn progress(
     Path(Named { id }): Path<Named>,
 ) -> Page {
     let job = find(&state, &shown, id).await?;
-    Ok(Html(fragment(&visit, &progress_of(&visit, &job)?).into_string()))
+    Ok(Html(shown_in_html(fragment(&visit, &progress_of(&visit, &job)?).into_string())))
 }
 
 /// Stops it after the present batch.

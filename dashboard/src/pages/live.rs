@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::State;
 use super::activity::Pairs;
 use crate::app_error::AppError;
+use crate::bidi::shown_in_html;
 use crate::clock::Clock;
 use crate::connections::Shown;
 use crate::extract::Query;
@@ -114,7 +115,7 @@ impl Showing {
         let whole = || {
             let mut seen = [transaction.clone()];
             self.visit.rules.hide_transactions(&mut seen);
-            feed::item(&visit, &seen[0], self.may_select).into_string()
+            shown_in_html(feed::item(&visit, &seen[0], self.may_select).into_string())
         };
         let shows_all = self.search.shows_ignored || !self.visit.rules.ignores_any();
         if self.filter.is_open() && shows_all && self.search.grouping == Grouping::Transactions {
@@ -131,7 +132,7 @@ impl Showing {
                 let entries = statements
                     .iter()
                     .map(|one| statement::item(&visit, one, self.may_select).into_string());
-                entries.collect()
+                shown_in_html(entries.collect())
             }
         }))
     }

@@ -149,7 +149,11 @@ impl Running {
         let noted = self.note(end, problem.as_ref()).await;
         if let Err(error) = ended.and(noted) {
             // Its page says that it was interrupted.
-            tracing::warn!(job = self.id, "{}", error.chain());
+            tracing::warn!(
+                job = self.id,
+                cause = error.for_log(),
+                "the end of an undo is not noted"
+            );
         }
     }
 

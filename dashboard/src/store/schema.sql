@@ -48,6 +48,17 @@ COMMENT ON COLUMN pgtrack_dashboard.session.created_at IS 'When they signed in; 
 COMMENT ON COLUMN pgtrack_dashboard.session.seen_at IS 'Their latest request, to the minute; the session ends 8 hours later.';
 COMMENT ON COLUMN pgtrack_dashboard.session.client_addr IS 'The address they signed in from.';
 
+CREATE TABLE IF NOT EXISTS pgtrack_dashboard.known_address (
+  account_id  bigint       NOT NULL REFERENCES pgtrack_dashboard.account ON DELETE CASCADE,
+  origin      text         NOT NULL,
+  seen_at     timestamptz  NOT NULL DEFAULT now(),
+  PRIMARY KEY (account_id, origin)
+);
+COMMENT ON TABLE pgtrack_dashboard.known_address IS 'Where people have signed in from lately: there, guesses of others do not lock them out.';
+COMMENT ON COLUMN pgtrack_dashboard.known_address.account_id IS 'Who signed in.';
+COMMENT ON COLUMN pgtrack_dashboard.known_address.origin IS 'The IPv4 address, or the IPv6 network of 64 bits.';
+COMMENT ON COLUMN pgtrack_dashboard.known_address.seen_at IS 'When they signed in there the last time; 30 days later it is forgotten.';
+
 CREATE TABLE IF NOT EXISTS pgtrack_dashboard.audit (
   audit_id     bigint       NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
   at           timestamptz  NOT NULL DEFAULT clock_timestamp(),

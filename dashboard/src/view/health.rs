@@ -3,7 +3,7 @@
 use axum::response::Html;
 use maud::{Markup, html};
 use pgtrack_tracker::TrackedTable;
-use pgtrack_tracker::care::{Finding, Untracked};
+use pgtrack_tracker::care::{Finding, Standing, Untracked};
 
 use super::layout::{Page, Section, page as frame};
 use super::number::{grouped, length};
@@ -19,6 +19,7 @@ pub(crate) struct Health<'a> {
     pub(crate) tracked: &'a [TrackedTable],
     pub(crate) untracked: &'a [Untracked],
     pub(crate) findings: &'a [Finding],
+    pub(crate) standing: &'a Standing,
 }
 
 pub(crate) fn page(visit: &Visit, health: &Health<'_>) -> Html<String> {
@@ -43,6 +44,7 @@ pub(crate) fn page(visit: &Visit, health: &Health<'_>) -> Html<String> {
             }
         }
         (findings(visit, health))
+        @if visit.is(Role::Admin) { (rights(visit, health.standing)) }
         @if !keyless.is_empty() { (without_key(visit, &keyless)) }
         (not_tracked(visit, health))
     };
@@ -111,6 +113,32 @@ fn not_tracked(visit: &Visit, health: &Health<'_>) -> Markup {
                                     @else { span.note { (visit.say(Text::TrackingOff)) } }
                                 }
                             }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What pg_track could do with less: no fault of the recording, so no finding.
+fn rights(visit: &Visit, standing: &Standing) -> Markup {
+    let other_owner = standing.other_owner();
+    html! {
+        @if standing.is_superuser || other_owner.is_some() {
+            section aria-labelledby="rights" {
+                h2 #rights { (visit.say(Text::Rights)) }
+                ul.findings {
+                    @if standing.is_superuser {
+                        li.card {
+                            p { strong { (visit.say(Text::IsSuperuser(&standing.role))) } }
+                            p.hint { strong { (visit.say(Shared::WhatToDo)) " " } (visit.say(Text::MakeServiceRole)) }
+                        }
+                    }
+                    @if let Some(owner) = other_owner {
+                        li.card {
+                            p { strong { (visit.say(Text::OtherOwner(owner))) } }
+                            p.hint { strong { (visit.say(Shared::WhatToDo)) " " } (visit.say(Text::InstallAgain)) }
                         }
                     }
                 }

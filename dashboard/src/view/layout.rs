@@ -8,6 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::icon;
 use crate::assets::{APP_CSS, APP_JS, FAVICON};
 use crate::auth::Role;
+use crate::bidi::shown_in_html;
 use crate::connections::Environment;
 use crate::preferences::Theme;
 use crate::search::Search;
@@ -75,7 +76,7 @@ pub(crate) fn refreshing_page(
             }
         }
     };
-    Html(markup.into_string())
+    Html(shown_in_html(markup.into_string()))
 }
 
 /// What the database is called, if there is one.

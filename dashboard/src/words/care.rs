@@ -39,6 +39,11 @@ pub(crate) enum Text<'a> {
     Track,
     TrackingOff,
     TrackedOf { tracked: i64, of: i64 },
+    Rights,
+    IsSuperuser(&'a str),
+    MakeServiceRole,
+    OtherOwner(&'a str),
+    InstallAgain,
     // view/rules.rs
     AboutRules,
     IgnoredColumns,

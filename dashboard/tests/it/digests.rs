@@ -1,7 +1,5 @@
 //! Digests: what is told elsewhere, once, to nobody but the address that was given, and without any value.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::connections::{bank, fields as bank_fields, install, port};
-use crate::support::{Browser, Hook, Page, Site, config, on_site};
+use crate::support::{Browser, Hook, Log, Page, Site, config, on_site};
 
 /// Parts of addresses and of what is signed with, which nobody may see.
 const TOKEN: &str = "T0K3NxQ";
@@ -33,6 +31,7 @@ impl Running {
         let config = Config {
             webhook_hosts: hosts.collect(),
             public_url: Some("https://pgtrack.example.com/".parse().expect("it is a URL")),
+            host_names: vec!["dashboard.test".to_owned()],
             ..config(&site.database.url())
         };
         let dashboard = Dashboard::start(config).await.expect("it starts");
@@ -483,31 +482,11 @@ fn what_cannot_be_a_digest_is_refused() {
     });
 }
 
-/// Where the dashboard's log goes in a test.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panics with it").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn addresses_and_secrets_are_nowhere_to_be_read() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
     // Where all tests share a process, another one may have been first.
-    let is_ours = tracing::subscriber::set_global_default(subscriber).is_ok();
+    let is_ours = tracing::subscriber::set_global_default(log.subscriber()).is_ok();
     on_site(async |site| {
         let mut hook = Hook::start().await;
         let mut running = Running::with_admin(site, &[hook.port()]).await;
@@ -549,7 +528,7 @@ fn addresses_and_secrets_are_nowhere_to_be_read() {
         assert!(stored.contains("v1.") && !stored.contains(TOKEN) && !stored.contains(SIGNATURE));
         running.stop().await;
     });
-    let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let text = log.text();
     assert!(!is_ours || text.contains("a digest was not delivered"), "{text}");
     assert!(!text.contains(TOKEN) && !text.contains(SIGNATURE), "{text}");
 }

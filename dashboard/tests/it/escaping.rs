@@ -96,3 +96,45 @@ fn stored_markup_stays_text() {
         }
     });
 }
+
+#[test]
+fn what_turns_the_text_around_is_seen() {
+    on_site(async |site| {
+        let client = site.client().await;
+        let setup = "CREATE TABLE shop.\"exe\u{202e}gpj\" (id int PRIMARY KEY, name text);
+                     SELECT FROM pgtrack.track('shop.\"exe\u{202e}gpj\"');
+                     SET application_name = 'x\u{2066}y'";
+        client.batch_execute(setup).await.unwrap();
+        let mut browser = site.signed_in(Role::Admin).await;
+        let cursor = browser.get("/c/shop").await.attribute("#feed", "data-cursor");
+        let insert =
+            "SELECT pgtrack.set_actor('a\u{200f}b', true), pgtrack.set_message('m\u{202d}n');
+                      INSERT INTO shop.\"exe\u{202e}gpj\" VALUES (1, 'v\u{2067}w')";
+        crate::support::run(&client, insert).await;
+        let is_turn = |one: char| "\u{200f}\u{202d}\u{202e}\u{2066}\u{2067}".contains(one);
+        let check = |html: &str, what: &str| {
+            let document = Html::parse_document(html);
+            let all = Selector::parse("*").expect("the selector is valid");
+            let mut seen = 0;
+            for element in document.select(&all) {
+                let is_marked = element.value().attr("class") == Some("turn");
+                seen += usize::from(is_marked);
+                for text in element.children().filter_map(|child| child.value().as_text()) {
+                    assert!(is_marked || !text.contains(is_turn), "{what}: {text:?}");
+                }
+            }
+            assert!(seen > 0, "{what}");
+        };
+        let overview = browser.get("/c/shop").await;
+        let table = browser.follow(&overview, ".effects a.table").await;
+        let row = browser.follow(&table, ".version a.key").await;
+        let changes = browser.get("/c/shop/changes").await;
+        let plan = browser.follow(&row, "a.button.primary").await;
+        for page in [overview, table, row, changes, plan, browser.get("/c/shop/tables").await] {
+            assert_eq!(page.status, 200, "{}", page.url);
+            check(&page.html, &page.url);
+        }
+        let mut stream = browser.listen(&cursor, None).await;
+        check(&stream.next().await.unwrap().data, "an event");
+    });
+}

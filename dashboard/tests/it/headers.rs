@@ -1,10 +1,10 @@
 //! Every route answers with every security header, whatever its answer is.
 
 use axum::http::Method;
-use pgtrack_dashboard::{Role, routes};
+use pgtrack_dashboard::{Config, Dashboard, Role, routes};
 
 pub(crate) use crate::support::example;
-use crate::support::{Browser, Page, on_site, start};
+use crate::support::{Browser, Page, config, on_site, start};
 
 #[track_caller]
 fn check(page: &Page) {
@@ -105,5 +105,40 @@ fn assets_are_named_by_their_content_and_kept_for_ever() {
             assert_eq!(asset.header("cache-control"), "public, max-age=31536000, immutable");
         }
         assert_eq!(browser.get("/assets/app.css").await.status, 404);
+    });
+}
+
+#[test]
+fn where_the_name_is_known_others_are_refused() {
+    on_site(async |site| {
+        let anybody = site.browser().get("/login").await;
+        assert_eq!(anybody.status, 200, "without a name, every one is answered");
+        let config = Config {
+            public_url: Some("https://pgtrack.example.com".parse().unwrap()),
+            host_names: vec!["dashboard.test".to_owned()],
+            ..config(&site.database.url())
+        };
+        let dashboard = Dashboard::start(config).await.unwrap();
+        let mut browser = Browser::new(dashboard.state());
+        // The browser of the tests sends `dashboard.test`; this is besides that.
+        for (host, status) in [
+            ("pgtrack.example.com", 200),
+            ("10.0.0.1:8080", 200),
+            ("[::1]:8080", 200),
+            ("localhost:8080", 200),
+            ("evil.test", 421),
+            ("pgtrack.example.com.evil.test:8080", 421),
+        ] {
+            let headers = [("host", host)];
+            let page = browser.send(Method::GET, "/login", &headers, String::new()).await;
+            assert_eq!(page.status, status, "{host}");
+            check(&page);
+            let alive = browser.send(Method::GET, "/healthz", &headers, String::new());
+            assert_eq!(alive.await.status, 200, "{host}");
+        }
+        let page =
+            browser.send(Method::GET, "/c/shop", &[("host", "evil.test")], String::new()).await;
+        assert_eq!(page.status, 421);
+        assert!(page.text("main").contains("host_names"), "{}", page.text("main"));
     });
 }

@@ -60,7 +60,7 @@ fn wrong_names_and_wrong_passwords_look_the_same() {
 }
 
 #[test]
-fn guessing_a_password_is_slowed_down_for_one_account() {
+fn guessing_a_password_is_slowed_down_for_one_address() {
     on_site(async |site| {
         site.dashboard.set_admin("ada", PASSWORD).await.unwrap();
         let mut guesser = site.browser();
@@ -68,13 +68,44 @@ fn guessing_a_password_is_slowed_down_for_one_account() {
             let page = guesser.post("/login", &[("name", "ADA"), ("password", "x")]).await;
             assert_eq!(page.status, 401);
         }
-        // From another address, and with the right password.
-        guesser.address.set_ip([10, 0, 0, 1].into());
+        // Also with the right password.
         let page = guesser.post("/login", &[("name", "ada"), ("password", PASSWORD)]).await;
         assert_eq!(page.status, 429);
         assert!(page.text("[role=alert]").starts_with("Too many attempts. Try again in"));
         let wait: u64 = page.header("retry-after").parse().unwrap();
         assert!((1..=12).contains(&wait), "{wait}");
+        // Its owner is elsewhere, and is not locked out.
+        let mut owner = site.browser();
+        owner.address.set_ip([10, 0, 0, 1].into());
+        owner.log_in("ada").await;
+    });
+}
+
+#[test]
+fn guessing_from_many_addresses_is_slowed_down_but_locks_nobody_out_where_they_have_been() {
+    on_site(async |site| {
+        site.dashboard.set_admin("ada", PASSWORD).await.unwrap();
+        let mut owner = site.browser();
+        owner.address.set_ip([10, 0, 0, 1].into());
+        owner.log_in("ada").await;
+        let mut refused = None;
+        'guessing: for last in 0..=255 {
+            let mut guesser = site.browser();
+            guesser.address.set_ip([10, 1, 0, last].into());
+            for _ in 0..5 {
+                let page = guesser.post("/login", &[("name", "ada"), ("password", "x")]).await;
+                if page.status == 429 {
+                    refused = Some(guesser);
+                    break 'guessing;
+                }
+            }
+        }
+        let mut guesser = refused.expect("there is an end of it");
+        let page = guesser.post("/login", &[("name", "ada"), ("password", PASSWORD)]).await;
+        assert_eq!(page.status, 429, "the right password does not help there");
+        let mut again = site.browser();
+        again.address.set_ip([10, 0, 0, 1].into());
+        again.log_in("ada").await;
     });
 }
 

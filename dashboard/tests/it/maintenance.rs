@@ -79,3 +79,15 @@ fn health_tells_what_is_not_recorded() {
         assert!(!viewer.has("main form"));
     });
 }
+
+#[test]
+fn an_admin_is_told_of_rights_that_are_not_needed() {
+    on_site(async |site| {
+        let page = site.signed_in(Role::Admin).await.get("/c/shop/health").await;
+        let text = page.text("section[aria-labelledby=rights]");
+        assert!(text.contains("role postgres, which is a superuser"), "{text}");
+        assert!(text.contains("pgtrack install --service-role NAME"), "{text}");
+        let page = site.signed_in(Role::Viewer).await.get("/c/shop/health").await;
+        assert!(!page.has("#rights"));
+    });
+}

@@ -91,6 +91,7 @@ fn a_database_that_refuses_is_a_clear_error() {
                 allowed_hosts: AllowedHosts::default(),
                 webhook_hosts: AllowedHosts::default(),
                 public_url: None,
+                host_names: Vec::new(),
                 keys: KeyRing::default(),
                 trusted_proxies: Vec::new(),
             };
@@ -128,6 +129,7 @@ fn an_address_that_is_taken_is_a_clear_error() {
             allowed_hosts: AllowedHosts::default(),
             webhook_hosts: AllowedHosts::default(),
             public_url: None,
+            host_names: Vec::new(),
             keys: KeyRing::default(),
             trusted_proxies: Vec::new(),
         };

@@ -5,6 +5,8 @@
 mod browser;
 #[path = "support/hook.rs"]
 mod hook;
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/page.rs"]
 mod page;
 #[path = "support/stream.rs"]
@@ -16,8 +18,9 @@ use pgtrack_dashboard::{AllowedHosts, AppState, Config, Dashboard, KeyRing, Role
 use pgtrack_testkit::{Database, Server, block_on, newest};
 use tokio_postgres::Client;
 
-pub(crate) use browser::Browser;
+pub(crate) use browser::{Browser, encode};
 pub(crate) use hook::Hook;
+pub(crate) use log::Log;
 pub(crate) use page::Page;
 pub(crate) use stream::Stream;
 
@@ -63,6 +66,7 @@ pub(crate) fn config(url: &str) -> Config {
         allowed_hosts: allowed_hosts(),
         webhook_hosts: AllowedHosts::default(),
         public_url: None,
+        host_names: Vec::new(),
         keys: KeyRing::new([[7; 32]]),
         trusted_proxies: Vec::new(),
     }

@@ -1,5 +1,8 @@
 //! What a server sends, as far as it tells what came of a request; manual, "Message Formats".
 
+use std::sync::Arc;
+
+use super::bound;
 use super::capture::Captured;
 use crate::protocol::backend;
 
@@ -10,6 +13,10 @@ pub(super) enum Answer<'a> {
     CloseComplete,
     /// The last message of a description: `RowDescription` or `NoData`.
     Described,
+    /// `ParameterDescription`.
+    Parameters {
+        types: Arc<[u32]>,
+    },
     CommandComplete {
         tag: &'a [u8],
     },
@@ -37,7 +44,7 @@ pub(super) enum Answer<'a> {
 /// How much of a body is of interest: error fields come with the severity and the SQLSTATE first.
 pub(super) fn interest(tag: u8) -> Option<usize> {
     match tag {
-        b'C' | b'S' | backend::ERROR_RESPONSE => Some(256),
+        b'C' | b'S' | b't' | backend::ERROR_RESPONSE => Some(256),
         backend::READY_FOR_QUERY => Some(1),
         backend::BACKEND_KEY_DATA => Some(4),
         b'1' | b'2' | b'3' | b'T' | b'n' | b'I' | b's' | b'G' | b'H' | b'W' | b'V' => Some(0),
@@ -53,6 +60,7 @@ impl<'a> Answer<'a> {
             b'2' => Self::BindComplete,
             b'3' => Self::CloseComplete,
             b'T' | b'n' => Self::Described,
+            b't' => Self::Parameters { types: bound::types(head)? },
             b'C' => Self::CommandComplete { tag: head.strip_suffix(b"\0")? },
             b'I' => Self::EmptyQuery,
             b's' => Self::PortalSuspended,

@@ -86,6 +86,8 @@ pub struct StatementText {
     pub bytes: u64,
     /// What it will do, if that matters.
     pub judgement: Option<Arc<Judgement>>,
+    /// The types of its parameters, where client or server said them: `pg_type.oid`.
+    pub types: Option<Arc<[u32]>>,
 }
 
 impl StatementText {

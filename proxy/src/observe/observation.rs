@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{self, Answer};
+use super::bound::Bound;
 use super::capture::Capture;
 use super::executed::{Executed, StatementText};
 use super::first_look::FirstLook;
 use super::judgement::Judgement;
-use super::pairing::Pairing;
+use super::pairing::{Meaning, Pairing};
 use super::request::{self, Errand, Request};
 use super::words::is_followed;
 use crate::protocol::scanner::{Body, Nobody, Observer, Scanner};
@@ -59,6 +60,8 @@ pub struct SessionSettings {
     pub application_name: Box<str>,
     /// `session_authorization`: who logged in, or became somebody else by `SET SESSION AUTHORIZATION`.
     pub session_authorization: Box<str>,
+    /// `search_path`, from servers that report it: PostgreSQL 18 and later.
+    pub search_path: Option<Box<str>>,
     /// The server process.
     pub backend_pid: i32,
 }
@@ -70,6 +73,7 @@ impl Default for SessionSettings {
             standard_conforming_strings: true,
             application_name: "".into(),
             session_authorization: "".into(),
+            search_path: None,
             backend_pid: 0,
         }
     }
@@ -81,6 +85,7 @@ impl SessionSettings {
             "client_encoding" => self.client_encoding = value.into(),
             "application_name" => self.application_name = value.into(),
             "session_authorization" => self.session_authorization = value.into(),
+            "search_path" => self.search_path = Some(value.into()),
             "standard_conforming_strings" => self.standard_conforming_strings = value == "on",
             _ => {}
         }
@@ -104,6 +109,10 @@ pub struct Observation {
     held: Option<Box<Request>>,
     /// A text has mattered, so that the execution of a prepared one may.
     has_judged: bool,
+    /// The length of the body of a function call that has begun and is not looked at.
+    function_call: Option<u32>,
+    /// What the client is told instead of the answer to the function call that has begun.
+    function_refusal: Option<Arc<[u8]>>,
 }
 
 impl Observation {
@@ -119,12 +128,29 @@ impl Observation {
             look: FirstLook::default(),
             held: None,
             has_judged: false,
+            function_call: None,
+            function_refusal: None,
         }
     }
 
     /// Holds up messages from the client that may matter.
     pub(crate) fn holding(self, look: FirstLook) -> Self {
         Self { look, ..self }
+    }
+
+    /// Has calls without a schema held up from now on.
+    pub(crate) fn hold_verbs(&mut self) {
+        self.look.verbs = true;
+    }
+
+    /// A function call has begun, with a body of so many bytes, of which none was looked at.
+    pub(crate) fn take_function_call(&mut self) -> Option<u32> {
+        self.function_call.take()
+    }
+
+    /// The server is going to refuse the function call that has begun, and the client to be told this.
+    pub(crate) fn refuse_function_call(&mut self, refusal: Arc<[u8]>) {
+        self.function_refusal = Some(refusal);
     }
 
     /// Reports only statements with calls that were recorded.
@@ -143,14 +169,25 @@ impl Observation {
     }
 
     /// The client sent these bytes. Returns how many of them were looked at: up to the end of a message that is held,
-    /// if there is one. `other` observes them, too.
+    /// or the header of a function call that may be refused, if there is one. `other` observes them, too.
     pub(crate) fn client_step(
         &mut self,
         bytes: &[u8],
         now: Instant,
         other: &mut impl Observer,
     ) -> usize {
-        let Self { client, request, pairing, is_opaque, look, held, has_judged, .. } = self;
+        let Self {
+            client,
+            request,
+            pairing,
+            is_opaque,
+            look,
+            held,
+            has_judged,
+            function_call,
+            function_refusal,
+            ..
+        } = self;
         let mut observer = FromClient {
             request,
             pairing,
@@ -159,10 +196,12 @@ impl Observation {
             look: *look,
             held,
             has_judged: *has_judged,
+            function_call,
+            function_refusal,
             other,
         };
         let mut count = 0_usize;
-        while count < bytes.len() && observer.held.is_none() {
+        while count < bytes.len() && observer.held.is_none() && observer.function_call.is_none() {
             let step = client.step(bytes.get(count..).unwrap_or_default(), &mut observer);
             count = count.saturating_add(step);
         }
@@ -173,27 +212,38 @@ impl Observation {
     /// held: as many as there are of its last `tail` bytes.
     pub(crate) fn unfinished_tail(&self, tail: usize) -> usize {
         match self.request.missing(frontend::EXECUTE) {
-            Some(missing) if self.has_judged => tail.saturating_sub(missing),
+            Some(missing) if self.has_judged || self.is_ignorant() => tail.saturating_sub(missing),
             _ => 0,
         }
     }
 
     /// What is to be decided about the message that is held.
     pub(crate) fn held(&mut self) -> Option<Held> {
+        let is_ignorant = self.is_ignorant();
         match self.held.as_deref()? {
             Request::Query { text: Some(text), .. } => {
                 Some(match self.pairing.executed_by_sql(text) {
-                    Some(judged) => Held::Execution { text: judged, by_name: true },
+                    Some(text) => Held::Execution { text, values: None, by_name: true },
+                    None if is_ignorant && self.pairing.executes_unknown(text) => {
+                        Held::Forgotten { by_name: true }
+                    }
                     None => Held::Query(text.clone()),
                 })
             }
             Request::Parse { text: Some(text), .. } => Some(Held::Parse(text.clone())),
-            Request::Execute { portal, .. } => {
-                let (text, _) = self.pairing.meaning_of(portal)?;
-                Some(Held::Execution { text, by_name: false })
-            }
+            Request::Execute { portal, .. } => Some(match self.pairing.meaning_of(portal) {
+                Some(Meaning { text, values, .. }) => {
+                    Held::Execution { text, values, by_name: false }
+                }
+                None => Held::Forgotten { by_name: false },
+            }),
             _ => None,
         }
+    }
+
+    /// Whether what is not known is not harmless.
+    fn is_ignorant(&self) -> bool {
+        self.look.is_strict && self.pairing.has_forgotten
     }
 
     /// Lets the message go that was held.
@@ -292,7 +342,9 @@ pub(crate) enum Held {
     /// To prepare it.
     Parse(StatementText),
     /// To execute a text that was judged; `by_name` with `EXECUTE` in SQL.
-    Execution { text: StatementText, by_name: bool },
+    Execution { text: StatementText, values: Option<Arc<Bound>>, by_name: bool },
+    /// To execute one that is not known any more.
+    Forgotten { by_name: bool },
 }
 
 struct FromClient<'a, O> {
@@ -303,6 +355,8 @@ struct FromClient<'a, O> {
     look: FirstLook,
     held: &'a mut Option<Box<Request>>,
     has_judged: bool,
+    function_call: &'a mut Option<u32>,
+    function_refusal: &'a mut Option<Arc<[u8]>>,
     other: &'a mut O,
 }
 
@@ -311,13 +365,25 @@ impl<O: Observer> FromClient<'_, O> {
     fn take(&mut self, part: &[u8]) {
         let look = self.look;
         let mut may_matter = false;
-        let is_of_interest = |text: &[u8]| {
-            may_matter = look.may_matter(text);
+        let is_of_interest = |text: &[u8], is_all| {
+            may_matter = look.may_matter(text, is_all);
             may_matter || !look.calls || is_followed(text)
         };
         if let Some(message) = self.request.extend(part)
-            && let Some(request) = Request::read(&message, self.now, is_of_interest)
+            && let Some(mut request) = Request::read(&message, self.now, is_of_interest)
         {
+            match &mut request {
+                Request::Bind { statement, values, .. } => {
+                    if self.has_judged && self.pairing.wants_values(statement) {
+                        *values = request::bound(&message).map(Arc::new);
+                    }
+                }
+                Request::FunctionCall { errand, .. } => {
+                    let refusal = self.function_refusal.take();
+                    *errand = Errand { calls: None, refusal }.if_any();
+                }
+                _ => {}
+            }
             if self.is_to_be_held(&request, may_matter) {
                 *self.held = Some(Box::new(request));
                 return;
@@ -330,25 +396,36 @@ impl<O: Observer> FromClient<'_, O> {
     fn is_to_be_held(&mut self, request: &Request, may_matter: bool) -> bool {
         match request {
             Request::Query { text: Some(text), .. } => {
-                may_matter || self.has_judged && self.pairing.executed_by_sql(text).is_some()
+                may_matter
+                    || self.has_judged && self.pairing.executed_by_sql(text).is_some()
+                    || self.is_ignorant() && self.pairing.executes_unknown(text)
             }
             Request::Parse { .. } => may_matter,
-            Request::Execute { portal, .. } if self.has_judged => {
-                // However often a portal is executed for more rows, it is one statement.
-                let meaning = self.pairing.meaning_of(portal);
-                meaning.is_some_and(|(text, is_begun)| !is_begun && text.judgement.is_some())
+            Request::Execute { portal, .. } if self.has_judged || self.is_ignorant() => {
+                match self.pairing.meaning_of(portal) {
+                    // However often a portal is executed for more rows, it is one statement.
+                    Some(meaning) => !meaning.is_begun && meaning.text.judgement.is_some(),
+                    None => self.is_ignorant(),
+                }
             }
             _ => false,
         }
+    }
+
+    fn is_ignorant(&self) -> bool {
+        self.look.is_strict && self.pairing.has_forgotten
     }
 }
 
 impl<O: Observer> Observer for FromClient<'_, O> {
     fn message(&mut self, tag: u8, body_bytes: u32) -> Body {
         let others = self.other.message(tag, body_bytes);
-        let interest = request::interest(tag, &self.pairing.limits);
+        let interest = request::interest(tag, &self.pairing.limits, self.has_judged);
         let Some(interest) = interest.filter(|_| !*self.is_opaque) else { return others };
         self.request.begin(tag, body_bytes, interest);
+        if tag == frontend::FUNCTION_CALL && self.look.is_strict {
+            *self.function_call = Some(body_bytes);
+        }
         if body_bytes == 0 {
             self.take(&[]);
         }

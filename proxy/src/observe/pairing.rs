@@ -4,6 +4,8 @@
 //! being answered. Prepared statements and portals change when the server says so, not when the client asks:
 //! a name means what it meant to the server at that place of the pipeline.
 
+mod meaning;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use super::request::{Name, Request, calls};
 use super::skipping::Skipping;
 use super::words::{Verb, verb};
 use crate::protocol::backend;
+pub(super) use meaning::Meaning;
 
 /// For how many requests a session keeps room while it is idle: those of one statement in the extended protocol.
 const KEPT_REQUESTS: usize = 8;
@@ -55,6 +58,8 @@ pub(super) struct Pairing {
     pub(super) definitions: Definitions,
     /// How many requests were too many to keep.
     pub(super) unobserved_requests: u64,
+    /// A statement may be executed of which it is not known any more what it does.
+    pub(super) has_forgotten: bool,
     pub(super) executed: Records,
 }
 
@@ -78,6 +83,7 @@ impl Pairing {
             refusals: 0,
             definitions: Definitions::default(),
             unobserved_requests: 0,
+            has_forgotten: false,
             executed: Records::default(),
         }
     }
@@ -130,6 +136,7 @@ impl Pairing {
             self.prepared.remove(statement);
         }
         self.unobserved_requests = self.unobserved_requests.saturating_add(1);
+        self.has_forgotten = true;
     }
 
     /// Whether an answer to come is to be replaced.
@@ -141,38 +148,6 @@ impl Pairing {
     pub(super) fn next_refusal(&self) -> Option<&Arc<[u8]>> {
         let refused = self.pending.iter().find(|request| !matches!(request, Request::CopyEnd))?;
         refused.refusal()
-    }
-
-    /// The text that a portal will execute when the server gets to what is sent now, and whether it is being executed
-    /// already.
-    pub(super) fn meaning_of(&mut self, portal: &[u8]) -> Option<(StatementText, bool)> {
-        let mut is_begun = false;
-        let mut wanted: Option<&Name> = None;
-        for request in self.pending.iter().rev() {
-            match (request, wanted) {
-                (Request::Execute { portal: name, .. }, None) if **name == *portal => {
-                    is_begun = true;
-                }
-                (Request::Bind { portal: name, statement, .. }, None) if **name == *portal => {
-                    wanted = Some(statement);
-                }
-                (Request::Parse { statement, text, .. }, Some(name)) if statement == name => {
-                    return Some((text.clone()?, is_begun));
-                }
-                _ => {}
-            }
-        }
-        if let Some(name) = wanted.cloned() {
-            return Some((self.prepared.get(&name)?, is_begun));
-        }
-        let portal = self.portals.get(portal)?;
-        Some((portal.text.clone()?, is_begun || portal.started.is_some()))
-    }
-
-    /// The text that `EXECUTE` in SQL would execute, if that was judged.
-    pub(super) fn executed_by_sql(&mut self, text: &StatementText) -> Option<StatementText> {
-        let Verb::Execute(name) = verb(&text.head)? else { return None };
-        self.prepared.get(&name).filter(|text| text.judgement.is_some())
     }
 
     /// The server sent a row.
@@ -201,8 +176,13 @@ impl Pairing {
             Answer::CloseComplete => self.close_complete(),
             Answer::Described => {
                 self.data_rows = 0;
-                if let Some(Request::Describe) = self.pending.front() {
+                if let Some(Request::Describe(_)) = self.pending.front() {
                     self.pop();
+                }
+            }
+            Answer::Parameters { types } => {
+                if let Some(Request::Describe(Some(name))) = self.pending.front() {
+                    self.prepared.describe(name, types);
                 }
             }
             Answer::CopyIn => self.copy_in(),
@@ -235,7 +215,7 @@ impl Pairing {
                         Outcome::Unanswered,
                     ))
                 }
-                Request::FunctionCall { function, sent } => Some(self.record(
+                Request::FunctionCall { function, sent, .. } => Some(self.record(
                     None,
                     Source::FunctionCall { function },
                     sent,
@@ -281,23 +261,25 @@ impl Pairing {
             let text_bytes = text.as_ref().map_or(0, |text| text.head.len());
             self.pending_text_bytes = self.pending_text_bytes.saturating_sub(text_bytes);
             match text.filter(|text| !self.executed.is_for_calls() || !text.is_forgotten()) {
-                Some(text) => self.prepared.insert(statement, text),
+                Some(text) => self.has_forgotten |= self.prepared.insert(statement, text),
                 None => self.prepared.remove(&statement),
             }
         }
     }
 
     fn bind_complete(&mut self) {
-        if let Some(Request::Bind { portal, statement, parameters, .. }) =
+        if let Some(Request::Bind { portal, statement, parameters, values, .. }) =
             self.pending.pop_front_if(|head| matches!(head, Request::Bind { .. }))
         {
             let text = self.prepared.get(&statement);
-            let given_up = if self.executed.is_for_calls() && text.is_none() {
-                self.portals.close(&portal).into_iter().collect()
-            } else {
-                self.portals.bind(portal, text, parameters, self.limits.portals)
-            };
-            self.executed.extend(given_up);
+            if self.executed.is_for_calls() && text.is_none() {
+                self.executed.extend(self.portals.close(&portal));
+                return;
+            }
+            let parameters = (parameters, values);
+            let given_up = self.portals.bind(portal, text, parameters, self.limits.portals);
+            self.has_forgotten |= given_up.has_forgotten;
+            self.executed.extend(given_up.records);
         }
     }
 
@@ -357,7 +339,9 @@ impl Pairing {
         let is_first = self.index == 0;
         let Some(text) = text.filter(|_| is_first) else { return };
         match (tag, verb(&text.head)) {
-            (b"PREPARE", Some(Verb::Prepare(name))) => self.prepared.insert(name, text.clone()),
+            (b"PREPARE", Some(Verb::Prepare(name))) => {
+                self.has_forgotten |= self.prepared.insert(name, text.clone());
+            }
             (b"DEALLOCATE", Some(Verb::Deallocate(name))) => self.prepared.remove(&name),
             _ => {}
         }
@@ -467,7 +451,7 @@ impl Pairing {
                 self.has_failed = true;
                 return;
             }
-            Some(Request::FunctionCall { function, sent }) => {
+            Some(Request::FunctionCall { function, sent, .. }) => {
                 let source = Source::FunctionCall { function: *function };
                 let record = self.record(None, source, *sent, now, outcome);
                 self.executed.push(record);
@@ -494,7 +478,7 @@ impl Pairing {
                         let source = Source::Extended { portal: [].into(), parameters: 0 };
                         Some(self.record(text, source, sent, now, outcome))
                     }
-                    Some(Request::Bind { portal, statement, parameters, sent }) => {
+                    Some(Request::Bind { portal, statement, parameters, sent, .. }) => {
                         let text = self.prepared.get(&statement);
                         let source = Source::Extended { portal, parameters };
                         Some(self.record(text, source, sent, now, outcome))
@@ -526,7 +510,7 @@ impl Pairing {
         while let Some(request) = self.pop() {
             let is_last = request.is_answered_by_ready();
             match request {
-                Request::FunctionCall { function, sent } if !self.has_failed => {
+                Request::FunctionCall { function, sent, .. } if !self.has_failed => {
                     let outcome = Outcome::Completed { tag: "".into(), rows: None };
                     let record =
                         self.record(None, Source::FunctionCall { function }, sent, now, outcome);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
+use super::bound::Bound;
 use super::executed::{Executed, Outcome, Source, StatementText};
 use super::judgement::RecordedCall;
 use super::request::Name;
@@ -14,6 +15,7 @@ use super::request::Name;
 pub(super) struct Portal {
     pub(super) text: Option<StatementText>,
     pub(super) parameters: u16,
+    pub(super) values: Option<Arc<Bound>>,
     pub(super) calls: Option<Arc<[RecordedCall]>>,
     /// When it was first executed.
     pub(super) started: Option<Instant>,
@@ -23,6 +25,13 @@ pub(super) struct Portal {
     pub(super) rows: u64,
     /// It was reported.
     pub(super) is_finished: bool,
+}
+
+/// What a new portal has taken the place of.
+pub(super) struct GivenUp {
+    pub(super) records: Vec<Executed>,
+    /// One of which something was known, for lack of room.
+    pub(super) has_forgotten: bool,
 }
 
 /// By name. The unnamed one, which most clients use alone, has a place of its own.
@@ -39,13 +48,15 @@ impl Portals {
         &mut self,
         name: Name,
         text: Option<StatementText>,
-        parameters: u16,
+        (parameters, values): (u16, Option<Arc<Bound>>),
         max_count: usize,
-    ) -> Vec<Executed> {
-        let mut given_up: Vec<_> = self.close(&name).into_iter().collect();
+    ) -> GivenUp {
+        let records = self.close(&name).into_iter().collect();
+        let mut given_up = GivenUp { records, has_forgotten: false };
         let portal = Portal {
             text,
             parameters,
+            values,
             calls: None,
             started: None,
             busy: Duration::ZERO,
@@ -61,7 +72,9 @@ impl Portals {
         while named.len() > max_count
             && let Some((name, portal)) = named.pop_lru()
         {
-            given_up.extend(portal.given_up(name));
+            let judgement = portal.text.as_ref().and_then(|text| text.judgement.as_ref());
+            given_up.has_forgotten |= judgement.is_some();
+            given_up.records.extend(portal.given_up(name));
         }
         given_up
     }

@@ -1,5 +1,7 @@
 //! The prepared statements of a session, the least recently used ones up to a limit.
 
+use std::sync::Arc;
+
 use lru::LruCache;
 
 use super::executed::StatementText;
@@ -20,7 +22,9 @@ impl Prepared {
         Self { statements: None, bytes: 0, max_count, max_bytes }
     }
 
-    pub(super) fn insert(&mut self, name: Name, text: StatementText) {
+    /// Returns whether one of which something was known is forgotten for lack of room.
+    pub(super) fn insert(&mut self, name: Name, text: StatementText) -> bool {
+        let mut has_forgotten = false;
         self.remove(&name);
         self.bytes = self.bytes.saturating_add(weight(&name, &text));
         let statements = self.statements.get_or_insert_with(LruCache::unbounded);
@@ -29,6 +33,16 @@ impl Prepared {
             && let Some((name, text)) = statements.pop_lru()
         {
             self.bytes = self.bytes.saturating_sub(weight(&name, &text));
+            has_forgotten |= text.judgement.is_some();
+        }
+        has_forgotten
+    }
+
+    /// The server has said what the parameters of a statement are.
+    pub(super) fn describe(&mut self, name: &[u8], types: &Arc<[u32]>) {
+        if let Some(text) = self.statements.as_mut().and_then(|statements| statements.get_mut(name))
+        {
+            text.types = Some(Arc::clone(types));
         }
     }
 

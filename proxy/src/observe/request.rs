@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::bound::{self, Bound};
 use super::capture::Captured;
 use super::executed::StatementText;
 use super::judgement::RecordedCall;
@@ -50,9 +51,12 @@ pub(super) enum Request {
         portal: Name,
         statement: Name,
         parameters: u16,
+        /// What goes into the record of a call, if the statement has one.
+        values: Option<Arc<Bound>>,
         sent: Instant,
     },
-    Describe,
+    /// Of a statement, if its name is of interest.
+    Describe(Option<Name>),
     Execute {
         portal: Name,
         sent: Instant,
@@ -63,6 +67,7 @@ pub(super) enum Request {
     FunctionCall {
         function: u32,
         sent: Instant,
+        errand: Option<Box<Errand>>,
     },
     Sync {
         sent: Instant,
@@ -77,7 +82,7 @@ impl Request {
     pub(super) fn read(
         message: &Captured<'_>,
         sent: Instant,
-        is_of_interest: impl FnOnce(&[u8]) -> bool,
+        is_of_interest: impl FnOnce(&[u8], bool) -> bool,
     ) -> Option<Self> {
         let head = message.head.as_ref();
         Some(match message.tag {
@@ -98,17 +103,22 @@ impl Request {
             frontend::BIND => {
                 let (portal, rest) = name(head)?;
                 let (statement, rest) = name(rest)?;
-                Self::Bind { portal, statement, parameters: parameters(rest)?, sent }
+                Self::Bind { portal, statement, parameters: parameters(rest)?, values: None, sent }
             }
             frontend::EXECUTE => Self::Execute { portal: name(head)?.0, sent, errand: None },
             frontend::CLOSE => match head.split_first()? {
                 (b'P', rest) => Self::ClosePortal(name(rest)?.0),
                 (_, rest) => Self::CloseStatement(name(rest)?.0),
             },
-            frontend::DESCRIBE => Self::Describe,
-            frontend::FUNCTION_CALL => {
-                Self::FunctionCall { function: u32::from_be_bytes(*head.first_chunk()?), sent }
-            }
+            frontend::DESCRIBE => Self::Describe(match head.split_first() {
+                Some((b'S', rest)) => name(rest).map(|(name, _)| name),
+                _ => None,
+            }),
+            frontend::FUNCTION_CALL => Self::FunctionCall {
+                function: u32::from_be_bytes(*head.first_chunk()?),
+                sent,
+                errand: None,
+            },
             frontend::SYNC => Self::Sync { sent },
             COPY_DONE | COPY_FAIL => Self::CopyEnd,
             _ => return None,
@@ -123,9 +133,9 @@ impl Request {
     /// What the client is told instead, if it was spoiled on its way so that the server refuses it.
     pub(super) fn refusal(&self) -> Option<&Arc<[u8]>> {
         match self {
-            Self::Query { errand, .. } | Self::Execute { errand, .. } => {
-                errand.as_ref()?.refusal.as_ref()
-            }
+            Self::Query { errand, .. }
+            | Self::Execute { errand, .. }
+            | Self::FunctionCall { errand, .. } => errand.as_ref()?.refusal.as_ref(),
             _ => None,
         }
     }
@@ -141,15 +151,26 @@ impl Request {
     }
 }
 
+/// How much of a `Bind` message is kept that may be the call of a function.
+const BIND_BYTES: usize = 64 * 1024;
+
 const COPY_DONE: u8 = b'c';
 const COPY_FAIL: u8 = b'f';
 
-/// How much of a body is of interest.
-pub(super) fn interest(tag: u8, limits: &Limits) -> Option<usize> {
+/// What a `Bind` message gives to its statement.
+pub(super) fn bound(message: &Captured<'_>) -> Option<Bound> {
+    let (_, rest) = name(message.head.as_ref())?;
+    Bound::read(name(rest)?.1)
+}
+
+/// How much of a body is of interest; more if a text has mattered.
+pub(super) fn interest(tag: u8, limits: &Limits, has_judged: bool) -> Option<usize> {
     let Limits { text_bytes, name_bytes, .. } = *limits;
     match tag {
         frontend::QUERY => Some(text_bytes.saturating_add(1)),
         frontend::PARSE => Some(text_bytes.saturating_add(name_bytes)),
+        frontend::BIND if has_judged => Some(BIND_BYTES),
+        frontend::DESCRIBE if has_judged => Some(name_bytes),
         // Two names, and the counts behind them.
         frontend::BIND => Some(name_bytes.saturating_mul(2).saturating_add(8)),
         frontend::EXECUTE | frontend::CLOSE => Some(name_bytes),
@@ -169,14 +190,16 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
 fn text(
     bytes: &[u8],
     field_bytes: u32,
-    is_of_interest: impl FnOnce(&[u8]) -> bool,
+    is_of_interest: impl FnOnce(&[u8], bool) -> bool,
 ) -> Option<StatementText> {
     let end = memchr::memchr(0, bytes);
     let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
-    is_of_interest(head).then(|| StatementText {
+    is_of_interest(head, end.is_some()).then(|| StatementText {
         bytes: end.map_or(u64::from(field_bytes).saturating_sub(1), |end| end as u64),
         head: head.into(),
         judgement: None,
+        // In a `Parse` message they follow.
+        types: end.and_then(|end| bound::types(bytes.get(end.saturating_add(1)..)?)),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Removes one setting from the `options` startup parameter, and leaves every other byte as it is.
+//! Reads the `options` startup parameter, or removes one setting from the `options` startup parameter, and leaves every other byte as it is.
 //!
 //! `options` is a command line for the server process: `pg_split_opts` (`postinit.c`) splits it,
 //! `getopt` and `process_postgres_switches` (`postgres.c`) read it. Whatever form they accept is
@@ -34,8 +34,19 @@ pub(crate) fn without_setting(options: &[u8], name: &[u8]) -> Vec<u8> {
     kept
 }
 
+/// The values that `options` gives to the setting `name`, in order.
+pub(crate) fn values(options: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
+    let found = assigned(options, name).into_iter();
+    found.map(|(_, value)| value).collect()
+}
+
 /// Finds the assignments to `name`, in order: from the switch to the end of its argument.
 fn assignments(options: &[u8], name: &[u8]) -> Vec<Range<usize>> {
+    assigned(options, name).into_iter().map(|(place, _)| place).collect()
+}
+
+/// Finds the assignments to `name`, in order, and what they assign.
+fn assigned(options: &[u8], name: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
     let mut found = Vec::new();
     let mut arguments = split(options).into_iter();
     while let Some(argument) = arguments.next() {
@@ -48,15 +59,16 @@ fn assignments(options: &[u8], name: &[u8]) -> Vec<Range<usize>> {
         };
         // A switch on its own goes with its dash; the flags in front of another one stay.
         let start = argument.place(if index == 1 { 0 } else { index });
-        let is_assignment = |value| SETS.contains(&switch) && assigns(value, name);
+        let value =
+            |assignment| SETS.contains(&switch).then(|| assigns(assignment, name)).flatten();
         if !attached.is_empty() {
-            if is_assignment(attached) {
-                found.push(start..argument.end);
+            if let Some(value) = value(attached) {
+                found.push((start..argument.end, value));
             }
         } else if let Some(next) = arguments.next()
-            && is_assignment(&next.bytes)
+            && let Some(value) = value(&next.bytes)
         {
-            found.push(start..next.end);
+            found.push((start..next.end, value));
         }
     }
     found
@@ -71,10 +83,13 @@ fn switch_with_argument(argument: &[u8]) -> Option<(usize, u8, &[u8])> {
     Some((index.checked_add(1)?, *switch, attached))
 }
 
-/// Whether `name=value` names the setting. Names ignore case (`guc_name_compare`).
-fn assigns(assignment: &[u8], name: &[u8]) -> bool {
-    let assigned = assignment.split(|byte| *byte == b'=').next().unwrap_or_default();
-    assigned.eq_ignore_ascii_case(name)
+/// The value in `name=value`, if it names the setting. Names ignore case (`guc_name_compare`), and a dash in them is an
+/// underscore (`ParseLongOption`).
+fn assigns(assignment: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut parts = assignment.splitn(2, |byte| *byte == b'=');
+    let assigned = parts.next().unwrap_or_default().iter();
+    let assigned: Vec<_> = assigned.map(|byte| if *byte == b'-' { b'_' } else { *byte }).collect();
+    assigned.eq_ignore_ascii_case(name).then(|| parts.next().unwrap_or_default().to_vec())
 }
 
 /// Splits as `pg_split_opts` does: at white space, unless a backslash escapes it.

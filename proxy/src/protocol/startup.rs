@@ -9,6 +9,9 @@ use super::{LENGTH_FIELD_BYTES, options};
 /// The setting that carries the session's context; nobody but the proxy may send it.
 pub(crate) const CONTEXT_SETTING: &str = "pgtrack.ctx";
 
+/// The setting that says in which schemas names without one are looked for.
+const SEARCH_PATH: &[u8] = b"search_path";
+
 /// The only major version whose layout is known.
 const MAJOR_VERSION: [u8; 2] = [0, 3];
 
@@ -62,6 +65,14 @@ impl<'a> Startup<'a> {
             self.stripped().into_iter().filter(|byte| *byte != b'\\').collect();
         let setting = CONTEXT_SETTING.as_bytes();
         unescaped.windows(setting.len()).any(|window| window.eq_ignore_ascii_case(setting))
+    }
+
+    /// Whether the session begins with `pgtrack` on its `search_path`.
+    pub(crate) fn sets_path(&self) -> bool {
+        self.parameters().any(|(name, value)| match name {
+            b"options" => options::values(value, SEARCH_PATH).iter().any(|path| has_schema(path)),
+            name => name.eq_ignore_ascii_case(SEARCH_PATH) && has_schema(value),
+        })
     }
 
     /// The packet without any context that the client made up, and otherwise as it came.
@@ -121,6 +132,11 @@ impl<'a> Iterator for Parameters<'a> {
         self.rest = rest;
         Some((name, value))
     }
+}
+
+/// Whether a `search_path` names our schema.
+fn has_schema(path: &[u8]) -> bool {
+    path.windows(7).any(|window| window.eq_ignore_ascii_case(b"pgtrack"))
 }
 
 /// Takes a NUL-terminated string off the front.

@@ -23,7 +23,7 @@ fn scripted() -> (Arc<Provisioner>, mpsc::UnboundedSender<Result<(), &'static st
             outcome.map(|()| None).map_err(ProvisionError::from)
         }
     };
-    (Arc::new(Provisioner::new(Arc::new(provision))), outcomes, attempts)
+    (Provisioner::start(Arc::new(provision)), outcomes, attempts)
 }
 
 /// Lets all tasks run until they wait.
@@ -39,10 +39,38 @@ async fn a_database_is_prepared_once_however_many_sessions_use_it() {
     }
     outcomes.send(Ok(())).unwrap();
     settle().await;
-    tokio::time::advance(Duration::from_hours(1)).await;
+    tokio::time::advance(Duration::from_secs(59)).await;
     provisioner.ensure("shop");
     settle().await;
     assert_eq!(attempts.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_is_looked_at_again_when_it_is_used_later_and_from_time_to_time() {
+    let (provisioner, outcomes, attempts) = scripted();
+    provisioner.ensure("shop");
+    outcomes.send(Ok(())).unwrap();
+    settle().await;
+    tokio::time::advance(Duration::from_mins(1)).await;
+    for _ in 0..3 {
+        provisioner.ensure("shop");
+        settle().await;
+    }
+    assert_eq!(attempts.load(Ordering::Relaxed), 2, "once, however many sessions");
+    // It stays ready when that fails.
+    outcomes.send(Err("the server is down")).unwrap();
+    settle().await;
+    assert!(provisioner.failed().is_empty());
+    // Nobody uses it.
+    outcomes.send(Ok(())).unwrap();
+    tokio::time::advance(Duration::from_mins(10)).await;
+    settle().await;
+    assert_eq!(attempts.load(Ordering::Relaxed), 3);
+    // As a reload does.
+    outcomes.send(Ok(())).unwrap();
+    provisioner.renew_soon();
+    settle().await;
+    assert_eq!(attempts.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,7 +89,8 @@ impl Introduction<'_> {
             return self.startup.stripped();
         }
         let context = self.context;
-        let signed = context.signed(self.key.as_ref(), upstream.local_address());
+        let now = std::time::Instant::now();
+        let signed = context.signed(self.key.as_ref(), upstream.local_address(), now);
         self.startup.with_context(&signed).unwrap_or_else(|| {
             warn!(
                 session = %context.session,

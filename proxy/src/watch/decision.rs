@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use pgtrack_tracker::calls::{Call, CallId};
-use pgtrack_tracker::statement::{ClientEncoding, Text};
+use pgtrack_tracker::statement::{ClientEncoding, Keyword, Text};
+use serde_json::Value;
 use tracing::warn;
 
-use super::{Watch, Who};
+use super::{Judged, Watch, Who};
 use crate::guard::{Guard, Response, Subject};
 use crate::notice::Notice;
-use crate::observe::{Acts, Errand, Held, Judgement, RecordedCall, SessionSettings, StatementText};
+use crate::observe::{
+    Acts, Bound, CalledFunction, Errand, Held, Judgement, NotAnalysed, Reading, RecordedCall,
+    SessionSettings, Shown, StatementText, cut,
+};
+
+/// What the `search_path` is looked through for.
+pub(super) const SCHEMA: Keyword = Keyword::new("pgtrack");
 
 /// How much of a text is recorded, in characters, as the functions do themselves.
 const STATEMENT_CHARS: usize = 4000;
@@ -21,6 +28,8 @@ pub(super) struct Decision {
     pub(super) judgement: Option<Arc<Judgement>>,
     pub(super) errand: Errand,
     pub(super) warning: Option<Vec<u8>>,
+    /// The text may put `pgtrack` on the session's `search_path`.
+    pub(super) sets_path: bool,
 }
 
 /// Who sends what.
@@ -28,54 +37,118 @@ pub(super) struct Question {
     pub(super) watch: Arc<Watch>,
     pub(super) who: Arc<Who>,
     pub(super) settings: SessionSettings,
+    /// A text of the session may have put `pgtrack` on its `search_path`.
+    pub(super) has_path: bool,
     pub(super) held: Held,
+}
+
+/// What is going to be executed.
+#[derive(Clone, Copy)]
+struct Execution<'a> {
+    text: &'a StatementText,
+    judgement: &'a Judgement,
+    /// What it does.
+    acts: &'a Acts,
+    values: Option<&'a Bound>,
 }
 
 impl Question {
     pub(super) async fn decide(self) -> Decision {
         match &self.held {
             Held::Parse(text) => {
-                Decision { judgement: self.judge(text).await, ..Decision::default() }
+                let Judged { judgement, sets_path } = self.judge(text).await;
+                Decision { judgement, sets_path, ..Decision::default() }
             }
-            Held::Query(text) => match self.judge(text).await {
-                Some(judgement) => {
-                    let decision = self.allow(text, &judgement, &judgement.runs).await;
-                    Decision { judgement: Some(judgement), ..decision }
-                }
-                None => Decision::default(),
-            },
-            Held::Execution { text, by_name } => match &text.judgement {
+            Held::Query(text) => {
+                let Judged { judgement, sets_path } = self.judge(text).await;
+                let decision = match &judgement {
+                    Some(judgement) => self.execute(text, judgement, None).await,
+                    None => Decision::default(),
+                };
+                Decision { judgement, sets_path, ..decision }
+            }
+            Held::Execution { text, values, by_name } => match &text.judgement {
                 Some(judgement) if *by_name => {
-                    self.allow(text, judgement, judgement.executed_by_name()).await
+                    let acts = judgement.executed_by_name();
+                    self.allow(Execution { text, judgement, acts, values: None }).await
                 }
-                Some(judgement) => self.allow(text, judgement, &judgement.runs).await,
+                Some(judgement) => self.execute(text, judgement, values.as_deref()).await,
                 None => Decision::default(),
             },
+            Held::Forgotten { .. } => {
+                match self.who.unanalysed(&self.settings, NotAnalysed::Forgotten) {
+                    Some(notice) => {
+                        self.watch.overload.counters().refused.add(1);
+                        Decision { errand: refusal(notice), ..Decision::default() }
+                    }
+                    None => Decision::default(),
+                }
+            }
         }
     }
 
-    async fn judge(&self, text: &StatementText) -> Option<Arc<Judgement>> {
+    async fn judge(&self, text: &StatementText) -> Judged {
+        let guard = self.who.guard();
+        let has_path = match &self.settings.search_path {
+            _ if self.has_path => true,
+            Some(path) => SCHEMA.is_in(path.as_bytes()),
+            // Only newer servers say it. A role or a database may have it as its default.
+            None => guard.refuses_unknown_calls(self.subject().role),
+        };
+        let reading = Reading { has_path, is_strict: guard.is_strict() };
         let text = Text {
             bytes: Arc::clone(&text.head),
             encoding: self.encoding(),
             standard_conforming_strings: self.settings.standard_conforming_strings,
         };
-        self.watch.judge(&text).await
+        self.watch.judge(&text, reading).await
     }
 
-    /// Decides about the execution of a text.
-    async fn allow(&self, text: &StatementText, judgement: &Judgement, acts: &Acts) -> Decision {
-        let guard = self.who.guard();
-        let subject = self.subject();
-        if let Some(verb) = guard.forbidden(subject.role, acts) {
-            return self.deny(text, judgement, acts, forbidden(subject.role, verb)).await;
-        }
-        let mut warning = None;
-        match guard.response(subject, acts) {
-            None | Some((Response::Allow, _)) => {}
-            Some((Response::Deny, danger)) => {
-                return self.deny(text, judgement, acts, refused(danger.describe(), None)).await;
+    /// Decides about the execution of a text. What it prepares in SQL is decided about, too: how that is going to be
+    /// executed may not be seen.
+    async fn execute(
+        &self,
+        text: &StatementText,
+        judgement: &Judgement,
+        values: Option<&Bound>,
+    ) -> Decision {
+        if let Some(prepared) = &judgement.prepares {
+            let execution = Execution { text, judgement, acts: prepared, values: None };
+            if let Some(notice) = self.denial(prepared) {
+                return self.deny(execution, notice).await;
             }
+        }
+        self.allow(Execution { text, judgement, acts: &judgement.runs, values }).await
+    }
+
+    /// Why what is to be done is refused, if it is.
+    fn denial(&self, acts: &Acts) -> Option<Notice> {
+        let (guard, subject) = (self.who.guard(), self.subject());
+        if let Some(verb) = guard.forbidden(subject.role, acts) {
+            return Some(forbidden(subject.role, verb));
+        }
+        match guard.response(subject, acts) {
+            Some((Response::Deny, danger)) => Some(refused(danger.describe(), None)),
+            _ => None,
+        }
+    }
+
+    /// Decides about what is going to be done.
+    async fn allow(&self, execution: Execution<'_>) -> Decision {
+        let acts = execution.acts;
+        if let Some(notice) = self.denial(acts) {
+            return self.deny(execution, notice).await;
+        }
+        let not_analysed = execution.judgement.not_analysed;
+        let unknown = not_analysed.and_then(|why| self.who.unanalysed(&self.settings, why));
+        if let Some(notice) = unknown {
+            self.watch.overload.counters().refused.add(1);
+            return self.deny(execution, notice).await;
+        }
+        let subject = self.subject();
+        let mut warning = None;
+        match self.who.guard().response(subject, acts) {
+            None | Some((Response::Allow | Response::Deny, _)) => {}
             Some((Response::Warn, danger)) => warning = Some(warned(danger.describe()).warning()),
             Some((Response::Tag, danger)) => {
                 let name = format!(
@@ -84,34 +157,31 @@ impl Question {
                     self.who.session,
                     self.who.next_number()
                 );
-                let kept = self.watch.log.protect(&self.who.database, &name, &acts.drops).await;
-                match kept {
-                    Ok(()) => warning = Some(tagged(danger.describe(), &name).warning()),
+                let (log, database) = (&self.watch.log, &self.who.database);
+                match log.protect(database, subject.role, &name, &acts.targets).await {
+                    Ok(true) => warning = Some(tagged(danger.describe(), &name).warning()),
+                    // The server refuses it: the role has no right to do it.
+                    Ok(false) => {}
                     Err(error) => {
-                        warn!(session = %self.who.session, %error, "could not tag first");
+                        warn!(session = %self.who.session, error = error.for_log(), "could not tag first");
                         let refusal = refused(danger.describe(), Some(error.to_string()));
-                        return self.deny(text, judgement, acts, refusal).await;
+                        return self.deny(execution, refusal).await;
                     }
                 }
             }
         }
-        match self.record(text, judgement, acts, false).await {
+        match self.record(execution, false).await {
             Ok(calls) => {
-                Decision { judgement: None, errand: Errand { calls, refusal: None }, warning }
+                let errand = Errand { calls, refusal: None };
+                Decision { errand, warning, ..Decision::default() }
             }
             Err(notice) => Decision { errand: refusal(notice), ..Decision::default() },
         }
     }
 
-    async fn deny(
-        &self,
-        text: &StatementText,
-        judgement: &Judgement,
-        acts: &Acts,
-        notice: Notice,
-    ) -> Decision {
+    async fn deny(&self, execution: Execution<'_>, notice: Notice) -> Decision {
         // Whatever becomes of the records, it is not forwarded.
-        if let Err(unrecorded) = self.record(text, judgement, acts, true).await {
+        if let Err(unrecorded) = self.record(execution, true).await {
             warn!(session = %self.who.session, reason = ?unrecorded.detail, "a denied call is not recorded");
         }
         Decision { errand: refusal(notice), ..Decision::default() }
@@ -120,11 +190,10 @@ impl Question {
     /// Records the calls of a text.
     async fn record(
         &self,
-        text: &StatementText,
-        judgement: &Judgement,
-        acts: &Acts,
+        execution: Execution<'_>,
         is_denied: bool,
     ) -> Result<Option<Arc<[RecordedCall]>>, Notice> {
+        let Execution { text, judgement, acts, values } = execution;
         let mut recorded = Vec::new();
         let subject = self.subject();
         for called in &acts.calls {
@@ -138,7 +207,7 @@ impl Question {
             let call = Call {
                 id: id.clone(),
                 verb: called.verb.clone(),
-                arguments: called.arguments.clone(),
+                arguments: self.arguments(called, text, values),
                 statement: statement.chars().filter(|c| *c != '\0').take(STATEMENT_CHARS).collect(),
                 user: subject.role.to_owned(),
                 application: subject.application.to_owned(),
@@ -153,6 +222,27 @@ impl Question {
             recorded.push(RecordedCall { index: called.index, id });
         }
         Ok((!recorded.is_empty()).then(|| recorded.into()))
+    }
+
+    /// The arguments of a call, with what was bound to their parameters, as far as that can be read.
+    fn arguments(
+        &self,
+        called: &CalledFunction,
+        text: &StatementText,
+        values: Option<&Bound>,
+    ) -> Option<Value> {
+        let mut arguments = called.arguments.clone()?;
+        let types = text.types.as_deref().unwrap_or_default();
+        for (name, number) in &called.parameters {
+            let shown = values.and_then(|values| values.show(*number, types, self.encoding()));
+            if let (Some(shown), Some(argument)) = (shown, arguments.get_mut(name)) {
+                *argument = match shown {
+                    Shown::Null => Value::Null,
+                    Shown::Text(text) => Value::from(cut(&text)),
+                };
+            }
+        }
+        Some(arguments)
     }
 
     fn encoding(&self) -> ClientEncoding {
@@ -177,6 +267,21 @@ impl Who {
 
     pub(super) fn guard(&self) -> &Guard {
         &self.config.guard
+    }
+
+    /// Why something that is not known is refused in this session, if it is.
+    pub(super) fn unanalysed(
+        &self,
+        settings: &SessionSettings,
+        why: NotAnalysed,
+    ) -> Option<Notice> {
+        self.guard().refuses_unanalysed(self.subject(settings)).then(|| Notice {
+            message: format!("this is refused here, because it {}", why.describe()),
+            detail: Some(
+                "The pg_track proxy has to know what this session does (unanalysed = \"deny\").".into(),
+            ),
+            hint: "Send less in one statement (parameters, COPY), or ask who runs the proxy for an exception ([[guard]] and [[policy]] in its configuration).",
+        })
     }
 }
 

@@ -10,9 +10,11 @@ use std::time::Instant;
 use pgtrack_tracker::calls::CallOutcome;
 
 use super::Watch;
-use super::decision::{Decision, Question};
+use super::decision::{Decision, Question, SCHEMA};
 use crate::notice::Notice;
-use crate::observe::{Executed, FirstLook, Held, Limits, Observation, Outcome, Source};
+use crate::observe::{
+    Executed, FirstLook, Held, Limits, NotAnalysed, Observation, Outcome, Source,
+};
 use crate::protocol::backend;
 use crate::protocol::scanner::Observer;
 use crate::session::gate::Passage;
@@ -22,6 +24,8 @@ use crate::{Config, SessionId};
 const HEADER_BYTES: usize = 5;
 /// The end of the portal's name and the row limit, which end an `Execute`.
 const EXECUTE_TAIL: usize = 5;
+/// What a function call begins with.
+const FUNCTION_NUMBER: usize = 4;
 
 /// Who is behind a session.
 pub(crate) struct Who {
@@ -31,6 +35,8 @@ pub(crate) struct Who {
     pub(crate) database: String,
     pub(crate) user: String,
     pub(crate) config: Arc<Config>,
+    /// The startup packet puts `pgtrack` on the `search_path`.
+    pub(crate) has_path: bool,
     /// How many of its calls were recorded.
     pub(crate) calls: AtomicI32,
 }
@@ -57,13 +63,25 @@ pub(crate) struct SessionWatch {
     /// An error that is left out, with what the client is told instead.
     replacing: Option<(usize, Arc<[u8]>)>,
     max_rows: Option<u64>,
+    /// `pgtrack` may be on the session's `search_path`. Only where there is a policy.
+    has_path: bool,
+    /// How many of the next bytes from the client are the number of a function that must not be called.
+    spoil_function: usize,
     /// Time stands still: how long statements take is not asked here, and the clock is.
     now: Instant,
 }
 
 impl SessionWatch {
     pub(crate) fn new(watch: Arc<Watch>, who: Who) -> Self {
-        let look = FirstLook { calls: true, dangers: who.guard().has_rails() };
+        let guard = who.guard();
+        let has_path = guard.has_policy() && who.has_path;
+        let look = FirstLook {
+            calls: true,
+            dangers: guard.has_rails(),
+            paths: guard.has_policy(),
+            verbs: has_path || guard.has_policy() && guard.is_strict(),
+            is_strict: guard.is_strict(),
+        };
         let mut observation = Observation::new(Limits::default()).holding(look);
         let max_rows = who.guard().rails.iter().filter_map(|rail| rail.max_rows).min();
         if max_rows.is_none() {
@@ -79,6 +97,8 @@ impl SessionWatch {
             notices: Vec::new(),
             replacing: None,
             max_rows,
+            has_path,
+            spoil_function: 0,
             now: Instant::now(),
         }
     }
@@ -102,9 +122,16 @@ impl SessionWatch {
         is_last: bool,
         other: &mut impl Observer,
     ) -> Poll<Option<usize>> {
+        self.note_path();
         if self.deciding.is_none() {
-            let unseen = fresh.get(self.held_bytes..).unwrap_or_default();
+            let unseen = fresh.get_mut(self.held_bytes..).unwrap_or_default();
+            let number = unseen.len().min(self.spoil_function);
+            unseen.iter_mut().take(number).for_each(|byte| *byte = 0);
+            self.spoil_function -= number;
             let count = self.held_bytes + self.observation.client_step(unseen, self.now, other);
+            if let Some(body_bytes) = self.observation.take_function_call() {
+                self.refuse_function_call(body_bytes);
+            }
             let Some(held) = self.observation.held() else {
                 let tail = if is_last { 0 } else { self.observation.unfinished_tail(EXECUTE_TAIL) };
                 self.held_bytes = tail.min(count);
@@ -112,7 +139,9 @@ impl SessionWatch {
             };
             // Of `Query`, the end of the text; of `Execute`, the end of the portal's name before the row limit.
             self.spoil_at = match &held {
-                Held::Execution { by_name: false, .. } => EXECUTE_TAIL,
+                Held::Execution { by_name: false, .. } | Held::Forgotten { by_name: false } => {
+                    EXECUTE_TAIL
+                }
                 _ => 1,
             };
             self.held_bytes = count;
@@ -120,6 +149,7 @@ impl SessionWatch {
                 watch: Arc::clone(&self.watch),
                 who: Arc::clone(&self.who),
                 settings: self.observation.settings().clone(),
+                has_path: self.has_path,
                 held,
             };
             self.deciding = Some(Box::pin(question.decide()));
@@ -136,9 +166,34 @@ impl SessionWatch {
                 *byte = b'x';
             }
             self.notices.extend(decision.warning.into_iter().flatten());
+            self.has_path |= decision.sets_path;
+            self.note_path();
             self.observation.release(decision.judgement, decision.errand);
         }
         Poll::Ready(Some(std::mem::take(&mut self.held_bytes)))
+    }
+
+    /// With a policy, calls without a schema matter once `pgtrack` is on the `search_path`.
+    fn note_path(&mut self) {
+        if !self.who.guard().has_policy() {
+            return;
+        }
+        let reported = self.observation.settings().search_path.as_deref();
+        self.has_path |= reported.is_some_and(|path| SCHEMA.is_in(path.as_bytes()));
+        if self.has_path {
+            self.observation.hold_verbs();
+        }
+    }
+
+    /// Sees that the server refuses the function call that has begun, if it must not be made: there is no function of the
+    /// number 0.
+    fn refuse_function_call(&mut self, body_bytes: u32) {
+        let settings = self.observation.settings();
+        if let Some(notice) = self.who.unanalysed(settings, NotAnalysed::FunctionCall) {
+            self.watch.overload.counters().refused.add(1);
+            self.observation.refuse_function_call(notice.error().into());
+            self.spoil_function = FUNCTION_NUMBER.min(body_bytes as usize);
+        }
     }
 
     /// Looks at bytes from the server that were not passed yet, as does `other`.

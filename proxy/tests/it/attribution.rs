@@ -19,7 +19,7 @@ async fn session(proxy: &TestProxy, database: &str, parameters: &[(&str, &str)])
 async fn context_of(client: &mut Wire) -> String {
     let context = client.value("SHOW pgtrack.ctx").await;
     let address = client.stream.local_addr().unwrap();
-    let expected = format!("1 {} {} ", address.ip(), address.port());
+    let expected = format!("2 {} {} ", address.ip(), address.port());
     let id = context.strip_prefix(&expected).unwrap_or_else(|| panic!("{context}"));
     assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{context}");
     context

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pgtrack_proxy::{Guard, PolicyRule};
+use pgtrack_proxy::{Guard, PolicyRule, Unanalysed};
 use pgtrack_testkit::{Database, on_each_version_like};
 use pgtrack_tracker::calls::Spool;
 use tokio_postgres::Client;
 
 use crate::support::{
-    TestProxy, Wire, bind, execute, field, message, parse, psql, query, sync, until_true, within,
+    TestProxy, Wire, bind, execute, field, message, parse, psql, query, startup, sync, until_true,
+    within,
 };
 
 /// A database with a tracked table and a row that was changed.
@@ -200,12 +201,159 @@ fn only_real_calls_are_taken_for_calls() {
     });
 }
 
+/// A policy with one verb for one role.
+fn only_for(verb: &str, role: &str, unanalysed: Unanalysed) -> Guard {
+    let rule = PolicyRule { verbs: vec![verb.into()], roles: vec![role.into()], unanalysed };
+    Guard { policy: vec![rule], ..Guard::default() }
+}
+
+#[test]
+fn a_verb_that_hides_is_denied_too() {
+    on_each_shop(async |database| {
+        let proxy =
+            TestProxy::watching(database.server(), only_for("tag", "dba", Unanalysed::Allow), None)
+                .await;
+        let client = database.connect().await;
+        let mut number = 0;
+        for (before, sql) in [
+            ("SELECT 1", "PREPARE p AS SELECT pgtrack.tag('x')"),
+            ("SELECT 1", "SET search_path = pgtrack; SELECT tag('x')"),
+            ("SET search_path TO public, PGTRACK", "SELECT tag('x')"),
+            ("SET SCHEMA 'pgtrack'", "SELECT * FROM tag('x')"),
+            ("SELECT set_config('search_path', 'pgtrack', false)", "PREPARE p AS SELECT tag('x')"),
+            ("SELECT set_config('search_path', 'pgt' || 'rack', false)", "SELECT 1, TAG('x')"),
+            (
+                "UPDATE pg_settings SET setting = 'pgtrack' WHERE name = 'search_path'",
+                "TABLE users; SELECT tag('x')",
+            ),
+            ("SET search_path = U&\"\\0070gtrack\"", "SELECT U&\"t\\0061g\"('x')"),
+        ] {
+            let mut wire = Wire::session(proxy.address, database.name()).await;
+            wire.query(before).await;
+            let denied = wire.query(sql).await;
+            assert_eq!(field(&denied[0], b'C'), "42501", "{sql}: {denied:?}");
+            number += 1;
+        }
+        for path in [
+            ("search_path", "pgtrack"),
+            ("options", "-c search_path=public,pgtrack"),
+            ("options", "--Search-Path=pgtrack"),
+        ] {
+            let mut wire = Wire::connect(proxy.address).await;
+            wire.send(&startup(&[("user", "postgres"), ("database", database.name()), path])).await;
+            wire.until(b'Z').await;
+            let denied = wire.query("SELECT tag('x')").await;
+            assert_eq!(field(&denied[0], b'C'), "42501", "{path:?}");
+            number += 1;
+        }
+        settled(&client).await;
+        assert_eq!(audit(&client, "verb, outcome").await, vec!["tag|denied"; number]);
+
+        // A function of somebody else is none of ours, and neither is another path.
+        client
+            .batch_execute("CREATE FUNCTION tag(text) RETURNS int LANGUAGE sql AS 'SELECT 7'")
+            .await
+            .unwrap();
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        wire.query("SET search_path = public; SELECT set_config('work_mem', '5MB', false)").await;
+        assert_eq!(wire.value("SELECT tag('x')").await, "7");
+        database.remove().await;
+    });
+}
+
+#[test]
+fn a_default_path_counts_where_what_is_not_known_is_denied() {
+    on_each_shop(async |database| {
+        let proxy =
+            TestProxy::watching(database.server(), only_for("tag", "dba", Unanalysed::Deny), None)
+                .await;
+        let client = database.connect().await;
+        let name = database.name();
+        client
+            .batch_execute(&format!("ALTER DATABASE {name} SET search_path = pgtrack"))
+            .await
+            .unwrap();
+        let mut wire = Wire::session(proxy.address, name).await;
+        for sql in ["SELECT tag('x')", "DO 'BEGIN PERFORM tag(''x''); END'"] {
+            let denied = wire.query(sql).await;
+            assert_eq!(field(&denied[0], b'C'), "42501", "{sql}: {denied:?}");
+        }
+        until_true(&client, "SELECT count(*) = 0 FROM pgtrack.tags()").await;
+        database.remove().await;
+    });
+}
+
+#[test]
+fn failed_calls_keep_their_arguments() {
+    on_each_shop(async |database| {
+        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let client = database.connect().await;
+        // Binary, with types from the server.
+        let session = proxy.connect(database.name()).await;
+        let sql = "SELECT pgtrack.undo('users', $1::int)";
+        session.query(sql, &[&99]).await.unwrap_err();
+        session.query("SELECT pgtrack.untag($1)", &[&"nobody's"]).await.unwrap_err();
+        // Text, without types.
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        let long = "ü".repeat(3000);
+        let call = [parse("u", "SELECT 1, pgtrack.untag(name => $1::text)")];
+        wire.send(
+            &[call.concat(), bind("", "u", &[long.as_bytes()]), execute("", 0), sync()].concat(),
+        )
+        .await;
+        wire.until(b'Z').await;
+        wire.send(&[bind("", "u", &[b"again"]), execute("", 0), sync()].concat()).await;
+        wire.until(b'Z').await;
+        settled(&client).await;
+        let lines = audit(
+            &client,
+            "verb, outcome, arguments->>'1', arguments->>'2', left(arguments->>'name', 9), length(arguments->>'name')",
+        )
+        .await;
+        assert_eq!(
+            lines,
+            [
+                "undo|failed|users|99",
+                "untag|failed|nobody's",
+                "untag|failed|üüüüüüüüü|1000",
+                "untag|failed|again|5"
+            ]
+        );
+        database.remove().await;
+    });
+}
+
+#[test]
+fn each_call_of_a_text_is_a_record_in_the_order_of_the_text() {
+    on_each_shop(async |database| {
+        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let client = database.connect().await;
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        wire.query(
+            "SELECT pgtrack.tag('one'), x.* FROM pgtrack.tag('two') x WHERE pgtrack.tag('three') IS NOT NULL;
+             SELECT pgtrack.tag('four')",
+        )
+        .await;
+        let done = "SELECT count(*) = 4 FROM pgtrack.audit_entry WHERE source = 'proxy' AND outcome = 'done'";
+        until_true(&client, done).await;
+        let sql = "SELECT arguments->>'1' FROM pgtrack.audit_entry
+                   WHERE source = 'proxy' AND session IS NOT NULL ORDER BY call_number";
+        let names: Vec<String> =
+            client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert_eq!(names, ["one", "two", "three", "four"]);
+        database.remove().await;
+    });
+}
+
 #[test]
 fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
     on_each_shop(async |database| {
-        let rule = PolicyRule { verbs: vec!["undo".into()], roles: vec!["dba".into()] };
-        let guard = Guard { policy: vec![rule], ..Guard::default() };
-        let proxy = TestProxy::watching(database.server(), guard, None).await;
+        let proxy = TestProxy::watching(
+            database.server(),
+            only_for("undo", "dba", Unanalysed::Allow),
+            None,
+        )
+        .await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         let denied = wire.query("SELECT pgtrack.undo_pk('users', '1')").await;
@@ -226,8 +374,7 @@ fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
 #[test]
 fn failed_and_denied_reverts_are_in_the_audit_with_their_sqlstate() {
     on_each_shop(async |database| {
-        let rule = PolicyRule { verbs: vec!["revert".into()], roles: vec!["postgres".into()] };
-        let guard = Guard { policy: vec![rule], ..Guard::default() };
+        let guard = only_for("revert", "postgres", Unanalysed::Allow);
         let proxy = TestProxy::watching(database.server(), guard, None).await;
         let client = database.connect().await;
         let session = proxy.connect(database.name()).await;

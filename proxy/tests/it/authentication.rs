@@ -78,7 +78,7 @@ fn the_upstream_can_be_reached_over_its_unix_socket() {
             .await
             .unwrap();
         assert!(row.get::<_, bool>(0), "the server sees a unix socket");
-        assert!(row.get::<_, &str>(1).starts_with("1 127.0.0.1 "), "the context names the client");
+        assert!(row.get::<_, &str>(1).starts_with("2 127.0.0.1 "), "the context names the client");
     });
 }
 

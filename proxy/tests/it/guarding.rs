@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use pgtrack_proxy::{Guard, Rail, Response};
+use pgtrack_proxy::{Guard, Rail, Response, Unanalysed};
 use pgtrack_testkit::{Database, on_each_version};
 
 use crate::support::{
-    Message, TestProxy, Wire, bind, execute, field, parse, query, sync, until_true,
+    Message, TestProxy, Wire, bind, execute, extended, field, message, parse, query, startup, sync,
+    until_true,
 };
 
 async fn guarded(database: &Database, rail: Rail) -> (TestProxy, Wire) {
@@ -167,9 +168,207 @@ fn a_tag_is_taken_first_and_a_dropped_table_is_kept() {
         until_true(&client, "SELECT count(*) = 10 FROM t").await;
 
         // What cannot be kept is not dropped.
-        let refused = wire.query("DROP TABLE nowhere.t").await;
+        client.batch_execute("CREATE SCHEMA other; CREATE TABLE other.u (id int)").await.unwrap();
+        wire.query("SET search_path = other").await;
+        let refused = wire.query("DROP TABLE u").await;
         assert_eq!(tags(&refused), "EZ");
         assert!(field(&refused[0], b'M').contains("could not be kept first"), "{refused:?}");
+        // What is not there is the server's business.
+        let missing = wire.query("DROP TABLE nowhere.t").await;
+        assert_eq!(field(&missing[0], b'C'), "3F000");
+        database.remove().await;
+    });
+}
+
+#[test]
+fn nothing_is_tagged_or_kept_for_a_role_that_may_not_do_it() {
+    on_each_version(async |database| {
+        let rail = Rail {
+            unfiltered: Some(Response::Tag),
+            truncate: Some(Response::Tag),
+            drop_table: Some(Response::Tag),
+            drop_column: Some(Response::Tag),
+            ..Rail::default()
+        };
+        let (proxy, _) = guarded(&database, rail).await;
+        let client = database.connect().await;
+        let [owner, eve, deputy] =
+            ["owner", "eve", "deputy"].map(|name| format!("{name}_{}", database.name()));
+        client
+            .batch_execute(&format!(
+                "CREATE ROLE {owner} LOGIN; CREATE ROLE {eve} LOGIN; CREATE ROLE {deputy} LOGIN NOINHERIT;
+                 GRANT {owner} TO {deputy}; GRANT USAGE, CREATE ON SCHEMA public TO {owner};
+                 ALTER TABLE t OWNER TO {owner}; CREATE TABLE u (id int, name text); ALTER TABLE u OWNER TO {owner}"
+            ))
+            .await
+            .unwrap();
+        let as_role = async |role: &str| {
+            let mut wire = Wire::connect(proxy.address).await;
+            wire.send(&startup(&[("user", role), ("database", database.name())])).await;
+            wire.until(b'Z').await;
+            wire
+        };
+        let mut intruder = as_role(&eve).await;
+        for sql in [
+            "DROP TABLE t",
+            "DROP TABLE public.t, u",
+            "ALTER TABLE t DROP COLUMN name",
+            "TRUNCATE t",
+            "DELETE FROM t",
+            "UPDATE t SET name = 'y'",
+            "DROP SCHEMA public",
+        ] {
+            let answers = intruder.query(sql).await;
+            assert_eq!(
+                (tags(&answers).as_str(), field(&answers[0], b'C').as_str()),
+                ("EZ", "42501")
+            );
+        }
+        let count = "SELECT count(*) = 0 FROM pgtrack.tags()";
+        assert!(client.query_one(count, &[]).await.unwrap().get::<_, bool>(0));
+        let count = "SELECT count(*) = 0 FROM pgtrack.kept";
+        assert!(client.query_one(count, &[]).await.unwrap().get::<_, bool>(0));
+        // Who may become the owner may do it, and so may the owner.
+        let mut deputy_s = as_role(&deputy).await;
+        deputy_s.query(&format!("SET ROLE {owner}")).await;
+        assert_eq!(tags(&deputy_s.query("DROP TABLE t").await), "NCZ");
+        let mut owner_s = as_role(&owner).await;
+        assert_eq!(tags(&owner_s.query("TRUNCATE u").await), "NCZ");
+        let drop =
+            format!("DROP OWNED BY {owner}, {eve}, {deputy}; DROP ROLE {owner}, {eve}, {deputy}");
+        client.batch_execute(&drop).await.unwrap();
+        database.remove().await;
+    });
+}
+
+fn strict() -> Rail {
+    Rail { unanalysed: Some(Unanalysed::Deny), ..deny_all() }
+}
+
+#[test]
+fn what_cannot_be_analysed_is_refused_where_that_is_wanted() {
+    on_each_version(async |database| {
+        let (proxy, mut wire) = guarded(&database, strict()).await;
+        let long = format!("UPDATE t SET name = '{}'", "x".repeat(1_000_000));
+        // The danger is behind what is kept of the text.
+        let hidden = format!("/* {} */ DELETE FROM t", "x".repeat(70_000));
+        for sql in [
+            long.as_str(),
+            &hidden,
+            "DO 'BEGIN DELETE FROM t; END'",
+            "SELECT 1; DO $$BEGIN NULL; END$$",
+            "DELETE FROM t WHERE",
+            &format!("SELECT 1; DELETE FROM t WHERE id = {}1", "0 + ".repeat(300)),
+        ] {
+            let answers = wire.query(sql).await;
+            assert_eq!((tags(&answers).as_str(), status(&answers)), ("EZ", 'I'), "{sql:.60}");
+            assert_eq!(field(&answers[0], b'C'), "42501");
+            assert!(field(&answers[0], b'M').starts_with("this is refused here"), "{answers:?}");
+        }
+        // Prepared, too.
+        wire.send(
+            &[parse("long", &hidden), bind("", "long", &[]), execute("", 0), sync()].concat(),
+        )
+        .await;
+        let answers = wire.until(b'Z').await;
+        assert_eq!(tags(&answers), "12EZ");
+        assert_eq!(field(&answers[2], b'C'), "42501");
+        assert_eq!(
+            tags(&wire.query("INSERT INTO t VALUES (11, 'do') ON CONFLICT DO NOTHING").await),
+            "CZ"
+        );
+        assert_eq!(wire.value("SELECT count(*) FROM t").await, "11");
+        let watch = proxy.control.watch().unwrap();
+        assert!(watch.not_analysed().refused.value() >= 7);
+        assert!(watch.not_analysed().too_long.value() >= 2);
+        database.remove().await;
+    });
+}
+
+#[test]
+fn a_function_call_by_number_is_refused_where_what_cannot_be_analysed_is() {
+    on_each_version(async |database| {
+        let (proxy, mut wire) = guarded(&database, strict()).await;
+        let client = database.connect().await;
+        let number: u32 = client
+            .query_one("SELECT 'nextval(regclass)'::regprocedure::oid", &[])
+            .await
+            .unwrap()
+            .get(0);
+        client.batch_execute("CREATE SEQUENCE s").await.unwrap();
+        let sequence: u32 =
+            client.query_one("SELECT 's'::regclass::oid", &[]).await.unwrap().get(0);
+        let [number, sequence] = [number, sequence].map(u32::to_be_bytes);
+        let call = [&number[..], &[0, 1, 0, 1, 0, 1, 0, 0, 0, 4], &sequence, &[0, 1]];
+        let call = message(b'F', &call.concat());
+        // However it comes.
+        for byte in &call {
+            wire.send(&[*byte]).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let refused = wire.until(b'Z').await;
+        assert_eq!((tags(&refused).as_str(), status(&refused)), ("EZ", 'I'));
+        assert!(field(&refused[0], b'M').contains("by its number"), "{refused:?}");
+        wire.send(&[call.clone(), query("SELECT 1"), call.clone()].concat()).await;
+        assert_eq!(tags(&wire.until(b'Z').await), "EZ");
+        assert_eq!(tags(&wire.until(b'Z').await), "TDCZ");
+        assert_eq!(tags(&wire.until(b'Z').await), "EZ");
+        assert_eq!(wire.value("SELECT is_called FROM s").await, "f");
+        drop(proxy);
+
+        // Elsewhere it is none of ours.
+        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let mut wire = Wire::session(proxy.address, database.name()).await;
+        wire.send(&call).await;
+        assert_eq!(tags(&wire.until(b'Z').await), "VZ");
+        database.remove().await;
+    });
+}
+
+#[test]
+fn what_is_prepared_in_sql_is_judged_when_it_is_prepared() {
+    on_each_version(async |database| {
+        let (_proxy, mut wire) = guarded(&database, deny_all()).await;
+        for sql in ["PREPARE gone AS DELETE FROM t", "SELECT 1; PREPARE gone AS DELETE FROM t"] {
+            let answers = wire.query(sql).await;
+            assert_eq!(
+                (tags(&answers).as_str(), field(&answers[0], b'C').as_str()),
+                ("EZ", "42501")
+            );
+        }
+        wire.send(&[extended("PREPARE gone AS DELETE FROM t"), sync()].concat()).await;
+        let answers = wire.until(b'Z').await;
+        assert_eq!(field(&answers[2], b'C'), "42501");
+        assert_eq!(tags(&wire.query("PREPARE one AS DELETE FROM t WHERE id = 1").await), "CZ");
+        assert_eq!(tags(&wire.query("EXECUTE one").await), "CZ");
+        database.remove().await;
+    });
+}
+
+#[test]
+fn a_statement_that_was_forgotten_is_refused_where_what_cannot_be_analysed_is() {
+    on_each_version(async |database| {
+        let warn = Rail {
+            unfiltered: Some(Response::Warn),
+            unanalysed: Some(Unanalysed::Deny),
+            ..Rail::default()
+        };
+        let (_proxy, mut wire) = guarded(&database, warn).await;
+        let mut pipeline = vec![parse("gone", "DELETE FROM t")];
+        // More than are remembered.
+        for number in 0..1100 {
+            pipeline.push(parse(&format!("s{number}"), "DELETE FROM t"));
+        }
+        pipeline.push(sync());
+        wire.send(&pipeline.concat()).await;
+        wire.until(b'Z').await;
+        wire.send(&[bind("", "gone", &[]), execute("", 0), sync()].concat()).await;
+        let answers = wire.until(b'Z').await;
+        assert_eq!(tags(&answers), "2EZ");
+        assert!(field(&answers[1], b'M').contains("too long ago"), "{answers:?}");
+        let answers = wire.query("EXECUTE gone").await;
+        assert_eq!(field(&answers[0], b'C'), "42501");
+        assert_eq!(wire.value("SELECT count(*) FROM t").await, "10");
         database.remove().await;
     });
 }

@@ -18,7 +18,7 @@ fn clients_reach_it_over_ipv6() {
         let proxy = TestProxy::with(limits).await;
         let client = proxy.connect(database.name()).await;
         let row = client.query_one("SHOW pgtrack.ctx", &[]).await.unwrap();
-        assert!(row.get::<_, &str>(0).starts_with("1 ::1 "));
+        assert!(row.get::<_, &str>(0).starts_with("2 ::1 "));
     });
 }
 
@@ -42,7 +42,7 @@ fn clients_reach_it_over_a_unix_socket_that_leaves_with_it() {
         let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let context = context_over(&directory, 6432, database.name()).await;
-        assert!(context.starts_with("1 - - "), "{context}");
+        assert!(context.starts_with("2 - - "), "{context}");
 
         let provision = std::sync::Arc::new(|_database: String| async { Ok(None) });
         let second = Proxy::bind(settings, provision).await.err().expect("it is taken");
@@ -97,11 +97,11 @@ fn case_80_a_trusted_load_balancer_names_the_client() {
         };
         let v4 = [203, 0, 113, 7, 10, 0, 0, 1, 0xd4, 0x31, 0x15, 0x38];
         for (header, expected) in [
-            (b"PROXY TCP4 203.0.113.7 10.0.0.1 54321 5432\r\n".to_vec(), "1 203.0.113.7 54321 "),
-            (b"PROXY TCP6 2001:db8::1 ::1 5 6\r\n".to_vec(), "1 2001:db8::1 5 "),
-            (b"PROXY UNKNOWN\r\n".to_vec(), "1 127.0.0.1 "),
-            (version_2(0x21, 0x11, &v4), "1 203.0.113.7 54321 "),
-            (version_2(0x20, 0x00, b""), "1 127.0.0.1 "),
+            (b"PROXY TCP4 203.0.113.7 10.0.0.1 54321 5432\r\n".to_vec(), "2 203.0.113.7 54321 "),
+            (b"PROXY TCP6 2001:db8::1 ::1 5 6\r\n".to_vec(), "2 2001:db8::1 5 "),
+            (b"PROXY UNKNOWN\r\n".to_vec(), "2 127.0.0.1 "),
+            (version_2(0x21, 0x11, &v4), "2 203.0.113.7 54321 "),
+            (version_2(0x20, 0x00, b""), "2 127.0.0.1 "),
         ] {
             let mut client = Wire::connect(proxy.address).await;
             let who = startup(&[("user", "postgres"), ("database", database.name())]);

@@ -176,7 +176,7 @@ fn case_81_the_last_of_two_proxies_says_who_its_client_is() {
         client.send(&startup(&[("user", "postgres")])).await;
         client.until(b'Z').await;
         let context = client.value("SHOW pgtrack.ctx").await;
-        assert!(context.starts_with("1 127.0.0.1 "), "{context}");
+        assert!(context.starts_with("2 127.0.0.1 "), "{context}");
     });
 }
 

@@ -194,6 +194,19 @@ fn case_26_28_30_and_32_different_certificates_with_verifiers() {
 }
 
 #[test]
+fn a_role_that_may_not_log_in_is_told_so_by_the_server() {
+    on_oldest_and_newest(async |bench| {
+        let proxy = bench.bridging(query()).await;
+        let admin = connect(&bench.server.cluster.url("postgres")).await;
+        admin.batch_execute("CREATE ROLE group_role PASSWORD 'secret'").await.unwrap();
+        let refused = log_in(&proxy, "group_role", "sslmode=require").await;
+        check_refused(refused, "FATAL:  role \"group_role\" is not permitted to log in");
+        let refused = log_in_with(&proxy, "group_role", "wrong", "sslmode=require").await;
+        check_refused(refused, "password authentication failed for user \"group_role\"");
+    });
+}
+
+#[test]
 fn case_26_a_verifier_that_is_out_of_date_is_as_good_as_none() {
     block_on(async {
         let bench = Bench::start(&newest()).await;

@@ -3,39 +3,63 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use pgtrack_proxy::SigningKey;
-use pgtrack_testkit::{Database, on_each_version};
-use tokio::net::TcpSocket;
+use pgtrack_proxy::{Config, ServerClock, SigningKey, Upstream};
+use pgtrack_testkit::{Database, Server, block_on, connect, on_each_version, own_server, versions};
+use tokio::net::{TcpSocket, UnixStream};
 use tokio_postgres::Client;
 
 use crate::support::{
-    TestProxy, Wire, bind, config, execute, parse, psql, server_address, startup, sync, within,
+    TestProxy, Wire, bind, config, execute, parse, psql, server_address, startup, sync, until_true,
+    within,
 };
 
 /// A tracked table, and a proxy that signs what it says about clients of the database.
 async fn shop(database: &Database) -> (Client, TestProxy) {
-    let mut client = database.connect().await;
+    let client = tracked(database.connect().await).await;
+    let config = config(server_address(database.server()));
+    let proxy = signing(&client, database.name(), config, 0).await;
+    (client, proxy)
+}
+
+async fn tracked(mut client: Client) -> Client {
     pgtrack_tracker::install(&mut client).await.unwrap();
     let sql = "CREATE TABLE users (id int PRIMARY KEY, name text); SELECT pgtrack.track('users')";
     client.batch_execute(sql).await.unwrap();
-    let key = SigningKey::new(&pgtrack_tracker::proxy_key(&client).await.unwrap());
+    client
+}
+
+/// A proxy that signs, and takes the server's clock to be ahead by so much.
+async fn signing(client: &Client, database: &str, config: Config, ahead_millis: i64) -> TestProxy {
+    let key = pgtrack_tracker::proxy_key(client).await.unwrap();
+    assert!(key.is_believed);
+    let clock = ServerClock::new(key.unix_millis + ahead_millis, key.read);
+    let key = SigningKey::new(&key.key, clock);
     let provision = move |_database: String| {
         let key = key.clone();
         async move { Ok(Some(key)) }
     };
-    let proxy = TestProxy::providing(config(server_address(database.server())), provision).await;
+    let proxy = TestProxy::providing(config, provision).await;
     within(Duration::from_secs(20), async {
         // It learns the key when the database is first used.
-        while context(&mut Wire::session(proxy.address, database.name()).await).await.is_empty() {}
+        while context(&mut Wire::session(proxy.address, database).await).await.is_empty() {}
     })
     .await;
-    (client, proxy)
+    proxy
 }
 
 /// What a session was told to say about its client, with the signature; empty without one.
 async fn context(session: &mut Wire) -> String {
     let context = session.value("SHOW pgtrack.ctx").await;
-    if context.split(' ').count() == 5 { context } else { String::new() }
+    if context.split(' ').count() == 6 { context } else { String::new() }
+}
+
+/// Waits until a copy of this context comes too late.
+async fn aged(client: &Client, context: &str) {
+    let moment = context.split(' ').nth(4).unwrap();
+    let sql = format!(
+        "SELECT clock_timestamp() > to_timestamp({moment} / 1000.0) + interval '30.5 seconds'"
+    );
+    until_true(client, &sql).await;
 }
 
 /// A session of a client with an address of its own.
@@ -116,8 +140,8 @@ fn nobody_makes_the_history_say_another_address() {
         // A session whose context somebody has read. It stays open.
         let mut victim = session_from(elsewhere, proxy.address, &database, &[user]).await;
         let copied = context(&mut victim).await;
-        assert!(copied.starts_with("1 127.0.0.2 "), "{copied}");
-        let invented = "1 127.0.0.2 5 00000000000000000000000000000000 00";
+        assert!(copied.starts_with("2 127.0.0.2 "), "{copied}");
+        let invented = "2 127.0.0.2 5 00000000000000000000000000000000 0 00";
         let mut id = 0;
         for server in [proxy.address, server_address(database.server())] {
             for forged in [copied.as_str(), invented] {
@@ -159,4 +183,119 @@ fn nobody_makes_the_history_say_another_address() {
         client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
         database.remove().await;
     });
+}
+
+/// Whether each statement came through the proxy, oldest first.
+async fn through_proxy(client: &Client) -> Vec<bool> {
+    let sql = "SELECT through_proxy FROM pgtrack.activity ORDER BY at";
+    client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// The server's clock is taken to be this much behind, so that a copy comes too late after seconds.
+const NEARLY_TOO_LATE: i64 = -25_000;
+
+#[test]
+fn what_is_recorded_has_no_signature_and_an_older_version_is_not_believed() {
+    on_each_version(async |database| {
+        let (client, proxy) = shop(&database).await;
+        let mut session = Wire::session(proxy.address, database.name()).await;
+        let signed = context(&mut session).await;
+        session.query("INSERT INTO users VALUES (1)").await;
+        let recorded = "SELECT context FROM pgtrack.statement";
+        let recorded: String = client.query_one(recorded, &[]).await.unwrap().get(0);
+        let facts: Vec<_> = signed.split(' ').take(4).collect();
+        assert_eq!(recorded, facts.join(" "));
+        // Those that an older version has left are shown as they were.
+        let old = "UPDATE pgtrack.statement SET context = '1 203.0.113.7 5 00 11'";
+        client.batch_execute(old).await.unwrap();
+        assert_eq!(log(&client, "client_addr").await, ["203.0.113.7"]);
+        database.remove().await;
+    });
+}
+
+#[test]
+fn the_server_s_clock_counts() {
+    on_each_version(async |database| {
+        let client = tracked(database.connect().await).await;
+        for (ahead_millis, is_believed) in
+            [(0, true), (-20_000, true), (300_000, false), (-300_000, false)]
+        {
+            let config = config(server_address(database.server()));
+            let proxy = signing(&client, database.name(), config, ahead_millis).await;
+            let mut session = Wire::session(proxy.address, database.name()).await;
+            session.query("TRUNCATE users; INSERT INTO users VALUES (1)").await;
+            let last = through_proxy(&client).await.pop();
+            assert_eq!(last, Some(is_believed), "{ahead_millis}");
+        }
+        database.remove().await;
+    });
+}
+
+#[test]
+fn a_context_is_worth_nothing_to_a_later_connection_from_the_same_port() {
+    on_each_version(async |database| {
+        let client = tracked(database.connect().await).await;
+        let config = config(server_address(database.server()));
+        let proxy = signing(&client, database.name(), config, NEARLY_TOO_LATE).await;
+        let mut session = Wire::session(proxy.address, database.name()).await;
+        session.query("INSERT INTO users VALUES (1)").await;
+        let copied = context(&mut session).await;
+        let port: u16 = session.value("SELECT inet_client_port()").await.parse().unwrap();
+        // The side that closes first keeps the pair of ports for a minute: let it be the server.
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = $1";
+        client.execute(end, &[&i32::from(port)]).await.unwrap();
+        session.rest().await;
+        aged(&client, &copied).await;
+
+        let server = server_address(database.server());
+        let stream = within(Duration::from_secs(20), async {
+            loop {
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.set_reuseaddr(true).unwrap();
+                // The port is free when the proxy has closed its connection.
+                let bound = socket.bind((Ipv4Addr::LOCALHOST, port).into());
+                match (bound.is_ok(), socket.connect(server).await) {
+                    (true, Ok(stream)) => break stream,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        })
+        .await;
+        let mut forger = Wire { stream };
+        let who = [("user", "postgres"), ("database", database.name()), ("pgtrack.ctx", &copied)];
+        forger.send(&startup(&who)).await;
+        forger.until(b'Z').await;
+        assert_eq!(forger.value("SELECT inet_client_port()").await, port.to_string());
+        forger.query("INSERT INTO users VALUES (2)").await;
+        assert_eq!(through_proxy(&client).await, [true, false]);
+        database.remove().await;
+    });
+}
+
+#[test]
+fn a_context_is_worth_nothing_to_a_later_connection_over_the_unix_socket() {
+    for binaries in versions() {
+        block_on(async {
+            let cluster = own_server(&binaries, &[]);
+            let server = Server::of(&cluster);
+            let client = tracked(connect(&server.url("postgres")).await).await;
+            let host = cluster.directory().to_str().unwrap().to_owned();
+            let socket = format!("{host}/.s.PGSQL.{}", cluster.port());
+            let upstream = Upstream { host, port: cluster.port() };
+            let config =
+                Config { upstream: upstream.into(), ..config((Ipv4Addr::LOCALHOST, 0).into()) };
+            let proxy = signing(&client, "postgres", config, NEARLY_TOO_LATE).await;
+            let mut session = Wire::session(proxy.address, "postgres").await;
+            session.query("INSERT INTO users VALUES (1)").await;
+            let copied = context(&mut session).await;
+            aged(&client, &copied).await;
+
+            let mut forger = Wire { stream: UnixStream::connect(&socket).await.unwrap() };
+            let who = [("user", "postgres"), ("pgtrack.ctx", &copied)];
+            forger.send(&startup(&who)).await;
+            forger.until(b'Z').await;
+            forger.query("INSERT INTO users VALUES (2)").await;
+            assert_eq!(through_proxy(&client).await, [true, false]);
+        });
+    }
 }

@@ -39,7 +39,7 @@ pub async fn counts(
     let query = format!(
         "SELECT c.at, format('%I.%I', r.schema_name, r.table_name) AS table_name, c.operation, c.who, c.statements, c.rows
          FROM (SELECT date_bin(make_interval(secs => $4), s.at, $2::timestamptz) AS at, s.relation_id,
-                      pgtrack._operation(s.operation) AS operation, coalesce(nullif(s.actor, ''), s.user_name) AS who,
+                      pgtrack._operation(s.operation) AS operation, left(coalesce(nullif(s.actor, ''), s.user_name), 256) AS who,
                       count(*) AS statements, sum(s.row_count)::bigint AS rows
                FROM pgtrack.statement s
                WHERE s.at >= $2 AND s.at < $3 AND s.relation_id = ANY ($1::integer[]) AND {}

@@ -149,7 +149,12 @@ impl Filter {
         if let Some(text) = &self.text {
             let pattern =
                 format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-            condition.add("concat(s.message, ' ', s.query) ILIKE {}::text", pattern);
+            // Texts are read through the view, which knows whose they are. OFFSET keeps it from being joined.
+            condition.add(
+                "EXISTS (SELECT FROM pgtrack.activity a WHERE a.relation_id = s.relation_id AND a.statement_id = s.statement_id
+                           AND concat(a.message, ' ', a.query) ILIKE {}::text OFFSET 0)",
+                pattern,
+            );
         }
         if !self.row.is_open() {
             self.add_row_condition(client, &mut condition).await?;
@@ -196,16 +201,18 @@ impl Filter {
                 None => Ok(()),
             };
         };
-        let query = "SELECT t.history_table, c.history_column,
-                            (SELECT string_agg(format('n.%1$I = h.%1$I', k.history_column), ' AND ')
-                             FROM pgtrack.relation_column k
-                             WHERE k.relation_id = t.relation_id AND k.attnum IS NOT NULL
-                               AND k.column_name = ANY (t.key_columns)) AS same_row,
-                            (SELECT string_agg(format('n.%I = h.%I', k.column_name, k.history_column), ' AND ')
-                             FROM pgtrack.relation_column k
-                             WHERE k.relation_id = t.relation_id AND k.attnum IS NOT NULL
-                               AND k.column_name = ANY (t.key_columns)) AS live_row
+        // Live values as they are stored, so that no cast or operator of the application's is called.
+        let query = "SELECT t.history_table, c.history_column, pgtrack._output_sql(format('n.%I', a.attname), a.atttypid) AS live_value,
+                            (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
+                                                                      format('h.%I', k.history_column)), ' AND ')
+                             FROM pgtrack._key_parts(t.relation_id) k) AS same_row,
+                            (SELECT string_agg(pgtrack._live_is_sql(format('n.%I', k.column_name), k.type, format('h.%I', k.history_column),
+                                                                    k.operator, k.equality), ' AND ')
+                             FROM pgtrack._key_parts(t.relation_id) k) AS live_row
                      FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
+                     JOIN pgtrack.relation r USING (relation_id)
+                     JOIN pg_class l ON l.oid = r.relid AND l.relkind IN ('r', 'p')
+                     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
                      WHERE t.schema_name = $1 AND t.name = $2 AND c.column_name = $3 AND c.attnum IS NOT NULL";
         let row = client
             .query_opt(query, &[&table.schema, &table.name, column])
@@ -225,8 +232,8 @@ impl Filter {
                (SELECT ARRAY[n.{old}::text] FROM {history} n
                 WHERE {same_row} AND n.pgtrack_statement_id > h.pgtrack_statement_id
                 ORDER BY n.pgtrack_statement_id LIMIT 1),
-               (SELECT ARRAY[n.{}::text] FROM {table} n WHERE {live_row})) END",
-            quote(column)
+               (SELECT ARRAY[({})::text] FROM {table} n WHERE {live_row})) END",
+            row.get::<_, String>("live_value")
         );
         let before = format!("CASE WHEN s.operation <> 'I' THEN ARRAY[h.{old}::text] END");
         let rows = format!("SELECT FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id");

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use super::Statement;
 use super::filter::quote;
@@ -153,13 +153,23 @@ async fn tables(
 ) -> Result<Vec<Table>, Error> {
     let names: HashSet<&str> = candidates.iter().map(|one| &*one.0).collect();
     let names: Vec<&str> = names.into_iter().collect();
+    // Live values as they are stored, so that no cast of the application's is called.
     let query = "SELECT format('%I.%I', r.schema_name, r.table_name), r.schema_name::text, r.table_name::text,
                         format('pgtrack_history.%I', r.history_table), r.key_columns::text[], r.relation_id,
                         array_agg(c.column_name::text ORDER BY c.attnum) AS columns,
                         array_agg(c.history_column::text ORDER BY c.attnum) AS history_columns,
+                        array_agg(pgtrack._output_sql(format('t.%I', a.attname), a.atttypid) ORDER BY c.attnum) AS live_values,
+                        (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
+                                                                  format('h.%I', k.history_column)), ' AND ')
+                         FROM pgtrack._key_parts(r.relation_id) k) AS later,
+                        (SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('h.%I', k.history_column),
+                                                                k.operator, k.equality), ' AND ')
+                         FROM pgtrack._key_parts(r.relation_id) k) AS live,
                         (SELECT coalesce(max(greatest(g.since, g.until)), 0) FROM pgtrack.relation_column g
                          WHERE g.relation_id = r.relation_id) AS since
                  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+                 JOIN pg_class l ON l.oid = r.relid AND l.relkind IN ('r', 'p')
+                 JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
                  WHERE r.tracked_until IS NULL AND format('%I.%I', r.schema_name, r.table_name) = ANY ($1)
                    AND c.attnum IS NOT NULL AND cardinality(r.key_columns) > 0
                  GROUP BY r.relation_id";
@@ -174,11 +184,8 @@ async fn tables(
         if !columns.iter().any(|column| is_ignored(&name, column)) {
             continue;
         }
-        let (history, keys): (String, Vec<String>) = (row.get(3), row.get(4));
         let relation: i32 = row.get(5);
-        let recorded: Vec<String> = row.get("history_columns");
-        let pairs: Vec<(&String, &String)> = columns.iter().zip(&recorded).collect();
-        let query = quiet_sql(&name, relation, &history, &keys, &pairs, is_ignored);
+        let query = quiet_sql(&name, row, is_ignored);
         tables.push(Table { relation, display_name: row.get(0), since: row.get("since"), query });
     }
     Ok(tables)
@@ -186,30 +193,29 @@ async fn tables(
 
 /// Of the statements $1, those that changed nothing that counts. What a row was made is in its next image: in the
 /// same window $2 to $3, else, unless the row has very many, anywhere, or it is the live row.
-fn quiet_sql(
-    name: &TableName,
-    relation: i32,
-    history: &str,
-    keys: &[String],
-    columns: &[(&String, &String)],
-    is_ignored: IsIgnored<'_>,
-) -> String {
-    let counted = |of: &str, is_live: bool| {
-        let columns = columns.iter().filter(|pair| !is_ignored(name, pair.0));
-        let values = columns.map(|pair| quote(if is_live { pair.0 } else { pair.1 }));
-        let values: Vec<_> = values.map(|column| format!("{of}.{column}::text")).collect();
+fn quiet_sql(name: &TableName, row: &Row, is_ignored: IsIgnored<'_>) -> String {
+    let history: String = row.get(3);
+    let keys: Vec<String> = row.get(4);
+    let relation: i32 = row.get(5);
+    let (later, live): (String, String) = (row.get("later"), row.get("live"));
+    let columns: Vec<String> = row.get("columns");
+    let recorded: Vec<String> = row.get("history_columns");
+    let live_values: Vec<String> = row.get("live_values");
+    let is_counted: Vec<bool> = columns.iter().map(|column| !is_ignored(name, column)).collect();
+    let counted = |values: Vec<String>| {
+        let counted = values.into_iter().zip(&is_counted).filter(|(_, counts)| **counts);
+        let values: Vec<_> = counted.map(|(value, _)| format!("({value})::text")).collect();
         format!("ARRAY[{}]::text[]", values.join(", "))
     };
-    let is_key = || columns.iter().filter(|pair| keys.contains(pair.0));
-    let same = |of: &str, is_live: bool| {
-        let equal = is_key().map(|pair| {
-            let own = quote(if is_live { pair.0 } else { pair.1 });
-            format!("{of}.{own} = h.{}", quote(pair.1))
-        });
-        equal.collect::<Vec<_>>().join(" AND ")
+    let image = |of: &str| {
+        counted(recorded.iter().map(|column| format!("{of}.{}", quote(column))).collect())
     };
-    let key: Vec<_> = is_key().map(|pair| format!("h.{}", quote(pair.1))).collect();
-    let (later, live) = (same("n", false), same("t", true));
+    let key: Vec<_> = columns
+        .iter()
+        .zip(&recorded)
+        .filter(|(column, _)| keys.contains(column))
+        .map(|(_, recorded)| format!("h.{}", quote(recorded)))
+        .collect();
     format!(
         "WITH image AS MATERIALIZED (
            SELECT h.*, w.last, {now} AS now,
@@ -231,9 +237,9 @@ fn quiet_sql(
          SELECT c.id FROM compared c
          WHERE NOT EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = {relation} AND k.statement_id = c.id)
          GROUP BY c.id HAVING NOT bool_or(c.counts)",
-        now = counted("h", false),
-        then = counted("n", false),
-        after = counted("t", true),
+        now = image("h"),
+        then = image("n"),
+        after = counted(live_values),
         key = key.join(", "),
     )
 }

@@ -118,9 +118,10 @@ pub async fn summary(
            SELECT grouping(s.operation, s.relation_id, s.who) AS kind, s.operation, s.relation_id, s.who,
                   count(*) AS statements, coalesce(sum(s.row_count), 0)::bigint AS rows,
                   count(*) FILTER (WHERE s.reverts <> '') AS reverts, min(s.at) AS first_at
-           FROM (SELECT s.operation, s.relation_id, coalesce(nullif(s.actor, ''), s.user_name) AS who,
+           FROM (SELECT s.operation, s.relation_id, left(coalesce(nullif(s.actor, ''), s.user_name), 256) AS who,
                         s.row_count, s.reverts, s.at
-                 FROM (SELECT n.* FROM pgtrack.statement n
+                 FROM (SELECT n.statement_id, n.xid, n.at, n.relation_id, n.operation, n.row_count, n.user_name, n.role_name,
+                              n.application, n.actor, n.reverts FROM pgtrack.statement n
                        WHERE n.xid >= pg_snapshot_xmin($2::text::pg_snapshot)
                          AND NOT pg_visible_in_snapshot(n.xid, $2::text::pg_snapshot) OFFSET 0) s
                  WHERE s.relation_id = ANY ($1::integer[]) AND {IS_HERE} AND {}) s

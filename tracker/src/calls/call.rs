@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The functions that change something; each records itself, too (`pgtrack._audit()`).
-const AUDITED: [&str; 18] = [
+/// The functions that change something; each records itself, too (`pgtrack._begin_call()`).
+const AUDITED: [&str; 21] = [
     "erase",
     "keep",
     "purge",
+    "purge_audit",
     "recover",
     "restore",
     "revert",
@@ -19,6 +20,8 @@ const AUDITED: [&str; 18] = [
     "tag",
     "track",
     "undo",
+    "undo_as_myself",
+    "undo_batch",
     "undo_statements",
     "undo_transaction",
     "undo_transactions",

@@ -15,8 +15,9 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tracing::{error, info, warn};
 
+use super::protect::protect;
 use super::spool::Record;
-use super::{Call, CallId, CallOutcome, Spool, SpoolError, store};
+use super::{Call, CallId, CallOutcome, Spool, SpoolError, Target, store};
 use crate::Error;
 
 /// How long the database may take for a record before that goes to the file.
@@ -45,6 +46,14 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// What a log may hold of it.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Connect(error) => error.to_string(),
+            Self::Refused(error) => error.for_log(),
+        }
+    }
+
     fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             Self::Refused(error) => error.sqlstate(),
@@ -134,30 +143,20 @@ impl AuditLog {
         recorded
     }
 
-    /// Tags a database's present state, and keeps tables that are going to be dropped, wholly or in part.
+    /// Tags a database's present state, and keeps tables that are going to be dropped, wholly or in part, as far as this
+    /// role may do that to them. Returns whether it may do any of it; if not, nothing is done.
     ///
     /// # Errors
     /// When the database refuses, or cannot do it in a few seconds.
     pub async fn protect(
         &self,
         database: &str,
+        user: &str,
         tag: &str,
-        tables: &[String],
-    ) -> Result<(), DatabaseError> {
+        targets: &[Target],
+    ) -> Result<bool, DatabaseError> {
         let client = (self.0.connect)(database.to_owned()).await?;
-        let action = "tag first";
-        // The session that waits for this may hold a lock on the table.
-        let limits = "SET statement_timeout = '60s'; SET lock_timeout = '2s'";
-        client.batch_execute(limits).await.map_err(Error::query(action))?;
-        let message = "taken by a guard rail of the proxy";
-        let sql = "SELECT pgtrack.tag($1, $2)";
-        client.execute(sql, &[&tag, &message]).await.map_err(Error::query(action))?;
-        for table in tables {
-            let sql = "SELECT pgtrack.keep($1)";
-            let action = format!("keep {table}");
-            client.execute(sql, &[table]).await.map_err(Error::query(action))?;
-        }
-        Ok(())
+        protect(&client, user, tag, targets).await
     }
 
     /// Completes the record of a call, sooner or later.
@@ -312,10 +311,14 @@ impl Worker {
         });
         if is_nowhere {
             // There is nothing to call there, either.
-            warn!(?record, %error, "the database has no audit");
+            warn!(database = self.database, error = error.for_log(), "the database has no audit");
             return Ok(());
         }
-        warn!(database = self.database, %error, "the database takes no audit record");
+        warn!(
+            database = self.database,
+            error = error.for_log(),
+            "the database takes no audit record"
+        );
         Err(Failed)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -33,6 +33,16 @@ pub enum SpoolError {
         #[source]
         source: io::Error,
     },
+    /// Somebody else may read it, or write into it.
+    #[error(
+        "the audit's spool file {path} is not ours alone, {reason}: `chmod 600` it, or remove it if nothing waits in it"
+    )]
+    NotPrivate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There are too many records in it.
     #[error("the audit's spool file {path} is full")]
     Full {
@@ -55,15 +65,34 @@ impl Spool {
     /// Opens the file, with what it holds from before.
     ///
     /// # Errors
-    /// [`SpoolError::File`] when it cannot be opened, or another program has it open.
+    /// [`SpoolError::File`] when it cannot be opened, or another program has it open; [`SpoolError::NotPrivate`] when
+    /// somebody else may read it or write into it.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self, SpoolError> {
         let failed = |source| SpoolError::File { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(0o600).open(path);
         let mut file = file.map_err(failed)?;
+        require_private(path, &file)?;
         file.try_lock().map_err(|error| failed(error.into()))?;
         let bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
         Ok(Self { path: path.to_owned(), file, bytes, reserved_bytes: 0, max_bytes })
+    }
+
+    /// Sees whether a file could be opened and replaced here. Leaves none behind.
+    ///
+    /// # Errors
+    /// [`SpoolError::File`] when its directory is missing or cannot be written to, [`SpoolError::NotPrivate`] as
+    /// [`open`](Self::open).
+    pub fn check(path: &Path) -> Result<(), SpoolError> {
+        let failed = |source| SpoolError::File { path: path.to_owned(), source };
+        match OpenOptions::new().read(true).append(true).open(path) {
+            Ok(file) => require_private(path, &file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let probe = path.with_extension(format!("check-{}", std::process::id()));
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe);
+        made.and_then(|_| std::fs::remove_file(&probe)).map_err(failed)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -144,11 +173,59 @@ impl Spool {
     }
 }
 
+/// What others can write is no record, and it is not for others to read.
+fn require_private(path: &Path, file: &File) -> Result<(), SpoolError> {
+    let failed = |source| SpoolError::File { path: path.to_owned(), source };
+    let not_private = |reason| SpoolError::NotPrivate { path: path.to_owned(), reason };
+    let permissions = file.metadata().map_err(failed)?.permissions();
+    let mode = permissions.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(not_private(format!("its mode is {mode:04o}")));
+    }
+    // Only the owner may do this, and root.
+    file.set_permissions(permissions).map_err(|_| not_private("it belongs to somebody else".into()))
+}
+
 impl Record {
     pub(super) fn database(&self) -> &str {
         match self {
             Self::Begin(_, call) => &call.id.database,
             Self::Finish(id, _) => &id.database,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{Spool, SpoolError};
+
+    #[test]
+    fn the_file_is_ours_alone() {
+        let directory =
+            std::env::temp_dir().join(format!("pgtrack-spool-mode-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("audit.spool");
+        Spool::check(&path).unwrap();
+        assert!(!path.exists());
+        drop(Spool::open(&path, 1000).unwrap());
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(), 0o600);
+        Spool::check(&path).unwrap();
+        for wide in [0o666, 0o640, 0o604] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(wide)).unwrap();
+            for refused in [Spool::open(&path, 1000).map(drop), Spool::check(&path)] {
+                let Err(SpoolError::NotPrivate { reason, .. }) = refused else {
+                    panic!("{wide:o}: {refused:?}")
+                };
+                assert_eq!(reason, format!("its mode is {wide:04o}"));
+            }
+            assert_eq!(mode(), wide, "it is for its owner to say what is in it");
+        }
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is left behind");
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(matches!(Spool::check(&path), Err(SpoolError::File { .. })));
     }
 }

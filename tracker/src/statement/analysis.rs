@@ -44,8 +44,12 @@ pub struct Statement {
     pub writes: Vec<Write>,
     /// The functions that it names, sorted.
     pub functions: Vec<ObjectName>,
-    /// Its calls of functions in the schema `pgtrack`.
+    /// Its calls of functions in the schema `pgtrack`, in the order of the text.
     pub calls: Vec<Call>,
+    /// Its calls without a schema that are calls of ours if the session's `search_path` has `pgtrack`.
+    pub possible_calls: Vec<Call>,
+    /// It puts `pgtrack` on the session's `search_path`, or a schema there that the text does not say.
+    pub sets_path: bool,
     /// It nests so deeply that only an outline is known:
     /// no arguments, and nothing about missing WHERE clauses.
     pub is_outline: bool,
@@ -94,6 +98,8 @@ impl Statement {
             writes: Vec::new(),
             functions: Vec::new(),
             calls: Vec::new(),
+            possible_calls: Vec::new(),
+            sets_path: false,
             is_outline: false,
         }
     }
@@ -106,6 +112,16 @@ impl Statement {
             Kind::Explain { body, .. } | Kind::Declare { body, .. } => body.executed(),
             _ => Some(self),
         }
+    }
+
+    /// This statement, and those in it: what it prepares, explains or opens.
+    pub fn with_parts(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |statement| match &statement.kind {
+            Kind::Prepare { body, .. }
+            | Kind::Explain { body, .. }
+            | Kind::Declare { body, .. } => Some(&**body),
+            _ => None,
+        })
     }
 
     fn weight_bytes(&self) -> usize {
@@ -124,6 +140,6 @@ impl Statement {
             + names(&self.reads)
             + names(&self.functions)
             + self.writes.iter().map(|write| write.table.weight_bytes() + 8).sum::<usize>()
-            + self.calls.iter().map(Call::weight_bytes).sum::<usize>()
+            + self.calls.iter().chain(&self.possible_calls).map(Call::weight_bytes).sum::<usize>()
     }
 }

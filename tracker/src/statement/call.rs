@@ -9,6 +9,8 @@ pub struct Call {
     pub verb: String,
     /// What it is called with; `None` if the statement nests too deeply to tell.
     pub arguments: Option<Vec<Argument>>,
+    /// Where in the text it is, in bytes.
+    pub place: u32,
 }
 
 /// One argument.

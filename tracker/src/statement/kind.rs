@@ -5,7 +5,7 @@ use pg_query::protobuf::{DiscardMode, ExplainStmt, TransactionStmt, VariableSetS
 use pg_query::protobuf::{TransactionStmtKind, VariableSetKind};
 
 use super::definition::{self, Definition};
-use super::{Statement, Write, tree};
+use super::{Literal, Statement, Write, tree};
 use crate::Operation;
 
 /// What a statement is.
@@ -120,6 +120,10 @@ pub enum Scope {
 pub(super) fn statement(node: &NodeEnum) -> Statement {
     let (kind, tag) = classify(node);
     let mut statement = Statement::new(kind, tag);
+    if let Kind::Set { name, value: Some(value), .. } = &statement.kind {
+        let [name, value] = [name, value].map(|text| Literal::Text(text.clone()));
+        statement.sets_path = tree::is_path(Some(&name), Some(&value));
+    }
     match node {
         NodeEnum::SelectStmt(_)
         | NodeEnum::InsertStmt(_)

@@ -13,7 +13,7 @@ pub struct Metrics {
     pub cache_bytes: usize,
     /// Texts that wait for a thread.
     pub queue_depth: usize,
-    /// Texts that were not analysed because the queue was full.
+    /// How often the queue was full when a text was to be analysed; it may have been tried again.
     pub dropped: u64,
     /// Texts beyond the bounds: too long, or with too many comments.
     pub too_large: u64,

@@ -8,6 +8,7 @@ use super::analyze::refused;
 use super::keyword::Keyword;
 use super::{Call, ObjectName, Opaque, Statement, Write, kind, tree};
 use crate::Operation;
+use crate::calls::is_audited;
 
 /// Statements that begin otherwise need their tree.
 const QUERY_KEYWORDS: [&str; 7] =
@@ -41,7 +42,7 @@ pub(super) fn statement(sql: &str, options: ParserOptions) -> Result<Option<Stat
     let changes = types.iter().filter(|name| **name != "SelectStmt");
     let mut changes = changes.copied();
     let (change, is_plain) = (changes.next(), changes.next().is_none() && !has_other_context);
-    if !is_plain || types.is_empty() || summary.functions.iter().any(is_ours) {
+    if !is_plain || types.is_empty() || summary.functions.iter().any(is_of_interest) {
         return Ok(None);
     }
     let operation = match change {
@@ -73,12 +74,15 @@ pub(super) fn outline(sql: &str, options: ParserOptions) -> Result<Statement, Op
     let operation = if let [only] = changes.as_slice() { Some(*only) } else { None };
     let mut statement = described(&summary, own, operation);
     statement.is_outline = true;
-    statement.calls = summary
-        .functions
-        .iter()
-        .filter(|function| is_ours(function))
-        .map(|function| Call { verb: function.function_name.clone(), arguments: None })
-        .collect();
+    let calls = summary.functions.iter().filter(|function| is_of_interest(function));
+    for function in calls {
+        let call = Call { verb: function.function_name.clone(), arguments: None, place: 0 };
+        match (function.schema_name.as_str(), is_audited(&call.verb)) {
+            (tree::SCHEMA, _) => statement.calls.push(call),
+            ("", Some(_)) => statement.possible_calls.push(call),
+            _ => statement.sets_path = true,
+        }
+    }
     Ok(statement)
 }
 
@@ -95,8 +99,8 @@ fn is_candidate(sql: &str, options: ParserOptions) -> bool {
     may_be_query && !is_ambiguous && !trimmed.contains(';') && !mentions_pgtrack(trimmed.as_bytes())
 }
 
-fn is_ours(function: &pg_query::protobuf::summary_result::Function) -> bool {
-    function.schema_name == tree::SCHEMA
+fn is_of_interest(function: &pg_query::protobuf::summary_result::Function) -> bool {
+    tree::is_of_interest(&function.schema_name, &function.function_name)
 }
 
 fn described(summary: &SummaryResult, own_type: &str, operation: Option<Operation>) -> Statement {

@@ -7,11 +7,15 @@ use std::borrow::Cow;
 use pg_query::protobuf::{CmdType, OnConflictAction};
 use serde_json::Value;
 
-use super::{Argument, Call, ObjectName, Statement, Write};
+use super::{Argument, Call, Keyword, Literal, ObjectName, Statement, Write};
 use crate::Operation;
+use crate::calls::is_audited;
 
 /// The schema whose calls are looked at in detail.
 pub(super) const SCHEMA: &str = "pgtrack";
+
+/// The setting that says in which schemas names without one are looked for.
+const SEARCH_PATH: &str = "search_path";
 
 /// What the `WHEN` clauses of a MERGE may do.
 const MERGE_COMMANDS: [(CmdType, Operation); 3] = [
@@ -29,6 +33,34 @@ pub(super) fn collect(tree: &impl serde::Serialize, statement: &mut Statement) {
     statement.reads.dedup();
     statement.functions.sort();
     statement.functions.dedup();
+    // The fields of a node come in the order of their names.
+    statement.calls.sort_by_key(|call| call.place);
+    statement.possible_calls.sort_by_key(|call| call.place);
+}
+
+/// Whether a function, by its name alone, is looked at closely where it is called.
+pub(super) fn is_of_interest(schema: &str, name: &str) -> bool {
+    schema == SCHEMA
+        || schema.is_empty() && is_audited(name).is_some()
+        || is_set_config(schema, name)
+}
+
+fn is_set_config(schema: &str, name: &str) -> bool {
+    matches!(schema, "" | "pg_catalog") && name == "set_config"
+}
+
+/// Whether a setting of this name and value has `pgtrack` on the `search_path`. What is not said may be that.
+pub(super) fn is_path(name: Option<&Literal>, value: Option<&Literal>) -> bool {
+    let is_name = match name {
+        Some(Literal::Text(name)) => name.eq_ignore_ascii_case(SEARCH_PATH),
+        _ => true,
+    };
+    is_name
+        && match value {
+            Some(Literal::Text(path)) => Keyword::new(SCHEMA).is_in(path.as_bytes()),
+            Some(Literal::Null) => false,
+            _ => true,
+        }
 }
 
 /// Visits a node; `ctes` are the names that `WITH` gives in its place.
@@ -126,11 +158,22 @@ fn call(call: &Value, statement: &mut Statement) {
     let parts = call["funcname"].as_array().into_iter().flatten();
     let parts: Vec<_> = parts.filter_map(|part| part["node"]["String"]["sval"].as_str()).collect();
     let Some(function) = ObjectName::from_parts(&parts) else { return };
-    if function.schema.as_deref() == Some(SCHEMA) {
+    let schema = function.schema.as_deref().unwrap_or_default();
+    if is_of_interest(schema, &function.name) {
         let arguments = call["args"].as_array().into_iter().flatten().map(Argument::from_node);
-        statement
-            .calls
-            .push(Call { verb: function.name.clone(), arguments: Some(arguments.collect()) });
+        let call = Call {
+            verb: function.name.clone(),
+            arguments: Some(arguments.collect()),
+            place: call["location"].as_u64().and_then(|at| at.try_into().ok()).unwrap_or(0),
+        };
+        if is_set_config(schema, &function.name) {
+            statement.sets_path |=
+                is_path(call.argument("setting_name", 0), call.argument("new_value", 1));
+        } else if schema == SCHEMA {
+            statement.calls.push(call);
+        } else {
+            statement.possible_calls.push(call);
+        }
     }
     statement.functions.push(function);
 }

@@ -63,18 +63,123 @@ fn hidden_calls_are_recorded_too() {
 }
 
 #[test]
-fn what_the_proxy_recorded_is_not_counted_again() {
+fn what_the_proxy_recorded_is_not_counted_again_and_nothing_else_is_left_out() {
+    // Of one session of the proxy: its records of calls (from, to, outcome), and the database's own (when).
+    let cases: [(&str, &[(u32, Option<u32>, &str)], &[u32], &str); 9] = [
+        ("one call", &[(1, Some(3), "done")], &[2], "p1+d1"),
+        (
+            "two calls, one after the other",
+            &[(1, Some(3), "done"), (4, Some(6), "done")],
+            &[2, 5],
+            "p1+d1 p2+d2",
+        ),
+        // SELECT pgtrack.tag('a'), query_to_xml('SELECT pgtrack.tag(…)', …)
+        ("one call in the text, three in fact", &[(1, Some(5), "done")], &[2, 3, 4], "p1+d1 d2 d3"),
+        (
+            "two calls in a text",
+            &[(1, Some(6), "done"), (2, Some(7), "done")],
+            &[3, 4],
+            "p1+d1 p2+d2",
+        ),
+        (
+            "two calls in a text, the first answered before the second",
+            &[(1, Some(4), "done"), (2, Some(7), "done")],
+            &[3, 5],
+            "p1+d1 p2+d2",
+        ),
+        (
+            "two calls in a text, three in fact",
+            &[(1, Some(5), "done"), (2, Some(8), "done")],
+            &[3, 4, 6],
+            "p1+d1 p2+d2 d3",
+        ),
+        (
+            "a failed call, then another",
+            &[(1, Some(2), "failed"), (3, Some(5), "done")],
+            &[4],
+            "p1 p2+d1",
+        ),
+        (
+            "a denied call at the time of another",
+            &[(1, Some(4), "done"), (2, Some(2), "denied")],
+            &[3],
+            "p1+d1 p2",
+        ),
+        (
+            "a call of which the outcome is never known, then others",
+            &[(1, None, "started"), (3, Some(5), "done")],
+            &[4, 6],
+            "p1 p2+d1 d2",
+        ),
+    ];
     on_each_version(async |session| {
-        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
-        let proxy = session.another().await;
-        let pid = session.rows("SELECT pg_backend_pid()").await;
-        proxy.run(&format!("INSERT INTO pgtrack.audit_entry (source, verb, outcome, user_name, session, backend_pid, xid) VALUES ('proxy', 'undo', 'started', 'postgres', 'abc', {pid}, NULL)")).await;
-        session.run("SELECT pgtrack.undo('t', 1)").await;
-        proxy.run("UPDATE pgtrack.audit_entry SET finished_at = clock_timestamp(), outcome = 'done' WHERE source = 'proxy'").await;
-        session.run("SELECT pgtrack.undo('t', 1)").await;
-        session.check("SELECT through_proxy, outcome FROM pgtrack.audit WHERE verb = 'undo' ORDER BY entry_id", "
-            t|done
-            f|done").await;
+        for (what, calls, records, expected) in cases {
+            let time = |second: u32| {
+                format!("'2026-01-01 00:00:00Z'::timestamptz + interval '{second} s'")
+            };
+            session.run("DELETE FROM pgtrack.audit_entry").await;
+            for (number, (from, to, outcome)) in calls.iter().enumerate() {
+                let number = number + 1;
+                let to = to.map_or_else(|| "NULL".into(), time);
+                session.run(&format!("INSERT INTO pgtrack.audit_entry (entry_id, source, verb, outcome, at, finished_at, session, call_number, actor, xid)
+                                      VALUES ({number}, 'proxy', 'tag', '{outcome}', {}, {to}, 'abc', {number}, 'p{number}', NULL)", time(*from))).await;
+            }
+            for (number, at) in records.iter().enumerate() {
+                let number = number + 1;
+                session.run(&format!("INSERT INTO pgtrack.audit_entry (entry_id, verb, at, session, message) VALUES (10 + {number}, 'tag', {}, 'abc', 'd{number}')", time(*at))).await;
+            }
+            // Another session's record, one of another function, and one that came without the proxy are nobody's.
+            session.run(&format!("INSERT INTO pgtrack.audit_entry (entry_id, verb, at, session, message) VALUES
+                                    (21, 'tag', {at}, 'another', 'other'), (22, 'untag', {at}, 'abc', 'other'), (23, 'tag', {at}, NULL, 'other')", at = time(2))).await;
+            let actual = session.rows("SELECT coalesce(string_agg(concat_ws('+', actor, message), ' ' ORDER BY entry_id), '') FROM pgtrack.audit WHERE message IS DISTINCT FROM 'other'").await;
+            assert_eq!(actual, expected, "{what}");
+            session.check("SELECT count(*) FROM pgtrack.audit WHERE message = 'other'", "3").await;
+        }
+    });
+}
+
+#[test]
+fn old_calls_are_forgotten_by_the_owner_alone_and_that_is_on_record() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE forgetful LOGIN; SELECT pgtrack.tag('a'), pgtrack.tag('b');
+                     UPDATE pgtrack.audit_entry SET at = at - interval '2 years' WHERE arguments ->> 'name' = 'a'").await;
+        let other = session.another_as("forgetful").await;
+        assert!(
+            other
+                .error("SELECT pgtrack.purge_audit('1 year')")
+                .await
+                .starts_with("42501: permission denied to purge")
+        );
+        assert!(
+            session
+                .error("SELECT pgtrack.purge_audit('-1 year')")
+                .await
+                .starts_with("22023: older_than must not be null or negative")
+        );
+        session.check("SELECT pgtrack.purge_audit('1 year')", "1").await;
+        session
+            .check(
+                "SELECT verb, arguments FROM pgtrack.audit ORDER BY entry_id",
+                r#"
+                tag|{"name": "b"}
+                purge_audit|{"older_than": "1 year"}"#,
+            )
+            .await;
+        session.run("DROP ROLE forgetful").await;
+    });
+}
+
+#[test]
+fn a_reader_of_all_texts_reads_the_whole_audit_and_long_texts_are_cut() {
+    on_each_version(async |session| {
+        session.run("DO $$BEGIN CREATE ROLE pgtrack_reader NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END$$;
+                     CREATE ROLE audit_reader LOGIN; GRANT pgtrack_reader TO audit_reader").await;
+        session.run("SET pgtrack.actor = 'x'; SELECT set_config('pgtrack.actor', repeat('a', 5000), false), pgtrack.tag(repeat('n', 5000), repeat('m', 5000)) /* and much more */").await;
+        let reader = session.another_as("audit_reader").await;
+        reader
+            .check("SELECT length(actor), length(message), length(arguments ->> 'name'), length(statement) <= 4000 FROM pgtrack.audit", "256|1000|1000|t")
+            .await;
+        session.run("DROP ROLE audit_reader").await;
     });
 }
 
@@ -115,18 +220,20 @@ fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
             )
             .await;
         let forged = session.another().await;
-        forged.run("SET pgtrack.ctx = '1 203.0.113.7 4711 0123456789abcdef0123456789abcdef 00'; INSERT INTO t VALUES (1, 'a')").await;
+        forged.run("SET pgtrack.ctx = '2 203.0.113.7 4711 0123456789abcdef0123456789abcdef 0 00'; INSERT INTO t VALUES (1, 'a')").await;
         let claimed = session
             .another_with(
-                "-c pgtrack.ctx=1\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef",
+                "-c pgtrack.ctx=2\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef",
             )
             .await;
         claimed.run("INSERT INTO t VALUES (2, 'b')").await;
         // A signature, but for the address of another connection.
+        let moment =
+            session.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").await;
         let signature = session
-            .rows("SELECT encode(pgtrack._hmac(key, convert_to('1 203.0.113.7 4711 0123456789abcdef0123456789abcdef ' || concat_ws(' ', coalesce(host(inet_client_addr()), '-'), inet_client_port()), 'UTF8')), 'hex') FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1")
+            .rows(&format!("SELECT encode(pgtrack._hmac(key, convert_to('2 203.0.113.7 4711 0123456789abcdef0123456789abcdef {moment} ' || concat_ws(' ', coalesce(host(inet_client_addr()), '-'), inet_client_port()), 'UTF8')), 'hex') FROM pgtrack.proxy_key ORDER BY key_id DESC LIMIT 1"))
             .await;
-        let copied = session.another_with(&format!("-c pgtrack.ctx=1\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef\\ {signature}")).await;
+        let copied = session.another_with(&format!("-c pgtrack.ctx=2\\ 203.0.113.7\\ 4711\\ 0123456789abcdef0123456789abcdef\\ {moment}\\ {signature}")).await;
         copied.run("INSERT INTO t VALUES (3, 'c')").await;
         session
             .check(

@@ -13,13 +13,16 @@ const CHAPTERS: [(&str, &str); 7] = [
     (
         "Undoing changes of one row",
         "undo undo_pk revert revert_pk rollback_to rollback_to_pk restore restore_pk plan_undo plan_undo_pk plan_revert plan_revert_pk \
-         plan_restore plan_restore_pk",
+         plan_rollback_to plan_rollback_to_pk plan_restore plan_restore_pk",
     ),
     (
         "Undoing more",
-        "undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema plan_batches undo_batch",
+        "undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema plan_batches undo_batch undo_as_myself",
     ),
-    ("Keeping, forgetting, checking", "keep recover purge plan_purge erase erase_pk verify"),
+    (
+        "Keeping, forgetting, checking",
+        "keep recover purge plan_purge purge_audit erase erase_pk verify",
+    ),
     ("Who and why; about pg_track", "set_actor set_message info version help"),
 ];
 

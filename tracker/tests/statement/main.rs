@@ -5,6 +5,7 @@
 mod analyzer;
 mod bounds;
 mod encodings;
+mod paths;
 mod peer;
 mod render;
 mod specification;

@@ -68,6 +68,29 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
             )
             .into();
         }
+        Text::Rights => "Rights",
+        Text::IsSuperuser(role) => {
+            return format!(
+                "The dashboard works as the role {role}, which is a superuser: whatever goes wrong in \
+                 it goes wrong with every right."
+            )
+            .into();
+        }
+        Text::MakeServiceRole => {
+            "Run pgtrack install --service-role NAME, which makes a role with exactly what is \
+             needed, and connect as that one."
+        }
+        Text::OtherOwner(owner) => {
+            return format!(
+                "pg_track belongs to the role {owner}, not to pgtrack_owner: its functions run with \
+                 the rights of {owner}."
+            )
+            .into();
+        }
+        Text::InstallAgain => {
+            "Run pgtrack install as a superuser, or as a role that may create roles: it makes \
+             pgtrack_owner, which can nothing else, and hands pg_track over to it."
+        }
         // view/rules.rs
         Text::AboutRules => {
             "They are about what pages show. What is recorded, and what an undo does, stays the \

@@ -91,6 +91,12 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::NoDigest => "There is no such digest.",
         Text::NoFile => "There is no such file.",
         Text::NoJob => "There is no such undo in batches.",
+        Text::NotByThisName => "Not by this name",
+        Text::KnowsOtherNames => "The dashboard is not reached by the name that you used.",
+        Text::ListName => {
+            "Use the address in public_url, or list the name in host_names of the configuration."
+        }
+        Text::Unreadable => "This holds characters that no text has.",
         Text::NoPage => "There is no page at this address.",
         Text::NoRole => "There is no such role.",
         Text::NoTableTracked(table) => return format!("No table {table} is tracked.").into(),

@@ -149,3 +149,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_search_path_is_found_in_every_form_the_server_accepts() {
+    let sets_path =
+        |parameter| Startup::parse(&packet(&[("user", "ada"), parameter])).unwrap().sets_path();
+    for parameter in [
+        ("search_path", "public, PgTrack"),
+        ("SEARCH_PATH", "pgtrack"),
+        ("options", "-c search_path=pgtrack"),
+        ("options", r"-csearch_path=a,\ pgtrack"),
+        ("options", "-c geqo=off --Search-Path=pgt\\rack"),
+    ] {
+        assert!(sets_path(parameter), "{parameter:?}");
+    }
+    for parameter in [
+        ("search_path", "public"),
+        ("options", "-c search_path=public -c pgtrack.actor=ada"),
+        ("options", "-c application_name=pgtrack"),
+        ("application_name", "pgtrack"),
+    ] {
+        assert!(!sets_path(parameter), "{parameter:?}");
+    }
+}

@@ -84,6 +84,6 @@ fn check_startup(sent: &[u8], received: &[u8]) {
     }
     let sent_parameters = &sent[4..sent.len() - 1];
     let added = received[4..].strip_prefix(sent_parameters).expect("what was sent comes first");
-    let added = added.strip_prefix(b"pgtrack.ctx\x001 127.0.0.1 ").expect("then the context");
+    let added = added.strip_prefix(b"pgtrack.ctx\x002 127.0.0.1 ").expect("then the context");
     assert!(added.ends_with(b"\0\0"));
 }

@@ -110,10 +110,10 @@ fn every_verb_works_with_any_name_and_type_and_runs_no_foreign_code() {
         hostile_schema(&session, &schema).await;
         let owner = session.another_as(&format!("{schema}_owner")).await;
         let reader = session.another_as(&format!("{schema}_reader")).await;
-        let mut number = 0;
+        let number = std::cell::Cell::new(0);
         try_law(12, table(), async |table| {
-            number += 1;
-            let result = one_table(&session, &owner, &reader, &schema, &table, number).await;
+            number.set(number.get() + 1);
+            let result = one_table(&session, &owner, &reader, &schema, &table, number.get()).await;
             let ran = session.rows(&format!("SELECT is_called FROM public.{schema}_ran_as_another")).await;
             if ran != "f" {
                 session.run(&format!("ALTER SEQUENCE public.{schema}_ran_as_another RESTART")).await;
@@ -184,10 +184,10 @@ async fn one_table(session: &Session, owner: &Session, reader: &Session, schema:
         ] {
             who.attempt(&read).await.map_err(|error| format!("as {as_who}: {read}: {error}"))?;
         }
-        // A reader is refused where a domain's check would run as the reader.
+        // Who does not own the table is refused where a domain's check would run with their rights.
         let as_of = format!("SELECT * FROM pgtrack.as_of(NULL::{name}, 'xid:{first}')");
         match who.attempt(&as_of).await {
-            Err(error) if as_who == "reader" && error.starts_with("42501") => {}
+            Err(error) if as_who != "owner" && error.starts_with("42501: rows of ") => {}
             outcome => outcome.map_err(|error| format!("as {as_who}: {as_of}: {error}"))?,
         }
     }

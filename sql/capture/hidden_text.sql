@@ -1,0 +1,79 @@
+-- A query text may quote values of redacted columns, and it is recorded with each table that the query changes. So the
+-- recorder of a table with redacted columns takes it away from those before it, and leaves word for those after it:
+-- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
+-- may hold several transactions.
+
+CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
+END;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
+BEGIN
+  PERFORM set_config('pgtrack.hidden_text', p_sent, false);
+  IF current_setting('pgtrack.shown_text', true) = p_sent THEN
+    UPDATE pgtrack.statement s SET query = NULL
+    WHERE s.xid = pg_current_xact_id() AND s.query = current_query()::varchar(4000);
+  END IF;
+END
+$_hide_text$;
+COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
+
+CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT $$
+          IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
+             pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
+            PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
+          END IF;$$
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
+END;
+COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
+  'The part of a recorder that hides the text of the query; null for tables that hide none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
+  SELECT CASE
+    WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
+    WHEN NOT pgtrack._some_text_is_hidden() THEN 'pg_catalog.current_query()::pg_catalog.varchar(4000)'
+    ELSE $$CASE
+              WHEN pg_catalog.current_setting('pgtrack.hidden_text', true) OPERATOR(pg_catalog.=)
+                   pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN NULL
+              WHEN pg_catalog.set_config('pgtrack.shown_text',
+                     pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
+              THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+    PERFORM pgtrack._generate_functions(v_relation);
+  END LOOP;
+END
+$_regenerate_all$;
+COMMENT ON FUNCTION pgtrack._regenerate_all() IS
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
+BEGIN
+  -- The recorders hide a text that is another table's, too. This is for what an earlier version recorded, and for the
+  -- other texts of the transaction; of a very long one it looks at the first.
+  RETURN EXISTS (SELECT FROM (SELECT s.relation_id FROM pgtrack.statement s WHERE s.xid = p_xid LIMIT 1000) s
+                 JOIN pgtrack.relation r USING (relation_id) WHERE r.options -> 'redact' <> '[]');
+END
+$_concerns_hidden$;
+COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
+  'Whether a transaction changed a table with redacted columns. SECURITY DEFINER: the caller may not be able to read that table.';

@@ -1,0 +1,78 @@
+-- All changing verbs run with the caller's privileges. They work out which old images must live again and which rows
+-- must go, as handles (ctids) of history rows, and have _apply() make it so in one SQL statement. PostgreSQL checks
+-- foreign keys at a statement's end, so the order of tables and rows does not matter, not even in a cycle.
+
+DO $types$
+BEGIN
+  IF pg_catalog.to_regtype('pgtrack._work') IS NULL THEN
+    CREATE TYPE pgtrack._work AS (
+      relid          regclass,
+      inserts        tid[],
+      updates        tid[],
+      deletes        tid[],
+      keyed_updates  tid[],
+      updated_keys   jsonb[],
+      deleted_keys   jsonb[],
+      merges         tid[],
+      merge_bases    tid[]
+    );
+  END IF;
+  IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
+    CREATE TYPE pgtrack._set AS (
+      tables     regclass[],
+      condition  text,
+      label      text,
+      reverts    text,
+      point      text
+    );
+    CREATE TYPE pgtrack._target AS (
+      version       integer,
+      versions      integer,
+      is_gone       boolean,
+      is_gone_now   boolean,
+      statement_id  bigint,
+      handle        tid,
+      row_key       jsonb,
+      is_unborn     boolean
+    );
+    CREATE TYPE pgtrack._decision AS (
+      answer     text,
+      has_work   boolean,
+      work       pgtrack._work,
+      reverts    text,
+      arguments  jsonb
+    );
+  END IF;
+END
+$types$;
+COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
+COMMENT ON COLUMN pgtrack._work.relid IS 'The table.';
+COMMENT ON COLUMN pgtrack._work.inserts IS 'Images of rows to insert.';
+COMMENT ON COLUMN pgtrack._work.updates IS 'Images to update the row of the same key to.';
+COMMENT ON COLUMN pgtrack._work.deletes IS 'Images whose key names a row to delete.';
+COMMENT ON COLUMN pgtrack._work.keyed_updates IS 'Images to update a row to that now has another key.';
+COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows, in the same order.';
+COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
+COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
+COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
+COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
+COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
+COMMENT ON COLUMN pgtrack._set.label IS 'What it is called in errors.';
+COMMENT ON COLUMN pgtrack._set.reverts IS 'What is recorded as reverted by those who undo it.';
+COMMENT ON COLUMN pgtrack._set.point IS 'The point that it is everything after, if it is that.';
+COMMENT ON TYPE pgtrack._decision IS 'What a verb for one row is going to do.';
+COMMENT ON COLUMN pgtrack._decision.answer IS 'What it says when that is done.';
+COMMENT ON COLUMN pgtrack._decision.has_work IS 'Whether there is anything to do.';
+COMMENT ON COLUMN pgtrack._decision.work IS 'What it does to the table.';
+COMMENT ON COLUMN pgtrack._decision.reverts IS 'What is recorded as reverted.';
+COMMENT ON COLUMN pgtrack._decision.arguments IS 'The arguments of the call, for its record.';
+COMMENT ON TYPE pgtrack._target IS 'A version of a row that it shall be as after.';
+COMMENT ON COLUMN pgtrack._target.version IS 'The version; 0 is before the first.';
+COMMENT ON COLUMN pgtrack._target.versions IS 'How many there are.';
+COMMENT ON COLUMN pgtrack._target.is_gone IS 'Whether it was a deletion; null for 0.';
+COMMENT ON COLUMN pgtrack._target.is_gone_now IS 'Whether the last one was.';
+COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed the row next, if one did.';
+COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
+COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
+COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';

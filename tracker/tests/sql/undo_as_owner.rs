@@ -1,0 +1,300 @@
+//! Whoever undoes with more rights than a table's owner has does not lend them to the owner's code.
+
+use crate::support::{Session, on_each_version};
+
+/// A table of a role of that name whose trigger, deferred trigger, default, CHECK and domain CHECK note who runs them.
+async fn noting_table(session: &Session, owner: &str) {
+    session
+        .run(&format!(
+            "CREATE ROLE {owner} LOGIN; CREATE SCHEMA {owner} AUTHORIZATION {owner}; CREATE TABLE noted (what text, who text, is_super boolean, person text);
+             GRANT ALL ON noted TO {owner}; SET ROLE {owner}; SET search_path = {owner};
+             CREATE FUNCTION note(what text) RETURNS boolean LANGUAGE plpgsql AS
+             $$BEGIN INSERT INTO public.noted SELECT what, current_user, rolsuper, session_user FROM pg_catalog.pg_roles WHERE rolname = current_user; RETURN true; END$$;
+             CREATE FUNCTION noting() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+               PERFORM {owner}.note(TG_ARGV[0]);
+               BEGIN
+                 EXECUTE 'RESET ROLE';
+                 PERFORM {owner}.note('escaped');
+               EXCEPTION WHEN insufficient_privilege THEN NULL;
+               END;
+               RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END; END$$;
+             CREATE DOMAIN checked AS int CHECK ({owner}.note('domain'));
+             CREATE TABLE t (id int PRIMARY KEY, v checked, CHECK ({owner}.note('check')));
+             CREATE TRIGGER x BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION noting('trigger');
+             CREATE CONSTRAINT TRIGGER y AFTER INSERT OR UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION noting('deferred');
+             RESET ROLE; RESET search_path; SELECT pgtrack.track('{owner}.t'); SET ROLE {owner}; INSERT INTO {owner}.t VALUES (1, 1), (2, 1)"
+        ))
+        .await;
+    session.run(&format!("UPDATE {owner}.t SET v = 2")).await;
+    // What was recorded before the column existed has its default.
+    session.run(&format!("ALTER TABLE {owner}.t ADD COLUMN d boolean DEFAULT {owner}.note('default'); RESET ROLE; TRUNCATE noted")).await;
+}
+
+async fn drop(session: &Session, owner: &str) {
+    session.run(&format!("DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}")).await;
+}
+
+#[test]
+fn a6_a_superuser_s_undo_runs_the_owner_s_code_as_the_owner() {
+    on_each_version(async |session| {
+        noting_table(&session, "undone").await;
+        session.run("SELECT pgtrack.tag('x')").await;
+        let all = "check|deferred|domain|trigger";
+        let latest = "pgtrack.log(1, on_table => 'undone.t')";
+        for (change, call, expected) in [
+            ("", "SELECT pgtrack.undo('undone.t', 1)".to_owned(), all),
+            ("DELETE FROM undone.t WHERE id = 1", "SELECT pgtrack.restore('undone.t', 1)".to_owned(), all),
+            ("INSERT INTO undone.t VALUES (3, 1)", format!("SELECT pgtrack.undo_transaction(xid) FROM {latest}"), "trigger"),
+            ("UPDATE undone.t SET v = 7", format!("SELECT pgtrack.undo_transaction(xid) FROM {latest}"), all),
+            ("DELETE FROM undone.t WHERE id = 1", "SELECT pgtrack.revert('undone.t', 1, 1)".to_owned(), "check|default|deferred|domain|trigger"),
+            ("UPDATE undone.t SET v = 8", "SELECT pgtrack.revert_table('undone.t', 'x')".to_owned(), all),
+            (
+                "UPDATE undone.t SET v = 9",
+                format!("SELECT pgtrack.undo_batch(c.choice, b.rows) FROM (SELECT jsonb_build_object('xid', xid) AS choice FROM {latest}) c, pgtrack.plan_batches(c.choice) b"),
+                all,
+            ),
+        ] {
+            session.run(change).await;
+            session.run("TRUNCATE noted").await;
+            session.run(&call).await;
+            session.check("SELECT string_agg(DISTINCT what, '|' ORDER BY what) FROM noted", expected).await;
+            session.check("SELECT DISTINCT who, is_super, person FROM noted", "undone|f|postgres").await;
+            session.check("SELECT current_user, current_setting('role'), current_setting('search_path')", "postgres|none|\"$user\", public").await;
+        }
+        // The person is who logged in, and no role was set.
+        session.check("SELECT DISTINCT user_name, role_name FROM pgtrack.statement WHERE reverts IS NOT NULL", "postgres|none").await;
+        drop(&session, "undone").await;
+    });
+}
+
+#[test]
+fn a_member_s_undo_runs_as_the_owner_too_and_anybody_else_s_as_themselves() {
+    on_each_version(async |session| {
+        noting_table(&session, "group_owner").await;
+        session.run("CREATE ROLE group_member LOGIN IN ROLE group_owner; CREATE ROLE group_writer LOGIN; GRANT USAGE ON SCHEMA group_owner TO group_writer;
+                     GRANT ALL ON group_owner.t, noted TO group_writer").await;
+        for (role, runs_as) in [
+            ("group_member", "group_owner"),
+            ("group_writer", "group_writer"),
+            ("group_owner", "group_owner"),
+        ] {
+            session.run("TRUNCATE noted").await;
+            let caller = session.another_as(role).await;
+            caller.run("SELECT pgtrack.undo('group_owner.t', 1)").await;
+            session
+                .check(
+                    "SELECT DISTINCT who, is_super, person FROM noted WHERE what = 'trigger'",
+                    &format!("{runs_as}|f|{role}"),
+                )
+                .await;
+        }
+        // In somebody's function with rights of its own, the caller is its owner.
+        session.run("CREATE FUNCTION undo_for_all() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$SELECT pgtrack.undo('group_owner.t', 1)$$; TRUNCATE noted").await;
+        let caller = session.another_as("group_writer").await;
+        caller.run("SELECT undo_for_all()").await;
+        session
+            .check(
+                "SELECT DISTINCT who, is_super, person FROM noted WHERE what = 'trigger'",
+                "group_owner|f|group_writer",
+            )
+            .await;
+        session
+            .run("DROP OWNED BY group_writer; DROP ROLE group_member; DROP ROLE group_writer")
+            .await;
+        drop(&session, "group_owner").await;
+    });
+}
+
+#[test]
+fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
+    on_each_version(async |session| {
+        noting_table(&session, "lasting").await;
+        let replace = |body: &str| {
+            format!(
+                "CREATE OR REPLACE FUNCTION lasting.noting() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$; TRUNCATE noted"
+            )
+        };
+        session.run(&replace("IF TG_ARGV[0] = 'trigger' THEN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT lasting.note(''cursor'')'; END IF;")).await;
+        session.run("SELECT pgtrack.undo('lasting.t', 1)").await;
+        session.check("SELECT count(*) FROM noted WHERE what = 'cursor'", "0").await;
+        session.check("SELECT count(*) FROM pg_cursors WHERE is_holdable", "0").await;
+        session
+            .run(&replace(
+                "PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', false);",
+            ))
+            .await;
+        assert_eq!(
+            session.error("SELECT pgtrack.undo('lasting.t', 1)").await,
+            "42501: a trigger has set search_path for the session\nDETAIL: It runs as lasting, and you have more rights than that."
+        );
+        session
+            .run(&replace(
+                "PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', true);",
+            ))
+            .await;
+        session.run("SELECT pgtrack.undo('lasting.t', 1)").await;
+        session.check("SHOW search_path", "\"$user\", public").await;
+        // An error leaves nothing, either.
+        session.run(&replace("RAISE 'not now';")).await;
+        session.run("BEGIN; SAVEPOINT s").await;
+        assert!(
+            session
+                .error("SELECT pgtrack.undo('lasting.t', 1)")
+                .await
+                .starts_with("P0001: not now")
+        );
+        session.run("ROLLBACK TO s").await;
+        session.check("SELECT current_user, session_user, current_setting('role'), current_setting('pgtrack.reverts', true) IN ('', NULL) IS FALSE", "postgres|postgres|none|f").await;
+        session.run("COMMIT").await;
+        // Nor are the functions left by which it is done.
+        session.check("SELECT count(*) FROM pg_proc WHERE pronamespace::regnamespace::text LIKE 'pg_temp%'", "0").await;
+        // What is put off until COMMIT stays so for the rest of the transaction.
+        session.run(&replace("PERFORM lasting.note(TG_ARGV[0]);")).await;
+        session.run("BEGIN; SELECT pgtrack.undo('lasting.t', 1); TRUNCATE noted; UPDATE lasting.t SET v = 50 WHERE id = 2").await;
+        session.check("SELECT count(*) FROM noted WHERE what = 'deferred'", "0").await;
+        session.run("COMMIT").await;
+        session.check("SELECT count(*) FROM noted WHERE what = 'deferred'", "1").await;
+        drop(&session, "lasting").await;
+    });
+}
+
+#[test]
+fn with_several_owners_a_superuser_has_to_say_that_it_is_meant() {
+    on_each_version(async |session| {
+        noting_table(&session, "several").await;
+        session.run("CREATE TABLE b (id int PRIMARY KEY); SELECT pgtrack.track('b'); BEGIN; INSERT INTO b VALUES (1); UPDATE several.t SET v = 9; COMMIT; TRUNCATE noted").await;
+        let undo = "SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1, on_table => 'b')";
+        let error = session.error(undo).await;
+        assert!(error.starts_with("42501: a superuser cannot undo this without lending their rights to the tables' owners\nDETAIL: The tables and their partitions belong to "), "{error}");
+        session.check("SELECT count(*) FROM noted", "0").await;
+        // Only a superuser, only so, and only for this transaction.
+        session.run("SET pgtrack.as_myself = 'on'; SELECT pgtrack.undo_as_myself()").await;
+        assert!(session.error(undo).await.starts_with("42501"));
+        session.run("DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET pgtrack.as_myself = ''on''', current_database()); END$$").await;
+        assert!(session.another().await.error(undo).await.starts_with("42501"));
+        let owner = session.another_as("several").await;
+        assert!(
+            owner
+                .error("SELECT pgtrack.undo_as_myself()")
+                .await
+                .starts_with("42501: only a superuser has this to say")
+        );
+        assert!(
+            owner
+                .error("SELECT pgtrack._permit_as_myself()")
+                .await
+                .starts_with("42501: only pgtrack.undo_as_myself() permits this")
+        );
+        session.run(&format!("BEGIN; SELECT pgtrack.undo_as_myself(); {undo}; COMMIT")).await;
+        session.check("SELECT DISTINCT who FROM noted WHERE what = 'trigger'", "postgres").await;
+        // Whoever is none undoes what they may, with their own rights.
+        session.run("CREATE ROLE writes_both LOGIN; GRANT USAGE ON SCHEMA several TO writes_both; GRANT ALL ON several.t, b, noted TO writes_both;
+                     BEGIN; INSERT INTO b VALUES (2); UPDATE several.t SET v = 10; COMMIT; TRUNCATE noted").await;
+        let writer = session.another_as("writes_both").await;
+        writer.run(undo).await;
+        session.check("SELECT DISTINCT who FROM noted WHERE what = 'trigger'", "writes_both").await;
+        session.run("DROP OWNED BY writes_both; DROP ROLE writes_both").await;
+        drop(&session, "several").await;
+    });
+}
+
+#[test]
+fn partitions_of_another_owner_count() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE leaf_owner; CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+                     ALTER TABLE p1 OWNER TO leaf_owner; SELECT pgtrack.track('p'); INSERT INTO p VALUES (1, 1); UPDATE p SET v = 2").await;
+        assert!(
+            session
+                .error("SELECT pgtrack.undo('p', 1)")
+                .await
+                .starts_with("42501: a superuser cannot undo this")
+        );
+        session
+            .run("BEGIN; SELECT pgtrack.undo_as_myself(); SELECT pgtrack.undo('p', 1); COMMIT")
+            .await;
+        session.check("SELECT v FROM p", "1").await;
+        session.run("DROP OWNED BY leaf_owner; DROP ROLE leaf_owner").await;
+    });
+}
+
+#[test]
+fn rows_that_row_security_hides_from_whoever_writes_are_an_error_and_nothing_is_done() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE hidden_owner; CREATE ROLE hidden_writer LOGIN; CREATE TABLE t (id int PRIMARY KEY, tenant text, v int); ALTER TABLE t OWNER TO hidden_owner;
+                     GRANT ALL ON t TO hidden_writer; ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+                     CREATE POLICY own ON t USING (tenant = current_user); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'hidden_owner', 1), (2, 'other', 1), (3, 'other', 1)").await;
+        // The owner is subject to its own policies, and sees one of the three.
+        for change in [
+            "UPDATE t SET v = v + 1",
+            "DELETE FROM t",
+            "INSERT INTO t VALUES (4, 'other', 1)",
+            "UPDATE t SET id = id + 10",
+        ] {
+            session.run(change).await;
+            let before = session.rows("SELECT t FROM t ORDER BY id").await;
+            let error =
+                session.error("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
+            assert!(error.starts_with("42501: "), "{change}: {error}");
+            assert!(
+                error.contains("of the rows of public.t that this would change"),
+                "{change}: {error}"
+            );
+            session.check("SELECT t FROM t ORDER BY id", &before).await;
+            session.run("ALTER TABLE t NO FORCE ROW LEVEL SECURITY; SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1); ALTER TABLE t FORCE ROW LEVEL SECURITY").await;
+        }
+        // Somebody may see more than they may change.
+        session.run("CREATE POLICY all_seen ON t FOR SELECT USING (true); UPDATE t SET tenant = 'hidden_writer' WHERE id = 2").await;
+        session.run("UPDATE t SET v = 7").await;
+        let writer = session.another_as("hidden_writer").await;
+        let error = writer.error("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
+        assert_eq!(
+            error,
+            "42501: row security hides 2 of the rows of public.t that this would change\n\
+                           DETAIL: They were planned, but hidden_writer does not see or may not change them all. Nothing has been changed.\n\
+                           HINT: Let a role do it that the policies let change all of them."
+        );
+        writer
+            .check(
+                "SELECT pgtrack.undo('t', 2)",
+                "public.t (id=2): row updated: v, now as after version 9",
+            )
+            .await;
+        session.check("SELECT id, v FROM t WHERE v <> 7", "2|1").await;
+        // Rows that are as wanted already are not missing.
+        for change in [
+            "UPDATE t SET tenant = 'hidden_writer'",
+            "UPDATE t SET v = 8",
+            "UPDATE t SET v = 7 WHERE id = 3",
+        ] {
+            session.run(change).await;
+        }
+        writer
+            .run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(2) OFFSET 1), 'force')")
+            .await;
+        session
+            .check(
+                "SELECT id, v FROM t ORDER BY id",
+                "
+            1|7
+            2|1
+            3|7",
+            )
+            .await;
+        session.run("DROP OWNED BY hidden_owner, hidden_writer CASCADE; DROP ROLE hidden_owner, hidden_writer").await;
+    });
+}
+
+#[test]
+fn a_trigger_that_keeps_a_row_as_it_is_is_no_row_security() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); UPDATE t SET v = 2;
+                     CREATE FUNCTION frozen() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+                     CREATE TRIGGER frozen BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION frozen()").await;
+        assert_eq!(
+            session.notices("SELECT pgtrack.undo('t', 1)").await,
+            ["the triggers of public.t changed columns of 1 rows that were reverted: v"]
+        );
+        session.check("SELECT v FROM t", "2").await;
+    });
+}
