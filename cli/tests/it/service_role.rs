@@ -212,7 +212,7 @@ fn a_service_is_given_no_more_than_it_may_have() {
             (&["--service-role", name, "--undo-as", "nobody_at_all"], "does not exist"),
             (
                 &["--service-role", name, "--read", "app.nothing"],
-                "table \"nothing\" does not exist",
+                "table \"app.nothing\" does not exist",
             ),
         ] {
             let output = shop.command(&[&["install"], arguments].concat()).output().unwrap();
