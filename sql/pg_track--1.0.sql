@@ -7243,6 +7243,15 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
+  -- So it is after a restore where the roles were missing.
+  IF EXISTS (SELECT FROM pg_roles o
+             WHERE o.rolsuper AND o.oid IN ((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'),
+                                            (SELECT c.relowner FROM pg_class c WHERE c.oid = 'pgtrack.activity'::regclass))) THEN
+    "table" := NULL;
+    problem := 'pg_track belongs to a superuser';
+    hint := 'Its functions run with that role''s rights, and its views show everything. pgtrack install gives it to pgtrack_owner.';
+    RETURN NEXT;
+  END IF;
   IF NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D') THEN
     "table" := NULL;
     problem := 'DDL on tracked tables is not followed at once';
