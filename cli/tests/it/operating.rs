@@ -1,9 +1,9 @@
 //! `pgtrack serve` as a service: reload, shutdown, health checks, metrics, logs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};

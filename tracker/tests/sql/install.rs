@@ -24,12 +24,7 @@ fn a_foreign_schema_named_pgtrack_is_not_touched() {
     on_each_version(async |session| {
         session.run("DROP SCHEMA pgtrack CASCADE; DROP SCHEMA pgtrack_history CASCADE; CREATE SCHEMA pgtrack").await;
         let error = session
-            .error(
-                include_str!("../../../sql/install/guard.sql")
-                    .split_once('\n')
-                    .unwrap()
-                    .1,
-            )
+            .error(include_str!("../../../sql/install/guard.sql").split_once('\n').unwrap().1)
             .await;
         assert!(
             error.starts_with(

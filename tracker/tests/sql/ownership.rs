@@ -83,7 +83,8 @@ fn a_name_cannot_end_the_code_that_is_written_for_a_table() {
         let intruder = session.another_as("intruder_name").await;
         intruder.run("SET check_function_bodies = off").await;
         for tag in ["$record$", "$_$", "$$", "'", "''", "\\'", "$body$", "$create$"] {
-            let name = format!("{tag};ALTER ROLE intruder_name SUPERUSER;SELECT {tag}").replace('"', "\"\"");
+            let name = format!("{tag};ALTER ROLE intruder_name SUPERUSER;SELECT {tag}")
+                .replace('"', "\"\"");
             intruder
                 .run(&format!(
                     "CREATE TABLE inj.\"{name}\" (id int PRIMARY KEY, v text); INSERT INTO inj.\"{name}\" VALUES (1, 'a');
@@ -115,14 +116,24 @@ fn nobody_but_the_triggers_of_a_table_writes_its_history() {
         let intruder = session.another_as("intruder_forge").await;
         intruder.run("CREATE TEMP TABLE f (id int PRIMARY KEY, v text)").await;
         for table in ["f", "own"] {
-            for (kind, event) in [("insert", "INSERT"), ("update", "UPDATE"), ("delete", "DELETE")] {
-                let referencing = if kind == "insert" { "NEW TABLE AS pgtrack_new" } else { "OLD TABLE AS pgtrack_old" };
+            for (kind, event) in [("insert", "INSERT"), ("update", "UPDATE"), ("delete", "DELETE")]
+            {
+                let referencing = if kind == "insert" {
+                    "NEW TABLE AS pgtrack_new"
+                } else {
+                    "OLD TABLE AS pgtrack_old"
+                };
                 let error = intruder
                     .error(&format!(
                         "CREATE TRIGGER y AFTER {event} ON {table} REFERENCING {referencing} FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.record_{kind}_1()"
                     ))
                     .await;
-                assert!(error.starts_with("42501: permission denied for function pgtrack_history.record_"), "{error}");
+                assert!(
+                    error.starts_with(
+                        "42501: permission denied for function pgtrack_history.record_"
+                    ),
+                    "{error}"
+                );
             }
         }
         for function in ["record_key_1", "record_truncate_1", "open"] {
@@ -139,7 +150,10 @@ fn nobody_but_the_triggers_of_a_table_writes_its_history() {
             .await;
         for statement in ["UPDATE other SET v = 'x'", "UPDATE other SET id = 3"] {
             let error = session.error(statement).await;
-            assert!(error.starts_with("55000: this function does not record the changes of "), "{error}");
+            assert!(
+                error.starts_with("55000: this function does not record the changes of "),
+                "{error}"
+            );
         }
         // The right to make triggers lasts no longer than the command that needs them.
         intruder.run("CREATE FUNCTION nest() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE own SET v = v WHERE false; RETURN NULL; END'").await;
@@ -171,7 +185,10 @@ fn no_setting_of_a_client_decides_a_number() {
         for (setting, value) in [
             ("pgtrack.open", "1:1U:-5"),
             ("pgtrack.open", "1 1:1U:1000000"),
-            ("pgtrack.open", "1 1:1U:1000000 0000000000000000000000000000000000000000000000000000000000000000"),
+            (
+                "pgtrack.open",
+                "1 1:1U:1000000 0000000000000000000000000000000000000000000000000000000000000000",
+            ),
             ("pgtrack.open", "1:1U"),
             ("pgtrack.open", ""),
             ("pgtrack.open_1", "1U:-5"),
@@ -257,7 +274,10 @@ fn ddl_is_followed_whatever_a_client_sets() {
         session.run("SET pgtrack.following = 'on'; CREATE TABLE s.made (id int PRIMARY KEY)").await;
         session.check("SELECT count(*) FROM pgtrack.tracked_table WHERE name = 'made'", "1").await;
         let error = session.error("ALTER TABLE s.guarded ALTER COLUMN v TYPE varchar").await;
-        assert!(error.starts_with("55000: cannot change the type of column v of s.guarded"), "{error}");
+        assert!(
+            error.starts_with("55000: cannot change the type of column v of s.guarded"),
+            "{error}"
+        );
     });
 }
 
@@ -278,11 +298,18 @@ fn who_reads_history_keeps_nobody_from_altering_and_writing_the_table() {
         reader.run("BEGIN; SELECT * FROM pgtrack_history.t_1").await;
         session.run("SET statement_timeout = '20s'").await;
         session.run("ALTER TABLE t ADD COLUMN w int DEFAULT 7; UPDATE t SET v = 'b'; ALTER TABLE t RENAME COLUMN v TO z; UPDATE t SET z = 'c'").await;
-        session.check("SELECT ver, after ->> 'z' FROM pgtrack.history('t', 1)", "1|a\n2|b\n3|c").await;
+        session
+            .check("SELECT ver, after ->> 'z' FROM pgtrack.history('t', 1)", "1|a\n2|b\n3|c")
+            .await;
         reader.run("COMMIT").await;
         // From here on the new column is known.
         session.run("UPDATE t SET w = 8; UPDATE t SET w = 9").await;
-        session.check("SELECT before FROM pgtrack.history('t', 1) ORDER BY ver DESC LIMIT 1", r#"{"w": 8, "z": "c", "id": 1}"#).await;
+        session
+            .check(
+                "SELECT before FROM pgtrack.history('t', 1) ORDER BY ver DESC LIMIT 1",
+                r#"{"w": 8, "z": "c", "id": 1}"#,
+            )
+            .await;
         session.check("SELECT * FROM pgtrack.verify()", "").await;
     });
 }
@@ -290,9 +317,18 @@ fn who_reads_history_keeps_nobody_from_altering_and_writing_the_table() {
 #[test]
 fn a_role_that_may_create_roles_installs_and_the_tables_owner_too() {
     on_each_own_server(&[], async |session| {
-        session.run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql"))).await;
+        session
+            .run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql")))
+            .await;
         session.run("DROP ROLE pgtrack_owner, pgtrack_reader, pgtrack_activity").await;
-        for (role, attribute, owner) in [("plain", "", "plain, not pgtrack_owner: install as a superuser, or as a role that may create roles"), ("maker", "CREATEROLE", "pgtrack_owner")] {
+        for (role, attribute, owner) in [
+            (
+                "plain",
+                "",
+                "plain, not pgtrack_owner: install as a superuser, or as a role that may create roles",
+            ),
+            ("maker", "CREATEROLE", "pgtrack_owner"),
+        ] {
             let database = session.database.name();
             session.run(&format!("CREATE ROLE {role} LOGIN {attribute}; GRANT CREATE ON DATABASE {database} TO {role}")).await;
             let installer = session.another_as(role).await;
@@ -304,8 +340,15 @@ fn a_role_that_may_create_roles_installs_and_the_tables_owner_too() {
                      UPDATE s.t SET v = 'b'; ALTER TABLE s.t ADD w int; UPDATE s.t SET w = 1; TRUNCATE s.t",
                 )
                 .await;
-            installer.check("SELECT ver, op FROM pgtrack.history('s.t', 1)", "1|INSERT\n2|UPDATE\n3|UPDATE\n4|TRUNCATE").await;
-            installer.check("SELECT value FROM pgtrack.info() WHERE property = 'owner'", owner).await;
+            installer
+                .check(
+                    "SELECT ver, op FROM pgtrack.history('s.t', 1)",
+                    "1|INSERT\n2|UPDATE\n3|UPDATE\n4|TRUNCATE",
+                )
+                .await;
+            installer
+                .check("SELECT value FROM pgtrack.info() WHERE property = 'owner'", owner)
+                .await;
             installer.run("SELECT pgtrack.restore('s.t', 1); DROP SCHEMA s CASCADE").await;
             session.run("DROP SCHEMA pgtrack_history CASCADE; DROP SCHEMA pgtrack CASCADE").await;
             session.run(&format!("DROP OWNED BY {role}")).await;
@@ -316,7 +359,9 @@ fn a_role_that_may_create_roles_installs_and_the_tables_owner_too() {
 #[test]
 fn an_installation_of_the_first_build_is_moved_to_the_owner_with_its_history() {
     on_each_version(async |session| {
-        session.run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql"))).await;
+        session
+            .run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql")))
+            .await;
         run_script(&session, REVISION_1).await;
         session
             .run(

@@ -43,23 +43,54 @@ fn a6_a_superuser_s_undo_runs_the_owner_s_code_as_the_owner() {
         let latest = "pgtrack.log(1, on_table => 'undone.t')";
         for (change, call, expected) in [
             ("", "SELECT pgtrack.undo('undone.t', 1)".to_owned(), all),
-            ("DELETE FROM undone.t WHERE id = 1", "SELECT pgtrack.restore('undone.t', 1)".to_owned(), all),
-            ("INSERT INTO undone.t VALUES (3, 1)", format!("SELECT pgtrack.undo_transaction(xid) FROM {latest}"), "trigger"),
-            ("UPDATE undone.t SET v = 7", format!("SELECT pgtrack.undo_transaction(xid) FROM {latest}"), all),
-            ("DELETE FROM undone.t WHERE id = 1", "SELECT pgtrack.revert('undone.t', 1, 1)".to_owned(), "check|default|deferred|domain|trigger"),
-            ("UPDATE undone.t SET v = 8", "SELECT pgtrack.revert_table('undone.t', 'x')".to_owned(), all),
+            (
+                "DELETE FROM undone.t WHERE id = 1",
+                "SELECT pgtrack.restore('undone.t', 1)".to_owned(),
+                all,
+            ),
+            (
+                "INSERT INTO undone.t VALUES (3, 1)",
+                format!("SELECT pgtrack.undo_transaction(xid) FROM {latest}"),
+                "trigger",
+            ),
+            (
+                "UPDATE undone.t SET v = 7",
+                format!("SELECT pgtrack.undo_transaction(xid) FROM {latest}"),
+                all,
+            ),
+            (
+                "DELETE FROM undone.t WHERE id = 1",
+                "SELECT pgtrack.revert('undone.t', 1, 1)".to_owned(),
+                "check|default|deferred|domain|trigger",
+            ),
+            (
+                "UPDATE undone.t SET v = 8",
+                "SELECT pgtrack.revert_table('undone.t', 'x')".to_owned(),
+                all,
+            ),
             (
                 "UPDATE undone.t SET v = 9",
-                format!("SELECT pgtrack.undo_batch(c.choice, b.rows) FROM (SELECT jsonb_build_object('xid', xid) AS choice FROM {latest}) c, pgtrack.plan_batches(c.choice) b"),
+                format!(
+                    "SELECT pgtrack.undo_batch(c.choice, b.rows) FROM (SELECT jsonb_build_object('xid', xid) AS choice FROM {latest}) c, pgtrack.plan_batches(c.choice) b"
+                ),
                 all,
             ),
         ] {
             session.run(change).await;
             session.run("TRUNCATE noted").await;
             session.run(&call).await;
-            session.check("SELECT string_agg(DISTINCT what, '|' ORDER BY what) FROM noted", expected).await;
-            session.check("SELECT DISTINCT who, is_super, person FROM noted", "undone|f|postgres").await;
-            session.check("SELECT current_user, current_setting('role'), current_setting('search_path')", "postgres|none|\"$user\", public").await;
+            session
+                .check("SELECT string_agg(DISTINCT what, '|' ORDER BY what) FROM noted", expected)
+                .await;
+            session
+                .check("SELECT DISTINCT who, is_super, person FROM noted", "undone|f|postgres")
+                .await;
+            session
+                .check(
+                    "SELECT current_user, current_setting('role'), current_setting('search_path')",
+                    "postgres|none|\"$user\", public",
+                )
+                .await;
         }
         // The person is who logged in, and no role was set.
         session.check("SELECT DISTINCT user_name, role_name FROM pgtrack.statement WHERE reverts IS NOT NULL", "postgres|none").await;

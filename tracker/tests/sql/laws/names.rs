@@ -11,8 +11,36 @@ use crate::support::{Session, on_each_version};
 
 /// Parts of names: what ends literals, patterns and identifiers somewhere, and the words that our own SQL uses.
 const PARTS: [&str; 30] = [
-    "a", "\"", "'", "\\", "$", "$$", "$record$", "$1", "%", "%s", "%1$I", "%%", ";--", " ", "\n", "é", "🐘", "\u{202e}x", "E'", "/*", "*/",
-    "pgtrack_row", "pgtrack_statement_id", "handle", "key", "k", "t", "h", "c", "SELECT",
+    "a",
+    "\"",
+    "'",
+    "\\",
+    "$",
+    "$$",
+    "$record$",
+    "$1",
+    "%",
+    "%s",
+    "%1$I",
+    "%%",
+    ";--",
+    " ",
+    "\n",
+    "é",
+    "🐘",
+    "\u{202e}x",
+    "E'",
+    "/*",
+    "*/",
+    "pgtrack_row",
+    "pgtrack_statement_id",
+    "handle",
+    "key",
+    "k",
+    "t",
+    "h",
+    "c",
+    "SELECT",
 ];
 
 /// Types that the owner of a table has made, and some that everybody has; each with two literals.
@@ -54,14 +82,17 @@ fn name() -> impl Strategy<Value = String> {
 
 fn table() -> impl Strategy<Value = Table> {
     // json has no equality, so it cannot be a key.
-    let key_type = (0..TYPES.len()).prop_filter("a key needs an order", |index| TYPES[*index].0 != "json");
-    (name(), name(), key_type, vec((name(), 0..TYPES.len()), 1..4)).prop_map(|(name, key, key_type, others)| {
-        let mut columns = vec![(key, key_type)];
-        columns.extend(others);
-        let mut seen = BTreeSet::new();
-        columns.retain(|(name, _)| seen.insert(name.clone()));
-        Table { name, columns }
-    })
+    let key_type =
+        (0..TYPES.len()).prop_filter("a key needs an order", |index| TYPES[*index].0 != "json");
+    (name(), name(), key_type, vec((name(), 0..TYPES.len()), 1..4)).prop_map(
+        |(name, key, key_type, others)| {
+            let mut columns = vec![(key, key_type)];
+            columns.extend(others);
+            let mut seen = BTreeSet::new();
+            columns.retain(|(name, _)| seen.insert(name.clone()));
+            Table { name, columns }
+        },
+    )
 }
 
 fn quoted(name: &str) -> String {
@@ -114,9 +145,13 @@ fn every_verb_works_with_any_name_and_type_and_runs_no_foreign_code() {
         try_law(12, table(), async |table| {
             number.set(number.get() + 1);
             let result = one_table(&session, &owner, &reader, &schema, &table, number.get()).await;
-            let ran = session.rows(&format!("SELECT is_called FROM public.{schema}_ran_as_another")).await;
+            let ran = session
+                .rows(&format!("SELECT is_called FROM public.{schema}_ran_as_another"))
+                .await;
             if ran != "f" {
-                session.run(&format!("ALTER SEQUENCE public.{schema}_ran_as_another RESTART")).await;
+                session
+                    .run(&format!("ALTER SEQUENCE public.{schema}_ran_as_another RESTART"))
+                    .await;
                 return Err("code of the owner ran as somebody else".to_owned());
             }
             result
@@ -131,21 +166,45 @@ fn every_verb_works_with_any_name_and_type_and_runs_no_foreign_code() {
     });
 }
 
-async fn one_table(session: &Session, owner: &Session, reader: &Session, schema: &str, table: &Table, number: usize) -> Result<(), String> {
-    let name = format!("{schema}.{}", quoted(&format!("{}{number}", table.name.chars().take(12).collect::<String>())));
+async fn one_table(
+    session: &Session,
+    owner: &Session,
+    reader: &Session,
+    schema: &str,
+    table: &Table,
+    number: usize,
+) -> Result<(), String> {
+    let name = format!(
+        "{schema}.{}",
+        quoted(&format!("{}{number}", table.name.chars().take(12).collect::<String>()))
+    );
     let literal = name.replace('\'', "''");
     let of = |index: usize| TYPES[index].0.replace('@', schema);
     let value = |index: usize, second: bool| {
         let (_, one, two) = TYPES[index];
         if second { two } else { one }.replace('@', schema)
     };
-    let columns: Vec<_> = table.columns.iter().map(|(column, index)| format!("{} {}", quoted(column), of(*index))).collect();
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(|(column, index)| format!("{} {}", quoted(column), of(*index)))
+        .collect();
     let (key, key_type) = &table.columns[0];
     let (other, other_type) = &table.columns[table.columns.len() - 1];
-    let all = |second: bool| table.columns.iter().map(|(_, index)| value(*index, second)).collect::<Vec<_>>().join(", ");
-    let assign = |column: &str, index: usize, second: bool| format!("{} = {}", quoted(column), value(index, second));
+    let all = |second: bool| {
+        table.columns.iter().map(|(_, index)| value(*index, second)).collect::<Vec<_>>().join(", ")
+    };
+    let assign = |column: &str, index: usize, second: bool| {
+        format!("{} = {}", quoted(column), value(index, second))
+    };
 
-    owner.attempt(&format!("CREATE TABLE {name} ({}, PRIMARY KEY ({}))", columns.join(", "), quoted(key))).await?;
+    owner
+        .attempt(&format!(
+            "CREATE TABLE {name} ({}, PRIMARY KEY ({}))",
+            columns.join(", "),
+            quoted(key)
+        ))
+        .await?;
     session.attempt(&format!("GRANT SELECT ON {name} TO {schema}_reader")).await?;
     let mut statements = vec![format!("INSERT INTO {name} VALUES ({})", all(false))];
     if table.columns.len() > 1 {
@@ -161,12 +220,21 @@ async fn one_table(session: &Session, owner: &Session, reader: &Session, schema:
     statements.push(format!("TRUNCATE {name}"));
     let mut transactions = Vec::new();
     let mut states = Vec::new();
-    let state = format!("SELECT md5(coalesce(string_agg(format('%s', x), '|'), '')) FROM (SELECT {} FROM {name}) x",
-        table.columns.iter().map(|(column, _)| format!("format('%L', {}) AS {}", quoted(column), quoted(column))).collect::<Vec<_>>().join(", "));
+    let state = format!(
+        "SELECT md5(coalesce(string_agg(format('%s', x), '|'), '')) FROM (SELECT {} FROM {name}) x",
+        table
+            .columns
+            .iter()
+            .map(|(column, _)| format!("format('%L', {}) AS {}", quoted(column), quoted(column)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
     for statement in &statements {
         states.push(owner.rows(&state).await);
         owner.attempt(statement).await.map_err(|error| format!("{statement}: {error}"))?;
-        transactions.push(owner.rows(&format!("SELECT xid FROM pgtrack.log(1, on_table => '{literal}')")).await);
+        transactions.push(
+            owner.rows(&format!("SELECT xid FROM pgtrack.log(1, on_table => '{literal}')")).await,
+        );
     }
     let first = &transactions[0];
     for (who, as_who) in [(session, "superuser"), (owner, "owner"), (reader, "reader")] {
@@ -192,13 +260,19 @@ async fn one_table(session: &Session, owner: &Session, reader: &Session, schema:
         }
     }
     for (xid, before) in transactions.iter().zip(&states).rev() {
-        session.attempt(&format!("SELECT pgtrack.undo_transaction({xid})")).await.map_err(|error| format!("undo of {xid}: {error}"))?;
+        session
+            .attempt(&format!("SELECT pgtrack.undo_transaction({xid})"))
+            .await
+            .map_err(|error| format!("undo of {xid}: {error}"))?;
         let now = owner.rows(&state).await;
         if now != *before {
             return Err(format!("after the undo of {xid} the table is not what it was before"));
         }
     }
-    session.attempt(&format!("SELECT pgtrack.keep('{literal}')")).await.map_err(|error| format!("keep: {error}"))?;
+    session
+        .attempt(&format!("SELECT pgtrack.keep('{literal}')"))
+        .await
+        .map_err(|error| format!("keep: {error}"))?;
     let wrong = session.rows("SELECT \"table\", problem FROM pgtrack.verify()").await;
     if !wrong.is_empty() {
         return Err(wrong);
