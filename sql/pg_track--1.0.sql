@@ -93,7 +93,9 @@ BEGIN
     ALTER ROLE pgtrack_owner BYPASSRLS;
   END IF;
   -- When a session began tells whether it is the one that the proxy speaks of.
-  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN
+    ALTER ROLE pgtrack_owner INHERIT;
+    REVOKE pg_read_all_stats FROM pgtrack_owner;
     GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
@@ -1670,7 +1672,7 @@ END;
 COMMENT ON FUNCTION pgtrack._sealed(text, text) IS 'A text with its digest behind it, to be kept in a setting.';
 
 CREATE OR REPLACE FUNCTION pgtrack._unsealed(p_purpose text, p_sealed text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_unsealed$
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $_unsealed$
 DECLARE
   -- 64 digits and a space.
   v_text  text := left(p_sealed, -65);
@@ -1993,8 +1995,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
             pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
-            CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
-                 THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
+            pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;

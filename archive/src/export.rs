@@ -63,7 +63,8 @@ pub(crate) async fn unlock(client: &Client) -> Result<(), Error> {
         .map_err(Error::query("unlock the archive"))
 }
 
-/// One snapshot for everything, and values written in one form. Who may not see all rows must not export some.
+/// One snapshot for everything, and values written in one form. Who may not see all rows must not export some; row_security
+/// = off would refuse the view `pgtrack.activity` to everybody, as its owner sees what its reader may.
 pub(crate) async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
     let failed = || Error::query("begin to read the history");
     let transaction = client
@@ -74,9 +75,19 @@ pub(crate) async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error>
         .map_err(failed())?;
     transaction
         .batch_execute(
-            "SET LOCAL row_security = off; SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'UTC';
-             SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1;
-             SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; SET LOCAL xmloption = 'content'",
+            "SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';
+             SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex';
+             SET LOCAL lc_monetary = 'C'; SET LOCAL xmloption = 'content';
+             DO $$
+             BEGIN
+               IF EXISTS (SELECT FROM pg_class c
+                          WHERE c.relnamespace IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND c.relkind = 'r'
+                            AND row_security_active(c.oid) AND NOT (c.oid = 'pgtrack.statement'::regclass AND pgtrack._acts_for_owner()))
+               THEN
+                 RAISE EXCEPTION 'row security may hide a part of the history from %', current_user USING
+                   ERRCODE = 'insufficient_privilege', HINT = 'Let the owner of pg_track or a superuser do this.';
+               END IF;
+             END $$",
         )
         .await
         .map_err(failed())?;

@@ -35,8 +35,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
             pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
-            CASE WHEN pg_catalog.current_setting('pgtrack.reverts', true) OPERATOR(pg_catalog.<>) ''
-                 THEN pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)) END,
+            pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;

@@ -23,7 +23,7 @@ END;
 COMMENT ON FUNCTION pgtrack._sealed(text, text) IS 'A text with its digest behind it, to be kept in a setting.';
 
 CREATE OR REPLACE FUNCTION pgtrack._unsealed(p_purpose text, p_sealed text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_unsealed$
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $_unsealed$
 DECLARE
   -- 64 digits and a space.
   v_text  text := left(p_sealed, -65);

@@ -40,7 +40,9 @@ BEGIN
     ALTER ROLE pgtrack_owner BYPASSRLS;
   END IF;
   -- When a session began tells whether it is the one that the proxy speaks of.
-  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+  IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN
+    ALTER ROLE pgtrack_owner INHERIT;
+    REVOKE pg_read_all_stats FROM pgtrack_owner;
     GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END

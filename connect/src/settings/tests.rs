@@ -143,7 +143,7 @@ fn mistakes_are_named() {
         ("postgresql://ada@db/shop?sslmode=on", "`sslmode` cannot be `on`"),
         ("postgresql://ada@db:http/shop", "`port` cannot be `http`"),
         ("postgresql://ada@db/shop?color=red", "no setting `color`"),
-        ("postgresql://ada@db/shop?sslmode", "`sslmode` has no value"),
+        ("postgresql://ada@db/shop?sslmode", "a parameter behind the ? has no value"),
         ("host=db user='ada", "a quoted value does not end"),
         ("host=db", "no user is given"),
     ] {

@@ -53,7 +53,7 @@ const OUTCOME: &str = "verb, outcome, sqlstate, row_count, through_proxy";
 #[test]
 fn a_call_is_recorded_once_with_who_called_and_what_came_of_it() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let (port, name) = (proxy.address.port(), database.name());
         let url = format!(
@@ -87,7 +87,7 @@ fn a_call_is_recorded_once_with_who_called_and_what_came_of_it() {
 #[test]
 fn prepared_and_pipelined_calls_are_recorded_each_time_they_are_executed() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         let tag = parse("tag", "SELECT pgtrack.tag($1)");
@@ -123,7 +123,7 @@ fn prepared_and_pipelined_calls_are_recorded_each_time_they_are_executed() {
 #[test]
 fn case_57_and_58_calls_that_hide_record_themselves() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let session = proxy.connect(database.name()).await;
         session.batch_execute("SET search_path = pgtrack").await.unwrap();
@@ -140,7 +140,7 @@ fn case_57_and_58_calls_that_hide_record_themselves() {
 #[test]
 fn case_53_and_54_calls_are_read_as_the_session_writes_them() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         wire.query("SET client_encoding = LATIN1; SET standard_conforming_strings = off; SET escape_string_warning = off").await;
@@ -161,7 +161,7 @@ fn case_53_and_54_calls_are_read_as_the_session_writes_them() {
 #[test]
 fn case_46_and_56_a_call_in_a_text_too_long_to_be_read_records_itself() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         let long = "x".repeat(10_000_000);
@@ -176,7 +176,7 @@ fn case_46_and_56_a_call_in_a_text_too_long_to_be_read_records_itself() {
 #[test]
 fn only_real_calls_are_taken_for_calls() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         for sql in [
@@ -195,8 +195,8 @@ fn only_real_calls_are_taken_for_calls() {
         )
         .await;
         settled(&client).await;
-        let lines = audit(&client, "verb, outcome, through_proxy, arguments->>'1'").await;
-        assert_eq!(lines, ["tag|done|t|upper", "tag|done|t|quoted", "tag|done|t"]);
+        let lines = audit(&client, "verb, outcome, through_proxy, arguments->>'name'").await;
+        assert_eq!(lines, ["tag|done|t|upper", "tag|done|t|quoted", "tag|done|t|inner"]);
         database.remove().await;
     });
 }
@@ -211,8 +211,7 @@ fn only_for(verb: &str, role: &str, unanalysed: Unanalysed) -> Guard {
 fn a_verb_that_hides_is_denied_too() {
     on_each_shop(async |database| {
         let proxy =
-            TestProxy::watching(database.server(), only_for("tag", "dba", Unanalysed::Allow), None)
-                .await;
+            TestProxy::watching(&database, only_for("tag", "dba", Unanalysed::Allow), None).await;
         let client = database.connect().await;
         let mut number = 0;
         for (before, sql) in [
@@ -265,8 +264,7 @@ fn a_verb_that_hides_is_denied_too() {
 fn a_default_path_counts_where_what_is_not_known_is_denied() {
     on_each_shop(async |database| {
         let proxy =
-            TestProxy::watching(database.server(), only_for("tag", "dba", Unanalysed::Deny), None)
-                .await;
+            TestProxy::watching(&database, only_for("tag", "dba", Unanalysed::Deny), None).await;
         let client = database.connect().await;
         let name = database.name();
         client
@@ -286,7 +284,7 @@ fn a_default_path_counts_where_what_is_not_known_is_denied() {
 #[test]
 fn failed_calls_keep_their_arguments() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         // Binary, with types from the server.
         let session = proxy.connect(database.name()).await;
@@ -326,7 +324,7 @@ fn failed_calls_keep_their_arguments() {
 #[test]
 fn each_call_of_a_text_is_a_record_in_the_order_of_the_text() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         wire.query(
@@ -348,12 +346,8 @@ fn each_call_of_a_text_is_a_record_in_the_order_of_the_text() {
 #[test]
 fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(
-            database.server(),
-            only_for("undo", "dba", Unanalysed::Allow),
-            None,
-        )
-        .await;
+        let proxy =
+            TestProxy::watching(&database, only_for("undo", "dba", Unanalysed::Allow), None).await;
         let client = database.connect().await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         let denied = wire.query("SELECT pgtrack.undo_pk('users', '1')").await;
@@ -375,7 +369,7 @@ fn a_verb_is_denied_to_roles_that_may_not_call_it_and_that_is_recorded() {
 fn failed_and_denied_reverts_are_in_the_audit_with_their_sqlstate() {
     on_each_shop(async |database| {
         let guard = only_for("revert", "postgres", Unanalysed::Allow);
-        let proxy = TestProxy::watching(database.server(), guard, None).await;
+        let proxy = TestProxy::watching(&database, guard, None).await;
         let client = database.connect().await;
         let session = proxy.connect(database.name()).await;
         for (sql, parameter) in [
@@ -427,7 +421,7 @@ fn case_76_what_the_database_cannot_take_waits_in_a_file_and_is_replayed() {
             .await
             .unwrap();
         let spool = Spool::open(&path, 100_000).unwrap();
-        let proxy = TestProxy::watching(database.server(), Guard::default(), Some(spool)).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), Some(spool)).await;
         let session = proxy.connect(database.name()).await;
         session.batch_execute("SELECT pgtrack.tag('one')").await.unwrap();
         session.batch_execute("SELECT pgtrack.tag('one')").await.unwrap_err();
@@ -464,7 +458,7 @@ fn a_call_that_nothing_can_record_is_refused_and_other_traffic_goes_on() {
             )
             .await
             .unwrap();
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let session = proxy.connect(database.name()).await;
         let error = session.batch_execute("SELECT pgtrack.tag('one')").await.unwrap_err();
         let error = error.as_db_error().unwrap();
@@ -478,7 +472,7 @@ fn a_call_that_nothing_can_record_is_refused_and_other_traffic_goes_on() {
 #[test]
 fn a_call_whose_session_ends_before_the_answer_keeps_its_record() {
     on_each_shop(async |database| {
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let client = database.connect().await;
         client.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
         let mut wire = Wire::session(proxy.address, database.name()).await;

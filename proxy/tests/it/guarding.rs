@@ -22,7 +22,7 @@ async fn guarded(database: &Database, rail: Rail) -> (TestProxy, Wire) {
         .await
         .unwrap();
     let guard = Guard { rails: vec![rail], ..Guard::default() };
-    let proxy = TestProxy::watching(database.server(), guard, None).await;
+    let proxy = TestProxy::watching(database, guard, None).await;
     let wire = Wire::session(proxy.address, database.name()).await;
     (proxy, wire)
 }
@@ -317,7 +317,7 @@ fn a_function_call_by_number_is_refused_where_what_cannot_be_analysed_is() {
         drop(proxy);
 
         // Elsewhere it is none of ours.
-        let proxy = TestProxy::watching(database.server(), Guard::default(), None).await;
+        let proxy = TestProxy::watching(&database, Guard::default(), None).await;
         let mut wire = Wire::session(proxy.address, database.name()).await;
         wire.send(&call).await;
         assert_eq!(tags(&wire.until(b'Z').await), "VZ");

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtrack_proxy::{
-    Config, Control, Counters, Guard, ProbeRole, Provision, ProvisionError, Proxy, Role, SslMode,
-    Upstream, UpstreamTls, Watch,
+    Config, Control, Counters, Guard, ProbeRole, Provision, ProvisionError, Proxy, Role,
+    ServerClock, SigningKey, SslMode, Upstream, UpstreamTls, Watch,
 };
-use pgtrack_testkit::{Server, block_on, versions};
+use pgtrack_testkit::{Database, Server, block_on, versions};
 use pgtrack_tracker::calls::{AuditLog, Connecting, Spool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -82,11 +82,16 @@ impl TestProxy {
     }
 
     /// Starts a proxy that records calls, and keeps to these rules.
-    pub(crate) async fn watching(server: Server, guard: Guard, spool: Option<Spool>) -> Self {
-        let config = Config { guard, ..config(server_address(server)) };
-        let provision = |_database: String| async { Ok(None) };
+    /// It signs sessions of the database, so that the two records of a call can be taken together.
+    pub(crate) async fn watching(database: &Database, guard: Guard, spool: Option<Spool>) -> Self {
+        let config = Config { guard, ..config(server_address(database.server())) };
+        let key = signing_key(&database.connect().await, 0).await;
+        let provision = move |_database: String| {
+            let key = key.clone();
+            async move { Ok(Some(key)) }
+        };
         let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
-        let port = server.port();
+        let port = database.server().port();
         let connect = move |database: String| -> Connecting {
             Box::pin(async move {
                 let url = format!("postgresql://postgres@127.0.0.1:{port}/{database}");
@@ -97,7 +102,17 @@ impl TestProxy {
             })
         };
         let watch = Watch::start(AuditLog::start(connect, spool).unwrap()).unwrap();
-        Self::run(proxy.with_watch(Arc::new(watch)))
+        let proxy = Self::run(proxy.with_watch(Arc::new(watch)));
+        proxy.signs(database.name()).await;
+        proxy
+    }
+
+    /// Waits until it signs sessions: it learns the key when the database is first used.
+    pub(crate) async fn signs(&self, database: &str) {
+        within(Duration::from_secs(20), async {
+            while context(&mut Wire::session(self.address, database).await).await.is_empty() {}
+        })
+        .await;
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -124,6 +139,19 @@ impl Drop for TestProxy {
     fn drop(&mut self) {
         self.running.abort();
     }
+}
+
+/// The key of a database, for a proxy that takes the server's clock to be ahead by so much.
+pub(crate) async fn signing_key(client: &tokio_postgres::Client, ahead_millis: i64) -> SigningKey {
+    let key = pgtrack_tracker::proxy_key(client).await.unwrap();
+    assert!(key.is_believed);
+    SigningKey::new(&key.key, ServerClock::new(key.unix_millis + ahead_millis, key.read))
+}
+
+/// What a session was told to say about its client, with the signature; empty without one.
+pub(crate) async fn context(session: &mut Wire) -> String {
+    let context = session.value("SHOW pgtrack.ctx").await;
+    if context.split(' ').count() == 6 { context } else { String::new() }
 }
 
 /// Asks a server for its role, as the superuser.

@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use pgtrack_proxy::{Config, ServerClock, SigningKey, Upstream};
+use pgtrack_proxy::{Config, Upstream};
 use pgtrack_testkit::{Database, Server, block_on, connect, on_each_version, own_server, versions};
 use tokio::net::{TcpSocket, UnixStream};
 use tokio_postgres::Client;
 
 use crate::support::{
-    TestProxy, Wire, bind, config, execute, parse, psql, server_address, startup, sync, until_true,
-    within,
+    TestProxy, Wire, bind, config, context, execute, parse, psql, server_address, signing_key,
+    startup, sync, until_true, within,
 };
 
 /// A tracked table, and a proxy that signs what it says about clients of the database.
@@ -30,27 +30,14 @@ async fn tracked(mut client: Client) -> Client {
 
 /// A proxy that signs, and takes the server's clock to be ahead by so much.
 async fn signing(client: &Client, database: &str, config: Config, ahead_millis: i64) -> TestProxy {
-    let key = pgtrack_tracker::proxy_key(client).await.unwrap();
-    assert!(key.is_believed);
-    let clock = ServerClock::new(key.unix_millis + ahead_millis, key.read);
-    let key = SigningKey::new(&key.key, clock);
+    let key = signing_key(client, ahead_millis).await;
     let provision = move |_database: String| {
         let key = key.clone();
         async move { Ok(Some(key)) }
     };
     let proxy = TestProxy::providing(config, provision).await;
-    within(Duration::from_secs(20), async {
-        // It learns the key when the database is first used.
-        while context(&mut Wire::session(proxy.address, database).await).await.is_empty() {}
-    })
-    .await;
+    proxy.signs(database).await;
     proxy
-}
-
-/// What a session was told to say about its client, with the signature; empty without one.
-async fn context(session: &mut Wire) -> String {
-    let context = session.value("SHOW pgtrack.ctx").await;
-    if context.split(' ').count() == 6 { context } else { String::new() }
 }
 
 /// Waits until a copy of this context comes too late.
