@@ -63,8 +63,8 @@ pub(crate) async fn unlock(client: &Client) -> Result<(), Error> {
         .map_err(Error::query("unlock the archive"))
 }
 
-/// One snapshot for everything, and values written in one form. Who may not see all rows must not export some; row_security
-/// = off would refuse the view `pgtrack.activity` to everybody, as its owner sees what its reader may.
+/// One snapshot for everything, and values written in one form. Who may not see all rows must not export some;
+/// `row_security = off` would refuse the view `pgtrack.activity` to everybody, as its owner sees what its reader may.
 pub(crate) async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
     let failed = || Error::query("begin to read the history");
     let transaction = client

@@ -17,9 +17,9 @@ BEGIN
   IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
-  -- Our own ALTER TABLE, while this command is followed, retypes and drops no column of a tracked table.
+  -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
   GET DIAGNOSTICS v_context = PG_CONTEXT;
-  IF strpos(v_context, 'pgtrack._on_ddl') > 0 THEN
+  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
     RETURN;
   END IF;
   FOR v_table, v_trigger IN

@@ -214,7 +214,7 @@ fn the_extension_s_file_is_what_its_parts_make() {
     let mut assembled = String::new();
     for (index, part) in parts.lines().enumerate() {
         if index > 0 {
-            assembled += &format!("\n-- ==== {part} ====\n\n");
+            assembled.extend(["\n-- ==== ", part, " ====\n\n"]);
         }
         assembled += &fs::read_to_string(folder.join(part)).unwrap();
     }

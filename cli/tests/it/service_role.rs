@@ -90,6 +90,7 @@ impl Shop {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "closures are written where they are used")]
 fn on_shop(body: impl AsyncFn(&Shop) -> Option<Service>) {
     on_each_version(async |database| {
         let shop = Shop::new(database);

@@ -203,8 +203,8 @@ fn only_real_calls_are_taken_for_calls() {
 
 /// A policy with one verb for one role.
 fn only_for(verb: &str, role: &str, unanalysed: Unanalysed) -> Guard {
-    let rule = PolicyRule { verbs: vec![verb.into()], roles: vec![role.into()], unanalysed };
-    Guard { policy: vec![rule], ..Guard::default() }
+    let only = PolicyRule { verbs: vec![verb.into()], roles: vec![role.into()], unanalysed };
+    Guard { policy: vec![only], ..Guard::default() }
 }
 
 #[test]

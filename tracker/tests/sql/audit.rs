@@ -64,8 +64,9 @@ fn hidden_calls_are_recorded_too() {
 
 #[test]
 fn what_the_proxy_recorded_is_not_counted_again_and_nothing_else_is_left_out() {
-    // Of one session of the proxy: its records of calls (from, to, outcome), and the database's own (when).
-    let cases: [(&str, &[(u32, Option<u32>, &str)], &[u32], &str); 9] = [
+    /// Of one session of the proxy: its records of calls (from, to, outcome), the database's own (when), what is shown.
+    type Session<'a> = (&'a str, &'a [(u32, Option<u32>, &'a str)], &'a [u32], &'a str);
+    let cases: [Session<'_>; 9] = [
         ("one call", &[(1, Some(3), "done")], &[2], "p1+d1"),
         (
             "two calls, one after the other",

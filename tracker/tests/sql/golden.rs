@@ -1,4 +1,4 @@
-//! What is generated for a table, as files to read: `sql/golden/`. PGTRACK_WRITE_DOCS=1 writes them.
+//! What is generated for a table, as files to read: `sql/golden/`. `PGTRACK_WRITE_DOCS=1` writes them.
 
 use std::path::Path;
 

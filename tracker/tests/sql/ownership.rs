@@ -156,6 +156,7 @@ fn nobody_but_the_triggers_of_a_table_writes_its_history() {
             );
         }
         // The right to make triggers lasts no longer than the command that needs them.
+        session.run("GRANT CREATE ON SCHEMA public TO intruder_forge").await;
         intruder.run("CREATE FUNCTION nest() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE own SET v = v WHERE false; RETURN NULL; END'").await;
         intruder.run("CREATE TRIGGER zz AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION nest(); ALTER TABLE own ADD COLUMN w int").await;
         session

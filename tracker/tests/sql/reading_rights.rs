@@ -214,8 +214,8 @@ fn history_shows_a_role_exactly_the_images_that_the_table_s_policies_would_show(
                                       WHERE n.id = h.id AND (n.pgtrack_statement_id, n.ctid) > (h.pgtrack_statement_id, h.ctid)
                                       ORDER BY n.pgtrack_statement_id, n.ctid LIMIT 1) n ON true
                    CROSS JOIN LATERAL (
-                     SELECT h.id, h.tenant, h.team, h.level, h.mood, h.short, h.tags, h.note WHERE s.operation <> 'I'
-                     UNION ALL SELECT n.id, n.tenant, n.team, n.level, n.mood, n.short, n.tags, n.note WHERE s.operation = 'I' AND n.id IS NOT NULL
+                     SELECT h.id, h.tenant, h.team, h.level, h.mood::mood, h.short, h.tags, h.note WHERE s.operation <> 'I'
+                     UNION ALL SELECT n.id, n.tenant, n.team, n.level, n.mood::mood, n.short, n.tags, n.note WHERE s.operation = 'I' AND n.id IS NOT NULL
                      UNION ALL SELECT d.* FROM docs d WHERE s.operation = 'I' AND n.id IS NULL AND d.id = h.id) x;
                  ALTER TABLE docs ENABLE ROW LEVEL SECURITY; ALTER TABLE images ENABLE ROW LEVEL SECURITY; GRANT SELECT ON images TO images_a, images_b",
             )
@@ -337,9 +337,9 @@ fn a_text_that_a_redacted_column_is_in_is_stored_with_no_table() {
     on_each_version(async |session| {
         session
             .run(
-                r#"CREATE ROLE hiding LOGIN; CREATE TABLE pub (id int PRIMARY KEY, v text); CREATE TABLE salaries (id int PRIMARY KEY, v text, amount text);
+                "CREATE ROLE hiding LOGIN; CREATE TABLE pub (id int PRIMARY KEY, v text); CREATE TABLE salaries (id int PRIMARY KEY, v text, amount text);
                    GRANT ALL ON pub, salaries TO hiding; SELECT pgtrack.track('pub');
-                   CREATE FUNCTION shown() RETURNS text LANGUAGE sql AS $$SELECT prosrc FROM pg_proc WHERE proname = 'record_update_1'$$"#,
+                   CREATE FUNCTION shown() RETURNS text LANGUAGE sql AS $$SELECT prosrc FROM pg_proc WHERE proname = 'record_update_1'$$",
             )
             .await;
         session.check("SELECT shown() ~ 'hidden_text'", "f").await;

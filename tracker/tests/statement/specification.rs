@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use pgtrack_tracker::statement::{ClientEncoding, Text, analyze};
+use pgtrack_tracker::statement::{ClientEncoding, Statement, Text, analyze};
 
 use crate::render::render;
 
@@ -92,7 +92,20 @@ fn the_summary_and_the_tree_say_the_same() {
             let mut commented = case.sent();
             commented.bytes =
                 format!("-- pgtrack\n/* x */ {}\n/* y */", case.text).into_bytes().into();
-            assert_eq!(analyze(&commented).statements, plain.statements, "{}", case.title);
+            // Places are behind the comment there, and a summary has none.
+            let unplaced = |mut statements: Vec<Statement>| {
+                for statement in &mut statements {
+                    let calls = &mut statement.calls;
+                    calls
+                        .iter_mut()
+                        .chain(&mut statement.possible_calls)
+                        .for_each(|call| call.place = 0);
+                }
+                statements
+            };
+            let [tree, summary] =
+                [analyze(&commented), plain].map(|found| unplaced(found.statements));
+            assert_eq!(tree, summary, "{}", case.title);
             compared += 1;
         }
     }
