@@ -3670,9 +3670,15 @@ DECLARE
   v_tables    regclass[];
   v_relation  pgtrack.relation;
   v_altered   integer[] := '{}';
+  v_context   text;
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
+    RETURN;
+  END IF;
+  -- Our own commands, which make triggers.
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  IF v_context ~ '\mpgtrack\._on_ddl_triggers\(' THEN
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -3713,6 +3719,8 @@ BEGIN
   IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
+  -- The commands of this function end in the same event triggers, which must not take the right back yet.
+  PERFORM set_config('pgtrack.altered', '', true);
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN
     SELECT r.relation_id, r.relid, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
@@ -3728,6 +3736,7 @@ BEGIN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     END IF;
   END LOOP;
+  PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
 $_on_ddl_triggers$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
