@@ -56,14 +56,19 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- pgtrack_reader is for those who may read all query texts; pgtrack_activity owns the view that shows some of them.
 DO $roles$
 DECLARE
-  v_me    pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = current_user);
-  v_name  name;
-  v_role  pg_roles;
+  v_me          pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = current_user);
+  v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_name        name;
+  v_role        pg_roles;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
   IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
                         WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
     LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
+    -- As CREATE SCHEMA would say, had it been what waited.
+    IF NOT v_is_present AND EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack') THEN
+      RAISE EXCEPTION 'somebody else has installed pg_track meanwhile' USING ERRCODE = 'unique_violation';
+    END IF;
   END IF;
   FOREACH v_name IN ARRAY '{pgtrack_owner,pgtrack_reader,pgtrack_activity}'::name[] LOOP
     SELECT r.* INTO v_role FROM pg_roles r WHERE r.rolname = v_name;
@@ -1568,7 +1573,8 @@ COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows
 -- alter a lasting one.
 
 -- What is put off until COMMIT would run as whoever that ends for: constraint triggers, exclusion
--- constraints with expressions. Foreign keys run as their tables' owners always.
+-- constraints with expressions. Foreign keys run as their tables' owners always. Since PostgreSQL 18 triggers run as who
+-- caused them.
 CREATE OR REPLACE FUNCTION pgtrack._put_off() RETURNS TABLE (names text, put_off text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1578,30 +1584,76 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
 
+-- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
+-- tells; _as_role() has them counted, and only a superuser can stop that.
 CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
 DECLARE
-  v_names  text := (SELECT p.names FROM pgtrack._put_off() p);
+  v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
+  v_before  text;
 BEGIN
-  IF v_names IS NOT NULL THEN
+  IF v_names IS NULL THEN
+    RETURN;
+  END IF;
+  FOR attempt IN 1 .. 10 LOOP
+    v_before := pgtrack._foreign_calls();
     BEGIN
       EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
       SET CONSTRAINTS ALL IMMEDIATE;
     END;
-  END IF;
+    v_names := (SELECT p.names FROM pgtrack._put_off() p);
+    IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
+      RETURN;
+    END IF;
+  END LOOP;
+  RAISE EXCEPTION 'a deferred trigger puts off its work again and again' USING
+    ERRCODE = 'insufficient_privilege',
+    DETAIL = format('It runs as %s, and at COMMIT it would run with your rights.', current_user),
+    HINT = format('Undo it as %s.', current_user);
 END
 $_finish_constraints$;
 COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
+
+-- Not their sum, which falls when a function is dropped.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_calls() RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(concat_ws(' ', p.oid, pg_stat_get_xact_function_calls(p.oid)), ', ' ORDER BY p.oid) FROM pg_proc p
+  WHERE p.oid >= 16384 AND p.pronamespace <> 'pgtrack'::regnamespace AND pg_stat_get_xact_function_calls(p.oid) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often.';
+
+-- What code that ran as somebody else can leave behind in a session, to run or to mislead whoever goes on there.
+CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, name text, state text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT 'cursor', c.name, concat_ws(' ', c.is_holdable, c.creation_time, c.statement) FROM pg_cursors c
+  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.statement) FROM pg_prepared_statements p WHERE p.from_sql
+  UNION ALL SELECT 'temporary relation', c.relname, concat_ws(' ', c.oid, c.relkind) FROM pg_class c
+  WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind NOT IN ('i', 't')
+  UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
+  WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
+  UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
+  WHERE s.context IN ('user', 'superuser') AND s.name NOT LIKE 'transaction%' AND s.name NOT IN ('search_path', 'seed');
+END;
+COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
-  v_cursors   text[] := ARRAY(SELECT c.name FROM pg_cursors c);
+  v_counts    text := current_setting('track_functions');
+  v_state     text[];
+  v_left      record;
   v_name      text;
 BEGIN
+  -- Others may not, and have less to lose.
+  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM set_config('track_functions', 'all', true);
+  END IF;
+  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   EXECUTE format($create$
     CREATE FUNCTION %s(statements text[], query text) RETURNS SETOF jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -1632,10 +1684,14 @@ BEGIN
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
   EXECUTE format('DROP FUNCTION %s', v_function);
-  -- A cursor WITH HOLD would run at COMMIT, as whoever that ends for.
-  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.is_holdable AND c.name <> ALL (v_cursors)) LOOP
-    EXECUTE format('CLOSE %I', v_name);
-  END LOOP;
+  SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
+      HINT = format('Undo it as %s.', p_role);
+  END IF;
+  PERFORM set_config('track_functions', v_counts, true) WHERE current_setting('track_functions') <> v_counts;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN
     EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);
@@ -3670,15 +3726,9 @@ DECLARE
   v_tables    regclass[];
   v_relation  pgtrack.relation;
   v_altered   integer[] := '{}';
-  v_context   text;
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
-    RETURN;
-  END IF;
-  -- Our own commands, which make triggers.
-  GET DIAGNOSTICS v_context = PG_CONTEXT;
-  IF v_context ~ '\mpgtrack\._on_ddl_triggers\(' THEN
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -3719,7 +3769,7 @@ BEGIN
   IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
-  -- The commands of this function end in the same event triggers, which must not take the right back yet.
+  -- The commands of this function end in the same event triggers, which have nothing to do then.
   PERFORM set_config('pgtrack.altered', '', true);
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN

@@ -3,14 +3,19 @@
 -- pgtrack_reader is for those who may read all query texts; pgtrack_activity owns the view that shows some of them.
 DO $roles$
 DECLARE
-  v_me    pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = current_user);
-  v_name  name;
-  v_role  pg_roles;
+  v_me          pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = current_user);
+  v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
+  v_name        name;
+  v_role        pg_roles;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
   IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
                         WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
     LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
+    -- As CREATE SCHEMA would say, had it been what waited.
+    IF NOT v_is_present AND EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack') THEN
+      RAISE EXCEPTION 'somebody else has installed pg_track meanwhile' USING ERRCODE = 'unique_violation';
+    END IF;
   END IF;
   FOREACH v_name IN ARRAY '{pgtrack_owner,pgtrack_reader,pgtrack_activity}'::name[] LOOP
     SELECT r.* INTO v_role FROM pg_roles r WHERE r.rolname = v_name;

@@ -88,15 +88,9 @@ DECLARE
   v_tables    regclass[];
   v_relation  pgtrack.relation;
   v_altered   integer[] := '{}';
-  v_context   text;
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
-    RETURN;
-  END IF;
-  -- Our own commands, which make triggers.
-  GET DIAGNOSTICS v_context = PG_CONTEXT;
-  IF v_context ~ '\mpgtrack\._on_ddl_triggers\(' THEN
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -137,7 +131,7 @@ BEGIN
   IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
-  -- The commands of this function end in the same event triggers, which must not take the right back yet.
+  -- The commands of this function end in the same event triggers, which have nothing to do then.
   PERFORM set_config('pgtrack.altered', '', true);
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN

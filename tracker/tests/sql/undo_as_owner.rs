@@ -137,6 +137,43 @@ fn a_member_s_undo_runs_as_the_owner_too_and_anybody_else_s_as_themselves() {
 }
 
 #[test]
+fn what_a_deferred_trigger_puts_off_again_does_not_run_as_a_superuser() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE ROLE putting_off LOGIN; CREATE SCHEMA putting_off AUTHORIZATION putting_off; CREATE TABLE who (name name, is_super boolean);
+                 GRANT ALL ON who TO putting_off; SET SESSION AUTHORIZATION putting_off; SET search_path = putting_off, public;
+                 CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE u (v int);
+                 CREATE FUNCTION last() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   INSERT INTO public.who SELECT current_user, r.rolsuper FROM pg_roles r WHERE r.rolname = current_user; RETURN NULL; END$$;
+                 CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   SET CONSTRAINTS ALL DEFERRED; INSERT INTO putting_off.u VALUES (1); RETURN NULL; END$$;
+                 CREATE FUNCTION ever() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   SET CONSTRAINTS ALL DEFERRED; INSERT INTO putting_off.u VALUES (2); RETURN NULL; END$$;
+                 CREATE CONSTRAINT TRIGGER a AFTER UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION again();
+                 CREATE CONSTRAINT TRIGGER l AFTER INSERT ON u DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION last();
+                 INSERT INTO t VALUES (1, 1); RESET SESSION AUTHORIZATION; RESET search_path;
+                 SELECT pgtrack.track('putting_off.t'); UPDATE putting_off.t SET v = 2",
+            )
+            .await;
+        session.run("TRUNCATE who").await;
+        session.run("SELECT pgtrack.undo('putting_off.t', 1)").await;
+        session.check("SELECT DISTINCT name, is_super FROM who", "putting_off|f").await;
+        session
+            .run("CREATE CONSTRAINT TRIGGER e AFTER INSERT ON putting_off.u DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.v < 3) EXECUTE FUNCTION putting_off.ever(); TRUNCATE who")
+            .await;
+        // Since PostgreSQL 18 it would run as its owner at COMMIT, too, but would not end there either.
+        let error = session.error("SELECT pgtrack.undo('putting_off.t', 1)").await;
+        assert!(
+            error.starts_with("42501: a deferred trigger puts off its work again and again\n"),
+            "{error}"
+        );
+        session.check("SELECT count(*) FROM who", "0").await;
+        session.run("DROP OWNED BY putting_off; DROP ROLE putting_off").await;
+    });
+}
+
+#[test]
 fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
     on_each_version(async |session| {
         noting_table(&session, "lasting").await;
@@ -145,10 +182,35 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
                 "CREATE OR REPLACE FUNCTION lasting.noting() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$; TRUNCATE noted"
             )
         };
-        session.run(&replace("IF TG_ARGV[0] = 'trigger' THEN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT lasting.note(''cursor'')'; END IF;")).await;
-        session.run("SELECT pgtrack.undo('lasting.t', 1)").await;
-        session.check("SELECT count(*) FROM noted WHERE what = 'cursor'", "0").await;
-        session.check("SELECT count(*) FROM pg_cursors WHERE is_holdable", "0").await;
+        // What would run later as the superuser, or make them say something else.
+        for (command, left) in [
+            ("DECLARE d CURSOR WITH HOLD FOR SELECT lasting.note(''cursor'')", "cursor \"d\""),
+            ("CLOSE c; DECLARE c CURSOR FOR SELECT lasting.note(''cursor'')", "cursor \"c\""),
+            ("PREPARE p AS SELECT lasting.note(''prepared'')", "prepared statement \"p\""),
+            (
+                "CREATE TEMP VIEW noted AS SELECT lasting.note(''view'')",
+                "temporary relation \"noted\"",
+            ),
+            ("SET client_encoding = ''SJIS''", "setting \"client_encoding\""),
+            (
+                "SET LOCAL standard_conforming_strings = off",
+                "setting \"standard_conforming_strings\"",
+            ),
+        ] {
+            session
+                .run(&replace(&format!(
+                    "IF TG_ARGV[0] = 'trigger' THEN EXECUTE '{command}'; END IF;"
+                )))
+                .await;
+            session.run("BEGIN; DECLARE c CURSOR FOR SELECT 1").await;
+            let error = session.error("SELECT pgtrack.undo('lasting.t', 1)").await;
+            let expected = format!(
+                "42501: a trigger, default or check of lasting leaves the {left} in your session\n"
+            );
+            assert!(error.starts_with(&expected), "{error}");
+            session.run("ROLLBACK").await;
+        }
+        session.check("SELECT count(*) FROM noted", "0").await;
         session
             .run(&replace(
                 "PERFORM pg_catalog.set_config('search_path', 'lasting, pg_catalog', false);",
