@@ -86,11 +86,7 @@ impl TestProxy {
     pub(crate) async fn watching(database: &Database, guard: Guard, spool: Option<Spool>) -> Self {
         let config = Config { guard, ..config(server_address(database.server())) };
         let key = signing_key(&database.connect().await, 0).await;
-        let provision = move |_database: String| {
-            let key = key.clone();
-            async move { Ok(Some(key)) }
-        };
-        let proxy = Proxy::bind(config, Arc::new(provision)).await.unwrap();
+        let proxy = Proxy::bind(config, Arc::new(with_key(key))).await.unwrap();
         let port = database.server().port();
         let connect = move |database: String| -> Connecting {
             Box::pin(async move {
@@ -146,6 +142,14 @@ pub(crate) async fn signing_key(client: &tokio_postgres::Client, ahead_millis: i
     let key = pgtrack_tracker::proxy_key(client).await.unwrap();
     assert!(key.is_believed);
     SigningKey::new(&key.key, ServerClock::new(key.unix_millis + ahead_millis, key.read))
+}
+
+/// A database that is ready, with its key.
+pub(crate) fn with_key(key: SigningKey) -> impl Provision {
+    move |_database: String| {
+        let key = key.clone();
+        async move { Ok(Some(key)) }
+    }
 }
 
 /// What a session was told to say about its client, with the signature; empty without one.

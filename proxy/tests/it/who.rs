@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 
 use crate::support::{
     TestProxy, Wire, bind, config, context, execute, parse, psql, server_address, signing_key,
-    startup, sync, until_true, within,
+    startup, sync, until_true, with_key, within,
 };
 
 /// A tracked table, and a proxy that signs what it says about clients of the database.
@@ -31,11 +31,7 @@ async fn tracked(mut client: Client) -> Client {
 /// A proxy that signs, and takes the server's clock to be ahead by so much.
 async fn signing(client: &Client, database: &str, config: Config, ahead_millis: i64) -> TestProxy {
     let key = signing_key(client, ahead_millis).await;
-    let provision = move |_database: String| {
-        let key = key.clone();
-        async move { Ok(Some(key)) }
-    };
-    let proxy = TestProxy::providing(config, provision).await;
+    let proxy = TestProxy::providing(config, with_key(key)).await;
     proxy.signs(database).await;
     proxy
 }
