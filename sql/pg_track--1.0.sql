@@ -232,6 +232,8 @@ BEGIN
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
                             '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
                             '_proxy_record', '_database_record')
+    -- Event triggers go first: until they are there again, nothing asks for what they call.
+    ORDER BY p.prorettype = 'event_trigger'::regtype DESC
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
@@ -818,6 +820,15 @@ BEGIN
 END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+
+-- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
+CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT nullif((pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::regclass, p_table, p_attnum)).object_names[3],
+                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name;
+END;
+COMMENT ON FUNCTION pgtrack._column_name(regclass, smallint) IS 'What a column is called now; null if it was dropped.';
 
 CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
 LANGUAGE sql STABLE
@@ -1432,17 +1443,23 @@ END;
 COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
   'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
--- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_views$
+-- Text names a table, and another name may be given to it, or its name to a view, before the text is read. With a lock
+-- nothing of that happens. A function that may not LOCK TABLE, as it must work in a read-only query, has this one that
+-- locks by number, ACCESS SHARE until the transaction ends (table_to_xmlschema in src/backend/utils/adt/xml.c). What is
+-- asked then comes from PostgreSQL's cache: the snapshot may be from before the lock.
+CREATE OR REPLACE FUNCTION pgtrack._hold_table(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hold_table$
 BEGIN
-  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p_table AND c.relkind NOT IN ('r', 'p')) THEN
+  PERFORM table_to_xmlschema(p_table, false, false, '');
+  -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
+  IF (pg_identify_object('pg_class'::regclass, p_table, 0)).type <> 'table' THEN
     RAISE EXCEPTION '% is no table any more', pgtrack._name(p_table) USING
       ERRCODE = 'wrong_object_type', DETAIL = 'It has become a view, or something else that runs code when it is read.';
   END IF;
 END
-$_refuse_views$;
-COMMENT ON FUNCTION pgtrack._refuse_views(regclass) IS 'Refuses what is tracked as a table, but is none any more.';
+$_hold_table$;
+COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
+  'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
 -- Made when the table's shape is followed; made anew where it was not, or where names have changed.
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
@@ -1450,7 +1467,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
-  PERFORM pgtrack._refuse_views(p_table);
+  PERFORM pgtrack._hold_table(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
@@ -2029,8 +2046,9 @@ BEGIN ATOMIC
                 p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
   JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
-  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, a.attname) AS value) x
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
+  -- A name that is no column any more would be taken for a function.
+  CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND x.value IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
 END;
@@ -2090,8 +2108,10 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L)',
-                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid))
+  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L)',
+                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
+                (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
+                 WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
@@ -2106,7 +2126,6 @@ DECLARE
   v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
   v_stale      text := pgtrack._is_stale_sql(p_relation);
   v_variant    record;
-  v_leaf       record;
   v_record     text;
   v_from       text;
 BEGIN
@@ -2146,56 +2165,13 @@ BEGIN
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
-  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
-    v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
-    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
-      format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
-      format($body$IF pg_catalog.row_security_active(TG_RELID) THEN
-    PERFORM pgtrack._refuse_truncate(TG_RELID);
-  END IF;
-  IF %1$s THEN
-    PERFORM pgtrack._follow(%2$s, TG_RELID);
-    id := %3$s;
-    EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
-  ELSE
-    %4$s;
-  END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%5$s
-  END IF;$body$,
-        v_stale, p_relation, v_next,
-        pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
-        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
-      'Records each TRUNCATE on @.', CASE WHEN v_leaf.relid <> v_relation.relid THEN v_leaf.relid END);
-  END LOOP;
-
+  PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
-
-CREATE OR REPLACE FUNCTION pgtrack._refuse_truncate(p_table oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_truncate$
-BEGIN
-  RAISE EXCEPTION 'cannot record a TRUNCATE of %', p_table::regclass USING
-    ERRCODE = 'insufficient_privilege',
-    DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
-    HINT = format('Use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
-END
-$_refuse_truncate$;
-COMMENT ON FUNCTION pgtrack._refuse_truncate(oid) IS 'Refuses a TRUNCATE of rows that the owner of pg_track does not see.';
-
-CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
-                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
-COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_functions$
@@ -2215,6 +2191,130 @@ BEGIN
 END
 $_drop_functions$;
 COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for partitions that a tracked table does not have any more.';
+
+-- ==== capture/truncate.sql ====
+
+-- TRUNCATE shows no rows to its triggers, so they are read from the table, as the owner of pg_track. That is the one moment
+-- when it reads what somebody else may have prepared. So the table's name is looked up when it is needed, under a lock
+-- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
+
+CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
+                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_truncate_functions$
+DECLARE
+  v_root  regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  v_leaf  regclass;
+BEGIN
+  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_root) m WHERE m.is_leaf LOOP
+    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf),
+      E'id    pg_catalog.int8;\n  rows  pg_catalog.int8;', 'SET search_path = pg_catalog, pg_temp ' || pgtrack._recorder_settings(p_relation),
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+  END IF;
+  PERFORM pgtrack._prepare_to_read(TG_RELID);
+  id := nextval('pgtrack.statement_id_seq');
+  EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', format(' FROM ONLY %%s AS r', TG_RELID::regclass)) USING pgtrack.id;
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  IF pgtrack.rows > 0 THEN%3$s
+  END IF;$body$,
+        pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+      'Records each TRUNCATE on @.', CASE WHEN v_leaf <> v_root THEN v_leaf END);
+  END LOOP;
+END
+$_generate_truncate_functions$;
+COMMENT ON FUNCTION pgtrack._generate_truncate_functions(integer) IS
+  'Writes the functions that record TRUNCATE: one for a table, or for each of its partitions that holds rows.';
+
+-- The row lock conflicts with the one that a renaming of the schema takes (_on_ddl), so names stay what they are until
+-- the end of the transaction; a table is locked by whoever truncates it, or copies it.
+CREATE OR REPLACE FUNCTION pgtrack._prepare_to_read(p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_prepare_to_read$
+DECLARE
+  v_function  text;
+BEGIN
+  IF row_security_active(p_table) THEN
+    RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
+      HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
+  END IF;
+  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR SHARE;
+  v_function := pgtrack._foreign_expression(p_table);
+  IF v_function IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('An index, statistics or a partition key calls %s, which belongs to no superuser; it might run with the rights of %s.',
+                      v_function, current_user),
+      HINT = 'For TRUNCATE use DELETE, or let a superuser own that function.';
+  END IF;
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    PERFORM pgtrack._require_present_snapshot(p_table);
+  END IF;
+END
+$_prepare_to_read$;
+COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
+  'Makes sure, before the owner of pg_track reads a table, that it sees all rows and runs no code of others.';
+
+-- PostgreSQL folds expressions of a table's indexes, statistics and partition key in each query of the table
+-- (eval_const_expressions in src/backend/utils/cache/relcache.c), with the rights of whoever plans it.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT min(p.oid::regprocedure::text)
+  FROM pgtrack._members(p_table) m
+  CROSS JOIN LATERAL (
+    SELECT 'pg_class'::regclass AS class, i.indexrelid AS object FROM pg_index i
+    WHERE i.indrelid = m.relid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+    UNION ALL SELECT 'pg_class'::regclass, k.partrelid FROM pg_partitioned_table k WHERE k.partrelid = m.relid
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL) x
+  JOIN pg_depend d ON d.classid = x.class AND d.objid = x.object AND d.objsubid = 0
+  LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+  JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner)
+  WHERE NOT r.rolsuper AND r.rolname <> current_user;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
+  'A function in an expression that is planned with each query of a table and that belongs neither to a superuser nor to the current user; null for none.';
+
+-- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
+-- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
+CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
+DECLARE
+  c_modulus CONSTANT  bigint := 4294967296;
+  v_snapshot          pg_snapshot := pg_current_snapshot();
+  v_own               bigint := pg_current_xact_id()::text::bigint;
+  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  v_next              bigint;
+BEGIN
+  BEGIN
+    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
+    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
+    RETURNING xmin::text::bigint INTO v_next;
+    RAISE EXCEPTION USING ERRCODE = 'PGT01';
+  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
+    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
+  END;
+  IF v_next - v_since > 100000
+     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
+     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
+    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see to record.', p_table::regclass),
+      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
+  END IF;
+END
+$_require_present_snapshot$;
+COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
+  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit.';
 
 -- ==== capture/key_recorder.sql ====
 
@@ -2633,7 +2733,8 @@ BEGIN
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
     SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL
+           -- One that somebody made can be dropped; it matters only where it compares in a way of its own.
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL AND (l.oid < 16384 OR NOT l.collisdeterministic)
                 THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
@@ -2663,21 +2764,20 @@ COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table in
 -- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
 -- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
 -- as it names the table, PostgreSQL plans it again whenever the table has changed.
-CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text, p_names jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
 BEGIN
   IF p_identity <> pgtrack._identity(p_table) THEN
     RETURN true;
   END IF;
-  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
-  IF current_setting('transaction_isolation') <> 'read committed'
-     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
-    RETURN false;
+  -- An older snapshot shows an older shape than the code may have been written for. What columns are called is asked elsewhere.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    RETURN EXISTS (SELECT FROM jsonb_each_text(p_names) n WHERE n.value IS DISTINCT FROM pgtrack._column_name(p_table, n.key::smallint));
   END IF;
   RETURN p_shape <> pgtrack._fingerprint(p_table);
 END
 $_has_drifted$;
-COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
+COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text, jsonb) IS
   'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
 
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
@@ -2686,6 +2786,10 @@ CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETU
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
+  -- What is followed must be seen as it is now.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    RETURN;
+  END IF;
   PERFORM pgtrack._lock_installation();
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
@@ -2836,6 +2940,7 @@ DECLARE
   v_may_fail     boolean;
 BEGIN
   SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._hold_table(v_relation.relid);
   SELECT c.relname, quote_ident(c.relname) || '.*' INTO v_table, v_row FROM pg_class c WHERE c.oid = v_relation.relid;
   WITH known AS MATERIALIZED (
     SELECT * FROM pgtrack._image_columns(p_relation)
@@ -3116,7 +3221,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
                               'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
-                              'purge,purge_audit,erase}';
+                              'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;
   v_before          text := current_setting('pgtrack.reverts', true);
@@ -3634,6 +3739,81 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
 
+-- ==== tracking/drops.sql ====
+
+-- What is dropped takes rows along that are in no history, and may take along what histories are made of.
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
+DECLARE
+  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+BEGIN
+  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = 'Its present rows are in no history.',
+    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
+END
+$_refuse_drop$;
+COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
+
+-- A history has columns of extensions' types, and keys of collations that compare in a way of their own. To drop one of
+-- these with CASCADE would take the columns along, values and all.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_loss_of_history() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_loss_of_history$
+DECLARE
+  v_lost    text;
+  v_for     text;
+BEGIN
+  -- Where something of ours was named, or the extension, that is what was meant.
+  SELECT string_agg(d.object_identity, ', ' ORDER BY d.object_identity) FILTER (WHERE d.is_ours AND d.object_type IN ('table column', 'table', 'function', 'index')),
+         string_agg(format('%s %s', d.object_type, d.object_identity), ', ') FILTER (WHERE d.original)
+  INTO v_lost, v_for
+  FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history') AS is_ours FROM pg_event_trigger_dropped_objects() d) d
+  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_identity IN ('pgtrack', 'pgtrack_history', 'pg_track'))), false);
+  IF v_lost IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot drop %: the history of tables needs it', v_for USING
+      ERRCODE = 'dependent_objects_still_exist',
+      DETAIL = format('With it would go: %s.', v_lost),
+      HINT = 'Drop the columns of that type first; then SELECT pgtrack.release_type(''the type'') makes their recorded values text. '
+             'A collation is released by ALTER TABLE ... ALTER COLUMN ... TYPE text COLLATE "default" on the columns that are named here.';
+  END IF;
+END
+$_refuse_loss_of_history$;
+COMMENT ON FUNCTION pgtrack._refuse_loss_of_history() IS 'In an event trigger: refuses to drop what would take recorded values along.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+DECLARE
+  v_dropped  record;
+BEGIN
+  PERFORM pgtrack._refuse_loss_of_history();
+  FOR v_dropped IN
+    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
+           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
+                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
+           d.objsubid > 0 AS is_column, g.function_name AS recorder
+    FROM pg_event_trigger_dropped_objects() d
+    -- A partition is known by the function that records its TRUNCATE.
+    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
+    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
+    ORDER BY d.objsubid
+  LOOP
+    IF v_dropped.on_drop = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
+    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
+      DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
+    END IF;
+  END LOOP;
+  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
+  FROM pg_event_trigger_dropped_objects() d
+  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
+END
+$_on_drop$;
+COMMENT ON FUNCTION pgtrack._on_drop() IS
+  'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
+
 -- ==== tracking/event_triggers.sql ====
 
 -- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
@@ -3652,6 +3832,7 @@ DECLARE
   v_trigger  name;
   v_context  text;
 BEGIN
+  PERFORM set_config('pgtrack.stepped_aside', '', true);
   IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
@@ -3665,10 +3846,12 @@ BEGIN
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
-    WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
+    -- As a whole word, quoted or not.
+    WHERE current_query() ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', regexp_replace(replace(c.relname, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))
       AND pg_has_role(current_user, c.relowner, 'USAGE')
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
 END
 $_before_ddl$;
@@ -3690,7 +3873,10 @@ BEGIN
     LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
     WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
+    UNION ALL
+    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
+    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r));
   IF v_altered = '{}' THEN
     RETURN '{}';
   END IF;
@@ -3699,9 +3885,7 @@ BEGIN
     UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
     UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
     -- Tables whose trigger for key changes has stepped aside.
-    UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
-    WHERE s.tracked_until IS NULL AND s.key_columns <> '{}' AND c.relkind <> 'p'
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')));
+    UNION SELECT r.relid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a);
 END
 $_tables_of_ddl$;
 COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
@@ -3720,6 +3904,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
 
+-- A schema that was renamed goes on being tracked under its new name.
+CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
+  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
+        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
+  WHERE s.schema_name = x.old_name AND x.old_name <> x.new_name
+    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
+END;
+COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
+
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
@@ -3732,6 +3929,12 @@ BEGIN
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
+  PERFORM set_config('pgtrack.stepped_aside', '', true);
+  IF TG_TAG = 'ALTER SCHEMA' THEN
+    -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
+    PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+    PERFORM pgtrack._follow_schemas();
+  END IF;
   IF v_tables <> '{}' THEN
     -- A table that became a partition gives its triggers to the root's.
     FOR v_relation IN
@@ -3741,7 +3944,7 @@ BEGIN
     LOOP
       v_altered := v_altered || v_relation.relation_id;
       BEGIN
-        PERFORM pgtrack._follow_relation(v_relation);
+        PERFORM pgtrack._follow_relation(v_relation.relation_id);
       -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
       EXCEPTION WHEN lock_not_available THEN
         RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
@@ -3838,55 +4041,10 @@ $_let_owners_make_triggers$;
 COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
   'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';
 
-CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
-DECLARE
-  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
-BEGIN
-  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
-    ERRCODE = 'object_not_in_prerequisite_state',
-    DETAIL = 'Its present rows are in no history.',
-    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
-END
-$_refuse_drop$;
-COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
-
-CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
-DECLARE
-  v_dropped  record;
-BEGIN
-  FOR v_dropped IN
-    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
-           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
-                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, g.function_name AS recorder
-    FROM pg_event_trigger_dropped_objects() d
-    -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
-    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
-    ORDER BY d.objsubid
-  LOOP
-    IF v_dropped.on_drop = 'refuse' THEN
-      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
-    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
-      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
-      DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
-    END IF;
-  END LOOP;
-  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
-  FROM pg_event_trigger_dropped_objects() d
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
-END
-$_on_drop$;
-COMMENT ON FUNCTION pgtrack._on_drop() IS
-  'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
-
 DO $event_triggers$
 DECLARE
   c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION'];
+                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA'];
   v_trigger        record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
@@ -3933,44 +4091,45 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation pgtrack.relation) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
 AS $_follow_relation$
 DECLARE
+  v_table   regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_reason  text;
   v_status  text := 'followed';
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid) THEN
-    UPDATE pgtrack.relation SET relid = NULL, tracked_until = clock_timestamp() WHERE relation_id = p_relation.relation_id;
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_table) THEN
+    UPDATE pgtrack.relation SET relid = NULL, tracked_until = coalesce(tracked_until, clock_timestamp()) WHERE relation_id = p_relation;
     RETURN 'was dropped; its history stays';
   END IF;
   UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE r.relation_id = p_relation.relation_id AND c.oid = r.relid AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
+  WHERE r.relation_id = p_relation AND c.oid = r.relid AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
   IF FOUND THEN
-    v_status := format('is called %s now', pgtrack._name(p_relation.relid));
+    v_status := format('is called %s now', pgtrack._name(v_table));
   END IF;
-  v_reason := pgtrack._reason_not_to_track(p_relation.relid);
+  v_reason := pgtrack._reason_not_to_track(v_table);
   IF v_reason IS NOT NULL THEN
-    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = p_relation.relation_id;
+    UPDATE pgtrack.relation SET tracked_until = coalesce(tracked_until, clock_timestamp()) WHERE relation_id = p_relation;
     -- That the root of a new partition goes on with it is no news.
-    IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = p_relation.relid) THEN
-      RAISE WARNING '% is no longer tracked: %', pgtrack._name(p_relation.relid), v_reason USING HINT = 'Its history stays.';
+    IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = v_table) THEN
+      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_table), v_reason USING HINT = 'Its history stays.';
     END IF;
     RETURN format('is no longer tracked: %s; its history stays', v_reason);
   END IF;
-  PERFORM pgtrack._sync(p_relation.relation_id);
+  PERFORM pgtrack._sync(p_relation);
   RETURN v_status;
 END
 $_follow_relation$;
-COMMENT ON FUNCTION pgtrack._follow_relation(pgtrack.relation) IS
+COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
   'Brings the history of a table in step with what became of it. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
 CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
 DECLARE
   -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  v_status  text := pgtrack._follow_relation(p_relation);
+  v_status  text := pgtrack._follow_relation(p_relation.relation_id);
 BEGIN
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
@@ -3989,7 +4148,7 @@ DECLARE
   v_relation  record;
   v_new       record;
 BEGIN
-  IF NOT has_function_privilege('pgtrack._follow_relation(pgtrack.relation)', 'EXECUTE') THEN
+  IF NOT has_function_privilege('pgtrack._follow_relation(integer)', 'EXECUTE') THEN
     PERFORM pgtrack._require_owner('follow DDL on');
   END IF;
   PERFORM pgtrack._lock_installation();
@@ -4003,7 +4162,8 @@ BEGIN
     BEGIN
       status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege OR object_not_in_prerequisite_state THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
+                   OR object_not_in_prerequisite_state THEN
       done := false;
       status := format('could not be followed: %s', SQLERRM);
     END;
@@ -4017,7 +4177,7 @@ BEGIN
     done := true;
     BEGIN
       status := pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded THEN
       done := false;
       status := format('could not be tracked: %s', SQLERRM);
     END;
@@ -6723,6 +6883,42 @@ COMMENT ON FUNCTION pgtrack.undo_batch(jsonb, jsonb, pg_snapshot, text, text) IS
   'Undoes some rows of a choice, as plan_batches() names them: {"shop.orders": [{"id": 1}, {"id": 2}]}. What seen does not see is not '
   'undone; rows that it changed are conflicts, also where a table is reverted to a point. Done twice, it changes nothing the second time.';
 
+-- ==== keeping/release_type.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack.release_type(type regtype) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $release_type$
+DECLARE
+  v_column  record;
+  v_count   integer := 0;
+  v_call    text;
+BEGIN
+  PERFORM pgtrack._require_owner('release a type from the history of');
+  v_call := pgtrack._begin_call(jsonb_build_object('type', type));
+  FOR v_column IN
+    SELECT h.oid::regclass AS history, a.attname, c.column_name, format('%I.%I', r.schema_name, r.table_name) AS table_name,
+           r.relid IS NOT NULL AND c.attnum IS NOT NULL AS is_used
+    FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
+    JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+    JOIN pg_attribute a ON a.attrelid = h.oid AND a.attname = c.history_column AND NOT a.attisdropped
+    WHERE a.atttypid IN (release_type.type, (SELECT t.typarray FROM pg_type t WHERE t.oid = release_type.type)) AND a.atttypid >= 16384
+    ORDER BY r.relid IS NULL OR c.attnum IS NULL, 1, 2
+  LOOP
+    IF v_column.is_used THEN
+      RAISE EXCEPTION 'the type % is in use', type USING
+        ERRCODE = 'dependent_objects_still_exist',
+        DETAIL = format('The column %I of %s is of it.', v_column.column_name, v_column.table_name),
+        HINT = 'Drop or retype the column first; what was recorded of it stays.';
+    END IF;
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE text USING CASE WHEN num_nulls(%2$I) = 0 THEN format(''%%s'', %2$I) END',
+                   v_column.history, v_column.attname);
+    v_count := v_count + 1;
+  END LOOP;
+  RETURN format('%s: %s columns of histories are text now', type, v_count);
+END
+$release_type$;
+COMMENT ON FUNCTION pgtrack.release_type(regtype) IS
+  'Makes text of what was recorded in columns of a type that no tracked table has any more, so that the type or its extension can be dropped.';
+
 -- ==== keeping/keep.sql ====
 
 -- The newest values of a row are in its table alone: DROP TABLE takes them along. A copy, made before, does not follow
@@ -6779,9 +6975,8 @@ DECLARE
   v_rows   bigint;
   v_call   text;
 BEGIN
-  -- With the lock it stays what it is found to be.
-  EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
-  PERFORM pgtrack._refuse_views(p_table);
+  PERFORM pgtrack._hold_table(p_table);
+  PERFORM pgtrack._prepare_to_read(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
@@ -6892,7 +7087,8 @@ BEGIN
   END LOOP;
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
-    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+    PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
+      format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
   END LOOP;
 END
 $_recover_rows$;
@@ -6903,7 +7099,10 @@ CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS t
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
 DECLARE
   v_relation  pgtrack.relation;
+  v_owner     name := p_kept.definition ->> 'owner';
   v_name      text;
+  v_right     text;
+  v_granted   text[] := '{}';
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -6915,9 +7114,18 @@ BEGIN
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
-  EXECUTE format('CREATE TABLE %s (%s)', v_name,
-    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
+  -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
+  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
+    CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
+    EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
+    v_granted := v_granted || v_right;
+  END LOOP;
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
+    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
+     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+  FOREACH v_right IN ARRAY v_granted LOOP
+    EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
+  END LOOP;
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
@@ -6948,7 +7156,7 @@ BEGIN
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
-  PERFORM pgtrack._refuse_views(p_table);
+  PERFORM pgtrack._hold_table(p_table);
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
   -- A domain may not take the null that a new column begins with.
   SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
@@ -7176,7 +7384,14 @@ DECLARE
   v_erased  bigint := 0;
 BEGIN
   FOR v_copy IN
-    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls,
+           -- Values of foreign types are text in a copy, but for one from before they were.
+           (SELECT string_agg(CASE WHEN e.atttypid = 'text'::regtype
+                                   THEN pgtrack._stored_is_sql(p.kind, p.operator, p.equality, format('t.%I', p.column_name), format('k.%I', p.column_name))
+                                   ELSE pgtrack._live_is_sql(format('t.%I', p.column_name), p.type, format('k.%I', p.column_name), p.operator, p.equality) END,
+                              ' AND ')
+            FROM pgtrack._key_parts(p_shape.relation_id) p
+            JOIN pg_attribute e ON e.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND e.attname = p.column_name) AS is_key
     FROM pgtrack.kept k
     JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
                        AND a.attnum > 0 AND NOT a.attisdropped
@@ -7187,7 +7402,7 @@ BEGIN
     GROUP BY k.kept_table
   LOOP
     EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
-                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, v_copy.is_key) USING p_key;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;
   END LOOP;
@@ -7276,6 +7491,11 @@ BEGIN
       hint := 'Its history stays, under its number in pgtrack.relation.';
       RETURN NEXT;
       CONTINUE;
+    ELSIF (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+      problem := 'it is no table any more';
+      hint := format('Its history stays. SELECT * FROM pgtrack.untrack(%L) ends the tracking.', "table");
+      RETURN NEXT;
+      CONTINUE;
     END IF;
     RETURN QUERY
       SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
@@ -7290,6 +7510,10 @@ BEGIN
     RETURN QUERY
       SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
+    RETURN QUERY
+      SELECT verify."table", format('its indexes, statistics or partition key call %s, which might run with the rights of the owner of pg_track: TRUNCATE fails', f),
+             'Let a superuser own that function, or use DELETE.'
+      FROM pgtrack._foreign_expression(v_relation.relid) f WHERE f IS NOT NULL;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';

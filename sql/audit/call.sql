@@ -34,7 +34,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
   c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
                               'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
-                              'purge,purge_audit,erase}';
+                              'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;
   v_before          text := current_setting('pgtrack.reverts', true);

@@ -1,21 +1,20 @@
 -- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
 -- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
 -- as it names the table, PostgreSQL plans it again whenever the table has changed.
-CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text) RETURNS boolean
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text, p_names jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
 BEGIN
   IF p_identity <> pgtrack._identity(p_table) THEN
     RETURN true;
   END IF;
-  -- An older snapshot shows an older shape; where event triggers follow, the code itself is never older than the table.
-  IF current_setting('transaction_isolation') <> 'read committed'
-     AND EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl') THEN
-    RETURN false;
+  -- An older snapshot shows an older shape than the code may have been written for. What columns are called is asked elsewhere.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    RETURN EXISTS (SELECT FROM jsonb_each_text(p_names) n WHERE n.value IS DISTINCT FROM pgtrack._column_name(p_table, n.key::smallint));
   END IF;
   RETURN p_shape <> pgtrack._fingerprint(p_table);
 END
 $_has_drifted$;
-COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text) IS
+COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text, jsonb) IS
   'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
 
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
@@ -24,6 +23,10 @@ CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETU
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
+  -- What is followed must be seen as it is now.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    RETURN;
+  END IF;
   PERFORM pgtrack._lock_installation();
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);

@@ -134,7 +134,8 @@ BEGIN
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
     SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
-           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL
+           -- One that somebody made can be dropped; it matters only where it compares in a way of its own.
+           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL AND (l.oid < 16384 OR NOT l.collisdeterministic)
                 THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid

@@ -75,6 +75,7 @@ DECLARE
   v_may_fail     boolean;
 BEGIN
   SELECT * INTO v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._hold_table(v_relation.relid);
   SELECT c.relname, quote_ident(c.relname) || '.*' INTO v_table, v_row FROM pg_class c WHERE c.oid = v_relation.relid;
   WITH known AS MATERIALIZED (
     SELECT * FROM pgtrack._image_columns(p_relation)

@@ -13,8 +13,9 @@ BEGIN ATOMIC
                 p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
   FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
   JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
-  CROSS JOIN LATERAL (SELECT format('%s.%I', p_record, a.attname) AS value) x
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL
+  -- A name that is no column any more would be taken for a function.
+  CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
+  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND x.value IS NOT NULL
     AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
   GROUP BY r.relation_id;
 END;
@@ -74,8 +75,10 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L)',
-                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid))
+  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L)',
+                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
+                (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
+                 WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
@@ -90,7 +93,6 @@ DECLARE
   v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
   v_stale      text := pgtrack._is_stale_sql(p_relation);
   v_variant    record;
-  v_leaf       record;
   v_record     text;
   v_from       text;
 BEGIN
@@ -130,56 +132,13 @@ BEGIN
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
-  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_relation.relid) m WHERE m.is_leaf LOOP
-    v_from := format(' FROM ONLY %s AS r', v_leaf.relid);
-    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf.relid),
-      format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;', v_next), pgtrack._recorder_settings(p_relation),
-      format($body$IF pg_catalog.row_security_active(TG_RELID) THEN
-    PERFORM pgtrack._refuse_truncate(TG_RELID);
-  END IF;
-  IF %1$s THEN
-    PERFORM pgtrack._follow(%2$s, TG_RELID);
-    id := %3$s;
-    EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
-  ELSE
-    %4$s;
-  END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%5$s
-  END IF;$body$,
-        v_stale, p_relation, v_next,
-        pgtrack._images_sql(p_relation, 'truncate', 'pgtrack.id', 'r', v_from),
-        pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
-      'Records each TRUNCATE on @.', CASE WHEN v_leaf.relid <> v_relation.relid THEN v_leaf.relid END);
-  END LOOP;
-
+  PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
-
-CREATE OR REPLACE FUNCTION pgtrack._refuse_truncate(p_table oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_truncate$
-BEGIN
-  RAISE EXCEPTION 'cannot record a TRUNCATE of %', p_table::regclass USING
-    ERRCODE = 'insufficient_privilege',
-    DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
-    HINT = format('Use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
-END
-$_refuse_truncate$;
-COMMENT ON FUNCTION pgtrack._refuse_truncate(oid) IS 'Refuses a TRUNCATE of rows that the owner of pg_track does not see.';
-
-CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
-                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
-COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_functions$

@@ -11,6 +11,15 @@ END
 $_fingerprint$;
 COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
 
+-- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
+CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT nullif((pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::regclass, p_table, p_attnum)).object_names[3],
+                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name;
+END;
+COMMENT ON FUNCTION pgtrack._column_name(regclass, smallint) IS 'What a column is called now; null if it was dropped.';
+
 CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC

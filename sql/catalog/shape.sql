@@ -46,17 +46,23 @@ END;
 COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
   'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
--- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_views(p_table regclass) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_views$
+-- Text names a table, and another name may be given to it, or its name to a view, before the text is read. With a lock
+-- nothing of that happens. A function that may not LOCK TABLE, as it must work in a read-only query, has this one that
+-- locks by number, ACCESS SHARE until the transaction ends (table_to_xmlschema in src/backend/utils/adt/xml.c). What is
+-- asked then comes from PostgreSQL's cache: the snapshot may be from before the lock.
+CREATE OR REPLACE FUNCTION pgtrack._hold_table(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hold_table$
 BEGIN
-  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p_table AND c.relkind NOT IN ('r', 'p')) THEN
+  PERFORM table_to_xmlschema(p_table, false, false, '');
+  -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
+  IF (pg_identify_object('pg_class'::regclass, p_table, 0)).type <> 'table' THEN
     RAISE EXCEPTION '% is no table any more', pgtrack._name(p_table) USING
       ERRCODE = 'wrong_object_type', DETAIL = 'It has become a view, or something else that runs code when it is read.';
   END IF;
 END
-$_refuse_views$;
-COMMENT ON FUNCTION pgtrack._refuse_views(regclass) IS 'Refuses what is tracked as a table, but is none any more.';
+$_hold_table$;
+COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
+  'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
 -- Made when the table's shape is followed; made anew where it was not, or where names have changed.
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
@@ -64,7 +70,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
-  PERFORM pgtrack._refuse_views(p_table);
+  PERFORM pgtrack._hold_table(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;

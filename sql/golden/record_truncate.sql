@@ -2,24 +2,21 @@ CREATE OR REPLACE FUNCTION pgtrack_history.record_truncate_1()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 <<pgtrack>>
 DECLARE
-  id    pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+  id    pg_catalog.int8;
   rows  pg_catalog.int8;
 BEGIN
-  IF pg_catalog.row_security_active(TG_RELID) THEN
-    PERFORM pgtrack._refuse_truncate(TG_RELID);
-  END IF;
-  IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT') THEN
+  IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT', '{"1": "id", "2": "name", "3": "price"}') THEN
     PERFORM pgtrack._follow(1, TG_RELID);
-    id := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-    EXECUTE pgtrack._images_sql(1, 'truncate', '$1', 'r', pg_catalog.concat(' FROM ONLY ', TG_RELID::pg_catalog.regclass, ' AS r')) USING pgtrack.id;
-  ELSE
-    INSERT INTO pgtrack_history.product_1 (pgtrack_statement_id, id, name, price) SELECT pgtrack.id, r.id, r.name, r.price FROM ONLY shop.product AS r;
   END IF;
+  PERFORM pgtrack._prepare_to_read(TG_RELID);
+  id := nextval('pgtrack.statement_id_seq');
+  EXECUTE pgtrack._images_sql(1, 'truncate', '$1', 'r', format(' FROM ONLY %s AS r', TG_RELID::regclass)) USING pgtrack.id;
   GET DIAGNOSTICS rows = ROW_COUNT;
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN
+  IF pgtrack.rows > 0 THEN
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
             application, client_addr, context, actor, message, reverts, query)

@@ -19,6 +19,8 @@ BEGIN
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
                             '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
                             '_proxy_record', '_database_record')
+    -- Event triggers go first: until they are there again, nothing asks for what they call.
+    ORDER BY p.prorettype = 'event_trigger'::regtype DESC
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);

@@ -68,7 +68,14 @@ DECLARE
   v_erased  bigint := 0;
 BEGIN
   FOR v_copy IN
-    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls
+    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls,
+           -- Values of foreign types are text in a copy, but for one from before they were.
+           (SELECT string_agg(CASE WHEN e.atttypid = 'text'::regtype
+                                   THEN pgtrack._stored_is_sql(p.kind, p.operator, p.equality, format('t.%I', p.column_name), format('k.%I', p.column_name))
+                                   ELSE pgtrack._live_is_sql(format('t.%I', p.column_name), p.type, format('k.%I', p.column_name), p.operator, p.equality) END,
+                              ' AND ')
+            FROM pgtrack._key_parts(p_shape.relation_id) p
+            JOIN pg_attribute e ON e.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND e.attname = p.column_name) AS is_key
     FROM pgtrack.kept k
     JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
                        AND a.attnum > 0 AND NOT a.attisdropped
@@ -79,7 +86,7 @@ BEGIN
     GROUP BY k.kept_table
   LOOP
     EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
-                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, p_shape.live_is_key) USING p_key;
+                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, v_copy.is_key) USING p_key;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     v_erased := v_erased + v_rows;
   END LOOP;

@@ -52,9 +52,8 @@ DECLARE
   v_rows   bigint;
   v_call   text;
 BEGIN
-  -- With the lock it stays what it is found to be.
-  EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', p_table);
-  PERFORM pgtrack._refuse_views(p_table);
+  PERFORM pgtrack._hold_table(p_table);
+  PERFORM pgtrack._prepare_to_read(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   v_name := pgtrack._free_name(
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),

@@ -81,7 +81,8 @@ BEGIN
   END LOOP;
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
-    EXECUTE format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name);
+    PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
+      format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
   END LOOP;
 END
 $_recover_rows$;
@@ -92,7 +93,10 @@ CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS t
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
 DECLARE
   v_relation  pgtrack.relation;
+  v_owner     name := p_kept.definition ->> 'owner';
   v_name      text;
+  v_right     text;
+  v_granted   text[] := '{}';
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -104,9 +108,18 @@ BEGIN
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
-  EXECUTE format('CREATE TABLE %s (%s)', v_name,
-    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ') FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, p_kept.definition ->> 'owner');
+  -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
+  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
+    CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
+    EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
+    v_granted := v_granted || v_right;
+  END LOOP;
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
+    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
+     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+  FOREACH v_right IN ARRAY v_granted LOOP
+    EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
+  END LOOP;
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
@@ -137,7 +150,7 @@ BEGIN
       ERRCODE = 'undefined_column',
       DETAIL = CASE WHEN v_column IS NULL THEN format('The copy of %s does not have it.', p_kept.at) ELSE 'The table has no primary key.' END;
   END IF;
-  PERFORM pgtrack._refuse_views(p_table);
+  PERFORM pgtrack._hold_table(p_table);
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name, 'column', p_column));
   -- A domain may not take the null that a new column begins with.
   SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type

@@ -35,6 +35,11 @@ BEGIN
       hint := 'Its history stays, under its number in pgtrack.relation.';
       RETURN NEXT;
       CONTINUE;
+    ELSIF (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+      problem := 'it is no table any more';
+      hint := format('Its history stays. SELECT * FROM pgtrack.untrack(%L) ends the tracking.', "table");
+      RETURN NEXT;
+      CONTINUE;
     END IF;
     RETURN QUERY
       SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
@@ -49,6 +54,10 @@ BEGIN
     RETURN QUERY
       SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
+    RETURN QUERY
+      SELECT verify."table", format('its indexes, statistics or partition key call %s, which might run with the rights of the owner of pg_track: TRUNCATE fails', f),
+             'Let a superuser own that function, or use DELETE.'
+      FROM pgtrack._foreign_expression(v_relation.relid) f WHERE f IS NOT NULL;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';

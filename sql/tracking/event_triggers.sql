@@ -14,6 +14,7 @@ DECLARE
   v_trigger  name;
   v_context  text;
 BEGIN
+  PERFORM set_config('pgtrack.stepped_aside', '', true);
   IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
@@ -27,10 +28,12 @@ BEGIN
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
-    WHERE strpos(lower(current_query()), lower(replace(c.relname, '"', '""'))) > 0
+    -- As a whole word, quoted or not.
+    WHERE current_query() ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', regexp_replace(replace(c.relname, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))
       AND pg_has_role(current_user, c.relowner, 'USAGE')
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
 END
 $_before_ddl$;
@@ -52,7 +55,10 @@ BEGIN
     LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
     WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
+    UNION ALL
+    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
+    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r));
   IF v_altered = '{}' THEN
     RETURN '{}';
   END IF;
@@ -61,9 +67,7 @@ BEGIN
     UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
     UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
     -- Tables whose trigger for key changes has stepped aside.
-    UNION SELECT s.relid FROM pgtrack.relation s JOIN pg_class c ON c.oid = s.relid
-    WHERE s.tracked_until IS NULL AND s.key_columns <> '{}' AND c.relkind <> 'p'
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')));
+    UNION SELECT r.relid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a);
 END
 $_tables_of_ddl$;
 COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
@@ -82,6 +86,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
 
+-- A schema that was renamed goes on being tracked under its new name.
+CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
+  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
+        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
+  WHERE s.schema_name = x.old_name AND x.old_name <> x.new_name
+    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
+END;
+COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
+
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
 DECLARE
@@ -94,6 +111,12 @@ BEGIN
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
+  PERFORM set_config('pgtrack.stepped_aside', '', true);
+  IF TG_TAG = 'ALTER SCHEMA' THEN
+    -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
+    PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+    PERFORM pgtrack._follow_schemas();
+  END IF;
   IF v_tables <> '{}' THEN
     -- A table that became a partition gives its triggers to the root's.
     FOR v_relation IN
@@ -103,7 +126,7 @@ BEGIN
     LOOP
       v_altered := v_altered || v_relation.relation_id;
       BEGIN
-        PERFORM pgtrack._follow_relation(v_relation);
+        PERFORM pgtrack._follow_relation(v_relation.relation_id);
       -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
       EXCEPTION WHEN lock_not_available THEN
         RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
@@ -200,55 +223,10 @@ $_let_owners_make_triggers$;
 COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
   'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';
 
-CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
-DECLARE
-  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
-BEGIN
-  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
-    ERRCODE = 'object_not_in_prerequisite_state',
-    DETAIL = 'Its present rows are in no history.',
-    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
-END
-$_refuse_drop$;
-COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
-
-CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
-DECLARE
-  v_dropped  record;
-BEGIN
-  FOR v_dropped IN
-    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
-           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
-                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, g.function_name AS recorder
-    FROM pg_event_trigger_dropped_objects() d
-    -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
-    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
-    ORDER BY d.objsubid
-  LOOP
-    IF v_dropped.on_drop = 'refuse' THEN
-      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
-    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
-      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
-      DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
-    END IF;
-  END LOOP;
-  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
-  FROM pg_event_trigger_dropped_objects() d
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
-END
-$_on_drop$;
-COMMENT ON FUNCTION pgtrack._on_drop() IS
-  'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
-
 DO $event_triggers$
 DECLARE
   c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION'];
+                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA'];
   v_trigger        record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);

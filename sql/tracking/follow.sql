@@ -16,44 +16,45 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation pgtrack.relation) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
 AS $_follow_relation$
 DECLARE
+  v_table   regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_reason  text;
   v_status  text := 'followed';
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid) THEN
-    UPDATE pgtrack.relation SET relid = NULL, tracked_until = clock_timestamp() WHERE relation_id = p_relation.relation_id;
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_table) THEN
+    UPDATE pgtrack.relation SET relid = NULL, tracked_until = coalesce(tracked_until, clock_timestamp()) WHERE relation_id = p_relation;
     RETURN 'was dropped; its history stays';
   END IF;
   UPDATE pgtrack.relation r SET schema_name = n.nspname, table_name = c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE r.relation_id = p_relation.relation_id AND c.oid = r.relid AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
+  WHERE r.relation_id = p_relation AND c.oid = r.relid AND (r.schema_name, r.table_name) IS DISTINCT FROM (n.nspname, c.relname);
   IF FOUND THEN
-    v_status := format('is called %s now', pgtrack._name(p_relation.relid));
+    v_status := format('is called %s now', pgtrack._name(v_table));
   END IF;
-  v_reason := pgtrack._reason_not_to_track(p_relation.relid);
+  v_reason := pgtrack._reason_not_to_track(v_table);
   IF v_reason IS NOT NULL THEN
-    UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = p_relation.relation_id;
+    UPDATE pgtrack.relation SET tracked_until = coalesce(tracked_until, clock_timestamp()) WHERE relation_id = p_relation;
     -- That the root of a new partition goes on with it is no news.
-    IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = p_relation.relid) THEN
-      RAISE WARNING '% is no longer tracked: %', pgtrack._name(p_relation.relid), v_reason USING HINT = 'Its history stays.';
+    IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = v_table) THEN
+      RAISE WARNING '% is no longer tracked: %', pgtrack._name(v_table), v_reason USING HINT = 'Its history stays.';
     END IF;
     RETURN format('is no longer tracked: %s; its history stays', v_reason);
   END IF;
-  PERFORM pgtrack._sync(p_relation.relation_id);
+  PERFORM pgtrack._sync(p_relation);
   RETURN v_status;
 END
 $_follow_relation$;
-COMMENT ON FUNCTION pgtrack._follow_relation(pgtrack.relation) IS
+COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
   'Brings the history of a table in step with what became of it. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
 CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
 DECLARE
   -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  v_status  text := pgtrack._follow_relation(p_relation);
+  v_status  text := pgtrack._follow_relation(p_relation.relation_id);
 BEGIN
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
@@ -72,7 +73,7 @@ DECLARE
   v_relation  record;
   v_new       record;
 BEGIN
-  IF NOT has_function_privilege('pgtrack._follow_relation(pgtrack.relation)', 'EXECUTE') THEN
+  IF NOT has_function_privilege('pgtrack._follow_relation(integer)', 'EXECUTE') THEN
     PERFORM pgtrack._require_owner('follow DDL on');
   END IF;
   PERFORM pgtrack._lock_installation();
@@ -86,7 +87,8 @@ BEGIN
     BEGIN
       status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege OR object_not_in_prerequisite_state THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
+                   OR object_not_in_prerequisite_state THEN
       done := false;
       status := format('could not be followed: %s', SQLERRM);
     END;
@@ -100,7 +102,7 @@ BEGIN
     done := true;
     BEGIN
       status := pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR insufficient_privilege THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded THEN
       done := false;
       status := format('could not be tracked: %s', SQLERRM);
     END;

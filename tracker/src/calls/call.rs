@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The functions that change something; each records itself, too (`pgtrack._begin_call()`).
-const AUDITED: [&str; 21] = [
+const AUDITED: [&str; 22] = [
     "erase",
     "keep",
     "purge",
     "purge_audit",
     "recover",
+    "release_type",
     "restore",
     "revert",
     "revert_schema",

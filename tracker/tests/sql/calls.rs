@@ -3,7 +3,7 @@
 use crate::support::{Session, on_each_version};
 
 /// The verbs and a call of each, in an order in which they succeed.
-const CALLS: [(&str, &str); 22] = [
+const CALLS: [(&str, &str); 23] = [
     ("track", "SELECT pgtrack.track('t')"),
     ("tag", "SELECT pgtrack.tag('x')"),
     ("undo", "SELECT pgtrack.undo('t', 1)"),
@@ -31,6 +31,7 @@ const CALLS: [(&str, &str); 22] = [
     ("untag", "SELECT pgtrack.untag('x')"),
     ("purge", "SELECT pgtrack.purge('1 day')"),
     ("purge_audit", "SELECT pgtrack.purge_audit('1 day')"),
+    ("release_type", "SELECT pgtrack.release_type('pg_catalog.int4')"),
     ("recover", "ALTER TABLE t DROP COLUMN v; SELECT pgtrack.recover('public.t', 'v')"),
     ("recover", "DROP TABLE t; SELECT pgtrack.recover('public.t')"),
     ("untrack", "SELECT pgtrack.untrack('t')"),

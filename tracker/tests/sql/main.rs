@@ -18,6 +18,7 @@ mod install;
 mod keeping;
 mod keys;
 mod laws;
+mod names;
 mod nesting;
 mod obstacles;
 mod options;

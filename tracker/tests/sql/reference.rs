@@ -21,7 +21,7 @@ const CHAPTERS: [(&str, &str); 7] = [
     ),
     (
         "Keeping, forgetting, checking",
-        "keep recover purge plan_purge purge_audit erase erase_pk verify",
+        "keep recover release_type purge plan_purge purge_audit erase erase_pk verify",
     ),
     ("Who and why; about pg_track", "set_actor set_message grant_service info version help"),
 ];

@@ -1,0 +1,121 @@
+-- TRUNCATE shows no rows to its triggers, so they are read from the table, as the owner of pg_track. That is the one moment
+-- when it reads what somebody else may have prepared. So the table's name is looked up when it is needed, under a lock
+-- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
+
+CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
+                      ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_truncate_functions$
+DECLARE
+  v_root  regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  v_leaf  regclass;
+BEGIN
+  FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_root) m WHERE m.is_leaf LOOP
+    PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf),
+      E'id    pg_catalog.int8;\n  rows  pg_catalog.int8;', 'SET search_path = pg_catalog, pg_temp ' || pgtrack._recorder_settings(p_relation),
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+  END IF;
+  PERFORM pgtrack._prepare_to_read(TG_RELID);
+  id := nextval('pgtrack.statement_id_seq');
+  EXECUTE pgtrack._images_sql(%2$s, 'truncate', '$1', 'r', format(' FROM ONLY %%s AS r', TG_RELID::regclass)) USING pgtrack.id;
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  IF pgtrack.rows > 0 THEN%3$s
+  END IF;$body$,
+        pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+      'Records each TRUNCATE on @.', CASE WHEN v_leaf <> v_root THEN v_leaf END);
+  END LOOP;
+END
+$_generate_truncate_functions$;
+COMMENT ON FUNCTION pgtrack._generate_truncate_functions(integer) IS
+  'Writes the functions that record TRUNCATE: one for a table, or for each of its partitions that holds rows.';
+
+-- The row lock conflicts with the one that a renaming of the schema takes (_on_ddl), so names stay what they are until
+-- the end of the transaction; a table is locked by whoever truncates it, or copies it.
+CREATE OR REPLACE FUNCTION pgtrack._prepare_to_read(p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_prepare_to_read$
+DECLARE
+  v_function  text;
+BEGIN
+  IF row_security_active(p_table) THEN
+    RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
+      HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
+  END IF;
+  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR SHARE;
+  v_function := pgtrack._foreign_expression(p_table);
+  IF v_function IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('An index, statistics or a partition key calls %s, which belongs to no superuser; it might run with the rights of %s.',
+                      v_function, current_user),
+      HINT = 'For TRUNCATE use DELETE, or let a superuser own that function.';
+  END IF;
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    PERFORM pgtrack._require_present_snapshot(p_table);
+  END IF;
+END
+$_prepare_to_read$;
+COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
+  'Makes sure, before the owner of pg_track reads a table, that it sees all rows and runs no code of others.';
+
+-- PostgreSQL folds expressions of a table's indexes, statistics and partition key in each query of the table
+-- (eval_const_expressions in src/backend/utils/cache/relcache.c), with the rights of whoever plans it.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT min(p.oid::regprocedure::text)
+  FROM pgtrack._members(p_table) m
+  CROSS JOIN LATERAL (
+    SELECT 'pg_class'::regclass AS class, i.indexrelid AS object FROM pg_index i
+    WHERE i.indrelid = m.relid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+    UNION ALL SELECT 'pg_class'::regclass, k.partrelid FROM pg_partitioned_table k WHERE k.partrelid = m.relid
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL) x
+  JOIN pg_depend d ON d.classid = x.class AND d.objid = x.object AND d.objsubid = 0
+  LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+  JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner)
+  WHERE NOT r.rolsuper AND r.rolname <> current_user;
+END;
+COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
+  'A function in an expression that is planned with each query of a table and that belongs neither to a superuser nor to the current user; null for none.';
+
+-- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
+-- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
+CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
+DECLARE
+  c_modulus CONSTANT  bigint := 4294967296;
+  v_snapshot          pg_snapshot := pg_current_snapshot();
+  v_own               bigint := pg_current_xact_id()::text::bigint;
+  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  v_next              bigint;
+BEGIN
+  BEGIN
+    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
+    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
+    RETURNING xmin::text::bigint INTO v_next;
+    RAISE EXCEPTION USING ERRCODE = 'PGT01';
+  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
+    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
+  END;
+  IF v_next - v_since > 100000
+     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
+     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
+    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see to record.', p_table::regclass),
+      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
+  END IF;
+END
+$_require_present_snapshot$;
+COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
+  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit.';

@@ -1,0 +1,72 @@
+-- What is dropped takes rows along that are in no history, and may take along what histories are made of.
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_drop(p_relation integer, p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_drop$
+DECLARE
+  v_name  text := (SELECT format('%I.%I', r.schema_name, r.table_name) FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+BEGIN
+  RAISE EXCEPTION 'cannot % %: it is tracked with on_drop "refuse"', p_what, v_name USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = 'Its present rows are in no history.',
+    HINT = format('SELECT pgtrack.keep(%L) saves them; then allow it: SELECT pgtrack.track(%1$L, ''{"on_drop": "allow"}'').', v_name);
+END
+$_refuse_drop$;
+COMMENT ON FUNCTION pgtrack._refuse_drop(integer, text) IS 'Refuses DDL that would lose rows or values of a protected table.';
+
+-- A history has columns of extensions' types, and keys of collations that compare in a way of their own. To drop one of
+-- these with CASCADE would take the columns along, values and all.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_loss_of_history() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_loss_of_history$
+DECLARE
+  v_lost    text;
+  v_for     text;
+BEGIN
+  -- Where something of ours was named, or the extension, that is what was meant.
+  SELECT string_agg(d.object_identity, ', ' ORDER BY d.object_identity) FILTER (WHERE d.is_ours AND d.object_type IN ('table column', 'table', 'function', 'index')),
+         string_agg(format('%s %s', d.object_type, d.object_identity), ', ') FILTER (WHERE d.original)
+  INTO v_lost, v_for
+  FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history') AS is_ours FROM pg_event_trigger_dropped_objects() d) d
+  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_identity IN ('pgtrack', 'pgtrack_history', 'pg_track'))), false);
+  IF v_lost IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot drop %: the history of tables needs it', v_for USING
+      ERRCODE = 'dependent_objects_still_exist',
+      DETAIL = format('With it would go: %s.', v_lost),
+      HINT = 'Drop the columns of that type first; then SELECT pgtrack.release_type(''the type'') makes their recorded values text. '
+             'A collation is released by ALTER TABLE ... ALTER COLUMN ... TYPE text COLLATE "default" on the columns that are named here.';
+  END IF;
+END
+$_refuse_loss_of_history$;
+COMMENT ON FUNCTION pgtrack._refuse_loss_of_history() IS 'In an event trigger: refuses to drop what would take recorded values along.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+DECLARE
+  v_dropped  record;
+BEGIN
+  PERFORM pgtrack._refuse_loss_of_history();
+  FOR v_dropped IN
+    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
+           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
+                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
+           d.objsubid > 0 AS is_column, g.function_name AS recorder
+    FROM pg_event_trigger_dropped_objects() d
+    -- A partition is known by the function that records its TRUNCATE.
+    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
+    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
+    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
+    ORDER BY d.objsubid
+  LOOP
+    IF v_dropped.on_drop = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
+    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
+      DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
+    END IF;
+  END LOOP;
+  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
+  FROM pg_event_trigger_dropped_objects() d
+  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
+END
+$_on_drop$;
+COMMENT ON FUNCTION pgtrack._on_drop() IS
+  'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';

@@ -1,0 +1,276 @@
+//! A name may lead to something else than it did: what is read is the table, with nobody's code run on the way.
+
+use std::time::Duration;
+
+use crate::support::{Session, on_each_version};
+
+/// A role that owns a schema, a table in it, and code that tells as whom it runs.
+async fn owner(session: &Session, name: &str) -> Session {
+    session
+        .run(&format!(
+            "CREATE ROLE {name} LOGIN; CREATE SCHEMA app AUTHORIZATION {name};
+             CREATE TABLE alarms (who name); GRANT INSERT ON alarms TO PUBLIC;
+             DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {name}', current_database()); END$$"
+        ))
+        .await;
+    let owner = session.another_as(name).await;
+    owner
+        .run(
+            "CREATE FUNCTION app.alarm(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.alarms VALUES (current_user); RETURN $1; END$$;
+             CREATE FUNCTION app.fold(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$BEGIN
+               IF current_user NOT LIKE 'owner\\_%' THEN RAISE EXCEPTION 'planned as %', current_user; END IF; RETURN $1; END$$;
+             CREATE TABLE app.t (id int PRIMARY KEY, v text); INSERT INTO app.t VALUES (1, 'a'), (2, 'b')",
+        )
+        .await;
+    session.run("SELECT pgtrack.track('app.t')").await;
+    owner
+}
+
+/// Nothing of the owner's ran as anybody else.
+async fn farewell(session: &Session, name: &str) {
+    session.check(&format!("SELECT DISTINCT who FROM alarms WHERE who <> '{name}'"), "").await;
+    session
+        .run(&format!("DROP TABLE alarms; DROP OWNED BY {name} CASCADE; DROP ROLE {name}"))
+        .await;
+}
+
+#[test]
+fn what_the_planner_may_call_is_not_called_for_truncate() {
+    on_each_version(async |session| {
+        let name = "owner_folds";
+        let owner = owner(&session, name).await;
+        for (make, drop) in [
+            ("CREATE INDEX i ON app.t ((app.fold('x') || v))", "DROP INDEX app.i"),
+            ("CREATE INDEX i ON app.t (v) WHERE app.fold('x') = v", "DROP INDEX app.i"),
+            (
+                "CREATE STATISTICS app.s ON (app.fold('x') || v), id FROM app.t",
+                "DROP STATISTICS app.s",
+            ),
+        ] {
+            owner.run(make).await;
+            for call in ["TRUNCATE app.t", "SELECT pgtrack.keep('app.t')"] {
+                let caller = if call.starts_with("TRUNCATE") { &owner } else { &session };
+                let error = caller.error(call).await;
+                assert!(
+                    error.starts_with("42501: cannot read the rows of app.t to record them"),
+                    "{make}: {error}"
+                );
+            }
+            session.check("SELECT problem LIKE '%call app.fold(text)%TRUNCATE fails' FROM pgtrack.verify(false)", "t").await;
+            // Somebody took it over who could run it anyway.
+            session.run("ALTER FUNCTION app.fold(text) OWNER TO CURRENT_USER; BEGIN").await;
+            session.run(&format!("CREATE OR REPLACE FUNCTION app.fold(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'; TRUNCATE app.t; ROLLBACK; ALTER FUNCTION app.fold(text) OWNER TO {name}")).await;
+            owner.run(drop).await;
+        }
+        owner
+            .run("CREATE TABLE app.p (id int, v text) PARTITION BY RANGE ((app.fold('x') || v)); CREATE TABLE app.p1 PARTITION OF app.p DEFAULT; INSERT INTO app.p VALUES (1, 'a')")
+            .await;
+        session.run("SELECT pgtrack.track('app.p')").await;
+        let error = session.error("SELECT pgtrack.keep('app.p')").await;
+        assert!(error.contains("calls app.fold(text)"), "{error}");
+        owner.run("TRUNCATE app.p; TRUNCATE app.t").await;
+        session.check("SELECT table_name, operation, row_count FROM pgtrack.activity ORDER BY statement_id", "app.p|TRUNCATE|1\napp.t|TRUNCATE|2").await;
+        session.run("DROP TABLE app.p").await;
+        farewell(&session, name).await;
+    });
+}
+
+#[test]
+fn truncate_records_the_rows_of_the_table_and_not_of_what_has_its_name() {
+    on_each_version(async |session| {
+        let name = "owner_renames";
+        let owner = owner(&session, name).await;
+        let view = "AS SELECT 7 AS id, app.alarm('forged') AS v";
+        owner.run(&format!("BEGIN; ALTER INDEX app.t RENAME TO u; CREATE VIEW app.t {view}; TRUNCATE app.u; DROP VIEW app.t; ALTER INDEX app.u RENAME TO t; COMMIT")).await;
+        owner.run("INSERT INTO app.t VALUES (3, 'c'); ALTER SCHEMA app RENAME TO other").await;
+        session.check("SELECT table_name FROM pgtrack.tracked_table", "other.t").await;
+        owner
+            .run(&format!(
+                "CREATE SCHEMA app; CREATE VIEW app.t {}",
+                view.replace("app.alarm", "other.alarm")
+            ))
+            .await;
+        owner
+            .run("TRUNCATE other.t; DROP SCHEMA app CASCADE; ALTER SCHEMA other RENAME TO app")
+            .await;
+        session
+            .check(
+                "SELECT op, before ->> 'id', before ->> 'v' FROM pgtrack.changes('app.t') ORDER BY statement_id, 2",
+                "
+            TRUNCATE|1|a
+            TRUNCATE|2|b
+            INSERT|~|~
+            TRUNCATE|3|c",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        farewell(&session, name).await;
+    });
+}
+
+#[test]
+fn a_schema_keeps_its_name_until_a_truncate_has_ended() {
+    on_each_version(async |session| {
+        let name = "owner_waits";
+        let owner = owner(&session, name).await;
+        owner.run("BEGIN; TRUNCATE app.t").await;
+        let other = session.another_as(name).await;
+        let error =
+            other.error("SET statement_timeout = '300ms'; ALTER SCHEMA app RENAME TO other").await;
+        assert!(error.starts_with("57014"), "{error}");
+        owner.run("COMMIT").await;
+        other.run("ALTER SCHEMA app RENAME TO other; ALTER SCHEMA other RENAME TO app").await;
+        farewell(&session, name).await;
+    });
+}
+
+#[test]
+fn a_tracked_schema_is_tracked_under_its_new_name() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE SCHEMA shop; CREATE TABLE shop.a (id int PRIMARY KEY, v int); SELECT pgtrack.track('shop'); ALTER SCHEMA shop RENAME TO store;
+                  INSERT INTO store.a VALUES (1, 1); CREATE TABLE store.b (id int PRIMARY KEY, v int); INSERT INTO store.b VALUES (1, 1);
+                  CREATE SCHEMA shop; CREATE TABLE shop.other (id int PRIMARY KEY)")
+            .await;
+        session
+            .check("SELECT table_name FROM pgtrack.tracked_table ORDER BY 1", "store.a\nstore.b")
+            .await;
+        session
+            .check("SELECT table_name FROM pgtrack.activity ORDER BY 1", "store.a\nstore.b")
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn truncate_at_repeatable_read_records_all_rows_or_is_to_be_tried_again() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'); SELECT pgtrack.track('t')").await;
+        for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+            let old = session.another().await;
+            old.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM t")).await;
+            session.run("INSERT INTO t VALUES (2, 'b'); UPDATE t SET v = 'c' WHERE id = 1").await;
+            let error = old.error("TRUNCATE t").await;
+            assert!(
+                error.starts_with("40001: could not serialize access due to concurrent update"),
+                "{error}"
+            );
+            old.run("ROLLBACK").await;
+            // Transactions of other tests commit meanwhile; who tries again gets through.
+            let mut tries = 0;
+            while let Err(error) = old
+                .attempt(&format!("BEGIN ISOLATION LEVEL {level}; SAVEPOINT s; UPDATE t SET v = v; RELEASE s; TRUNCATE t; COMMIT"))
+                .await
+            {
+                assert!(error.starts_with("40001"), "{error}");
+                old.run("ROLLBACK").await;
+                tries += 1;
+                assert!(tries < 200, "never");
+            }
+            session
+                .check(
+                    "SELECT row_count FROM pgtrack.activity ORDER BY statement_id DESC LIMIT 1",
+                    "2",
+                )
+                .await;
+            session.run("INSERT INTO t VALUES (1, 'a')").await;
+            session.run("DELETE FROM t WHERE id = 2").await;
+        }
+    });
+}
+
+#[test]
+fn a_column_that_is_gone_is_not_taken_for_a_function() {
+    on_each_version(async |session| {
+        let name = "owner_columns";
+        let owner = owner(&session, name).await;
+        owner
+            .run("ALTER TABLE app.t ADD COLUMN w int; CREATE FUNCTION app.v(anyelement) RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN app.alarm('v'); END$$")
+            .await;
+        for level in ["READ COMMITTED", "REPEATABLE READ"] {
+            let reader = session.another().await;
+            let history = session.rows("SELECT history_table FROM pgtrack.tracked_table").await;
+            let old = session.another_as(name).await;
+            old.run(&format!("SET search_path = app, pg_catalog; BEGIN ISOLATION LEVEL {level}; SELECT 1 FROM pg_class LIMIT 1")).await;
+            reader.run(&format!("BEGIN; SELECT count(*) FROM {history}")).await;
+            // Somebody reads the history, so this cannot be followed at once.
+            owner.run("ALTER TABLE app.t DROP COLUMN v").await;
+            old.run("UPDATE t SET w = coalesce(w, 0) + 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (2)").await;
+            old.run("COMMIT").await;
+            reader.run("COMMIT").await;
+            session.run("SELECT pgtrack.follow_ddl()").await;
+            session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+            owner.run("ALTER TABLE app.t ADD COLUMN v text").await;
+            session
+                .check("SELECT operation, row_count FROM pgtrack.activity ORDER BY statement_id DESC LIMIT 3", "INSERT|1\nDELETE|1\nUPDATE|2")
+                .await;
+        }
+        farewell(&session, name).await;
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_table_does_not_read_what_takes_its_name_meanwhile() {
+    on_each_version(async |session| {
+        let name = "owner_swaps";
+        let owner = owner(&session, name).await;
+        session.run("SELECT pgtrack.tag('start')").await;
+        owner.run("UPDATE app.t SET v = 'x'; DELETE FROM app.t WHERE id = 2").await;
+        for call in [
+            "SELECT count(*) FROM pgtrack.history('app.t', 1)",
+            "SELECT count(*) FROM pgtrack.plan_undo('app.t', 1)",
+            "SELECT count(*) FROM pgtrack.deleted('app.t')",
+            "SELECT count(*) FROM pgtrack.changes('app.t')",
+            "SELECT count(*) FROM pgtrack.diff('app.t', 'start')",
+            "SELECT count(*) FROM pgtrack.plan_revert_table('app.t', 'start')",
+            "SELECT count(*) FROM pgtrack.as_of(NULL::app.t, 'start')",
+            "SELECT count(*) FROM pgtrack.verify()",
+            "SELECT pgtrack.keep('app.t')",
+            "SELECT pgtrack.undo('app.t', 1)",
+        ] {
+            owner.run("BEGIN; LOCK TABLE app.t").await;
+            let reader = session.another().await;
+            let pid = reader.rows("SELECT pg_backend_pid()").await;
+            let read = tokio::spawn(async move { reader.attempt(call).await });
+            while session
+                .rows(&format!("SELECT count(*) FROM pg_locks WHERE pid = {pid} AND NOT granted"))
+                .await
+                != "1"
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            owner.run("ALTER TABLE app.t RENAME TO u; CREATE VIEW app.t AS SELECT 1 AS id, app.alarm('x') AS v, app.alarm('y') AS w; COMMIT").await;
+            let outcome = read.await.expect("it ends");
+            session.check("SELECT count(*) FROM alarms", "0").await;
+            // What was recorded is about the table, whatever it is called.
+            assert!(
+                outcome.is_ok() || !outcome.clone().unwrap_err().contains("alarm"),
+                "{call}: {outcome:?}"
+            );
+            owner.run("DROP VIEW app.t; ALTER TABLE app.u RENAME TO t").await;
+        }
+        farewell(&session, name).await;
+    });
+}
+
+#[test]
+fn ddl_follows_the_tables_that_it_is_about_and_waits_for_no_other() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE products (id int PRIMARY KEY, v int); CREATE TABLE products_archive (id int PRIMARY KEY, v int, w int);
+                  CREATE TABLE lame (id int PRIMARY KEY); SELECT pgtrack.track('products'); SELECT pgtrack.track('lame'); DROP TRIGGER pgtrack_key ON lame")
+            .await;
+        let other = session.another().await;
+        other.run("BEGIN; SELECT count(*) FROM products; INSERT INTO lame VALUES (1)").await;
+        session.run("SET lock_timeout = '2s'; ALTER TABLE products_archive DROP COLUMN w; CREATE TABLE another (id int); ALTER TABLE another ADD COLUMN v int").await;
+        other.run("COMMIT").await;
+        session
+            .check(
+                "SELECT problem FROM pgtrack.verify()",
+                "the trigger pgtrack_key is missing on public.lame",
+            )
+            .await;
+        session.check("SELECT done FROM pgtrack.follow_ddl()", "t").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
