@@ -262,6 +262,8 @@ BEGIN
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
       ('relation', 'purged_until', 'timestamptz'),
+      ('relation', 'key_since', 'bigint NOT NULL DEFAULT 0'),
+      ('relation', 'former_key', 'jsonb'),
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
@@ -311,7 +313,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation (
   tracked_until  timestamptz,
   identity       text,
   left_out       jsonb        NOT NULL DEFAULT '{}',
-  purged_until   timestamptz
+  purged_until   timestamptz,
+  key_since      bigint       NOT NULL DEFAULT 0,
+  former_key     jsonb
 );
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
@@ -328,6 +332,8 @@ COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while t
 COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
 COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
+COMMENT ON COLUMN pgtrack.relation.key_since IS 'Statements before this one changed rows that were told by another key.';
+COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: its columns, its key_since, and the latest statement under it; null if there was none.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,
@@ -2678,13 +2684,15 @@ $_refuse_retyped$;
 COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
   'Refuses, where on_drop says so, a change between types that are stored in the same way.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
   v_relation  pgtrack.relation;
   v_history   regclass;
   v_column    record;
   v_name      name;
+  v_renamed   jsonb := '{}';
+  v_keys      text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
@@ -2695,7 +2703,7 @@ BEGIN
   PERFORM pgtrack._refuse_retyped(v_relation);
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name, c.attnum,
+    SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (v_relation.key_columns) AS is_key,
            CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
@@ -2706,6 +2714,12 @@ BEGIN
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    END IF;
+    -- The history of a row is found by its key.
+    IF v_column.is_key THEN
+      v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_column.reason = 'retyped'
+                          AND pgtrack._convert_key_column(v_relation, v_column.attnum, v_column.history_column) THEN 'converted' ELSE 'lost' END;
+      CONTINUE WHEN v_keys = 'converted';
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
@@ -2720,7 +2734,7 @@ BEGIN
   END LOOP;
 
   FOR v_column IN
-    SELECT c.history_column, c.attnum, a.attname
+    SELECT c.history_column, c.column_name, c.attnum, a.attname
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
     WHERE c.relation_id = p_relation AND (a.attname <> c.column_name OR c.history_column LIKE 'pgtrack\_%')
@@ -2728,7 +2742,9 @@ BEGIN
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
     WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
+    v_renamed := v_renamed || jsonb_build_object(v_column.column_name, v_column.attname);
   END LOOP;
+  PERFORM pgtrack._rename_in_keys(p_relation, v_renamed) WHERE v_renamed <> '{}';
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
@@ -2755,9 +2771,11 @@ BEGIN
   UPDATE pgtrack.relation_column c SET type = a.atttypid
   FROM pg_attribute a
   WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
+  RETURN v_keys;
 END
 $_sync_columns$;
-COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
+COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS
+  'Brings a history table into the shape of its tracked table, without losing a value; says if recorded keys were converted or lost by that.';
 
 -- ==== capture/drift.sql ====
 
@@ -2829,7 +2847,94 @@ COMMENT ON FUNCTION pgtrack._lock_installation() IS
 
 -- ==== capture/history_key.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer) RETURNS void
+-- A row is found in history by its primary key, so what DDL makes of the key is done to what is recorded, too: columns
+-- are renamed in the keys that stand as JSON, and recorded keys get the column's new type. Where the key is exchanged for
+-- another, rows recorded before cannot be told by it; from there on the history of rows begins anew (key_since).
+
+CREATE OR REPLACE FUNCTION pgtrack._rename_in_keys(p_relation integer, p_names jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_in_keys$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns) k WHERE r.relation_id = p_relation AND p_names ? k::text) THEN
+    RETURN;
+  END IF;
+  UPDATE pgtrack.relation r SET key_columns = ARRAY(SELECT coalesce(p_names ->> k, k)::name FROM unnest(r.key_columns) WITH ORDINALITY AS u (k, n) ORDER BY n)
+  WHERE r.relation_id = p_relation;
+  UPDATE pgtrack.key_change SET old_key = pgtrack._renamed_key(old_key, p_names), new_key = pgtrack._renamed_key(new_key, p_names)
+  WHERE relation_id = p_relation;
+  UPDATE pgtrack.purged_version SET row_key = pgtrack._renamed_key(row_key, p_names) WHERE relation_id = p_relation;
+  UPDATE pgtrack.erasure SET row_key = pgtrack._renamed_key(row_key, p_names) WHERE relation_id = p_relation;
+END
+$_rename_in_keys$;
+COMMENT ON FUNCTION pgtrack._rename_in_keys(integer, jsonb) IS 'Gives columns of a table''s key their new names, wherever a key is recorded.';
+
+CREATE OR REPLACE FUNCTION pgtrack._renamed_key(p_key jsonb, p_names jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(coalesce(p_names ->> k.key, k.key), k.value) FROM jsonb_each(p_key) k;
+END;
+COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new names of its columns.';
+
+-- As ALTER COLUMN TYPE would do it without USING, or by the value's text. What the application said in USING is not
+-- known, so the rows that were written last are looked for: where they are not found, it was something else.
+CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_attnum smallint, p_history_column name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
+DECLARE
+  v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
+  v_has_cast  boolean;
+BEGIN
+  SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
+  INTO v_has_cast
+  FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
+  BEGIN
+    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
+                   CASE WHEN v_has_cast THEN '' ELSE '::text' END);
+  EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
+    RETURN false;
+  END;
+  RETURN true;
+END
+$_convert_key_column$;
+COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, smallint, name) IS
+  'Gives a column of recorded keys the type that the table''s column has now; false if values do not have one of that type.';
+
+CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
+DECLARE
+  v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
+BEGIN
+  UPDATE pgtrack.key_change SET old_key = pgtrack._canonical_key(old_key, v_record), new_key = pgtrack._canonical_key(new_key, v_record)
+  WHERE relation_id = p_relation;
+  UPDATE pgtrack.purged_version SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
+  UPDATE pgtrack.erasure SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
+END
+$_canonical_keys$;
+COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS 'Writes all keys that stand as JSON in the form that the key''s present types have.';
+
+CREATE OR REPLACE FUNCTION pgtrack._finds_rows_by_key(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finds_rows_by_key$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_lost   boolean;
+BEGIN
+  -- Whether it may be read is asked first, as for TRUNCATE.
+  IF row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+    RETURN false;
+  END IF;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR SHARE;
+  v_shape := pgtrack._make_shape(p_table);
+  -- Rows that have got another key and were not changed since.
+  EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'
+                 ' CROSS JOIN LATERAL jsonb_to_record(c.new_key) AS k(%s)'
+                 ' WHERE NOT EXISTS (SELECT FROM %s h WHERE h.pgtrack_statement_id > c.statement_id AND %s)'
+                 ' AND NOT EXISTS (SELECT FROM %s t WHERE %s))',
+                 v_shape.relation_id, v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.live_table, v_shape.live_is_key)
+  INTO v_lost;
+  RETURN NOT (v_lost OR EXISTS (SELECT FROM pgtrack._gaps(p_table, 1000) g WHERE g.is_missing));
+END
+$_finds_rows_by_key$;
+COMMENT ON FUNCTION pgtrack._finds_rows_by_key(regclass) IS 'Whether the rows that were written last are in the table, under their recorded keys; false also if it cannot be told.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer, p_recorded text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_key$
 DECLARE
   v_relation  pgtrack.relation;
@@ -2857,9 +2962,64 @@ BEGIN
       EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I (%s)', format('h%s_key', p_relation), v_relation.history_table, v_columns);
     END IF;
   END IF;
+  IF NOT (v_keys @> v_relation.key_columns AND v_keys <@ v_relation.key_columns) THEN
+    PERFORM pgtrack._exchange_key(v_relation, v_keys);
+  ELSIF p_recorded IS NOT NULL THEN
+    PERFORM pgtrack._canonical_keys(p_relation) WHERE p_recorded = 'converted';
+    UPDATE pgtrack.relation SET key_since = nextval('pgtrack.statement_id_seq')
+    WHERE relation_id = p_relation AND (p_recorded = 'lost' OR NOT pgtrack._finds_rows_by_key(v_relation.relid));
+  END IF;
 END
 $_sync_key$;
-COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s primary key and indexes its history by it.';
+COMMENT ON FUNCTION pgtrack._sync_key(integer, text) IS
+  'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted or lost, if the key''s recorded values were that.';
+
+-- A key that is dropped and made again, with no change of the table in between, is the same.
+CREATE OR REPLACE FUNCTION pgtrack._exchange_key(p_relation pgtrack.relation, p_keys name[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_exchange_key$
+DECLARE
+  v_latest  bigint := coalesce((SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = p_relation.relation_id), 0);
+BEGIN
+  IF v_latest = 0 THEN
+    RETURN;
+  END IF;
+  UPDATE pgtrack.relation SET
+    key_since = CASE WHEN (p_relation.former_key ->> 'latest')::bigint = v_latest
+                          AND (p_relation.former_key -> 'columns') @> to_jsonb(p_keys) AND (p_relation.former_key -> 'columns') <@ to_jsonb(p_keys)
+                     THEN (p_relation.former_key ->> 'since')::bigint ELSE nextval('pgtrack.statement_id_seq') END,
+    former_key = CASE WHEN p_relation.key_columns = '{}' THEN NULL
+                      ELSE jsonb_build_object('columns', p_relation.key_columns, 'since', p_relation.key_since, 'latest', v_latest) END
+  WHERE relation_id = p_relation.relation_id;
+END
+$_exchange_key$;
+COMMENT ON FUNCTION pgtrack._exchange_key(pgtrack.relation, name[]) IS 'Notes that rows are told by another key from now on.';
+
+-- What rows were before is recorded, but not under the key that they have now.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_former_key(p_table regclass, p_which text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_former_key$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_is_older  boolean := false;
+BEGIN
+  SELECT r.* INTO v_relation FROM pgtrack.relation r WHERE r.relid = p_table;
+  IF v_relation.key_since > 0 THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %s AND s.statement_id < %s AND (%s))',
+                   v_relation.relation_id, v_relation.key_since, p_which)
+    INTO v_is_older;
+  END IF;
+  IF v_is_older THEN
+    RAISE EXCEPTION 'the primary key of % was another one then', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = format('Rows are told by (%s) since %s; changes from before that are not recorded under it.',
+                      array_to_string(v_relation.key_columns, ', '),
+                      (SELECT 'a change of the key at ' || min(s.at) FROM pgtrack.statement s
+                       WHERE s.relation_id = v_relation.relation_id AND s.statement_id >= v_relation.key_since)),
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows them.', pgtrack._name(p_table));
+  END IF;
+END
+$_refuse_former_key$;
+COMMENT ON FUNCTION pgtrack._refuse_former_key(regclass, text) IS
+  'Refuses a set of statements of which some changed rows that were told by another key.';
 
 -- ==== capture/policy.sql ====
 
@@ -3576,8 +3736,7 @@ COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Track
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
-  PERFORM pgtrack._sync_columns(p_relation);
-  PERFORM pgtrack._sync_key(p_relation);
+  PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
@@ -4507,9 +4666,10 @@ DECLARE
   v_arrival    bigint;
   v_departure  bigint;
   v_taken      boolean;
+  v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
   row_key := p_key;
-  after_id := 0;
+  after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
                  WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
     until_id := 9223372036854775807;
@@ -4541,7 +4701,7 @@ BEGIN
     INTO v_arrival, v_departure
     FROM pgtrack._key_changes(v_shape.relation_id) m
     WHERE (m.new_key = row_key OR m.old_key = row_key) AND m.statement_id < until_id;
-    after_id := greatest(v_arrival, v_departure);
+    after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
     SELECT m.old_key INTO row_key
@@ -4571,7 +4731,7 @@ BEGIN ATOMIC
            WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
          c.xid, c.old_key, c.new_key
   FROM pgtrack.key_change c
-  WHERE c.relation_id = p_relation;
+  WHERE c.relation_id = p_relation AND c.change_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_relation);
 END;
 COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
 
@@ -4774,6 +4934,7 @@ BEGIN
           JOIN %3$s c ON c.pgtrack_statement_id = s.statement_id
           CROSS JOIN LATERAL (SELECT c.*) h
           WHERE s.relation_id = %4$s AND s.operation IN ('D', 'T')
+            AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)
             AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s)
             AND NOT EXISTS (SELECT FROM %3$s h WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id)
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d
@@ -5840,6 +6001,7 @@ DECLARE
   v_moved      text := '';
   v_first      text := '';
 BEGIN
+  PERFORM pgtrack._refuse_former_key(p_table, p_which);
   IF p_keys IS NOT NULL AND v_has_moves THEN
     RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
       ERRCODE = 'object_not_in_prerequisite_state',
@@ -6346,6 +6508,7 @@ BEGIN
     RAISE EXCEPTION 'the state of % at % is not known', pgtrack._name(p_table), p_point USING
       ERRCODE = 'TK002', DETAIL = format('Tracking began at %s.', v_since);
   END IF;
+  PERFORM pgtrack._refuse_former_key(p_table, v_point.which);
   RETURN v_point.which;
 END
 $_after_in$;
@@ -7226,7 +7389,8 @@ BEGIN
     SELECT %1$s, pgtrack._canonical_key(x.key, %2$L), sum(x.versions)
     FROM (SELECT %3$s AS key, count(*) AS versions
           FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
-          WHERE s.relation_id = %1$s AND (%5$s) GROUP BY 1) x
+          WHERE s.relation_id = %1$s AND (%5$s)
+            AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %1$s) GROUP BY 1) x
     GROUP BY 2
     ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
     v_shape.relation_id, v_shape.key_record, v_shape.key_json, v_shape.history, p_which);
@@ -7454,7 +7618,7 @@ COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of p
 
 -- ==== keeping/verify.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass) RETURNS TABLE (row_pk jsonb, problem text)
+CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
 DECLARE
   v_shape  record;
@@ -7464,17 +7628,20 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY EXECUTE format($$
-    SELECT %1$s, CASE WHEN s.operation IN ('D', 'T') THEN 'exists, but its insertion is not recorded' ELSE 'is missing, but its deletion is not recorded' END
-    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %3$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
+    SELECT %1$s, s.operation NOT IN ('D', 'T')
+    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %8$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
     JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
     WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
       -- A row that moved to or from the key is somewhere else.
       AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
                       AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
-    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record);
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record,
+    format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
+           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest));
 END
 $_gaps$;
-COMMENT ON FUNCTION pgtrack._gaps(regclass) IS 'Rows that are there or not there other than their latest recorded change left them.';
+COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
+  'Rows that are missing, or there, other than their latest recorded change left them; only among the latest changes if a number is given.';
 
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
@@ -7519,7 +7686,9 @@ BEGIN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
     ELSIF gaps THEN
-      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk), g.problem)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
+      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
+                                  CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
+                                       ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
       IF v_count > 0 THEN
         problem := format('%s rows were changed while nothing was recorded, for example: %s', v_count, v_example);
         hint := 'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.';

@@ -79,13 +79,15 @@ $_refuse_retyped$;
 COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
   'Refuses, where on_drop says so, a change between types that are stored in the same way.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
   v_relation  pgtrack.relation;
   v_history   regclass;
   v_column    record;
   v_name      name;
+  v_renamed   jsonb := '{}';
+  v_keys      text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
@@ -96,7 +98,7 @@ BEGIN
   PERFORM pgtrack._refuse_retyped(v_relation);
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name, c.attnum,
+    SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (v_relation.key_columns) AS is_key,
            CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
@@ -107,6 +109,12 @@ BEGIN
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    END IF;
+    -- The history of a row is found by its key.
+    IF v_column.is_key THEN
+      v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_column.reason = 'retyped'
+                          AND pgtrack._convert_key_column(v_relation, v_column.attnum, v_column.history_column) THEN 'converted' ELSE 'lost' END;
+      CONTINUE WHEN v_keys = 'converted';
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
@@ -121,7 +129,7 @@ BEGIN
   END LOOP;
 
   FOR v_column IN
-    SELECT c.history_column, c.attnum, a.attname
+    SELECT c.history_column, c.column_name, c.attnum, a.attname
     FROM pgtrack.relation_column c
     JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
     WHERE c.relation_id = p_relation AND (a.attname <> c.column_name OR c.history_column LIKE 'pgtrack\_%')
@@ -129,7 +137,9 @@ BEGIN
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
     WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
     PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
+    v_renamed := v_renamed || jsonb_build_object(v_column.column_name, v_column.attname);
   END LOOP;
+  PERFORM pgtrack._rename_in_keys(p_relation, v_renamed) WHERE v_renamed <> '{}';
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
@@ -156,6 +166,8 @@ BEGIN
   UPDATE pgtrack.relation_column c SET type = a.atttypid
   FROM pg_attribute a
   WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
+  RETURN v_keys;
 END
 $_sync_columns$;
-COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS 'Brings a history table into the shape of its tracked table, without losing a value.';
+COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS
+  'Brings a history table into the shape of its tracked table, without losing a value; says if recorded keys were converted or lost by that.';

@@ -1,4 +1,91 @@
-CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer) RETURNS void
+-- A row is found in history by its primary key, so what DDL makes of the key is done to what is recorded, too: columns
+-- are renamed in the keys that stand as JSON, and recorded keys get the column's new type. Where the key is exchanged for
+-- another, rows recorded before cannot be told by it; from there on the history of rows begins anew (key_since).
+
+CREATE OR REPLACE FUNCTION pgtrack._rename_in_keys(p_relation integer, p_names jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_in_keys$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns) k WHERE r.relation_id = p_relation AND p_names ? k::text) THEN
+    RETURN;
+  END IF;
+  UPDATE pgtrack.relation r SET key_columns = ARRAY(SELECT coalesce(p_names ->> k, k)::name FROM unnest(r.key_columns) WITH ORDINALITY AS u (k, n) ORDER BY n)
+  WHERE r.relation_id = p_relation;
+  UPDATE pgtrack.key_change SET old_key = pgtrack._renamed_key(old_key, p_names), new_key = pgtrack._renamed_key(new_key, p_names)
+  WHERE relation_id = p_relation;
+  UPDATE pgtrack.purged_version SET row_key = pgtrack._renamed_key(row_key, p_names) WHERE relation_id = p_relation;
+  UPDATE pgtrack.erasure SET row_key = pgtrack._renamed_key(row_key, p_names) WHERE relation_id = p_relation;
+END
+$_rename_in_keys$;
+COMMENT ON FUNCTION pgtrack._rename_in_keys(integer, jsonb) IS 'Gives columns of a table''s key their new names, wherever a key is recorded.';
+
+CREATE OR REPLACE FUNCTION pgtrack._renamed_key(p_key jsonb, p_names jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(coalesce(p_names ->> k.key, k.key), k.value) FROM jsonb_each(p_key) k;
+END;
+COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new names of its columns.';
+
+-- As ALTER COLUMN TYPE would do it without USING, or by the value's text. What the application said in USING is not
+-- known, so the rows that were written last are looked for: where they are not found, it was something else.
+CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_attnum smallint, p_history_column name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
+DECLARE
+  v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
+  v_has_cast  boolean;
+BEGIN
+  SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
+  INTO v_has_cast
+  FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
+  BEGIN
+    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
+                   CASE WHEN v_has_cast THEN '' ELSE '::text' END);
+  EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
+    RETURN false;
+  END;
+  RETURN true;
+END
+$_convert_key_column$;
+COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, smallint, name) IS
+  'Gives a column of recorded keys the type that the table''s column has now; false if values do not have one of that type.';
+
+CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
+DECLARE
+  v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
+BEGIN
+  UPDATE pgtrack.key_change SET old_key = pgtrack._canonical_key(old_key, v_record), new_key = pgtrack._canonical_key(new_key, v_record)
+  WHERE relation_id = p_relation;
+  UPDATE pgtrack.purged_version SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
+  UPDATE pgtrack.erasure SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
+END
+$_canonical_keys$;
+COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS 'Writes all keys that stand as JSON in the form that the key''s present types have.';
+
+CREATE OR REPLACE FUNCTION pgtrack._finds_rows_by_key(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finds_rows_by_key$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_lost   boolean;
+BEGIN
+  -- Whether it may be read is asked first, as for TRUNCATE.
+  IF row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+    RETURN false;
+  END IF;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR SHARE;
+  v_shape := pgtrack._make_shape(p_table);
+  -- Rows that have got another key and were not changed since.
+  EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'
+                 ' CROSS JOIN LATERAL jsonb_to_record(c.new_key) AS k(%s)'
+                 ' WHERE NOT EXISTS (SELECT FROM %s h WHERE h.pgtrack_statement_id > c.statement_id AND %s)'
+                 ' AND NOT EXISTS (SELECT FROM %s t WHERE %s))',
+                 v_shape.relation_id, v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.live_table, v_shape.live_is_key)
+  INTO v_lost;
+  RETURN NOT (v_lost OR EXISTS (SELECT FROM pgtrack._gaps(p_table, 1000) g WHERE g.is_missing));
+END
+$_finds_rows_by_key$;
+COMMENT ON FUNCTION pgtrack._finds_rows_by_key(regclass) IS 'Whether the rows that were written last are in the table, under their recorded keys; false also if it cannot be told.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer, p_recorded text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_key$
 DECLARE
   v_relation  pgtrack.relation;
@@ -26,6 +113,61 @@ BEGIN
       EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I (%s)', format('h%s_key', p_relation), v_relation.history_table, v_columns);
     END IF;
   END IF;
+  IF NOT (v_keys @> v_relation.key_columns AND v_keys <@ v_relation.key_columns) THEN
+    PERFORM pgtrack._exchange_key(v_relation, v_keys);
+  ELSIF p_recorded IS NOT NULL THEN
+    PERFORM pgtrack._canonical_keys(p_relation) WHERE p_recorded = 'converted';
+    UPDATE pgtrack.relation SET key_since = nextval('pgtrack.statement_id_seq')
+    WHERE relation_id = p_relation AND (p_recorded = 'lost' OR NOT pgtrack._finds_rows_by_key(v_relation.relid));
+  END IF;
 END
 $_sync_key$;
-COMMENT ON FUNCTION pgtrack._sync_key(integer) IS 'Notes a tracked table''s primary key and indexes its history by it.';
+COMMENT ON FUNCTION pgtrack._sync_key(integer, text) IS
+  'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted or lost, if the key''s recorded values were that.';
+
+-- A key that is dropped and made again, with no change of the table in between, is the same.
+CREATE OR REPLACE FUNCTION pgtrack._exchange_key(p_relation pgtrack.relation, p_keys name[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_exchange_key$
+DECLARE
+  v_latest  bigint := coalesce((SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = p_relation.relation_id), 0);
+BEGIN
+  IF v_latest = 0 THEN
+    RETURN;
+  END IF;
+  UPDATE pgtrack.relation SET
+    key_since = CASE WHEN (p_relation.former_key ->> 'latest')::bigint = v_latest
+                          AND (p_relation.former_key -> 'columns') @> to_jsonb(p_keys) AND (p_relation.former_key -> 'columns') <@ to_jsonb(p_keys)
+                     THEN (p_relation.former_key ->> 'since')::bigint ELSE nextval('pgtrack.statement_id_seq') END,
+    former_key = CASE WHEN p_relation.key_columns = '{}' THEN NULL
+                      ELSE jsonb_build_object('columns', p_relation.key_columns, 'since', p_relation.key_since, 'latest', v_latest) END
+  WHERE relation_id = p_relation.relation_id;
+END
+$_exchange_key$;
+COMMENT ON FUNCTION pgtrack._exchange_key(pgtrack.relation, name[]) IS 'Notes that rows are told by another key from now on.';
+
+-- What rows were before is recorded, but not under the key that they have now.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_former_key(p_table regclass, p_which text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_former_key$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_is_older  boolean := false;
+BEGIN
+  SELECT r.* INTO v_relation FROM pgtrack.relation r WHERE r.relid = p_table;
+  IF v_relation.key_since > 0 THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = %s AND s.statement_id < %s AND (%s))',
+                   v_relation.relation_id, v_relation.key_since, p_which)
+    INTO v_is_older;
+  END IF;
+  IF v_is_older THEN
+    RAISE EXCEPTION 'the primary key of % was another one then', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = format('Rows are told by (%s) since %s; changes from before that are not recorded under it.',
+                      array_to_string(v_relation.key_columns, ', '),
+                      (SELECT 'a change of the key at ' || min(s.at) FROM pgtrack.statement s
+                       WHERE s.relation_id = v_relation.relation_id AND s.statement_id >= v_relation.key_since)),
+      HINT = format('SELECT * FROM pgtrack.changes(%L) shows them.', pgtrack._name(p_table));
+  END IF;
+END
+$_refuse_former_key$;
+COMMENT ON FUNCTION pgtrack._refuse_former_key(regclass, text) IS
+  'Refuses a set of statements of which some changed rows that were told by another key.';

@@ -30,7 +30,8 @@ BEGIN
     SELECT %1$s, pgtrack._canonical_key(x.key, %2$L), sum(x.versions)
     FROM (SELECT %3$s AS key, count(*) AS versions
           FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
-          WHERE s.relation_id = %1$s AND (%5$s) GROUP BY 1) x
+          WHERE s.relation_id = %1$s AND (%5$s)
+            AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %1$s) GROUP BY 1) x
     GROUP BY 2
     ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
     v_shape.relation_id, v_shape.key_record, v_shape.key_json, v_shape.history, p_which);

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass) RETURNS TABLE (row_pk jsonb, problem text)
+CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
 DECLARE
   v_shape  record;
@@ -8,17 +8,20 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY EXECUTE format($$
-    SELECT %1$s, CASE WHEN s.operation IN ('D', 'T') THEN 'exists, but its insertion is not recorded' ELSE 'is missing, but its deletion is not recorded' END
-    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %3$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
+    SELECT %1$s, s.operation NOT IN ('D', 'T')
+    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %8$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
     JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
     WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
       -- A row that moved to or from the key is somewhere else.
       AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
                       AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
-    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record);
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record,
+    format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
+           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest));
 END
 $_gaps$;
-COMMENT ON FUNCTION pgtrack._gaps(regclass) IS 'Rows that are there or not there other than their latest recorded change left them.';
+COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
+  'Rows that are missing, or there, other than their latest recorded change left them; only among the latest changes if a number is given.';
 
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
@@ -63,7 +66,9 @@ BEGIN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
     ELSIF gaps THEN
-      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk), g.problem)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
+      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
+                                  CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
+                                       ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
       IF v_count > 0 THEN
         problem := format('%s rows were changed while nothing was recorded, for example: %s', v_count, v_example);
         hint := 'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.';

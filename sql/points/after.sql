@@ -101,6 +101,7 @@ BEGIN
     RAISE EXCEPTION 'the state of % at % is not known', pgtrack._name(p_table), p_point USING
       ERRCODE = 'TK002', DETAIL = format('Tracking began at %s.', v_since);
   END IF;
+  PERFORM pgtrack._refuse_former_key(p_table, v_point.which);
   RETURN v_point.which;
 END
 $_after_in$;

@@ -20,6 +20,7 @@ BEGIN
           JOIN %3$s c ON c.pgtrack_statement_id = s.statement_id
           CROSS JOIN LATERAL (SELECT c.*) h
           WHERE s.relation_id = %4$s AND s.operation IN ('D', 'T')
+            AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)
             AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s)
             AND NOT EXISTS (SELECT FROM %3$s h WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id)
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d

@@ -8,9 +8,10 @@ DECLARE
   v_arrival    bigint;
   v_departure  bigint;
   v_taken      boolean;
+  v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
   row_key := p_key;
-  after_id := 0;
+  after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
                  WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
     until_id := 9223372036854775807;
@@ -42,7 +43,7 @@ BEGIN
     INTO v_arrival, v_departure
     FROM pgtrack._key_changes(v_shape.relation_id) m
     WHERE (m.new_key = row_key OR m.old_key = row_key) AND m.statement_id < until_id;
-    after_id := greatest(v_arrival, v_departure);
+    after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
     SELECT m.old_key INTO row_key
@@ -72,7 +73,7 @@ BEGIN ATOMIC
            WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
          c.xid, c.old_key, c.new_key
   FROM pgtrack.key_change c
-  WHERE c.relation_id = p_relation;
+  WHERE c.relation_id = p_relation AND c.change_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_relation);
 END;
 COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
 

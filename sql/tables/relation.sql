@@ -11,7 +11,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation (
   tracked_until  timestamptz,
   identity       text,
   left_out       jsonb        NOT NULL DEFAULT '{}',
-  purged_until   timestamptz
+  purged_until   timestamptz,
+  key_since      bigint       NOT NULL DEFAULT 0,
+  former_key     jsonb
 );
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
@@ -28,6 +30,8 @@ COMMENT ON COLUMN pgtrack.relation.tracked_until IS 'When it ended; null while t
 COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column numbers refer to.';
 COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
+COMMENT ON COLUMN pgtrack.relation.key_since IS 'Statements before this one changed rows that were told by another key.';
+COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: its columns, its key_since, and the latest statement under it; null if there was none.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,

@@ -108,8 +108,7 @@ COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Track
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
-  PERFORM pgtrack._sync_columns(p_relation);
-  PERFORM pgtrack._sync_key(p_relation);
+  PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);

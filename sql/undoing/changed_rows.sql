@@ -121,6 +121,7 @@ DECLARE
   v_moved      text := '';
   v_first      text := '';
 BEGIN
+  PERFORM pgtrack._refuse_former_key(p_table, p_which);
   IF p_keys IS NOT NULL AND v_has_moves THEN
     RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
       ERRCODE = 'object_not_in_prerequisite_state',

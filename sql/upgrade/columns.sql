@@ -11,6 +11,8 @@ BEGIN
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
       ('relation', 'purged_until', 'timestamptz'),
+      ('relation', 'key_since', 'bigint NOT NULL DEFAULT 0'),
+      ('relation', 'former_key', 'jsonb'),
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),

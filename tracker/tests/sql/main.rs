@@ -16,6 +16,7 @@ mod golden;
 mod inheritance;
 mod install;
 mod keeping;
+mod key_ddl;
 mod keys;
 mod laws;
 mod names;

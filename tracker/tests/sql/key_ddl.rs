@@ -1,0 +1,139 @@
+//! DDL on the primary key: a row keeps its history, or what is recorded under another key is refused, never mistaken.
+
+use crate::support::on_each_version;
+
+const OTHER_KEY: &str = "55000: the primary key of public.t was another one then";
+
+#[test]
+fn a_key_column_may_get_another_name() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (x int, y text, v int, PRIMARY KEY (x, y)); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'k', 1), (2, 'l', 2); SELECT pgtrack.tag('start');
+                  UPDATE t SET x = 5 WHERE x = 1; UPDATE t SET v = 9; DELETE FROM t WHERE x = 2; SELECT pgtrack.erase('t', '{\"x\": 2, \"y\": \"l\"}', 'asked for')")
+            .await;
+        // The names change places.
+        session.run("ALTER TABLE t RENAME x TO z; ALTER TABLE t RENAME y TO x; ALTER TABLE t RENAME z TO y").await;
+        session.check("SELECT ver, op, after ->> 'y' FROM pgtrack.history('t', '{\"y\": 5, \"x\": \"k\"}')", "1|INSERT|1\n2|UPDATE|5\n3|UPDATE|5").await;
+        let error = session
+            .error("SELECT * FROM pgtrack.restore('t', '{\"y\": 2, \"x\": \"l\"}'::jsonb)")
+            .await;
+        assert!(error.contains("erased"), "{error}");
+        session.run("SELECT pgtrack.purge('0 seconds')").await;
+        session.check("SELECT array_agg(DISTINCT k ORDER BY k) FROM pgtrack.erasure, jsonb_object_keys(row_key) k", "{x,y}").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn a_key_column_may_get_another_type() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1), (2, 2); SELECT pgtrack.tag('start');
+                  UPDATE t SET id = 3 WHERE id = 1; DELETE FROM t WHERE id = 2")
+            .await;
+        for (ty, key) in [
+            ("bigint", "3"),
+            ("text", "'3'"),
+            ("varchar(20)", "'3'"),
+            ("numeric(12, 2) USING id::numeric", "3"),
+            ("int", "3"),
+        ] {
+            session.run(&format!("ALTER TABLE t ALTER id TYPE {ty}")).await;
+            session
+                .check(
+                    &format!("SELECT ver, op, (after ->> 'id')::numeric::int FROM pgtrack.history('t', {key}) ORDER BY ver"),
+                    "1|INSERT|1\n2|UPDATE|3",
+                )
+                .await;
+            session
+                .check(
+                    "SELECT id::numeric::int, v FROM pgtrack.as_of(NULL::t, 'start') ORDER BY 1",
+                    "1|1\n2|2",
+                )
+                .await;
+            session
+                .check("SELECT (row_pk ->> 'id')::numeric::int FROM pgtrack.deleted('t')", "2")
+                .await;
+            session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        }
+        session.run("SELECT pgtrack.revert_table('t', 'start')").await;
+        session.check("SELECT id, v FROM t ORDER BY id", "1|1\n2|2").await;
+    });
+}
+
+#[test]
+fn so_may_that_of_partitions_and_of_enums() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (id e, d date, v int, PRIMARY KEY (id, d)) PARTITION BY RANGE (d); CREATE TABLE t1 PARTITION OF t DEFAULT;
+                  SELECT pgtrack.track('t'); INSERT INTO t VALUES ('x', '2026-01-01', 1); SELECT pgtrack.tag('start'); UPDATE t SET id = 'y'; UPDATE t SET v = 2;
+                  ALTER TYPE e RENAME TO e_old; CREATE TYPE e AS ENUM ('z', 'y', 'x'); ALTER TABLE t ALTER id TYPE e USING id::text::e; DROP TYPE e_old;
+                  ALTER TABLE t ALTER id TYPE text; DROP TYPE e; UPDATE t SET v = 3")
+            .await;
+        session
+            .check(
+                "SELECT ver, op, after ->> 'id', after ->> 'v' FROM pgtrack.history('t', '{\"id\": \"y\", \"d\": \"2026-01-01\"}')",
+                "1|INSERT|x|1\n2|UPDATE|y|1\n3|UPDATE|y|2\n4|UPDATE|y|3",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'start')", "x|2026-01-01|1").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn a_key_made_of_other_values_begins_a_new_history() {
+    on_each_version(async |session| {
+        for (number, exchange) in [
+            "ALTER TABLE t ALTER id TYPE bigint USING id + 100",
+            "ALTER TABLE t ALTER id TYPE uuid USING md5(id::text)::uuid",
+            "ALTER TABLE t DROP COLUMN id, ADD COLUMN id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+            "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (code)",
+            "ALTER TABLE t ADD COLUMN tenant int NOT NULL DEFAULT 7; ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (tenant, id)",
+            "ALTER TABLE t DROP CONSTRAINT t_pkey; UPDATE t SET id = id + 1; ALTER TABLE t ADD PRIMARY KEY (id)",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let tag = format!("exchange_{number}");
+            session
+                .run(&format!(
+                    "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, code text UNIQUE, v int); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3); SELECT pgtrack.tag('{tag}'); UPDATE t SET v = v + 1; UPDATE t SET id = 9 WHERE id = 1; DELETE FROM t WHERE id = 3"
+                ))
+                .await;
+            let transaction = session.rows("SELECT max(xid) FROM pgtrack.activity WHERE operation = 'DELETE'").await;
+            session.run(exchange).await;
+            for call in [
+                format!("as_of(NULL::t, '{tag}')"),
+                format!("diff('t', '{tag}')"),
+                format!("plan_revert_table('t', '{tag}')"),
+                format!("plan_undo_transaction({transaction})"),
+                format!("undo_transaction({transaction})"),
+            ] {
+                let error = session.error(&format!("SELECT * FROM pgtrack.{call}")).await;
+                assert!(error.starts_with(OTHER_KEY), "{exchange}: {call}: {error}");
+            }
+            session.run(&format!("SELECT pgtrack.tag('{tag} later'); BEGIN; UPDATE t SET v = 10 WHERE code = 'b'; DELETE FROM t WHERE code = 'a'; COMMIT")).await;
+            session.check(&format!("SELECT code, v FROM pgtrack.as_of(NULL::t, '{tag} later') ORDER BY code"), "a|2\nb|3").await;
+            session.check("SELECT count(*) FROM pgtrack.deleted('t')", "1").await;
+            session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+            session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+            session.check("SELECT code, v FROM t ORDER BY code", "a|2\nb|3").await;
+            // What was is still to be seen.
+            session.check("SELECT count(*) FROM pgtrack.changes('t') WHERE op = 'UPDATE' AND before ->> 'v' = '1'", "1").await;
+        }
+    });
+}
+
+#[test]
+fn a_key_that_is_made_again_is_the_same() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); SELECT pgtrack.tag('start'); UPDATE t SET v = 2;
+                  ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id)")
+            .await;
+        session.check("SELECT ver, op FROM pgtrack.history('t', 1)", "1|INSERT\n2|UPDATE").await;
+        session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'start')", "1|1").await;
+    });
+}
