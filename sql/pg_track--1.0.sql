@@ -1430,6 +1430,11 @@ BEGIN
   v_shape.history := format('pgtrack_history.%I', v_relation.history_table);
   v_shape.keys := v_relation.key_columns;
   v_shape := pgtrack._make_key_shape(v_shape);
+  IF v_shape.keys <> '{}' AND v_shape.key_record IS NULL THEN
+    RAISE EXCEPTION 'the primary key of % has changed unnoticed', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
   v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
   v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
   v_shape.type_names := pgtrack._type_names(p_table);
@@ -1844,6 +1849,19 @@ COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partition
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
 -- of them is recorded first gives numbers to those that began before it.
+-- What looks like a call and is none of PostgreSQL's functions may be one of the application's, that does anything.
+CREATE OR REPLACE FUNCTION pgtrack._calls_unknown_function(p_source text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
+    WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
+                         'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
+      AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
+           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))));
+END;
+COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
+
 CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -1853,7 +1871,8 @@ BEGIN ATOMIC
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
-       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M');
+       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
+       OR pgtrack._calls_unknown_function(p.prosrc));
 END;
 COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
 
@@ -2150,7 +2169,9 @@ BEGIN
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
              ELSE v_next END),
       pgtrack._recorder_settings(p_relation),
-      format($body$IF %1$s THEN
+      CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
+                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
+      || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
   ELSE
@@ -3541,6 +3562,13 @@ END
 $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
 
+CREATE OR REPLACE FUNCTION pgtrack._has_deferrable_key(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate);
+END;
+COMMENT ON FUNCTION pgtrack._has_deferrable_key(regclass) IS 'Whether a table''s primary key may be checked later than at once.';
+
 CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_options_for$
 DECLARE
@@ -3564,6 +3592,11 @@ BEGIN
         ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);
     END IF;
   END LOOP;
+  IF (p_options ->> 'replica')::boolean AND pgtrack._has_deferrable_key(p_table) THEN
+    RAISE EXCEPTION 'the option "replica" is not for %', pgtrack._name(p_table) USING
+      ERRCODE = 'feature_not_supported',
+      DETAIL = 'Its primary key is deferrable: rows that are recorded one by one would be told apart by keys that are there twice for a while.';
+  END IF;
   RETURN p_options || v_kept;
 END
 $_options_for$;
@@ -3594,6 +3627,9 @@ BEGIN ATOMIC
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
+    -- Rows that are recorded one by one would be told apart by keys that are there twice for a while.
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
+      THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
   END)
   FROM pg_catalog.pg_class c
@@ -4043,6 +4079,11 @@ BEGIN
     SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
     UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
     UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
+    -- What is done to a parent is done to those who inherit from it.
+    UNION (WITH RECURSIVE child (oid) AS (
+             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
+             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
+           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition)
     -- Tables whose trigger for key changes has stepped aside.
     UNION SELECT r.relid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a);
 END
@@ -5589,7 +5630,8 @@ BEGIN
         ERRCODE = 'object_not_in_prerequisite_state',
         HINT = 'Its last recorded values are those of an earlier version; name that one.';
     END IF;
-  ELSIF p_target.is_gone OR p_target.is_unborn THEN
+  -- The next change says what there was, also where a deleted row had come back unrecorded.
+  ELSIF p_target.is_unborn THEN
     action := CASE WHEN p_before IS NULL THEN 'nothing' ELSE 'delete' END;
   ELSE
     EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', p_shape.restored, p_shape.history) INTO after USING p_target.handle;

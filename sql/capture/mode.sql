@@ -27,6 +27,19 @@ COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partition
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
 -- of them is recorded first gives numbers to those that began before it.
+-- What looks like a call and is none of PostgreSQL's functions may be one of the application's, that does anything.
+CREATE OR REPLACE FUNCTION pgtrack._calls_unknown_function(p_source text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
+    WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
+                         'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
+      AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
+           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))));
+END;
+COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
+
 CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -36,7 +49,8 @@ BEGIN ATOMIC
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
-       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M');
+       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
+       OR pgtrack._calls_unknown_function(p.prosrc));
 END;
 COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
 

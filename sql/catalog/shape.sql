@@ -27,6 +27,11 @@ BEGIN
   v_shape.history := format('pgtrack_history.%I', v_relation.history_table);
   v_shape.keys := v_relation.key_columns;
   v_shape := pgtrack._make_key_shape(v_shape);
+  IF v_shape.keys <> '{}' AND v_shape.key_record IS NULL THEN
+    RAISE EXCEPTION 'the primary key of % has changed unnoticed', v_shape.name USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() notices it.';
+  END IF;
   v_shape := pgtrack._make_column_shape(v_shape, p_table, p_columns);
   v_shape.row_values := pgtrack._row_values(v_shape.relation_id, p_table);
   v_shape.type_names := pgtrack._type_names(p_table);

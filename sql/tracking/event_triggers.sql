@@ -66,6 +66,11 @@ BEGIN
     SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
     UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
     UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
+    -- What is done to a parent is done to those who inherit from it.
+    UNION (WITH RECURSIVE child (oid) AS (
+             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
+             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
+           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition)
     -- Tables whose trigger for key changes has stepped aside.
     UNION SELECT r.relid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a);
 END

@@ -40,6 +40,13 @@ END
 $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
 
+CREATE OR REPLACE FUNCTION pgtrack._has_deferrable_key(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate);
+END;
+COMMENT ON FUNCTION pgtrack._has_deferrable_key(regclass) IS 'Whether a table''s primary key may be checked later than at once.';
+
 CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_options_for$
 DECLARE
@@ -63,6 +70,11 @@ BEGIN
         ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);
     END IF;
   END LOOP;
+  IF (p_options ->> 'replica')::boolean AND pgtrack._has_deferrable_key(p_table) THEN
+    RAISE EXCEPTION 'the option "replica" is not for %', pgtrack._name(p_table) USING
+      ERRCODE = 'feature_not_supported',
+      DETAIL = 'Its primary key is deferrable: rows that are recorded one by one would be told apart by keys that are there twice for a while.';
+  END IF;
   RETURN p_options || v_kept;
 END
 $_options_for$;
@@ -93,6 +105,9 @@ BEGIN ATOMIC
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
+    -- Rows that are recorded one by one would be told apart by keys that are there twice for a while.
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
+      THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
   END)
   FROM pg_catalog.pg_class c

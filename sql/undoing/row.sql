@@ -59,7 +59,8 @@ BEGIN
         ERRCODE = 'object_not_in_prerequisite_state',
         HINT = 'Its last recorded values are those of an earlier version; name that one.';
     END IF;
-  ELSIF p_target.is_gone OR p_target.is_unborn THEN
+  -- The next change says what there was, also where a deleted row had come back unrecorded.
+  ELSIF p_target.is_unborn THEN
     action := CASE WHEN p_before IS NULL THEN 'nothing' ELSE 'delete' END;
   ELSE
     EXECUTE format('SELECT %s FROM %s h WHERE h.ctid = $1', p_shape.restored, p_shape.history) INTO after USING p_target.handle;
