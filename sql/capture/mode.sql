@@ -10,6 +10,8 @@ BEGIN ATOMIC
     WHEN (p_options ->> 'replica')::boolean THEN 'row'
     WHEN c.relkind = 'p' THEN 'tree'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    -- Its last child was dropped, of which its own triggers hear nothing.
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p_table AND t.tgname = '!pgtrack_update' AND t.tgenabled = 'O') THEN 'row'
     ELSE 'statement' END
   FROM pg_catalog.pg_class c WHERE c.oid = p_table;
 END;
