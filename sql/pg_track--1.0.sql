@@ -2676,12 +2676,23 @@ BEGIN
                            WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped), '{}')
     WHERE relation_id = p_relation;
   ELSE
-    -- The options follow a column that was renamed.
+    -- The options follow a column that was renamed. That of one that was dropped holds for the next of its name.
     UPDATE pgtrack.relation r SET options = r.options || (
-      SELECT jsonb_object_agg(o.option, (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
-                                         WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped))
+      SELECT jsonb_object_agg(o.option, (
+        SELECT coalesce(jsonb_agg(n.name ORDER BY n.name), '[]')
+        FROM (SELECT a.attname::text AS name FROM pg_attribute a
+              WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped
+              UNION SELECT jsonb_array_elements_text(r.options -> o.option)
+              WHERE EXISTS (SELECT FROM jsonb_each_text(r.left_out) l WHERE l.value = o.option
+                            AND pgtrack._column_name(r.relid, l.key::smallint) IS NULL)) n))
       FROM unnest('{exclude,redact}'::text[]) AS o (option))
     WHERE r.relation_id = p_relation AND r.left_out <> '{}';
+    UPDATE pgtrack.relation r SET left_out = r.left_out || x.new
+    FROM (SELECT jsonb_object_agg(a.attnum, o.option) AS new
+          FROM pgtrack.relation s CROSS JOIN unnest('{exclude,redact}'::text[]) AS o (option)
+          JOIN pg_attribute a ON a.attrelid = s.relid AND a.attnum > 0 AND NOT a.attisdropped AND s.options -> o.option ? a.attname::text
+          WHERE s.relation_id = p_relation AND NOT s.left_out ? a.attnum::text) x
+    WHERE r.relation_id = p_relation AND x.new IS NOT NULL;
   END IF;
 END
 $_sync_identity$;
@@ -3588,6 +3599,9 @@ BEGIN
       RAISE EXCEPTION 'column "%" of % cannot be left out', v_column.name, pgtrack._name(p_table) USING
         ERRCODE = 'invalid_parameter_value', DETAIL = 'It belongs to the primary key, by which history finds the row.';
     ELSIF v_column.attnum IS NOT NULL THEN
+      v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
+    ELSIF p_only_table AND EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = p_table AND r.options -> v_column.option ? v_column.name) THEN
+      -- It was dropped; the option holds for the next column of that name.
       v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
     ELSIF p_only_table THEN
       RAISE EXCEPTION 'column "%" of % does not exist', v_column.name, pgtrack._name(p_table) USING
@@ -4895,6 +4909,39 @@ END
 $_version_sql$;
 COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
 
+-- The same where keys have changed: the row is followed on the keys that it has had since. The number is that among the
+-- versions of whatever row the key leads to now; for another row's change under the key it is null.
+CREATE OR REPLACE FUNCTION pgtrack._moved_version_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_moved_version_sql$
+BEGIN
+  IF NOT pgtrack._sees_every_row(p_shape.relation_id) THEN
+    RETURN format('SELECT x.ver, x.after FROM pgtrack._history($1, %1$s) x WHERE x.statement_id = c.pgtrack_statement_id'
+                  ' AND CASE s.operation WHEN ''I'' THEN x.op = ''INSERT'' AND (x.after IS NULL OR x.after @> %1$s) ELSE x.before = %2$s END',
+                  p_shape.key_json, p_shape.image);
+  END IF;
+  RETURN format($$
+    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key) v WHERE v.handle = c.pgtrack_handle),
+           CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
+    FROM (SELECT pgtrack._canonical_key(%1$s, %2$L) AS key) p
+    LEFT JOIN LATERAL (
+      SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      JOIN %5$s h ON %6$s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
+                 AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
+      JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
+      ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) n ON true
+    LEFT JOIN LATERAL (
+      SELECT %7$s AS image
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      JOIN %8$s t ON %9$s
+      WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
+    p_shape.key_json, p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
+    p_shape.live_image, p_shape.live_table, p_shape.live_is_key);
+END
+$_moved_version_sql$;
+COMMENT ON FUNCTION pgtrack._moved_version_sql(pgtrack.relation_shape) IS
+  'The query for the number of a row''s change c and the row after it, in a table in which keys have changed.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
@@ -4912,8 +4959,7 @@ BEGIN
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
-    v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
-                        'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
+    v_version := pgtrack._moved_version_sql(v_shape);
   ELSE
     v_version := pgtrack._version_sql(v_shape);
   END IF;
@@ -4939,7 +4985,7 @@ BEGIN
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
-  USING p_table, v_first, p_max, v_last;
+  USING p_table, v_first, p_max, v_last, v_shape;
 END
 $_changes$;
 COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';
@@ -4979,7 +5025,8 @@ BEGIN
           WHERE s.relation_id = %4$s AND s.operation IN ('D', 'T')
             AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)
             AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s)
-            AND NOT EXISTS (SELECT FROM %3$s h WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id)
+            AND NOT EXISTS (SELECT FROM %3$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
+                            WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id AND n.operation IN ('D', 'T'))
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = d.statement_id
     ORDER BY a.statement_id DESC, d.key$$,
@@ -5666,6 +5713,24 @@ $_row_action$;
 COMMENT ON FUNCTION pgtrack._row_action(regclass, pgtrack.relation_shape, pgtrack._target, jsonb, jsonb, jsonb, text[]) IS
   'What has to happen to a row, or some of its columns, to make it what it was after a version.';
 
+CREATE OR REPLACE FUNCTION pgtrack._live_row(p_shape pgtrack.relation_shape, p_key jsonb, p_lock boolean) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_live_row$
+DECLARE
+  v_row  jsonb;
+BEGIN
+  IF p_lock THEN
+    -- First the lock, then the look: nobody changes the row between what is decided and what is done.
+    EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_key;
+  END IF;
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
+                 p_shape.live_image, p_shape.key_record, p_shape.live_table, p_shape.live_is_key)
+  INTO v_row USING p_key;
+  RETURN v_row;
+END
+$_live_row$;
+COMMENT ON FUNCTION pgtrack._live_row(pgtrack.relation_shape, jsonb, boolean) IS 'The row that has a key now, locked if it is to be changed; null for none.';
+
 -- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
@@ -5686,20 +5751,21 @@ DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
   v_target    pgtrack._target;
+  v_is_other  boolean := false;
   v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
   v_shape := pgtrack._shape(p_table, p_columns);
-  IF p_lock THEN
-    -- First the lock, then the look: nobody changes the row between what is decided and what is done.
-    EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                   v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING v_live_key;
-  END IF;
-  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
-                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO before USING v_live_key;
+  before := pgtrack._live_row(v_shape, v_live_key, p_lock);
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+  -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
+  IF v_target.row_key <> v_live_key AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
+                                                WHERE v.ver > v_target.version AND v.operation IN ('D', 'T')) THEN
+    v_is_other := true;
+    v_live_key := v_target.row_key;
+    before := pgtrack._live_row(v_shape, v_live_key, p_lock);
+  END IF;
   version := v_target.version;
   statement_id := v_target.statement_id;
   SELECT * INTO v_action FROM pgtrack._row_action(p_table, v_shape, v_target, p_key, v_live_key, before, p_columns);
@@ -5707,7 +5773,7 @@ BEGIN
   after := v_action.after;
   work := v_action.work;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  IF v_target.version < v_target.versions AND v_target.is_gone_now <> (before IS NULL) THEN
+  IF v_target.version < v_target.versions AND NOT v_is_other AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
   END IF;

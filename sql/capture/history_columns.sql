@@ -48,12 +48,23 @@ BEGIN
                            WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped), '{}')
     WHERE relation_id = p_relation;
   ELSE
-    -- The options follow a column that was renamed.
+    -- The options follow a column that was renamed. That of one that was dropped holds for the next of its name.
     UPDATE pgtrack.relation r SET options = r.options || (
-      SELECT jsonb_object_agg(o.option, (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
-                                         WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped))
+      SELECT jsonb_object_agg(o.option, (
+        SELECT coalesce(jsonb_agg(n.name ORDER BY n.name), '[]')
+        FROM (SELECT a.attname::text AS name FROM pg_attribute a
+              WHERE a.attrelid = r.relid AND r.left_out ->> a.attnum::text = o.option AND NOT a.attisdropped
+              UNION SELECT jsonb_array_elements_text(r.options -> o.option)
+              WHERE EXISTS (SELECT FROM jsonb_each_text(r.left_out) l WHERE l.value = o.option
+                            AND pgtrack._column_name(r.relid, l.key::smallint) IS NULL)) n))
       FROM unnest('{exclude,redact}'::text[]) AS o (option))
     WHERE r.relation_id = p_relation AND r.left_out <> '{}';
+    UPDATE pgtrack.relation r SET left_out = r.left_out || x.new
+    FROM (SELECT jsonb_object_agg(a.attnum, o.option) AS new
+          FROM pgtrack.relation s CROSS JOIN unnest('{exclude,redact}'::text[]) AS o (option)
+          JOIN pg_attribute a ON a.attrelid = s.relid AND a.attnum > 0 AND NOT a.attisdropped AND s.options -> o.option ? a.attname::text
+          WHERE s.relation_id = p_relation AND NOT s.left_out ? a.attnum::text) x
+    WHERE r.relation_id = p_relation AND x.new IS NOT NULL;
   END IF;
 END
 $_sync_identity$;

@@ -31,6 +31,39 @@ END
 $_version_sql$;
 COMMENT ON FUNCTION pgtrack._version_sql(pgtrack.relation_shape) IS 'The query for the number of a row''s change c and the row after it.';
 
+-- The same where keys have changed: the row is followed on the keys that it has had since. The number is that among the
+-- versions of whatever row the key leads to now; for another row's change under the key it is null.
+CREATE OR REPLACE FUNCTION pgtrack._moved_version_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_moved_version_sql$
+BEGIN
+  IF NOT pgtrack._sees_every_row(p_shape.relation_id) THEN
+    RETURN format('SELECT x.ver, x.after FROM pgtrack._history($1, %1$s) x WHERE x.statement_id = c.pgtrack_statement_id'
+                  ' AND CASE s.operation WHEN ''I'' THEN x.op = ''INSERT'' AND (x.after IS NULL OR x.after @> %1$s) ELSE x.before = %2$s END',
+                  p_shape.key_json, p_shape.image);
+  END IF;
+  RETURN format($$
+    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key) v WHERE v.handle = c.pgtrack_handle),
+           CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
+    FROM (SELECT pgtrack._canonical_key(%1$s, %2$L) AS key) p
+    LEFT JOIN LATERAL (
+      SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      JOIN %5$s h ON %6$s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
+                 AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
+      JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
+      ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) n ON true
+    LEFT JOIN LATERAL (
+      SELECT %7$s AS image
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      JOIN %8$s t ON %9$s
+      WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
+    p_shape.key_json, p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
+    p_shape.live_image, p_shape.live_table, p_shape.live_is_key);
+END
+$_moved_version_sql$;
+COMMENT ON FUNCTION pgtrack._moved_version_sql(pgtrack.relation_shape) IS
+  'The query for the number of a row''s change c and the row after it, in a table in which keys have changed.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
@@ -48,8 +81,7 @@ BEGIN
   IF v_shape.keys = '{}' THEN
     v_version := format('SELECT NULL::integer AS ver, CASE s.operation WHEN ''I'' THEN %s END AS after', v_shape.image);
   ELSIF EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN
-    v_version := format('SELECT x.ver, x.after FROM pgtrack._history($1, %s) x '
-                        'WHERE x.statement_id = c.pgtrack_statement_id', v_shape.key_json);
+    v_version := pgtrack._moved_version_sql(v_shape);
   ELSE
     v_version := pgtrack._version_sql(v_shape);
   END IF;
@@ -75,7 +107,7 @@ BEGIN
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
     CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
-  USING p_table, v_first, p_max, v_last;
+  USING p_table, v_first, p_max, v_last, v_shape;
 END
 $_changes$;
 COMMENT ON FUNCTION pgtrack._changes(regclass, bigint, text) IS 'The latest changes of a table by statements that meet a condition, newest first.';

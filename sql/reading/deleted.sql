@@ -22,7 +22,8 @@ BEGIN
           WHERE s.relation_id = %4$s AND s.operation IN ('D', 'T')
             AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)
             AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s)
-            AND NOT EXISTS (SELECT FROM %3$s h WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id)
+            AND NOT EXISTS (SELECT FROM %3$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
+                            WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id AND n.operation IN ('D', 'T'))
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = d.statement_id
     ORDER BY a.statement_id DESC, d.key$$,

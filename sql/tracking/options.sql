@@ -65,6 +65,9 @@ BEGIN
         ERRCODE = 'invalid_parameter_value', DETAIL = 'It belongs to the primary key, by which history finds the row.';
     ELSIF v_column.attnum IS NOT NULL THEN
       v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
+    ELSIF p_only_table AND EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = p_table AND r.options -> v_column.option ? v_column.name) THEN
+      -- It was dropped; the option holds for the next column of that name.
+      v_kept := jsonb_insert(v_kept, ARRAY[v_column.option, '-1'], to_jsonb(v_column.name), true);
     ELSIF p_only_table THEN
       RAISE EXCEPTION 'column "%" of % does not exist', v_column.name, pgtrack._name(p_table) USING
         ERRCODE = 'undefined_column', HINT = format('It is named by the option "%s".', v_column.option);

@@ -93,6 +93,24 @@ $_row_action$;
 COMMENT ON FUNCTION pgtrack._row_action(regclass, pgtrack.relation_shape, pgtrack._target, jsonb, jsonb, jsonb, text[]) IS
   'What has to happen to a row, or some of its columns, to make it what it was after a version.';
 
+CREATE OR REPLACE FUNCTION pgtrack._live_row(p_shape pgtrack.relation_shape, p_key jsonb, p_lock boolean) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_live_row$
+DECLARE
+  v_row  jsonb;
+BEGIN
+  IF p_lock THEN
+    -- First the lock, then the look: nobody changes the row between what is decided and what is done.
+    EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
+                   p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_key;
+  END IF;
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
+                 p_shape.live_image, p_shape.key_record, p_shape.live_table, p_shape.live_is_key)
+  INTO v_row USING p_key;
+  RETURN v_row;
+END
+$_live_row$;
+COMMENT ON FUNCTION pgtrack._live_row(pgtrack.relation_shape, jsonb, boolean) IS 'The row that has a key now, locked if it is to be changed; null for none.';
+
 -- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
@@ -113,20 +131,21 @@ DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
   v_target    pgtrack._target;
+  v_is_other  boolean := false;
   v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
   v_shape := pgtrack._shape(p_table, p_columns);
-  IF p_lock THEN
-    -- First the lock, then the look: nobody changes the row between what is decided and what is done.
-    EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
-                   v_shape.key_record, v_shape.live_table, v_shape.live_is_key) USING v_live_key;
-  END IF;
-  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
-                 v_shape.live_image, v_shape.key_record, v_shape.live_table, v_shape.live_is_key)
-  INTO before USING v_live_key;
+  before := pgtrack._live_row(v_shape, v_live_key, p_lock);
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+  -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
+  IF v_target.row_key <> v_live_key AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
+                                                WHERE v.ver > v_target.version AND v.operation IN ('D', 'T')) THEN
+    v_is_other := true;
+    v_live_key := v_target.row_key;
+    before := pgtrack._live_row(v_shape, v_live_key, p_lock);
+  END IF;
   version := v_target.version;
   statement_id := v_target.statement_id;
   SELECT * INTO v_action FROM pgtrack._row_action(p_table, v_shape, v_target, p_key, v_live_key, before, p_columns);
@@ -134,7 +153,7 @@ BEGIN
   after := v_action.after;
   work := v_action.work;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
-  IF v_target.version < v_target.versions AND v_target.is_gone_now <> (before IS NULL) THEN
+  IF v_target.version < v_target.versions AND NOT v_is_other AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
                      ELSE 'a row with this key exists, but its insertion is not recorded' END;
   END IF;

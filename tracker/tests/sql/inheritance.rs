@@ -53,3 +53,62 @@ fn keys_and_truncation_are_followed_row_by_row_too() {
             .await;
     });
 }
+
+#[test]
+fn ddl_of_a_parent_is_followed_in_its_children() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE p (id int PRIMARY KEY, v int, w text); CREATE TABLE c (PRIMARY KEY (id)) INHERITS (p); CREATE TABLE g (PRIMARY KEY (id)) INHERITS (c);
+                  SELECT pgtrack.track('public'); INSERT INTO g VALUES (1, 1, 'a'); INSERT INTO c VALUES (1, 1, 'a'); ALTER TABLE p RENAME id TO pid; ALTER TABLE p DROP COLUMN w")
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        session.run("UPDATE p SET v = 2").await;
+        for table in ["c", "g"] {
+            session
+                .check(
+                    &format!("SELECT ver, op FROM pgtrack.history('{table}', 1)"),
+                    "1|INSERT\n2|UPDATE",
+                )
+                .await;
+            session.run(&format!("SELECT pgtrack.undo('{table}', 1)")).await;
+        }
+        session.check("SELECT pid, v FROM p", "1|1\n1|1").await;
+        session.run("DROP TABLE g; DROP TABLE c; INSERT INTO p VALUES (9, 9)").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn a_trigger_may_make_the_first_child() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE m (id int PRIMARY KEY, day date);
+                  CREATE FUNCTION route() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE child text := 'm_' || to_char(NEW.day, 'YYYYMM'); BEGIN
+                    IF to_regclass(child) IS NULL THEN EXECUTE format('CREATE TABLE %I (PRIMARY KEY (id)) INHERITS (m)', child); END IF;
+                    EXECUTE format('INSERT INTO %I SELECT ($1).*', child) USING NEW; RETURN NULL; END$$;
+                  CREATE TRIGGER route BEFORE INSERT ON m FOR EACH ROW EXECUTE FUNCTION route(); SELECT pgtrack.track('public');
+                  INSERT INTO m VALUES (1, '2026-01-05'); INSERT INTO m VALUES (2, '2026-02-05')")
+            .await;
+        session
+            .check(
+                "SELECT table_name, operation, row_count FROM pgtrack.activity ORDER BY 1",
+                "public.m_202601|INSERT|1\npublic.m_202602|INSERT|1",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn a_deferrable_key_is_not_for_rows_that_are_recorded_one_by_one() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE p (id int PRIMARY KEY DEFERRABLE); CREATE TABLE c () INHERITS (p); CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)").await;
+        let error = session.error("SELECT pgtrack.track('p')").await;
+        assert!(
+            error.contains("takes part in inheritance, and its primary key is deferrable"),
+            "{error}"
+        );
+        let error = session.error("SELECT pgtrack.track('t', '{\"replica\": true}')").await;
+        assert!(error.starts_with("0A000: the option \"replica\" is not for public.t"), "{error}");
+    });
+}

@@ -220,3 +220,40 @@ fn a_key_that_a_before_trigger_changes_is_followed_too() {
             .await;
     });
 }
+
+#[test]
+fn what_was_deleted_under_a_key_that_another_row_has_used_since_comes_back_beside_it() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (5, 'old five'), (2, 'old two'); DELETE FROM t;
+                  INSERT INTO t VALUES (2, 'new two'); UPDATE t SET id = 5 WHERE id = 2")
+            .await;
+        session
+            .check("SELECT row_pk, op, after ->> 'v' FROM pgtrack.show((SELECT min(xid) FROM pgtrack.log())) ORDER BY 1", "{\"id\": 2}|INSERT|old two\n{\"id\": 5}|INSERT|old five")
+            .await;
+        session
+            .check("SELECT row_pk, data ->> 'v' FROM pgtrack.deleted('t')", "{\"id\": 2}|old two")
+            .await;
+        session
+            .check(
+                "SELECT action, before, after ->> 'v' FROM pgtrack.plan_restore('t', 2)",
+                "insert|~|old two",
+            )
+            .await;
+        session.run("SELECT pgtrack.restore('t', 2)").await;
+        session.check("SELECT * FROM t ORDER BY id", "2|old two\n5|new two").await;
+        session.run("UPDATE t SET v = 'x' WHERE id = 5; SELECT pgtrack.undo('t', 5)").await;
+        session.check("SELECT * FROM t ORDER BY id", "2|old two\n5|new two").await;
+    });
+}
+
+#[test]
+fn the_change_after_an_unrecorded_return_is_undone_to_what_it_overwrote() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); DELETE FROM t;
+                  SET session_replication_role = replica; INSERT INTO t VALUES (1, 5); RESET session_replication_role; UPDATE t SET v = 7; SELECT pgtrack.undo('t', 1)")
+            .await;
+        session.check("TABLE t", "1|5").await;
+    });
+}

@@ -125,3 +125,26 @@ fn a_revert_tells_what_the_table_s_own_triggers_made_of_it() {
         );
     });
 }
+
+#[test]
+fn a_trigger_that_writes_through_a_function_in_an_assignment_is_recorded_after_its_cause() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE doc (id int PRIMARY KEY, body text, revision int DEFAULT 0);
+                  CREATE FUNCTION bump(p int) RETURNS int LANGUAGE sql AS $$UPDATE public.doc SET revision = revision + 1 WHERE id = p RETURNING revision$$;
+                  CREATE FUNCTION after_doc() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE n int; BEGIN n := public.bump(NEW.id); RETURN NULL; END$$;
+                  CREATE TRIGGER z AFTER INSERT OR UPDATE OF body ON doc FOR EACH ROW EXECUTE FUNCTION after_doc();
+                  SELECT pgtrack.track('doc'); INSERT INTO doc VALUES (1, 'first')")
+            .await;
+        session.check("SELECT ver, op FROM pgtrack.history('doc', 1)", "1|INSERT\n2|UPDATE").await;
+        session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+        session.check("SELECT count(*) FROM doc", "0").await;
+        // One that only computes needs no note of each statement.
+        session
+            .run("CREATE TABLE plain (id int PRIMARY KEY, at timestamptz); CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                    IF (NEW.id > 1) THEN NEW.at := date_trunc('day', coalesce(NEW.at, now())); END IF; RETURN NEW; END$$;
+                  CREATE TRIGGER touch BEFORE UPDATE ON plain FOR EACH ROW EXECUTE FUNCTION touch(); SELECT pgtrack.track('plain')")
+            .await;
+        session.check("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'plain'::regclass AND tgname = 'pgtrack_open'", "0").await;
+    });
+}

@@ -159,3 +159,28 @@ fn case_37_what_logical_replication_applies_is_recorded_on_request() {
         session.check("SELECT count(*) FROM pgtrack.history('t', 3)", "0").await;
     });
 }
+
+#[test]
+fn a_redaction_holds_for_the_name_until_it_is_lifted() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, ssn int, v text); SELECT pgtrack.track('t', '{\"redact\": [\"ssn\"]}'); INSERT INTO t VALUES (1, 1234, 'a');
+                  ALTER TABLE t DROP COLUMN ssn; ALTER TABLE t ADD COLUMN ssn text; UPDATE t SET ssn = 'secret'; UPDATE t SET ssn = 'secret too'")
+            .await;
+        let recorded = "SELECT count(*) FROM pgtrack.tracked_table, LATERAL (SELECT query_to_xml('SELECT * FROM ' || history_table, true, true, '')::text AS x) h WHERE x LIKE '%secret%'";
+        session.check(recorded, "0").await;
+        session
+            .check("SELECT count(*) FROM pgtrack.activity WHERE query LIKE '%secret%'", "0")
+            .await;
+        // A renamed column stays redacted, and so does the next of its former name, as both were meant once.
+        session.run("ALTER TABLE t RENAME ssn TO social; ALTER TABLE t ADD COLUMN ssn text; UPDATE t SET social = 'secret', ssn = 'secret'; UPDATE t SET v = 'b'").await;
+        session.check(recorded, "0").await;
+        session
+            .run(
+                "SELECT pgtrack.track('t', '{}'); UPDATE t SET ssn = 'known'; UPDATE t SET v = 'c'",
+            )
+            .await;
+        session.check("SELECT options -> 'redact' FROM pgtrack.tracked_table", "[]").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
