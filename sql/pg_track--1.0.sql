@@ -30,7 +30,7 @@ BEGIN
         HINT = 'Rename or drop that schema, then install again.';
     END IF;
     -- Whoever changes what is installed queues here: only the owner can lock a table that nobody else may write.
-    LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE pgtrack.installed_version IN EXCLUSIVE MODE;
   END IF;
   -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
   IF v_is_superuser AND EXISTS (
@@ -723,8 +723,11 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_begin_epoch
 BEGIN
   IF (SELECT c.system_identifier FROM pg_control_system() c) IS DISTINCT FROM
      (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1) THEN
+    -- Another writer may be the first as well.
+    LOCK TABLE pgtrack.epoch IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
-    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c;
+    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c
+    WHERE c.system_identifier IS DISTINCT FROM (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1);
   END IF;
 END
 $_begin_epoch$;
@@ -1461,6 +1464,10 @@ COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._hold_table(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hold_table$
 BEGIN
+  -- Whoever has much to lose holds the schema's name, too, where the transaction may lock a row.
+  IF NOT current_setting('transaction_read_only')::boolean AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM pgtrack._hold_name(p_table);
+  END IF;
   PERFORM table_to_xmlschema(p_table, false, false, '');
   -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
   IF (pg_identify_object('pg_class'::regclass, p_table, 0)).type <> 'table' THEN
@@ -1472,13 +1479,36 @@ $_hold_table$;
 COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
   'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
--- Made when the table's shape is followed; made anew where it was not, or where names have changed.
+-- Whoever renames a schema waits for this lock (_on_ddl).
+CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_hold_name$
+BEGIN
+  -- Nobody makes the owner of a schema wait who may not read in it.
+  IF has_table_privilege(coalesce(nullif(current_setting('role'), 'none'), session_user)::name, p_table, 'SELECT') THEN
+    PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
+  END IF;
+END
+$_hold_name$;
+COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
+  'Keeps the schema of a tracked table from being renamed until the transaction ends. SECURITY DEFINER: callers may not lock rows of pgtrack.relation.';
+
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  RETURN pgtrack._known_shape(p_table, p_columns);
+END
+$_shape$;
+COMMENT ON FUNCTION pgtrack._shape(regclass, text[]) IS
+  'The pieces that dynamic SQL about one tracked table is made of; of a row that is updated, only some columns are set if they are named.';
+
+-- For what is done with the history alone: the table may be in use then, or no table any more. The pieces are
+-- made when the table's shape is followed, and anew where it was not, or where names have changed.
+CREATE OR REPLACE FUNCTION pgtrack._known_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
-  PERFORM pgtrack._hold_table(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
@@ -1489,9 +1519,8 @@ BEGIN
   END IF;
   RETURN v_shape;
 END
-$_shape$;
-COMMENT ON FUNCTION pgtrack._shape(regclass, text[]) IS
-  'The pieces that dynamic SQL about one tracked table is made of; of a row that is updated, only some columns are set if they are named.';
+$_known_shape$;
+COMMENT ON FUNCTION pgtrack._known_shape(regclass, text[]) IS 'The same without a lock: the table must not be read by its name then.';
 
 -- ==== catalog/key.sql ====
 
@@ -1555,7 +1584,7 @@ BEGIN
   EXCEPTION WHEN data_exception THEN
     v_reason := initcap(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.';
   END;
-  SELECT format('{%s}', string_agg(format('%s: …', to_json(k)), ', ' ORDER BY position)) INTO v_example
+  SELECT format('{%s}', string_agg(format('%s: ...', to_json(k)), ', ' ORDER BY position)) INTO v_example
   FROM unnest(p_shape.keys) WITH ORDINALITY AS o (k, position);
   RAISE EXCEPTION 'the key % does not fit table %', p_key, p_shape.name USING
     ERRCODE = 'invalid_parameter_value',
@@ -1614,23 +1643,28 @@ COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the 
 
 -- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
 -- tells; _as_role() has them counted, and only a superuser can stop that.
-CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._finish_constraints(p_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
 DECLARE
   v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
   v_before  text;
+  v_command  text;
 BEGIN
   IF v_names IS NULL THEN
     RETURN;
   END IF;
   FOR attempt IN 1 .. 10 LOOP
     v_before := pgtrack._foreign_calls();
+    v_command := format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+    -- The application's code finds its names as in any other statement; between these two lines stands nothing of ours.
+    PERFORM set_config('search_path', p_path, true);
     BEGIN
-      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+      EXECUTE v_command;
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
       SET CONSTRAINTS ALL IMMEDIATE;
     END;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     v_names := (SELECT p.names FROM pgtrack._put_off() p);
     IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
       RETURN;
@@ -1642,7 +1676,7 @@ BEGIN
     HINT = format('Undo it as %s.', current_user);
 END
 $_finish_constraints$;
-COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
+COMMENT ON FUNCTION pgtrack._finish_constraints(text) IS 'Runs, as the present role and under a search_path, what has been put off until COMMIT.';
 
 -- Not their sum, which falls when a function is dropped.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_calls() RETURNS text
@@ -1668,7 +1702,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
 
-CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL) RETURNS SETOF jsonb
+CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
+RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
@@ -1683,13 +1718,14 @@ BEGIN
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   EXECUTE format($create$
-    CREATE FUNCTION %s(statements text[], query text) RETURNS SETOF jsonb
+    CREATE FUNCTION %s(statements text[], query text, path text) RETURNS SETOF jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
       v_statement  text;
       v_row        record;
       v_count      bigint;
     BEGIN
+      PERFORM pg_catalog.set_config('search_path', path, true);
       FOREACH v_statement IN ARRAY statements LOOP
         EXECUTE v_statement;
         GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -1701,11 +1737,11 @@ BEGIN
           RETURN NEXT pg_catalog.to_jsonb(v_row);
         END LOOP;
       END IF;
-      PERFORM pgtrack._finish_constraints();
+      PERFORM pgtrack._finish_constraints(path);
     END $$$create$, v_function);
   EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2)', v_function) USING p_statements, p_query;
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
   IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
@@ -1726,7 +1762,7 @@ BEGIN
   END IF;
 END
 $_as_role$;
-COMMENT ON FUNCTION pgtrack._as_role(name, text[], text) IS
+COMMENT ON FUNCTION pgtrack._as_role(name, text[], text, text) IS
   'Executes statements, then a query, with the rights of a role and no others: the rows of the query, or how many the last statement touched.';
 
 -- ==== capture/seal.sql ====
@@ -1776,7 +1812,7 @@ COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in t
 -- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
 -- calls it once for each plan of a session, not once for each statement.
 -- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
--- not its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- not its reset value, which set_config(..., NULL, ...) returns. The signature is over that and the address and port that the
 -- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
 -- milliseconds by this server's clock, is when the proxy had its connection: a later one from the same port, or over the
 -- same unix socket, began too late for a copy. A server under load may take up a connection seconds after it was made.
@@ -2060,7 +2096,7 @@ COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
 
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
 -- They name everything with its schema and use no bare operators, so no search_path can mislead them; pinning one
--- instead costs about 2 µs a statement. Names cannot clash with the table's columns: the block's label qualifies
+-- instead costs about 2 microseconds a statement. Names cannot clash with the table's columns: the block's label qualifies
 -- every variable, a table alias every column.
 
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
@@ -2068,15 +2104,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
   -- dropped may not have been followed yet.
-  SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
-                r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
-  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
-  -- A name that is no column any more would be taken for a function.
-  CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND x.value IS NOT NULL
-    AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
+  SELECT format('INSERT INTO pgtrack_history.%I (%s) SELECT %s%s', r.history_table,
+                concat_ws(', ', 'pgtrack_statement_id', string_agg(quote_ident(v.history_column), ', ' ORDER BY v.attnum)),
+                concat_ws(', ', p_id, string_agg(coalesce(pgtrack._output_sql(v.value, v.atttypid, p_id <> '$1'), v.value), ', ' ORDER BY v.attnum)), p_from)
+  FROM pgtrack.relation r
+  -- A table may have no column at all.
+  LEFT JOIN LATERAL (
+    SELECT c.history_column, c.attnum, a.atttypid, x.value
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+    -- A name that is no column any more would be taken for a function.
+    CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
+    WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
+      AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))) v ON true
+  WHERE r.relation_id = p_relation
   GROUP BY r.relation_id;
 END;
 COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
@@ -2135,7 +2176,7 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L)',
+  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
                 (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
@@ -2275,14 +2316,14 @@ BEGIN
       DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
       HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR SHARE;
+  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
   v_function := pgtrack._foreign_expression(p_table);
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('An index, statistics or a partition key calls %s, which belongs to no superuser; it might run with the rights of %s.',
+      DETAIL = format('An index, statistics or a partition key needs %s, which belongs to no superuser; its code might run with the rights of %s.',
                       v_function, current_user),
-      HINT = 'For TRUNCATE use DELETE, or let a superuser own that function.';
+      HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     PERFORM pgtrack._require_present_snapshot(p_table);
@@ -2297,7 +2338,7 @@ COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
 CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT min(p.oid::regprocedure::text)
+  SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
   FROM pgtrack._members(p_table) m
   CROSS JOIN LATERAL (
     SELECT 'pg_class'::regclass AS class, i.indexrelid AS object FROM pg_index i
@@ -2306,17 +2347,19 @@ BEGIN ATOMIC
     UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL) x
   JOIN pg_depend d ON d.classid = x.class AND d.objid = x.object AND d.objsubid = 0
   LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-  JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
-  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user;
+  LEFT JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+  -- A function of a superuser may make values of any type, and with them run a domain's checks.
+  LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
+  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
+  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid);
 END;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
-  'A function in an expression that is planned with each query of a table and that belongs neither to a superuser nor to the current user; null for none.';
+  'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
 
 -- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
 -- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
 CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
 DECLARE
   c_modulus CONSTANT  bigint := 4294967296;
   v_snapshot          pg_snapshot := pg_current_snapshot();
@@ -2337,13 +2380,14 @@ BEGIN
      OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
     RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
       ERRCODE = 'serialization_failure',
-      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see to record.', p_table::regclass),
+      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
       HINT = 'Try the transaction again, or do this at READ COMMITTED.';
   END IF;
 END
 $_require_present_snapshot$;
 COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
-  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit.';
+  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
+  'SECURITY DEFINER: it writes a row, to take it back at once.';
 
 -- ==== capture/key_recorder.sql ====
 
@@ -2842,13 +2886,13 @@ BEGIN
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     RETURN;
   END IF;
-  PERFORM pgtrack._lock_installation();
+  PERFORM pgtrack._lock_relation(p_relation);
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
     PERFORM set_config('lock_timeout', '0', true);
-    PERFORM pgtrack._lock_installation();
+    PERFORM pgtrack._lock_relation(p_relation);
     PERFORM pgtrack._begin_epoch();
     PERFORM pgtrack._sync(p_relation);
   END IF;
@@ -2868,6 +2912,16 @@ BEGIN ATOMIC
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
+
+-- A writer's transaction may last. So it keeps those waiting who install pg_track, and who deal with this table, nobody else.
+CREATE OR REPLACE FUNCTION pgtrack._lock_relation(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_relation$
+BEGIN
+  LOCK TABLE pgtrack.installed_version IN ROW SHARE MODE;
+  PERFORM FROM pgtrack.relation r WHERE r.relation_id = p_relation FOR NO KEY UPDATE;
+END
+$_lock_relation$;
+COMMENT ON FUNCTION pgtrack._lock_relation(integer) IS 'Makes those who follow a table do so one after the other.';
 
 -- Only the owner can lock a table in which nobody else may write; an advisory lock anybody could take and keep.
 CREATE OR REPLACE FUNCTION pgtrack._lock_installation() RETURNS void
@@ -2931,18 +2985,31 @@ $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, smallint, name) IS
   'Gives a column of recorded keys the type that the table''s column has now; false if values do not have one of that type.';
 
-CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
 DECLARE
   v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
 BEGIN
-  UPDATE pgtrack.key_change SET old_key = pgtrack._canonical_key(old_key, v_record), new_key = pgtrack._canonical_key(new_key, v_record)
+  UPDATE pgtrack.key_change SET
+    old_key = pgtrack._canonical_key(pgtrack._plain_numbers(old_key), v_record), new_key = pgtrack._canonical_key(pgtrack._plain_numbers(new_key), v_record)
   WHERE relation_id = p_relation;
-  UPDATE pgtrack.purged_version SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
-  UPDATE pgtrack.erasure SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
+  UPDATE pgtrack.purged_version SET row_key = pgtrack._canonical_key(pgtrack._plain_numbers(row_key), v_record) WHERE relation_id = p_relation;
+  UPDATE pgtrack.erasure SET row_key = pgtrack._canonical_key(pgtrack._plain_numbers(row_key), v_record) WHERE relation_id = p_relation;
+  RETURN true;
+EXCEPTION WHEN data_exception OR unique_violation THEN
+  RETURN false;
 END
 $_canonical_keys$;
-COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS 'Writes all keys that stand as JSON in the form that the key''s present types have.';
+COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS
+  'Writes all keys that stand as JSON in the form that the key''s present types have; false if they cannot be.';
+
+-- An integer does not take 1.00.
+CREATE OR REPLACE FUNCTION pgtrack._plain_numbers(p_key jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(k.key, CASE jsonb_typeof(k.value) WHEN 'number' THEN to_jsonb(trim_scale(k.value::numeric)) ELSE k.value END) FROM jsonb_each(p_key) k;
+END;
+COMMENT ON FUNCTION pgtrack._plain_numbers(jsonb) IS 'A key whose numbers have no zeros behind the point.';
 
 CREATE OR REPLACE FUNCTION pgtrack._finds_rows_by_key(p_table regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finds_rows_by_key$
@@ -2954,7 +3021,7 @@ BEGIN
   IF row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
     RETURN false;
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR SHARE;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;
   v_shape := pgtrack._make_shape(p_table);
   -- Rows that have got another key and were not changed since.
   EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'
@@ -2975,6 +3042,7 @@ DECLARE
   v_keys      name[];
   v_equality  text[];
   v_columns   text;
+  v_is_same   boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
@@ -2999,9 +3067,8 @@ BEGIN
   IF NOT (v_keys @> v_relation.key_columns AND v_keys <@ v_relation.key_columns) THEN
     PERFORM pgtrack._exchange_key(v_relation, v_keys);
   ELSIF p_recorded IS NOT NULL THEN
-    PERFORM pgtrack._canonical_keys(p_relation) WHERE p_recorded = 'converted';
-    UPDATE pgtrack.relation SET key_since = nextval('pgtrack.statement_id_seq')
-    WHERE relation_id = p_relation AND (p_recorded = 'lost' OR NOT pgtrack._finds_rows_by_key(v_relation.relid));
+    v_is_same := p_recorded = 'converted' AND pgtrack._canonical_keys(p_relation) AND pgtrack._finds_rows_by_key(v_relation.relid);
+    UPDATE pgtrack.relation SET key_since = nextval('pgtrack.statement_id_seq') WHERE relation_id = p_relation AND NOT v_is_same;
   END IF;
 END
 $_sync_key$;
@@ -3449,7 +3516,7 @@ COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: c
 CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 999) || '…') ELSE a.value END)
+  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 997) || '...') ELSE a.value END)
   FROM jsonb_each(p_arguments) a;
 END;
 COMMENT ON FUNCTION pgtrack._cut(jsonb) IS 'Arguments of which none is longer than 1,000 characters.';
@@ -3704,6 +3771,7 @@ BEGIN
     status := 'tracked again; changes in between are not known';
     UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
+  PERFORM pgtrack._lock_relation(v_relation.relation_id);
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
@@ -3722,9 +3790,13 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+  -- The schema of the table, and those of its columns' types, whose operators compare keys.
   SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_namespace o ON o.nspname = 'pgtrack'
-  WHERE c.oid = p_table AND NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+  FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+    AND n.oid IN (SELECT c.relnamespace FROM pg_class c WHERE c.oid = p_table
+                  UNION ALL SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)
   UNION ALL
   SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
@@ -3923,7 +3995,7 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('target', p_target));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
-    PERFORM pgtrack._shape(p_table);
+    PERFORM pgtrack._known_shape(p_table);
   END IF;
   DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
   FOR v_relation IN
@@ -3980,7 +4052,8 @@ BEGIN
          string_agg(format('%s %s', d.object_type, d.object_identity), ', ') FILTER (WHERE d.original)
   INTO v_lost, v_for
   FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history') AS is_ours FROM pg_event_trigger_dropped_objects() d) d
-  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_identity IN ('pgtrack', 'pgtrack_history', 'pg_track'))), false);
+  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_type = 'schema' AND d.object_identity IN ('pgtrack', 'pgtrack_history')
+                                                  OR d.object_type = 'extension' AND d.object_identity = 'pg_track')), false);
   IF v_lost IS NOT NULL THEN
     RAISE EXCEPTION 'cannot drop %: the history of tables needs it', v_for USING
       ERRCODE = 'dependent_objects_still_exist',
@@ -4017,6 +4090,10 @@ BEGIN
       DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
+  -- Rights on its history are those on the table, of which there are none any more.
+  PERFORM pgtrack._sync_rights(r.relation_id)
+  FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid
+  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
   UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
   FROM pg_event_trigger_dropped_objects() d
   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
@@ -4039,31 +4116,50 @@ COMMENT ON FUNCTION pgtrack._on_drop() IS
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
-  v_table    regclass;
-  v_trigger  name;
-  v_context  text;
+  v_table     regclass;
+  v_trigger   name;
+  v_is_named  boolean;
+  v_timeout   text := current_setting('lock_timeout');
+  v_context   text;
+  v_text      text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
-    RETURN;
-  END IF;
-  -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
   GET DIAGNOSTICS v_context = PG_CONTEXT;
-  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
+  -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
+  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
-  FOR v_table, v_trigger IN
-    SELECT r.relid, t.tgname
+  -- Of a command in a function the context has the text.
+  v_text := concat_ws(E'\n', current_query(), v_context);
+  IF v_text !~* '\m(type|drop)\M' THEN
+    RETURN;
+  END IF;
+  FOR v_table, v_trigger, v_is_named IN
+    SELECT r.relid, t.tgname,
+           v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     -- As a whole word, quoted or not.
-    WHERE current_query() ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', regexp_replace(replace(c.relname, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))
+    -- Of a typed table the type may be named.
+    CROSS JOIN LATERAL (SELECT regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g') AS name
+                        FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x WHERE x IS NOT NULL) n
+    WHERE v_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', n.name)
       AND pg_has_role(current_user, c.relowner, 'USAGE')
   LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+    -- One that the command names is waited for as the command itself would do; of another the text may only speak.
+    PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
+    BEGIN
+      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+    EXCEPTION WHEN lock_not_available THEN
+      IF v_is_named THEN
+        RAISE;
+      END IF;
+      CONTINUE;
+    END;
     PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
+  PERFORM set_config('lock_timeout', v_timeout, true);
 END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
@@ -4087,7 +4183,22 @@ BEGIN
       AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
     UNION ALL
     SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
-    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r));
+    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
+    -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
+    UNION ALL
+    SELECT r.relid::oid FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND a.atttypid >= 16384
+    JOIN pg_type t ON t.oid = a.atttypid
+    WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                  WHERE d.classid = 'pg_namespace'::regclass AND d.objid = t.typnamespace
+                     OR d.classid = 'pg_type'::regclass AND d.objid IN (t.oid, t.typelem)
+                     OR d.classid = 'pg_extension'::regclass AND EXISTS (
+                          SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
+                          AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
+  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
+  v_altered := v_altered || ARRAY(
+    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
+    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
   IF v_altered = '{}' THEN
     RETURN '{}';
   END IF;
@@ -4099,9 +4210,7 @@ BEGIN
     UNION (WITH RECURSIVE child (oid) AS (
              SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
              UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
-           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition)
-    -- Tables whose trigger for key changes has stepped aside.
-    UNION SELECT r.relid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a);
+           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
 END
 $_tables_of_ddl$;
 COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
@@ -4115,7 +4224,10 @@ BEGIN ATOMIC
   JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
   WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
-    AND pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    AND pgtrack._reason_not_to_track(c.oid) IS NULL
+    -- Nor one that recover() is just making.
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid
+                    OR r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
   ORDER BY c.relname;
 END;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
@@ -4128,10 +4240,29 @@ BEGIN ATOMIC
   FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
         FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
         JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
-  WHERE s.schema_name = x.old_name AND x.old_name <> x.new_name
+  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
+  WHERE s.schema_name = x.old_name AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = x.old_name)
     AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
 END;
 COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
+
+-- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
+CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $_follow_rights$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r FROM pgtrack._relations_with_other_rights() r LOOP
+    BEGIN
+      PERFORM pgtrack._sync_rights(v_relation);
+    -- "tuple concurrently updated" is an internal error.
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR internal_error THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+  END LOOP;
+END
+$_follow_rights$;
+COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
@@ -4141,7 +4272,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._follow_rights();
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -4164,6 +4295,9 @@ BEGIN
       -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
       EXCEPTION WHEN lock_not_available THEN
         RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+      WHEN insufficient_privilege THEN
+        RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
+          HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
       END;
     END LOOP;
     v_altered := v_altered || ARRAY(
@@ -4260,7 +4394,7 @@ COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
 DO $event_triggers$
 DECLARE
   c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA'];
+                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER EXTENSION'];
   v_trigger        record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
@@ -4268,7 +4402,7 @@ BEGIN
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
     FOR v_trigger IN
       SELECT * FROM (VALUES
-        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
+        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
         ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
         ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
         ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
@@ -4315,6 +4449,7 @@ DECLARE
   v_reason  text;
   v_status  text := 'followed';
 BEGIN
+  PERFORM pgtrack._lock_relation(p_relation);
   IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_table) THEN
     UPDATE pgtrack.relation SET relid = NULL, tracked_until = coalesce(tracked_until, clock_timestamp()) WHERE relation_id = p_relation;
     RETURN 'was dropped; its history stays';
@@ -5464,6 +5599,24 @@ COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
 
 -- ==== undoing/apply.sql ====
 
+-- Triggers, checks and defaults of the application run in the statement of an undo as in any other: names that they do not
+-- qualify are found through the caller's search_path. The verbs note it, as everything after them has one of its own.
+CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+END;
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for the application''s code in the undo that follows.';
+
+-- What is bare in our own text is found in pg_catalog first, as it is where a path does not name it.
+CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p.path IS NULL THEN 'pg_catalog, pg_temp' WHEN p.path ~ '\mpg_catalog\M' THEN 'pg_catalog, ' || p.path ELSE p.path END
+  FROM (SELECT nullif(current_setting('pgtrack.search_path', true), '') AS path) p;
+END;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
+
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
@@ -5472,26 +5625,44 @@ DECLARE
   v_writer   name;
   v_query    text;
   v_hidden   bigint;
+  v_done     jsonb := '{}';
+  v_left     record;
 BEGIN
-  PERFORM pgtrack._refuse_cascades(p_work);
   v_writer := pgtrack._writer(p_work);
+  PERFORM pgtrack._refuse_cascades(p_work, v_writer);
   v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
   IF v_writer <> current_user THEN
-    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L) j CROSS JOIN LATERAL jsonb_to_record(j)'
-                      ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)', v_writer, v_query);
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
+                      ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)',
+                      v_writer, v_query, pgtrack._noted_path());
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
+  PERFORM set_config('search_path', pgtrack._noted_path(), true);
   FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
-    IF v_hidden > 0 THEN
+    IF v_hidden OPERATOR(pg_catalog.>) 0 THEN
       RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
         ERRCODE = 'insufficient_privilege',
-        DETAIL = format('They were planned, but %s does not see or may not change them all. Nothing has been changed.', v_writer),
+        DETAIL = pg_catalog.format('They were planned, but %s does not see or may not change them all. Nothing has been changed.', v_writer),
         HINT = 'Let a role do it that the policies let change all of them.';
     END IF;
+    v_done := v_done OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("table", inserted OPERATOR(pg_catalog.+) deleted);
     RETURN NEXT;
   END LOOP;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   PERFORM set_config('pgtrack.message', coalesce(v_message, ''), true);
+  SELECT pgtrack._name(w.relid) AS name,
+         coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
+         - (v_done ->> pgtrack._name(w.relid))::bigint AS count INTO v_left
+  FROM unnest(p_work) w
+  WHERE coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
+        > (v_done ->> pgtrack._name(w.relid))::bigint LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '% rows of % are as they were', v_left.count, v_left.name USING
+      ERRCODE = 'triggered_data_change_violation',
+      DETAIL = 'A trigger or rule of the table has kept them from being inserted or deleted. Nothing has been changed.',
+      HINT = 'Disable it for the undo, or undo the other rows alone.';
+  END IF;
   PERFORM pgtrack._report_differences(p_work, p_columns);
 END
 $_apply$;
@@ -5534,8 +5705,9 @@ COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT string_agg(coalesce(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
-                               pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')), 'false'), ' AND ')
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN 'false'
+                         ELSE pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')) END, ' AND ')
   FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
   JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
   JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
@@ -5544,10 +5716,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
 
+CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
+
+-- Anybody may own a table that refers to one of those that are undone, and nobody has named it.
+CREATE OR REPLACE FUNCTION pgtrack._hold_referrer(p_table regclass, p_writer name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_referrer$
+DECLARE
+  v_function  text := pgtrack._foreign_expression(p_table);
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  IF v_function IS NOT NULL AND pgtrack._owner_of(p_table) NOT IN (p_writer, current_user) THEN
+    RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
+      HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first; or undo this as the owner of all these tables.',
+                    pgtrack._owner_of(p_table));
+  END IF;
+END
+$_hold_referrer$;
+COMMENT ON FUNCTION pgtrack._hold_referrer(regclass, name) IS
+  'Keeps a table that refers to others what it is, with its name; refuses to look into one whose owner''s code might run.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_writer name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
 DECLARE
   v_key       record;
   v_parent    record;
@@ -5556,6 +5754,7 @@ DECLARE
   v_spared    text;
   v_as_image  text;
   v_inserted  text;
+  v_query     text;
   v_count     bigint;
 BEGIN
   FOR v_key IN
@@ -5568,10 +5767,11 @@ BEGIN
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
            pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
-    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
+    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND c.conparentid = 0
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
   LOOP
     SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
+    PERFORM pgtrack._hold_referrer(v_key.conrelid, p_writer);
     v_spared := 'true';
     v_inserted := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
@@ -5592,16 +5792,19 @@ BEGIN
       v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
                            v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
-    EXECUTE format(
+    v_query := format(
       'WITH p AS MATERIALIZED ('
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
       '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
       '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
-      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s',
+      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s AS count',
       v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
       coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
-      v_inserted)
-    INTO v_count;
+      v_inserted);
+    IF p_writer <> current_user AND pgtrack._owner_of(v_key.conrelid) = p_writer THEN
+      v_query := format('SELECT (r ->> ''count'')::bigint FROM pgtrack._as_role(%L, ''{}'', %L) r', p_writer, v_query);
+    END IF;
+    EXECUTE v_query INTO v_count;
     IF v_count > 0 THEN
       RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
         ERRCODE = 'foreign_key_violation',
@@ -5613,7 +5816,7 @@ BEGIN
   END LOOP;
 END
 $_refuse_cascades$;
-COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
+COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], name) IS
   'Refuses a revert whose deletions would, by ON DELETE CASCADE or SET NULL, change rows that it does not know of.';
 
 -- ==== undoing/row.sql ====
@@ -5756,6 +5959,9 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
+  IF p_lock THEN
+    PERFORM pgtrack._hold_name(p_table);
+  END IF;
   v_shape := pgtrack._shape(p_table, p_columns);
   before := pgtrack._live_row(v_shape, v_live_key, p_lock);
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
@@ -6358,6 +6564,10 @@ BEGIN
                    p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
   ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+    -- What nobody has locked may have come since the snapshot, unseen.
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+      PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
+    END IF;
   ELSE
     EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
                    ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
@@ -6424,6 +6634,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
   FOREACH v_table IN ARRAY p_set.tables LOOP
+    PERFORM pgtrack._hold_name(v_table);
     v_shape := pgtrack._shape(v_table, p_columns);
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
@@ -6495,7 +6706,7 @@ BEGIN
     RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
       ERRCODE = 'invalid_parameter_value',
       HINT = 'Say {"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag or a time"}, '
-             '{"schema": "shop", "point": "…"}, or some of actor, application, user, from and to.';
+             '{"schema": "shop", "point": "..."}, or some of actor, application, user, from and to.';
   END IF;
   v_set.tables := coalesce(v_set.tables, ARRAY(SELECT pgtrack._tables_of(v_set.condition, v_set.label)));
   RETURN v_set;
@@ -7149,6 +7360,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_batch(choice jsonb, rows jsonb, seen pg_
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path();
   SELECT u.* FROM pgtrack._undo_batch(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END,
                                       rows, seen, on_conflict, message) u;
 END;
@@ -7334,7 +7546,7 @@ COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
 DECLARE
-  c_check CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
+  c_reference CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) FOREIGN KEY ';
   v_name     text := pgtrack._name(p_table);
   v_columns  text;
   v_values   text;
@@ -7349,14 +7561,16 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c ~ c_check));
-  -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
-  -- lack the right on the schema or on the other table.
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c !~ c_check
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-  LOOP
-    EXECUTE v_part;
+             WHERE c !~ c_reference)
+    || ARRAY(SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i));
+  -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
+  FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
+    BEGIN
+      PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)]);
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE WARNING 'a foreign key of % is not recovered: %', v_name, SQLERRM USING
+        DETAIL = format('It was: %s.', v_part), HINT = 'Its owner may add it with REFERENCES on the other table.';
+    END;
   END LOOP;
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
@@ -7387,6 +7601,8 @@ BEGIN
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
+  -- In a tracked schema it is no new table (_new_tables).
+  UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
   -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
   FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
@@ -7396,10 +7612,10 @@ BEGIN
   PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
      FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   FOREACH v_right IN ARRAY v_granted LOOP
     EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
   END LOOP;
-  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -7490,7 +7706,7 @@ DECLARE
   v_shape  record;
   v_move   record;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  SELECT * INTO v_shape FROM pgtrack._known_shape(p_table);
   IF v_shape.keys = '{}' THEN
     RETURN;
   END IF;
@@ -7788,8 +8004,8 @@ BEGIN
       SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
     RETURN QUERY
-      SELECT verify."table", format('its indexes, statistics or partition key call %s, which might run with the rights of the owner of pg_track: TRUNCATE fails', f),
-             'Let a superuser own that function, or use DELETE.'
+      SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
+             'Let a superuser own that, or use DELETE.'
       FROM pgtrack._foreign_expression(v_relation.relid) f WHERE f IS NOT NULL;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
@@ -7915,7 +8131,7 @@ BEGIN
          'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
       UNION ALL
       SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
-             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
+             format('SELECT pgtrack._note_path(); SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
                     CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
              v.comment
       FROM row_verb v
@@ -7946,7 +8162,7 @@ BEGIN
     FROM row_function r CROSS JOIN form f
     UNION ALL
     SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
-           format('SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
+           format('SELECT pgtrack._note_path(); SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
                   CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            v.comment
     FROM set_verb v
@@ -8140,7 +8356,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_hold_name,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

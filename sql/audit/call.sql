@@ -68,7 +68,7 @@ COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: c
 CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 999) || '…') ELSE a.value END)
+  SELECT jsonb_object_agg(a.key, CASE WHEN length(a.value::text) > 1000 THEN to_jsonb(left(a.value::text, 997) || '...') ELSE a.value END)
   FROM jsonb_each(p_arguments) a;
 END;
 COMMENT ON FUNCTION pgtrack._cut(jsonb) IS 'Arguments of which none is longer than 1,000 characters.';

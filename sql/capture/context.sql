@@ -3,7 +3,7 @@
 -- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
 -- calls it once for each plan of a session, not once for each statement.
 -- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
--- not its reset value, which set_config(…, NULL, …) returns. The signature is over that and the address and port that the
+-- not its reset value, which set_config(..., NULL, ...) returns. The signature is over that and the address and port that the
 -- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
 -- milliseconds by this server's clock, is when the proxy had its connection: a later one from the same port, or over the
 -- same unix socket, began too late for a copy. A server under load may take up a connection seconds after it was made.

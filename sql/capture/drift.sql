@@ -27,13 +27,13 @@ BEGIN
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     RETURN;
   END IF;
-  PERFORM pgtrack._lock_installation();
+  PERFORM pgtrack._lock_relation(p_relation);
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
     PERFORM set_config('lock_timeout', '0', true);
-    PERFORM pgtrack._lock_installation();
+    PERFORM pgtrack._lock_relation(p_relation);
     PERFORM pgtrack._begin_epoch();
     PERFORM pgtrack._sync(p_relation);
   END IF;
@@ -53,6 +53,16 @@ BEGIN ATOMIC
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
+
+-- A writer's transaction may last. So it keeps those waiting who install pg_track, and who deal with this table, nobody else.
+CREATE OR REPLACE FUNCTION pgtrack._lock_relation(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_relation$
+BEGIN
+  LOCK TABLE pgtrack.installed_version IN ROW SHARE MODE;
+  PERFORM FROM pgtrack.relation r WHERE r.relation_id = p_relation FOR NO KEY UPDATE;
+END
+$_lock_relation$;
+COMMENT ON FUNCTION pgtrack._lock_relation(integer) IS 'Makes those who follow a table do so one after the other.';
 
 -- Only the owner can lock a table in which nobody else may write; an advisory lock anybody could take and keep.
 CREATE OR REPLACE FUNCTION pgtrack._lock_installation() RETURNS void

@@ -48,18 +48,31 @@ $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, smallint, name) IS
   'Gives a column of recorded keys the type that the table''s column has now; false if values do not have one of that type.';
 
-CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
 DECLARE
   v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
 BEGIN
-  UPDATE pgtrack.key_change SET old_key = pgtrack._canonical_key(old_key, v_record), new_key = pgtrack._canonical_key(new_key, v_record)
+  UPDATE pgtrack.key_change SET
+    old_key = pgtrack._canonical_key(pgtrack._plain_numbers(old_key), v_record), new_key = pgtrack._canonical_key(pgtrack._plain_numbers(new_key), v_record)
   WHERE relation_id = p_relation;
-  UPDATE pgtrack.purged_version SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
-  UPDATE pgtrack.erasure SET row_key = pgtrack._canonical_key(row_key, v_record) WHERE relation_id = p_relation;
+  UPDATE pgtrack.purged_version SET row_key = pgtrack._canonical_key(pgtrack._plain_numbers(row_key), v_record) WHERE relation_id = p_relation;
+  UPDATE pgtrack.erasure SET row_key = pgtrack._canonical_key(pgtrack._plain_numbers(row_key), v_record) WHERE relation_id = p_relation;
+  RETURN true;
+EXCEPTION WHEN data_exception OR unique_violation THEN
+  RETURN false;
 END
 $_canonical_keys$;
-COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS 'Writes all keys that stand as JSON in the form that the key''s present types have.';
+COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS
+  'Writes all keys that stand as JSON in the form that the key''s present types have; false if they cannot be.';
+
+-- An integer does not take 1.00.
+CREATE OR REPLACE FUNCTION pgtrack._plain_numbers(p_key jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(k.key, CASE jsonb_typeof(k.value) WHEN 'number' THEN to_jsonb(trim_scale(k.value::numeric)) ELSE k.value END) FROM jsonb_each(p_key) k;
+END;
+COMMENT ON FUNCTION pgtrack._plain_numbers(jsonb) IS 'A key whose numbers have no zeros behind the point.';
 
 CREATE OR REPLACE FUNCTION pgtrack._finds_rows_by_key(p_table regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finds_rows_by_key$
@@ -71,7 +84,7 @@ BEGIN
   IF row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
     RETURN false;
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR SHARE;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;
   v_shape := pgtrack._make_shape(p_table);
   -- Rows that have got another key and were not changed since.
   EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'
@@ -92,6 +105,7 @@ DECLARE
   v_keys      name[];
   v_equality  text[];
   v_columns   text;
+  v_is_same   boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   SELECT coalesce(array_agg(a.attname ORDER BY k.position), '{}'),
@@ -116,9 +130,8 @@ BEGIN
   IF NOT (v_keys @> v_relation.key_columns AND v_keys <@ v_relation.key_columns) THEN
     PERFORM pgtrack._exchange_key(v_relation, v_keys);
   ELSIF p_recorded IS NOT NULL THEN
-    PERFORM pgtrack._canonical_keys(p_relation) WHERE p_recorded = 'converted';
-    UPDATE pgtrack.relation SET key_since = nextval('pgtrack.statement_id_seq')
-    WHERE relation_id = p_relation AND (p_recorded = 'lost' OR NOT pgtrack._finds_rows_by_key(v_relation.relid));
+    v_is_same := p_recorded = 'converted' AND pgtrack._canonical_keys(p_relation) AND pgtrack._finds_rows_by_key(v_relation.relid);
+    UPDATE pgtrack.relation SET key_since = nextval('pgtrack.statement_id_seq') WHERE relation_id = p_relation AND NOT v_is_same;
   END IF;
 END
 $_sync_key$;

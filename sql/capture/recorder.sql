@@ -1,6 +1,6 @@
 -- The generated functions are SECURITY DEFINER so that a role needs no rights on pg_track to write its own tables.
 -- They name everything with its schema and use no bare operators, so no search_path can mislead them; pinning one
--- instead costs about 2 µs a statement. Names cannot clash with the table's columns: the block's label qualifies
+-- instead costs about 2 microseconds a statement. Names cannot clash with the table's columns: the block's label qualifies
 -- every variable, a table alias every column.
 
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
@@ -8,15 +8,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
   -- dropped may not have been followed yet.
-  SELECT format('INSERT INTO pgtrack_history.%I (pgtrack_statement_id, %s) SELECT %s, %s%s',
-                r.history_table, string_agg(quote_ident(c.history_column), ', ' ORDER BY c.attnum),
-                p_id, string_agg(coalesce(pgtrack._output_sql(x.value, a.atttypid, p_id <> '$1'), x.value), ', ' ORDER BY c.attnum), p_from)
-  FROM pgtrack.relation r JOIN pgtrack.relation_column c USING (relation_id)
-  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
-  -- A name that is no column any more would be taken for a function.
-  CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
-  WHERE r.relation_id = p_relation AND c.attnum IS NOT NULL AND x.value IS NOT NULL
-    AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))
+  SELECT format('INSERT INTO pgtrack_history.%I (%s) SELECT %s%s', r.history_table,
+                concat_ws(', ', 'pgtrack_statement_id', string_agg(quote_ident(v.history_column), ', ' ORDER BY v.attnum)),
+                concat_ws(', ', p_id, string_agg(coalesce(pgtrack._output_sql(v.value, v.atttypid, p_id <> '$1'), v.value), ', ' ORDER BY v.attnum)), p_from)
+  FROM pgtrack.relation r
+  -- A table may have no column at all.
+  LEFT JOIN LATERAL (
+    SELECT c.history_column, c.attnum, a.atttypid, x.value
+    FROM pgtrack.relation_column c
+    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+    -- A name that is no column any more would be taken for a function.
+    CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
+    WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
+      AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))) v ON true
+  WHERE r.relation_id = p_relation
   GROUP BY r.relation_id;
 END;
 COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
@@ -75,7 +80,7 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L)',
+  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
                 (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))

@@ -50,14 +50,14 @@ BEGIN
       DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
       HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR SHARE;
+  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
   v_function := pgtrack._foreign_expression(p_table);
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('An index, statistics or a partition key calls %s, which belongs to no superuser; it might run with the rights of %s.',
+      DETAIL = format('An index, statistics or a partition key needs %s, which belongs to no superuser; its code might run with the rights of %s.',
                       v_function, current_user),
-      HINT = 'For TRUNCATE use DELETE, or let a superuser own that function.';
+      HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     PERFORM pgtrack._require_present_snapshot(p_table);
@@ -72,7 +72,7 @@ COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
 CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT min(p.oid::regprocedure::text)
+  SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
   FROM pgtrack._members(p_table) m
   CROSS JOIN LATERAL (
     SELECT 'pg_class'::regclass AS class, i.indexrelid AS object FROM pg_index i
@@ -81,17 +81,19 @@ BEGIN ATOMIC
     UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL) x
   JOIN pg_depend d ON d.classid = x.class AND d.objid = x.object AND d.objsubid = 0
   LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-  JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
-  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user;
+  LEFT JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+  -- A function of a superuser may make values of any type, and with them run a domain's checks.
+  LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
+  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
+  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid);
 END;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
-  'A function in an expression that is planned with each query of a table and that belongs neither to a superuser nor to the current user; null for none.';
+  'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
 
 -- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
 -- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
 CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
 DECLARE
   c_modulus CONSTANT  bigint := 4294967296;
   v_snapshot          pg_snapshot := pg_current_snapshot();
@@ -112,10 +114,11 @@ BEGIN
      OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
     RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
       ERRCODE = 'serialization_failure',
-      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see to record.', p_table::regclass),
+      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
       HINT = 'Try the transaction again, or do this at READ COMMITTED.';
   END IF;
 END
 $_require_present_snapshot$;
 COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
-  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit.';
+  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
+  'SECURITY DEFINER: it writes a row, to take it back at once.';

@@ -17,23 +17,28 @@ COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the 
 
 -- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
 -- tells; _as_role() has them counted, and only a superuser can stop that.
-CREATE OR REPLACE FUNCTION pgtrack._finish_constraints() RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._finish_constraints(p_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
 DECLARE
   v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
   v_before  text;
+  v_command  text;
 BEGIN
   IF v_names IS NULL THEN
     RETURN;
   END IF;
   FOR attempt IN 1 .. 10 LOOP
     v_before := pgtrack._foreign_calls();
+    v_command := format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+    -- The application's code finds its names as in any other statement; between these two lines stands nothing of ours.
+    PERFORM set_config('search_path', p_path, true);
     BEGIN
-      EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', v_names);
+      EXECUTE v_command;
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
       SET CONSTRAINTS ALL IMMEDIATE;
     END;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     v_names := (SELECT p.names FROM pgtrack._put_off() p);
     IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
       RETURN;
@@ -45,7 +50,7 @@ BEGIN
     HINT = format('Undo it as %s.', current_user);
 END
 $_finish_constraints$;
-COMMENT ON FUNCTION pgtrack._finish_constraints() IS 'Runs, as the present role, what has been put off until COMMIT.';
+COMMENT ON FUNCTION pgtrack._finish_constraints(text) IS 'Runs, as the present role and under a search_path, what has been put off until COMMIT.';
 
 -- Not their sum, which falls when a function is dropped.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_calls() RETURNS text
@@ -71,7 +76,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
 
-CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL) RETURNS SETOF jsonb
+CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
+RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
@@ -86,13 +92,14 @@ BEGIN
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   EXECUTE format($create$
-    CREATE FUNCTION %s(statements text[], query text) RETURNS SETOF jsonb
+    CREATE FUNCTION %s(statements text[], query text, path text) RETURNS SETOF jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
       v_statement  text;
       v_row        record;
       v_count      bigint;
     BEGIN
+      PERFORM pg_catalog.set_config('search_path', path, true);
       FOREACH v_statement IN ARRAY statements LOOP
         EXECUTE v_statement;
         GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -104,11 +111,11 @@ BEGIN
           RETURN NEXT pg_catalog.to_jsonb(v_row);
         END LOOP;
       END IF;
-      PERFORM pgtrack._finish_constraints();
+      PERFORM pgtrack._finish_constraints(path);
     END $$$create$, v_function);
   EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2)', v_function) USING p_statements, p_query;
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
   IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
@@ -129,5 +136,5 @@ BEGIN
   END IF;
 END
 $_as_role$;
-COMMENT ON FUNCTION pgtrack._as_role(name, text[], text) IS
+COMMENT ON FUNCTION pgtrack._as_role(name, text[], text, text) IS
   'Executes statements, then a query, with the rights of a role and no others: the rows of the query, or how many the last statement touched.';

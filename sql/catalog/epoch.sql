@@ -5,8 +5,11 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_begin_epoch
 BEGIN
   IF (SELECT c.system_identifier FROM pg_control_system() c) IS DISTINCT FROM
      (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1) THEN
+    -- Another writer may be the first as well.
+    LOCK TABLE pgtrack.epoch IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO pgtrack.epoch (first_statement_id, system_identifier)
-    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c;
+    SELECT nextval('pgtrack.statement_id_seq'), c.system_identifier FROM pg_control_system() c
+    WHERE c.system_identifier IS DISTINCT FROM (SELECT e.system_identifier FROM pgtrack.epoch e ORDER BY e.first_statement_id DESC LIMIT 1);
   END IF;
 END
 $_begin_epoch$;

@@ -58,7 +58,7 @@ BEGIN
   EXCEPTION WHEN data_exception THEN
     v_reason := initcap(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.';
   END;
-  SELECT format('{%s}', string_agg(format('%s: …', to_json(k)), ', ' ORDER BY position)) INTO v_example
+  SELECT format('{%s}', string_agg(format('%s: ...', to_json(k)), ', ' ORDER BY position)) INTO v_example
   FROM unnest(p_shape.keys) WITH ORDINALITY AS o (k, position);
   RAISE EXCEPTION 'the key % does not fit table %', p_key, p_shape.name USING
     ERRCODE = 'invalid_parameter_value',

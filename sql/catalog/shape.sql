@@ -58,6 +58,10 @@ COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._hold_table(p_table regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hold_table$
 BEGIN
+  -- Whoever has much to lose holds the schema's name, too, where the transaction may lock a row.
+  IF NOT current_setting('transaction_read_only')::boolean AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM pgtrack._hold_name(p_table);
+  END IF;
   PERFORM table_to_xmlschema(p_table, false, false, '');
   -- PostgreSQL 15 makes a view of a table that is given a rule; to read it is to run whatever the rule says.
   IF (pg_identify_object('pg_class'::regclass, p_table, 0)).type <> 'table' THEN
@@ -69,13 +73,36 @@ $_hold_table$;
 COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
   'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
--- Made when the table's shape is followed; made anew where it was not, or where names have changed.
+-- Whoever renames a schema waits for this lock (_on_ddl).
+CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_hold_name$
+BEGIN
+  -- Nobody makes the owner of a schema wait who may not read in it.
+  IF has_table_privilege(coalesce(nullif(current_setting('role'), 'none'), session_user)::name, p_table, 'SELECT') THEN
+    PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
+  END IF;
+END
+$_hold_name$;
+COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
+  'Keeps the schema of a tracked table from being renamed until the transaction ends. SECURITY DEFINER: callers may not lock rows of pgtrack.relation.';
+
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  RETURN pgtrack._known_shape(p_table, p_columns);
+END
+$_shape$;
+COMMENT ON FUNCTION pgtrack._shape(regclass, text[]) IS
+  'The pieces that dynamic SQL about one tracked table is made of; of a row that is updated, only some columns are set if they are named.';
+
+-- For what is done with the history alone: the table may be in use then, or no table any more. The pieces are
+-- made when the table's shape is followed, and anew where it was not, or where names have changed.
+CREATE OR REPLACE FUNCTION pgtrack._known_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_known_shape$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
-  PERFORM pgtrack._hold_table(p_table);
   SELECT s.* INTO v_shape
   FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
   WHERE r.relid = p_table;
@@ -86,6 +113,5 @@ BEGIN
   END IF;
   RETURN v_shape;
 END
-$_shape$;
-COMMENT ON FUNCTION pgtrack._shape(regclass, text[]) IS
-  'The pieces that dynamic SQL about one tracked table is made of; of a row that is updated, only some columns are set if they are named.';
+$_known_shape$;
+COMMENT ON FUNCTION pgtrack._known_shape(regclass, text[]) IS 'The same without a lock: the table must not be read by its name then.';

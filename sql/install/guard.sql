@@ -30,7 +30,7 @@ BEGIN
         HINT = 'Rename or drop that schema, then install again.';
     END IF;
     -- Whoever changes what is installed queues here: only the owner can lock a table that nobody else may write.
-    LOCK TABLE pgtrack.installed_version IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE pgtrack.installed_version IN EXCLUSIVE MODE;
   END IF;
   -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
   IF v_is_superuser AND EXISTS (

@@ -21,7 +21,7 @@ DECLARE
   v_shape  record;
   v_move   record;
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  SELECT * INTO v_shape FROM pgtrack._known_shape(p_table);
   IF v_shape.keys = '{}' THEN
     RETURN;
   END IF;

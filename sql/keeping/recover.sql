@@ -55,7 +55,7 @@ COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
 DECLARE
-  c_check CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
+  c_reference CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) FOREIGN KEY ';
   v_name     text := pgtrack._name(p_table);
   v_columns  text;
   v_values   text;
@@ -70,14 +70,16 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c ~ c_check));
-  -- PostgreSQL makes indexes with the owner's rights, and looks for references with none of his code. For these he may
-  -- lack the right on the schema or on the other table.
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c !~ c_check
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-  LOOP
-    EXECUTE v_part;
+             WHERE c !~ c_reference)
+    || ARRAY(SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i));
+  -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
+  FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
+    BEGIN
+      PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)]);
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE WARNING 'a foreign key of % is not recovered: %', v_name, SQLERRM USING
+        DETAIL = format('It was: %s.', v_part), HINT = 'Its owner may add it with REFERENCES on the other table.';
+    END;
   END LOOP;
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
@@ -108,6 +110,8 @@ BEGIN
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
+  -- In a tracked schema it is no new table (_new_tables).
+  UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
   -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
   FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
@@ -117,10 +121,10 @@ BEGIN
   PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
      FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   FOREACH v_right IN ARRAY v_granted LOOP
     EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
   END LOOP;
-  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);

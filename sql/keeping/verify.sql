@@ -58,8 +58,8 @@ BEGIN
       SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
     RETURN QUERY
-      SELECT verify."table", format('its indexes, statistics or partition key call %s, which might run with the rights of the owner of pg_track: TRUNCATE fails', f),
-             'Let a superuser own that function, or use DELETE.'
+      SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
+             'Let a superuser own that, or use DELETE.'
       FROM pgtrack._foreign_expression(v_relation.relid) f WHERE f IS NOT NULL;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN

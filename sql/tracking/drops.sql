@@ -26,7 +26,8 @@ BEGIN
          string_agg(format('%s %s', d.object_type, d.object_identity), ', ') FILTER (WHERE d.original)
   INTO v_lost, v_for
   FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history') AS is_ours FROM pg_event_trigger_dropped_objects() d) d
-  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_identity IN ('pgtrack', 'pgtrack_history', 'pg_track'))), false);
+  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_type = 'schema' AND d.object_identity IN ('pgtrack', 'pgtrack_history')
+                                                  OR d.object_type = 'extension' AND d.object_identity = 'pg_track')), false);
   IF v_lost IS NOT NULL THEN
     RAISE EXCEPTION 'cannot drop %: the history of tables needs it', v_for USING
       ERRCODE = 'dependent_objects_still_exist',
@@ -63,6 +64,10 @@ BEGIN
       DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
+  -- Rights on its history are those on the table, of which there are none any more.
+  PERFORM pgtrack._sync_rights(r.relation_id)
+  FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid
+  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
   UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
   FROM pg_event_trigger_dropped_objects() d
   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;

@@ -10,31 +10,50 @@
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
-  v_table    regclass;
-  v_trigger  name;
-  v_context  text;
+  v_table     regclass;
+  v_trigger   name;
+  v_is_named  boolean;
+  v_timeout   text := current_setting('lock_timeout');
+  v_context   text;
+  v_text      text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF current_query() !~* '\m(type|drop)\M' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
-    RETURN;
-  END IF;
-  -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
   GET DIAGNOSTICS v_context = PG_CONTEXT;
-  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
+  -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
+  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
     RETURN;
   END IF;
-  FOR v_table, v_trigger IN
-    SELECT r.relid, t.tgname
+  -- Of a command in a function the context has the text.
+  v_text := concat_ws(E'\n', current_query(), v_context);
+  IF v_text !~* '\m(type|drop)\M' THEN
+    RETURN;
+  END IF;
+  FOR v_table, v_trigger, v_is_named IN
+    SELECT r.relid, t.tgname,
+           v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     -- As a whole word, quoted or not.
-    WHERE current_query() ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', regexp_replace(replace(c.relname, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))
+    -- Of a typed table the type may be named.
+    CROSS JOIN LATERAL (SELECT regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g') AS name
+                        FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x WHERE x IS NOT NULL) n
+    WHERE v_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', n.name)
       AND pg_has_role(current_user, c.relowner, 'USAGE')
   LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+    -- One that the command names is waited for as the command itself would do; of another the text may only speak.
+    PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
+    BEGIN
+      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+    EXCEPTION WHEN lock_not_available THEN
+      IF v_is_named THEN
+        RAISE;
+      END IF;
+      CONTINUE;
+    END;
     PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
+  PERFORM set_config('lock_timeout', v_timeout, true);
 END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
@@ -58,7 +77,22 @@ BEGIN
       AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
     UNION ALL
     SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
-    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r));
+    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
+    -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
+    UNION ALL
+    SELECT r.relid::oid FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND a.atttypid >= 16384
+    JOIN pg_type t ON t.oid = a.atttypid
+    WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                  WHERE d.classid = 'pg_namespace'::regclass AND d.objid = t.typnamespace
+                     OR d.classid = 'pg_type'::regclass AND d.objid IN (t.oid, t.typelem)
+                     OR d.classid = 'pg_extension'::regclass AND EXISTS (
+                          SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
+                          AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
+  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
+  v_altered := v_altered || ARRAY(
+    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
+    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
   IF v_altered = '{}' THEN
     RETURN '{}';
   END IF;
@@ -70,9 +104,7 @@ BEGIN
     UNION (WITH RECURSIVE child (oid) AS (
              SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
              UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
-           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition)
-    -- Tables whose trigger for key changes has stepped aside.
-    UNION SELECT r.relid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a);
+           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
 END
 $_tables_of_ddl$;
 COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
@@ -86,7 +118,10 @@ BEGIN ATOMIC
   JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
   WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
-    AND pgtrack._reason_not_to_track(c.oid) IS NULL AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    AND pgtrack._reason_not_to_track(c.oid) IS NULL
+    -- Nor one that recover() is just making.
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid
+                    OR r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
   ORDER BY c.relname;
 END;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
@@ -99,10 +134,29 @@ BEGIN ATOMIC
   FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
         FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
         JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
-  WHERE s.schema_name = x.old_name AND x.old_name <> x.new_name
+  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
+  WHERE s.schema_name = x.old_name AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = x.old_name)
     AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
 END;
 COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
+
+-- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
+CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $_follow_rights$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR v_relation IN SELECT r FROM pgtrack._relations_with_other_rights() r LOOP
+    BEGIN
+      PERFORM pgtrack._sync_rights(v_relation);
+    -- "tuple concurrently updated" is an internal error.
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR internal_error THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+  END LOOP;
+END
+$_follow_rights$;
+COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
@@ -112,7 +166,7 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r;
+    PERFORM pgtrack._follow_rights();
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();
@@ -135,6 +189,9 @@ BEGIN
       -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
       EXCEPTION WHEN lock_not_available THEN
         RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+      WHEN insufficient_privilege THEN
+        RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
+          HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
       END;
     END LOOP;
     v_altered := v_altered || ARRAY(
@@ -231,7 +288,7 @@ COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
 DO $event_triggers$
 DECLARE
   c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA'];
+                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER EXTENSION'];
   v_trigger        record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
@@ -239,7 +296,7 @@ BEGIN
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
     FOR v_trigger IN
       SELECT * FROM (VALUES
-        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
+        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
         ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
         ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
         ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),

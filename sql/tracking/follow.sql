@@ -24,6 +24,7 @@ DECLARE
   v_reason  text;
   v_status  text := 'followed';
 BEGIN
+  PERFORM pgtrack._lock_relation(p_relation);
   IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_table) THEN
     UPDATE pgtrack.relation SET relid = NULL, tracked_until = coalesce(tracked_until, clock_timestamp()) WHERE relation_id = p_relation;
     RETURN 'was dropped; its history stays';

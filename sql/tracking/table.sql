@@ -24,6 +24,7 @@ BEGIN
     status := 'tracked again; changes in between are not known';
     UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
+  PERFORM pgtrack._lock_relation(v_relation.relation_id);
   PERFORM pgtrack._sync_identity(v_relation.relation_id);
   UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   PERFORM pgtrack._sync(v_relation.relation_id);
@@ -42,9 +43,13 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+  -- The schema of the table, and those of its columns' types, whose operators compare keys.
   SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_namespace o ON o.nspname = 'pgtrack'
-  WHERE c.oid = p_table AND NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+  FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
+  WHERE NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
+    AND n.oid IN (SELECT c.relnamespace FROM pg_class c WHERE c.oid = p_table
+                  UNION ALL SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)
   UNION ALL
   SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'

@@ -37,7 +37,7 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('target', p_target));
   PERFORM pgtrack._lock_installation();
   IF v_schema IS NULL THEN
-    PERFORM pgtrack._shape(p_table);
+    PERFORM pgtrack._known_shape(p_table);
   END IF;
   DELETE FROM pgtrack.tracked_schema t USING pg_namespace n WHERE n.oid = v_schema AND t.schema_name = n.nspname;
   FOR v_relation IN

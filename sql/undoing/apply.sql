@@ -1,3 +1,21 @@
+-- Triggers, checks and defaults of the application run in the statement of an undo as in any other: names that they do not
+-- qualify are found through the caller's search_path. The verbs note it, as everything after them has one of its own.
+CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+END;
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for the application''s code in the undo that follows.';
+
+-- What is bare in our own text is found in pg_catalog first, as it is where a path does not name it.
+CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p.path IS NULL THEN 'pg_catalog, pg_temp' WHEN p.path ~ '\mpg_catalog\M' THEN 'pg_catalog, ' || p.path ELSE p.path END
+  FROM (SELECT nullif(current_setting('pgtrack.search_path', true), '') AS path) p;
+END;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
+
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
@@ -6,26 +24,44 @@ DECLARE
   v_writer   name;
   v_query    text;
   v_hidden   bigint;
+  v_done     jsonb := '{}';
+  v_left     record;
 BEGIN
-  PERFORM pgtrack._refuse_cascades(p_work);
   v_writer := pgtrack._writer(p_work);
+  PERFORM pgtrack._refuse_cascades(p_work, v_writer);
   v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
   IF v_writer <> current_user THEN
-    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L) j CROSS JOIN LATERAL jsonb_to_record(j)'
-                      ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)', v_writer, v_query);
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
+                      ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)',
+                      v_writer, v_query, pgtrack._noted_path());
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
+  PERFORM set_config('search_path', pgtrack._noted_path(), true);
   FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
-    IF v_hidden > 0 THEN
+    IF v_hidden OPERATOR(pg_catalog.>) 0 THEN
       RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
         ERRCODE = 'insufficient_privilege',
-        DETAIL = format('They were planned, but %s does not see or may not change them all. Nothing has been changed.', v_writer),
+        DETAIL = pg_catalog.format('They were planned, but %s does not see or may not change them all. Nothing has been changed.', v_writer),
         HINT = 'Let a role do it that the policies let change all of them.';
     END IF;
+    v_done := v_done OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("table", inserted OPERATOR(pg_catalog.+) deleted);
     RETURN NEXT;
   END LOOP;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   PERFORM set_config('pgtrack.message', coalesce(v_message, ''), true);
+  SELECT pgtrack._name(w.relid) AS name,
+         coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
+         - (v_done ->> pgtrack._name(w.relid))::bigint AS count INTO v_left
+  FROM unnest(p_work) w
+  WHERE coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
+        > (v_done ->> pgtrack._name(w.relid))::bigint LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '% rows of % are as they were', v_left.count, v_left.name USING
+      ERRCODE = 'triggered_data_change_violation',
+      DETAIL = 'A trigger or rule of the table has kept them from being inserted or deleted. Nothing has been changed.',
+      HINT = 'Disable it for the undo, or undo the other rows alone.';
+  END IF;
   PERFORM pgtrack._report_differences(p_work, p_columns);
 END
 $_apply$;

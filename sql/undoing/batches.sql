@@ -141,6 +141,7 @@ CREATE OR REPLACE FUNCTION pgtrack.undo_batch(choice jsonb, rows jsonb, seen pg_
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path();
   SELECT u.* FROM pgtrack._undo_batch(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END,
                                       rows, seen, on_conflict, message) u;
 END;

@@ -2,8 +2,9 @@
 CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT string_agg(coalesce(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
-                               pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')), 'false'), ' AND ')
+  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN 'false'
+                         ELSE pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid), pgtrack._recorded(c, 'h')) END, ' AND ')
   FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
   JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
   JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
@@ -12,10 +13,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
 
+CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
+
+-- Anybody may own a table that refers to one of those that are undone, and nobody has named it.
+CREATE OR REPLACE FUNCTION pgtrack._hold_referrer(p_table regclass, p_writer name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_referrer$
+DECLARE
+  v_function  text := pgtrack._foreign_expression(p_table);
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  IF v_function IS NOT NULL AND pgtrack._owner_of(p_table) NOT IN (p_writer, current_user) THEN
+    RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
+      HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first; or undo this as the owner of all these tables.',
+                    pgtrack._owner_of(p_table));
+  END IF;
+END
+$_hold_referrer$;
+COMMENT ON FUNCTION pgtrack._hold_referrer(regclass, name) IS
+  'Keeps a table that refers to others what it is, with its name; refuses to look into one whose owner''s code might run.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[]) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_writer name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
 DECLARE
   v_key       record;
   v_parent    record;
@@ -24,6 +51,7 @@ DECLARE
   v_spared    text;
   v_as_image  text;
   v_inserted  text;
+  v_query     text;
   v_count     bigint;
 BEGIN
   FOR v_key IN
@@ -36,10 +64,11 @@ BEGIN
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
            pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
-    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd')
+    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND c.conparentid = 0
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
   LOOP
     SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
+    PERFORM pgtrack._hold_referrer(v_key.conrelid, p_writer);
     v_spared := 'true';
     v_inserted := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
@@ -60,16 +89,19 @@ BEGIN
       v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
                            v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
-    EXECUTE format(
+    v_query := format(
       'WITH p AS MATERIALIZED ('
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
       '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
       '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
-      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s',
+      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s AS count',
       v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
       coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
-      v_inserted)
-    INTO v_count;
+      v_inserted);
+    IF p_writer <> current_user AND pgtrack._owner_of(v_key.conrelid) = p_writer THEN
+      v_query := format('SELECT (r ->> ''count'')::bigint FROM pgtrack._as_role(%L, ''{}'', %L) r', p_writer, v_query);
+    END IF;
+    EXECUTE v_query INTO v_count;
     IF v_count > 0 THEN
       RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
         ERRCODE = 'foreign_key_violation',
@@ -81,5 +113,5 @@ BEGIN
   END LOOP;
 END
 $_refuse_cascades$;
-COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[]) IS
+COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], name) IS
   'Refuses a revert whose deletions would, by ON DELETE CASCADE or SET NULL, change rows that it does not know of.';

@@ -36,7 +36,7 @@ BEGIN
     RAISE EXCEPTION 'it is not clear what to undo: %', coalesce(p_choice::text, 'null') USING
       ERRCODE = 'invalid_parameter_value',
       HINT = 'Say {"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag or a time"}, '
-             '{"schema": "shop", "point": "…"}, or some of actor, application, user, from and to.';
+             '{"schema": "shop", "point": "..."}, or some of actor, application, user, from and to.';
   END IF;
   v_set.tables := coalesce(v_set.tables, ARRAY(SELECT pgtrack._tables_of(v_set.condition, v_set.label)));
   RETURN v_set;

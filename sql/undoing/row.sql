@@ -136,6 +136,9 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
+  IF p_lock THEN
+    PERFORM pgtrack._hold_name(p_table);
+  END IF;
   v_shape := pgtrack._shape(p_table, p_columns);
   before := pgtrack._live_row(v_shape, v_live_key, p_lock);
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);

@@ -26,6 +26,10 @@ BEGIN
                    p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
   ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+    -- What nobody has locked may have come since the snapshot, unseen.
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+      PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
+    END IF;
   ELSE
     EXECUTE format('SELECT FROM %s t WHERE EXISTS (SELECT FROM pgtrack.statement s JOIN %s h ON h.pgtrack_statement_id = s.statement_id'
                    ' WHERE s.relation_id = %s AND (%s) AND %s) FOR UPDATE',
@@ -92,6 +96,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
   FOREACH v_table IN ARRAY p_set.tables LOOP
+    PERFORM pgtrack._hold_name(v_table);
     v_shape := pgtrack._shape(v_table, p_columns);
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);

@@ -85,7 +85,7 @@ BEGIN
          'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
       UNION ALL
       SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
-             format('SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
+             format('SELECT pgtrack._note_path(); SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
                     CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
              v.comment
       FROM row_verb v
@@ -116,7 +116,7 @@ BEGIN
     FROM row_function r CROSS JOIN form f
     UNION ALL
     SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
-           format('SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
+           format('SELECT pgtrack._note_path(); SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
                   CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            v.comment
     FROM set_verb v

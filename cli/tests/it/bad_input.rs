@@ -89,7 +89,7 @@ fn psql_shows_the_hints_of_the_sql_interface_through_the_proxy() {
         ),
         (
             "SELECT pgtrack.undo('users', 'one')",
-            "HINT:  The primary key is (id integer). Write it as '{\"id\": …}', or as the value alone.",
+            "HINT:  The primary key is (id integer). Write it as '{\"id\": ...}', or as the value alone.",
         ),
         (
             "SELECT pgtrack.undo('public.plain', 1)",

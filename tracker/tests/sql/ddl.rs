@@ -142,3 +142,41 @@ fn a_script_that_drops_and_retypes_and_then_tracks_has_key_changes_recorded() {
         session.check("SELECT max(ver) FROM pgtrack.history('t', 1)", "2").await;
     });
 }
+
+#[test]
+fn a_key_is_retyped_in_a_function_and_through_the_type_of_a_typed_table() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE product (id int PRIMARY KEY, v text); SELECT pgtrack.track('product'); INSERT INTO product VALUES (1, 'a');
+                  CREATE FUNCTION migrate() RETURNS void LANGUAGE plpgsql AS $$BEGIN EXECUTE 'ALTER TABLE product ALTER COLUMN id TYPE bigint'; END$$")
+            .await;
+        session.run("SELECT migrate()").await;
+        session.check("SELECT ver, op FROM pgtrack.history('product', 1)", "1|INSERT").await;
+        session.run("CREATE TYPE person_type AS (id int, name text); CREATE TABLE person OF person_type (PRIMARY KEY (id)); SELECT pgtrack.track('person'); INSERT INTO person VALUES (1, 'ann')").await;
+        session.run("ALTER TYPE person_type ALTER ATTRIBUTE id TYPE bigint CASCADE; ALTER TYPE person_type ADD ATTRIBUTE age int CASCADE; UPDATE person SET age = 3").await;
+        session
+            .check("SELECT ver, op FROM pgtrack.history('person', 1)", "1|INSERT\n2|UPDATE")
+            .await;
+        session.run("UPDATE product SET id = 2").await;
+        session
+            .check("SELECT ver, op FROM pgtrack.history('product', 2)", "1|INSERT\n2|UPDATE")
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn a_table_without_columns_may_be_made() {
+    on_each_version(async |session| {
+        session
+            .run("SELECT pgtrack.track('public'); CREATE TABLE nothing (); INSERT INTO nothing DEFAULT VALUES; DELETE FROM nothing; ALTER TABLE nothing ADD COLUMN id int PRIMARY KEY; INSERT INTO nothing VALUES (1)")
+            .await;
+        session
+            .check(
+                "SELECT operation, row_count FROM pgtrack.activity ORDER BY statement_id",
+                "INSERT|1\nDELETE|1\nINSERT|1",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}

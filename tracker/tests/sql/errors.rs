@@ -23,13 +23,13 @@ DETAIL: Its changes are recorded, but a single row cannot be named.
 HINT: Add one: ALTER TABLE shop.plain ADD PRIMARY KEY (...)."),
             ("SELECT pgtrack.undo('shop.users', 'abc')", "22023: the key \"abc\" does not fit table shop.users
 DETAIL: Invalid input syntax for type integer: \"abc\".
-HINT: The primary key is (id integer). Write it as '{\"id\": …}', or as the value alone."),
+HINT: The primary key is (id integer). Write it as '{\"id\": ...}', or as the value alone."),
             ("SELECT pgtrack.undo('shop.\"Orders\"', 1)", "22023: the key 1 does not fit table shop.\"Orders\"
 DETAIL: It is one value, the key has 2 columns.
-HINT: The primary key is (a integer, b integer). Write it as '{\"a\": …, \"b\": …}'."),
+HINT: The primary key is (a integer, b integer). Write it as '{\"a\": ..., \"b\": ...}'."),
             ("SELECT pgtrack.undo_pk('shop.\"Orders\"', '{\"a\": 1}')", "22023: the key {\"a\": 1} does not fit table shop.\"Orders\"
 DETAIL: It names the columns (a).
-HINT: The primary key is (a integer, b integer). Write it as '{\"a\": …, \"b\": …}'."),
+HINT: The primary key is (a integer, b integer). Write it as '{\"a\": ..., \"b\": ...}'."),
             ("SELECT pgtrack.undo('shop.users', NULL::int)", "22004: the key must not be null"),
             ("SELECT pgtrack.undo('shop.users', 5)", "P0002: no change of shop.users (id=5) is recorded
 DETAIL: There is no such row, and none was deleted since tracking began.

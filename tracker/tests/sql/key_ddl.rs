@@ -1,16 +1,23 @@
 //! DDL on the primary key: a row keeps its history, or what is recorded under another key is refused, never mistaken.
 
-use crate::support::on_each_version;
+use crate::support::{Session, on_each_version};
 
 const OTHER_KEY: &str = "55000: the primary key of public.t was another one then";
+
+/// Runs what is before the tag and what comes after it in two transactions.
+async fn run_around_tag(session: &Session, sql: &str) {
+    const TAG: &str = "SELECT pgtrack.tag('start');";
+    let (before, after) = sql.split_once(TAG).expect("a tag");
+    for transaction in [before, TAG, after] {
+        session.run(transaction).await;
+    }
+}
 
 #[test]
 fn a_key_column_may_get_another_name() {
     on_each_version(async |session| {
-        session
-            .run("CREATE TABLE t (x int, y text, v int, PRIMARY KEY (x, y)); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'k', 1), (2, 'l', 2); SELECT pgtrack.tag('start');
-                  UPDATE t SET x = 5 WHERE x = 1; UPDATE t SET v = 9; DELETE FROM t WHERE x = 2; SELECT pgtrack.erase('t', '{\"x\": 2, \"y\": \"l\"}', 'asked for')")
-            .await;
+        run_around_tag(&session, "CREATE TABLE t (x int, y text, v int, PRIMARY KEY (x, y)); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'k', 1), (2, 'l', 2); SELECT pgtrack.tag('start');
+                  UPDATE t SET x = 5 WHERE x = 1; UPDATE t SET v = 9; DELETE FROM t WHERE x = 2; SELECT pgtrack.erase('t', '{\"x\": 2, \"y\": \"l\"}', 'asked for')").await;
         // The names change places.
         session.run("ALTER TABLE t RENAME x TO z; ALTER TABLE t RENAME y TO x; ALTER TABLE t RENAME z TO y").await;
         session.check("SELECT ver, op, after ->> 'y' FROM pgtrack.history('t', '{\"y\": 5, \"x\": \"k\"}')", "1|INSERT|1\n2|UPDATE|5\n3|UPDATE|5").await;
@@ -27,10 +34,8 @@ fn a_key_column_may_get_another_name() {
 #[test]
 fn a_key_column_may_get_another_type() {
     on_each_version(async |session| {
-        session
-            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1), (2, 2); SELECT pgtrack.tag('start');
-                  UPDATE t SET id = 3 WHERE id = 1; DELETE FROM t WHERE id = 2")
-            .await;
+        run_around_tag(&session, "CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1), (2, 2); SELECT pgtrack.tag('start');
+                  UPDATE t SET id = 3 WHERE id = 1; DELETE FROM t WHERE id = 2").await;
         for (ty, key) in [
             ("bigint", "3"),
             ("text", "'3'"),
@@ -64,12 +69,10 @@ fn a_key_column_may_get_another_type() {
 #[test]
 fn so_may_that_of_partitions_and_of_enums() {
     on_each_version(async |session| {
-        session
-            .run("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (id e, d date, v int, PRIMARY KEY (id, d)) PARTITION BY RANGE (d); CREATE TABLE t1 PARTITION OF t DEFAULT;
+        run_around_tag(&session, "CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (id e, d date, v int, PRIMARY KEY (id, d)) PARTITION BY RANGE (d); CREATE TABLE t1 PARTITION OF t DEFAULT;
                   SELECT pgtrack.track('t'); INSERT INTO t VALUES ('x', '2026-01-01', 1); SELECT pgtrack.tag('start'); UPDATE t SET id = 'y'; UPDATE t SET v = 2;
                   ALTER TYPE e RENAME TO e_old; CREATE TYPE e AS ENUM ('z', 'y', 'x'); ALTER TABLE t ALTER id TYPE e USING id::text::e; DROP TYPE e_old;
-                  ALTER TABLE t ALTER id TYPE text; DROP TYPE e; UPDATE t SET v = 3")
-            .await;
+                  ALTER TABLE t ALTER id TYPE text; DROP TYPE e; UPDATE t SET v = 3").await;
         session
             .check(
                 "SELECT ver, op, after ->> 'id', after ->> 'v' FROM pgtrack.history('t', '{\"id\": \"y\", \"d\": \"2026-01-01\"}')",
@@ -99,9 +102,11 @@ fn a_key_made_of_other_values_begins_a_new_history() {
             session
                 .run(&format!(
                     "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, code text UNIQUE, v int); SELECT pgtrack.track('t');
-                     INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3); SELECT pgtrack.tag('{tag}'); UPDATE t SET v = v + 1; UPDATE t SET id = 9 WHERE id = 1; DELETE FROM t WHERE id = 3"
+                     INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3); "
                 ))
                 .await;
+            session.run(&format!("SELECT pgtrack.tag('{tag}')")).await;
+            session.run("UPDATE t SET v = v + 1; UPDATE t SET id = 9 WHERE id = 1; DELETE FROM t WHERE id = 3").await;
             let transaction = session.rows("SELECT max(xid) FROM pgtrack.activity WHERE operation = 'DELETE'").await;
             session.run(exchange).await;
             for call in [
@@ -129,10 +134,8 @@ fn a_key_made_of_other_values_begins_a_new_history() {
 #[test]
 fn a_key_that_is_made_again_is_the_same() {
     on_each_version(async |session| {
-        session
-            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); SELECT pgtrack.tag('start'); UPDATE t SET v = 2;
-                  ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id)")
-            .await;
+        run_around_tag(&session, "CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); SELECT pgtrack.tag('start'); UPDATE t SET v = 2;
+                  ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id)").await;
         session.check("SELECT ver, op FROM pgtrack.history('t', 1)", "1|INSERT\n2|UPDATE").await;
         session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'start')", "1|1").await;
     });

@@ -139,3 +139,45 @@ fn case_68_a_transaction_that_touched_a_table_the_caller_may_not_write_is_not_un
         session.run("DROP OWNED BY case_68; DROP ROLE case_68").await;
     });
 }
+
+#[test]
+fn an_undo_that_a_trigger_keeps_from_its_rows_is_no_undo() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, gone boolean DEFAULT false); CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                    UPDATE public.t SET gone = true WHERE id = OLD.id; RETURN NULL; END$$;
+                  CREATE TRIGGER hide BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION hide(); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1)")
+            .await;
+        for undo in ["undo('t', 1)", "undo_transaction((SELECT xid FROM pgtrack.log(1)))"] {
+            let error = session.error(&format!("SELECT pgtrack.{undo}")).await;
+            assert!(error.starts_with("27000: 1 rows of public.t are as they were"), "{error}");
+        }
+        session.check("TABLE t", "1|f").await;
+    });
+}
+
+#[test]
+fn rows_of_partitions_that_go_as_well_are_no_obstacle() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE) PARTITION BY RANGE (id);
+                  CREATE TABLE b1 PARTITION OF b FOR VALUES FROM (0) TO (100); SELECT pgtrack.track('public')")
+            .await;
+        session.run("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1)").await;
+        session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+        session.check("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)", "0|0").await;
+    });
+}
+
+#[test]
+fn a_table_goes_back_whole_or_the_transaction_is_to_be_tried_again() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1); SELECT pgtrack.track('t')").await;
+        session.run("SELECT pgtrack.tag('start')").await;
+        let old = session.another().await;
+        old.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t").await;
+        session.run("INSERT INTO t VALUES (2, 2)").await;
+        let error = old.error("SELECT pgtrack.revert_table('t', 'start')").await;
+        assert!(error.starts_with("40001: could not serialize access"), "{error}");
+    });
+}

@@ -66,10 +66,12 @@ const PUBLIC_DEFINERS: &str = "
     _concerns_hidden
     _entry
     _has_erasures
+    _hold_name
     _is_as_myself
     _is_erased
     _permit_as_myself
-    _purged_versions_of";
+    _purged_versions_of
+    _require_present_snapshot";
 
 #[test]
 fn a_name_cannot_end_the_code_that_is_written_for_a_table() {

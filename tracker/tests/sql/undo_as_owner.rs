@@ -391,3 +391,40 @@ fn a_trigger_that_keeps_a_row_as_it_is_is_no_row_security() {
         session.check("SELECT v FROM t", "2").await;
     });
 }
+
+#[test]
+fn code_of_the_application_finds_its_names_through_the_callers_search_path() {
+    on_each_version(async |session| {
+        let name = "owner_path";
+        session
+            .run(&format!("CREATE ROLE {name} LOGIN; CREATE SCHEMA shop AUTHORIZATION {name}"))
+            .await;
+        let owner = session.another_as(name).await;
+        owner
+            .run("SET search_path = shop; CREATE TABLE product (id int PRIMARY KEY, price int); CREATE TABLE price_log (price int); CREATE TABLE late_log (price int);
+                  CREATE FUNCTION log_price() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO price_log VALUES (NEW.price); RETURN NULL; END$$;
+                  CREATE FUNCTION log_late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO late_log VALUES (NEW.price); RETURN NULL; END$$;
+                  CREATE TRIGGER log_price AFTER UPDATE ON product FOR EACH ROW EXECUTE FUNCTION log_price();
+                  CREATE CONSTRAINT TRIGGER log_late AFTER UPDATE ON product DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_late()")
+            .await;
+        session.run("SELECT pgtrack.track('shop.product')").await;
+        owner.run("INSERT INTO product VALUES (1, 10)").await;
+        for (path, caller) in [("shop", &session), ("shop, pg_catalog", &session), ("shop", &owner)]
+        {
+            caller.run(&format!("SET search_path = {path}")).await;
+            for undo in [
+                "undo('product', 1)",
+                "undo_transaction((SELECT xid FROM pgtrack.log(1)))",
+                "undo_batch(jsonb_build_object('xid', (SELECT xid FROM pgtrack.log(1))), '{\"shop.product\": [{\"id\": 1}]}')",
+            ] {
+                owner.run("UPDATE product SET price = 0; TRUNCATE price_log, late_log").await;
+                caller.run(&format!("SELECT pgtrack.{undo}")).await;
+                session.check("SELECT p.price, l.price, d.price FROM shop.product p, shop.price_log l, shop.late_log d", "10|10|10").await;
+                caller.check("SHOW search_path", path).await;
+            }
+        }
+        session
+            .run(&format!("RESET search_path; DROP OWNED BY {name} CASCADE; DROP ROLE {name}"))
+            .await;
+    });
+}
