@@ -1641,6 +1641,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
 
+-- The path is in force here alone, unless what runs sets another for the session, which _as_role() looks for.
+CREATE OR REPLACE FUNCTION pgtrack._fire_constraints(p_names text, p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_fire_constraints$
+DECLARE
+  v_command  text := format('SET CONSTRAINTS %s IMMEDIATE', p_names);
+BEGIN
+  PERFORM set_config('search_path', p_path, true);
+  EXECUTE v_command;
+END
+$_fire_constraints$;
+COMMENT ON FUNCTION pgtrack._fire_constraints(text, text) IS 'Runs constraints that were put off, under a search_path.';
+
 -- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
 -- tells; _as_role() has them counted, and only a superuser can stop that.
 CREATE OR REPLACE FUNCTION pgtrack._finish_constraints(p_path text) RETURNS void
@@ -1648,23 +1660,18 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_cons
 DECLARE
   v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
   v_before  text;
-  v_command  text;
 BEGIN
   IF v_names IS NULL THEN
     RETURN;
   END IF;
   FOR attempt IN 1 .. 10 LOOP
     v_before := pgtrack._foreign_calls();
-    v_command := format('SET CONSTRAINTS %s IMMEDIATE', v_names);
-    -- The application's code finds its names as in any other statement; between these two lines stands nothing of ours.
-    PERFORM set_config('search_path', p_path, true);
     BEGIN
-      EXECUTE v_command;
+      PERFORM pgtrack._fire_constraints(v_names, p_path);
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
-      SET CONSTRAINTS ALL IMMEDIATE;
+      PERFORM pgtrack._fire_constraints('ALL', p_path);
     END;
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     v_names := (SELECT p.names FROM pgtrack._put_off() p);
     IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
       RETURN;
@@ -2112,7 +2119,9 @@ BEGIN ATOMIC
   LEFT JOIN LATERAL (
     SELECT c.history_column, c.attnum, a.atttypid, x.value
     FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+    -- OFFSET 0: it is asked for each column, not for each pair of columns.
+    CROSS JOIN LATERAL (SELECT pgtrack._attnum(r.relid, c.column_name, c.attnum) AS attnum OFFSET 0) n
+    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum
     -- A name that is no column any more would be taken for a function.
     CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
     WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
@@ -2147,12 +2156,21 @@ COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The st
 CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET check_function_bodies = on AS $_create_function$
+DECLARE
+  v_function  regprocedure;
+  v_comment   text;
 BEGIN
   -- As a literal: no name in the body can end it.
   EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
-  EXECUTE format('REVOKE ALL ON FUNCTION pgtrack_history.%s FROM PUBLIC', p_signature);
-  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%s IS %L', p_signature,
-    replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+  -- One that was there keeps its rights; to revoke them fires event triggers.
+  v_function := format('pgtrack_history.%s', p_signature);
+  IF EXISTS (SELECT FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE p.oid = v_function AND a.grantee = 0) THEN
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  END IF;
+  v_comment := replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
+  IF v_comment IS DISTINCT FROM obj_description(v_function, 'pg_proc') THEN
+    EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, v_comment);
+  END IF;
   INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
   SELECT split_part(p_signature, '(', 1), p_relation, p_leaf, pgtrack._fingerprint(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation
   ON CONFLICT (function_name) DO UPDATE SET fingerprint = excluded.fingerprint, leaf = excluded.leaf;
@@ -2670,14 +2688,14 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 
 -- ==== capture/history_columns.sql ====
 
-CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass) RETURNS name
+CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass, p_others name[] DEFAULT '{}') RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- Names that begin with pgtrack_ are ours, in queries, too.
-  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname))
+  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
   FROM pg_attribute a WHERE a.attrelid = p_history;
 END;
-COMMENT ON FUNCTION pgtrack._history_name(text, regclass) IS 'The name of a history column for a column of that name.';
+COMMENT ON FUNCTION pgtrack._history_name(text, regclass, name[]) IS 'The name of a history column for a column of that name; others are about to be made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
@@ -2771,6 +2789,8 @@ DECLARE
   v_name      name;
   v_renamed   jsonb := '{}';
   v_keys      text;
+  v_added     name[] := '{}';
+  v_clauses   text[] := '{}';
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
@@ -2839,13 +2859,17 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
-    v_name := pgtrack._history_name(v_column.attname, v_history);
-    EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
+    v_name := pgtrack._history_name(v_column.attname, v_history, v_added);
+    v_added := v_added || v_name;
+    v_clauses := v_clauses || format('ADD COLUMN %I %s%s', v_name, v_column.type_name, v_column.collation);
     INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
     VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
             CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
                  THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
   END LOOP;
+  IF v_clauses <> '{}' THEN
+    EXECUTE format('ALTER TABLE %s %s', v_history, array_to_string(v_clauses, ', '));
+  END IF;
   UPDATE pgtrack.relation_column c SET type = a.atttypid
   FROM pg_attribute a
   WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
@@ -4170,6 +4194,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl
 DECLARE
   v_altered  oid[];
 BEGIN
+  -- Our own commands are most of them.
+  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
+     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
+    RETURN '{}';
+  END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
     SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
@@ -4180,8 +4210,9 @@ BEGIN
     LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
     WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
-    UNION ALL
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
+    v_altered := v_altered || ARRAY(
     SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
     WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
     -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
@@ -4194,6 +4225,7 @@ BEGIN
                      OR d.classid = 'pg_extension'::regclass AND EXISTS (
                           SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
                           AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
+  END IF;
   -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
   v_altered := v_altered || ARRAY(
     SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
@@ -4272,7 +4304,8 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._follow_rights();
+    PERFORM pgtrack._follow_rights()
+    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE');
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();

@@ -1,11 +1,11 @@
-CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass) RETURNS name
+CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass, p_others name[] DEFAULT '{}') RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- Names that begin with pgtrack_ are ours, in queries, too.
-  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname))
+  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
   FROM pg_attribute a WHERE a.attrelid = p_history;
 END;
-COMMENT ON FUNCTION pgtrack._history_name(text, regclass) IS 'The name of a history column for a column of that name.';
+COMMENT ON FUNCTION pgtrack._history_name(text, regclass, name[]) IS 'The name of a history column for a column of that name; others are about to be made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_history_column$
@@ -99,6 +99,8 @@ DECLARE
   v_name      name;
   v_renamed   jsonb := '{}';
   v_keys      text;
+  v_added     name[] := '{}';
+  v_clauses   text[] := '{}';
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
@@ -167,13 +169,17 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
     ORDER BY a.attnum
   LOOP
-    v_name := pgtrack._history_name(v_column.attname, v_history);
-    EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s%s', v_history, v_name, v_column.type_name, v_column.collation);
+    v_name := pgtrack._history_name(v_column.attname, v_history, v_added);
+    v_added := v_added || v_name;
+    v_clauses := v_clauses || format('ADD COLUMN %I %s%s', v_name, v_column.type_name, v_column.collation);
     INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
     VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
             CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
                  THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
   END LOOP;
+  IF v_clauses <> '{}' THEN
+    EXECUTE format('ALTER TABLE %s %s', v_history, array_to_string(v_clauses, ', '));
+  END IF;
   UPDATE pgtrack.relation_column c SET type = a.atttypid
   FROM pg_attribute a
   WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;

@@ -16,7 +16,9 @@ BEGIN ATOMIC
   LEFT JOIN LATERAL (
     SELECT c.history_column, c.attnum, a.atttypid, x.value
     FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = pgtrack._attnum(r.relid, c.column_name, c.attnum)
+    -- OFFSET 0: it is asked for each column, not for each pair of columns.
+    CROSS JOIN LATERAL (SELECT pgtrack._attnum(r.relid, c.column_name, c.attnum) AS attnum OFFSET 0) n
+    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum
     -- A name that is no column any more would be taken for a function.
     CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
     WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
@@ -51,12 +53,21 @@ COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The st
 CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET check_function_bodies = on AS $_create_function$
+DECLARE
+  v_function  regprocedure;
+  v_comment   text;
 BEGIN
   -- As a literal: no name in the body can end it.
   EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
-  EXECUTE format('REVOKE ALL ON FUNCTION pgtrack_history.%s FROM PUBLIC', p_signature);
-  EXECUTE format('COMMENT ON FUNCTION pgtrack_history.%s IS %L', p_signature,
-    replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+  -- One that was there keeps its rights; to revoke them fires event triggers.
+  v_function := format('pgtrack_history.%s', p_signature);
+  IF EXISTS (SELECT FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE p.oid = v_function AND a.grantee = 0) THEN
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
+  END IF;
+  v_comment := replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
+  IF v_comment IS DISTINCT FROM obj_description(v_function, 'pg_proc') THEN
+    EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, v_comment);
+  END IF;
   INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
   SELECT split_part(p_signature, '(', 1), p_relation, p_leaf, pgtrack._fingerprint(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation
   ON CONFLICT (function_name) DO UPDATE SET fingerprint = excluded.fingerprint, leaf = excluded.leaf;

@@ -15,6 +15,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._put_off() IS 'The constraints that run code of the application and can be put off until COMMIT, and those that are unless told otherwise.';
 
+-- The path is in force here alone, unless what runs sets another for the session, which _as_role() looks for.
+CREATE OR REPLACE FUNCTION pgtrack._fire_constraints(p_names text, p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_fire_constraints$
+DECLARE
+  v_command  text := format('SET CONSTRAINTS %s IMMEDIATE', p_names);
+BEGIN
+  PERFORM set_config('search_path', p_path, true);
+  EXECUTE v_command;
+END
+$_fire_constraints$;
+COMMENT ON FUNCTION pgtrack._fire_constraints(text, text) IS 'Runs constraints that were put off, under a search_path.';
+
 -- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
 -- tells; _as_role() has them counted, and only a superuser can stop that.
 CREATE OR REPLACE FUNCTION pgtrack._finish_constraints(p_path text) RETURNS void
@@ -22,23 +34,18 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_cons
 DECLARE
   v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
   v_before  text;
-  v_command  text;
 BEGIN
   IF v_names IS NULL THEN
     RETURN;
   END IF;
   FOR attempt IN 1 .. 10 LOOP
     v_before := pgtrack._foreign_calls();
-    v_command := format('SET CONSTRAINTS %s IMMEDIATE', v_names);
-    -- The application's code finds its names as in any other statement; between these two lines stands nothing of ours.
-    PERFORM set_config('search_path', p_path, true);
     BEGIN
-      EXECUTE v_command;
+      PERFORM pgtrack._fire_constraints(v_names, p_path);
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
-      SET CONSTRAINTS ALL IMMEDIATE;
+      PERFORM pgtrack._fire_constraints('ALL', p_path);
     END;
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     v_names := (SELECT p.names FROM pgtrack._put_off() p);
     IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
       RETURN;

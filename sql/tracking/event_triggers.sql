@@ -64,6 +64,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl
 DECLARE
   v_altered  oid[];
 BEGIN
+  -- Our own commands are most of them.
+  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
+     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
+    RETURN '{}';
+  END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
     SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
@@ -74,8 +80,9 @@ BEGIN
     LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
     WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
-    UNION ALL
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
+    v_altered := v_altered || ARRAY(
     SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
     WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
     -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
@@ -88,6 +95,7 @@ BEGIN
                      OR d.classid = 'pg_extension'::regclass AND EXISTS (
                           SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
                           AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
+  END IF;
   -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
   v_altered := v_altered || ARRAY(
     SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
@@ -166,7 +174,8 @@ DECLARE
   v_altered   integer[] := '{}';
 BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._follow_rights();
+    PERFORM pgtrack._follow_rights()
+    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE');
     RETURN;
   END IF;
   v_tables := pgtrack._tables_of_ddl();

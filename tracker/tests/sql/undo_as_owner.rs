@@ -417,7 +417,8 @@ fn code_of_the_application_finds_its_names_through_the_callers_search_path() {
                 "undo_transaction((SELECT xid FROM pgtrack.log(1)))",
                 "undo_batch(jsonb_build_object('xid', (SELECT xid FROM pgtrack.log(1))), '{\"shop.product\": [{\"id\": 1}]}')",
             ] {
-                owner.run("UPDATE product SET price = 0; TRUNCATE price_log, late_log").await;
+                owner.run("UPDATE product SET price = 0").await;
+                owner.run("TRUNCATE price_log, late_log").await;
                 caller.run(&format!("SELECT pgtrack.{undo}")).await;
                 session.check("SELECT p.price, l.price, d.price FROM shop.product p, shop.price_log l, shop.late_log d", "10|10|10").await;
                 caller.check("SHOW search_path", path).await;
