@@ -333,7 +333,7 @@ COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column 
 COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
 COMMENT ON COLUMN pgtrack.relation.key_since IS 'Statements before this one changed rows that were told by another key.';
-COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: its columns, its key_since, and the latest statement under it; null if there was none.';
+COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: the numbers, types and history columns of its columns, its key_since, and the latest statement under it; null if there was none.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,
@@ -1481,16 +1481,13 @@ COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
 
 -- Whoever renames a schema waits for this lock (_on_ddl).
 CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_hold_name$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_name$
 BEGIN
-  -- Nobody makes the owner of a schema wait who may not read in it.
-  IF has_table_privilege(coalesce(nullif(current_setting('role'), 'none'), session_user)::name, p_table, 'SELECT') THEN
-    PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
-  END IF;
+  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
 END
 $_hold_name$;
 COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
-  'Keeps the schema of a tracked table from being renamed until the transaction ends. SECURITY DEFINER: callers may not lock rows of pgtrack.relation.';
+  'Keeps the schema of a tracked table from being renamed until the transaction ends; for a superuser.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
@@ -1704,6 +1701,8 @@ BEGIN ATOMIC
   WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind NOT IN ('i', 't')
   UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
   WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
+  -- Settings of applications cannot be listed; these would be recorded as the session's.
+  UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
   UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
   WHERE s.context IN ('user', 'superuser') AND s.name NOT LIKE 'transaction%' AND s.name NOT IN ('search_path', 'seed');
 END;
@@ -2789,6 +2788,7 @@ DECLARE
   v_name      name;
   v_renamed   jsonb := '{}';
   v_keys      text;
+  v_converted  text;
   v_added     name[] := '{}';
   v_clauses   text[] := '{}';
 BEGIN
@@ -2815,9 +2815,10 @@ BEGIN
     END IF;
     -- The history of a row is found by its key.
     IF v_column.is_key THEN
-      v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_column.reason = 'retyped'
-                          AND pgtrack._convert_key_column(v_relation, v_column.attnum, v_column.history_column) THEN 'converted' ELSE 'lost' END;
-      CONTINUE WHEN v_keys = 'converted';
+      v_converted := CASE v_column.reason WHEN 'retyped'
+                     THEN pgtrack._convert_key_column(v_relation, v_column.column_name, v_column.attnum, v_column.history_column) END;
+      v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_converted = 'converted' THEN 'converted' ELSE 'lost' END;
+      CONTINUE WHEN v_converted IS NOT NULL;
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
@@ -2988,26 +2989,34 @@ COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new na
 
 -- As ALTER COLUMN TYPE would do it without USING, or by the value's text. What the application said in USING is not
 -- known, so the rows that were written last are looked for: where they are not found, it was something else.
-CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_attnum smallint, p_history_column name) RETURNS boolean
+CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_column name, p_attnum smallint, p_history_column name) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
 DECLARE
   v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
   v_has_cast  boolean;
+  v_context   text;
+  v_before    bigint;
+  v_after     bigint;
 BEGIN
   SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
   INTO v_has_cast
   FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
   BEGIN
+    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
     EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
                    CASE WHEN v_has_cast THEN '' ELSE '::text' END);
+    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
-    RETURN false;
+    RETURN NULL;
   END;
-  RETURN true;
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  -- Two keys may have become one. And USING may make any value of any other.
+  RETURN CASE WHEN v_before = v_after AND concat_ws(E'\n', current_query(), v_context) !~* format(
+                'type\s[^;]*\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
-COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, smallint, name) IS
-  'Gives a column of recorded keys the type that the table''s column has now; false if values do not have one of that type.';
+COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
+  'Gives a column of recorded keys the type that the table''s column has now: converted, or lost if these are not the same keys; null if it cannot.';
 
 CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
@@ -3036,7 +3045,8 @@ END;
 COMMENT ON FUNCTION pgtrack._plain_numbers(jsonb) IS 'A key whose numbers have no zeros behind the point.';
 
 CREATE OR REPLACE FUNCTION pgtrack._finds_rows_by_key(p_table regclass) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finds_rows_by_key$
+-- PostgreSQL would plan checks of the table, too.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_finds_rows_by_key$
 DECLARE
   v_shape  pgtrack.relation_shape;
   v_lost   boolean;
@@ -3099,6 +3109,15 @@ $_sync_key$;
 COMMENT ON FUNCTION pgtrack._sync_key(integer, text) IS
   'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted or lost, if the key''s recorded values were that.';
 
+-- Not by their names, which may change places.
+CREATE OR REPLACE FUNCTION pgtrack._key_identity(p_relation integer, p_keys name[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN count(*) = cardinality(p_keys) AND count(*) > 0 THEN jsonb_agg(jsonb_build_array(c.attnum, c.type, c.history_column) ORDER BY c.attnum) END
+  FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._key_identity(integer, name[]) IS 'What tells whether a key is of the same columns, of the same types, recorded in the same place; null if that is not known.';
+
 -- A key that is dropped and made again, with no change of the table in between, is the same.
 CREATE OR REPLACE FUNCTION pgtrack._exchange_key(p_relation pgtrack.relation, p_keys name[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_exchange_key$
@@ -3110,10 +3129,11 @@ BEGIN
   END IF;
   UPDATE pgtrack.relation SET
     key_since = CASE WHEN (p_relation.former_key ->> 'latest')::bigint = v_latest
-                          AND (p_relation.former_key -> 'columns') @> to_jsonb(p_keys) AND (p_relation.former_key -> 'columns') <@ to_jsonb(p_keys)
+                          AND p_relation.former_key -> 'columns' = pgtrack._key_identity(p_relation.relation_id, p_keys)
                      THEN (p_relation.former_key ->> 'since')::bigint ELSE nextval('pgtrack.statement_id_seq') END,
     former_key = CASE WHEN p_relation.key_columns = '{}' THEN NULL
-                      ELSE jsonb_build_object('columns', p_relation.key_columns, 'since', p_relation.key_since, 'latest', v_latest) END
+                      ELSE jsonb_build_object('columns', pgtrack._key_identity(p_relation.relation_id, p_relation.key_columns),
+                                              'since', p_relation.key_since, 'latest', v_latest) END
   WHERE relation_id = p_relation.relation_id;
 END
 $_exchange_key$;
@@ -3137,8 +3157,8 @@ BEGIN
       ERRCODE = 'object_not_in_prerequisite_state',
       DETAIL = format('Rows are told by (%s) since %s; changes from before that are not recorded under it.',
                       array_to_string(v_relation.key_columns, ', '),
-                      (SELECT 'a change of the key at ' || min(s.at) FROM pgtrack.statement s
-                       WHERE s.relation_id = v_relation.relation_id AND s.statement_id >= v_relation.key_since)),
+                      coalesce((SELECT 'a change of the key before ' || min(s.at) FROM pgtrack.statement s
+                                WHERE s.relation_id = v_relation.relation_id AND s.statement_id >= v_relation.key_since), 'a change of the key')),
       HINT = format('SELECT * FROM pgtrack.changes(%L) shows them.', pgtrack._name(p_table));
   END IF;
 END
@@ -4166,7 +4186,7 @@ BEGIN
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     -- As a whole word, quoted or not.
     -- Of a typed table the type may be named.
-    CROSS JOIN LATERAL (SELECT regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g') AS name
+    CROSS JOIN LATERAL (SELECT format('(%s)', string_agg(regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS name
                         FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x WHERE x IS NOT NULL) n
     WHERE v_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', n.name)
       AND pg_has_role(current_user, c.relowner, 'USAGE')
@@ -5641,12 +5661,11 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for the application''s code in the undo that follows.';
 
--- What is bare in our own text is found in pg_catalog first, as it is where a path does not name it.
+-- What is bare in our own text is found in pg_catalog first, whatever the path says.
 CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT CASE WHEN p.path IS NULL THEN 'pg_catalog, pg_temp' WHEN p.path ~ '\mpg_catalog\M' THEN 'pg_catalog, ' || p.path ELSE p.path END
-  FROM (SELECT nullif(current_setting('pgtrack.search_path', true), '') AS path) p;
+  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
 END;
 COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
 
@@ -5655,6 +5674,8 @@ RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
   v_message  text := current_setting('pgtrack.message', true);
+  -- Before code of anybody else may have set another.
+  v_path     text := pgtrack._noted_path();
   v_writer   name;
   v_query    text;
   v_hidden   bigint;
@@ -5667,11 +5688,12 @@ BEGIN
   IF v_writer <> current_user THEN
     v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
                       ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)',
-                      v_writer, v_query, pgtrack._noted_path());
+                      v_writer, v_query, v_path);
+    v_path := 'pg_catalog, pg_temp';
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
-  PERFORM set_config('search_path', pgtrack._noted_path(), true);
+  PERFORM set_config('search_path', v_path, true);
   FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
     IF v_hidden OPERATOR(pg_catalog.>) 0 THEN
       RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
@@ -5756,24 +5778,47 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
 
--- Anybody may own a table that refers to one of those that are undone, and nobody has named it.
-CREATE OR REPLACE FUNCTION pgtrack._hold_referrer(p_table regclass, p_writer name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_referrer$
+-- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
+-- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
+-- lock keeps that from being added meanwhile.
+CREATE OR REPLACE FUNCTION pgtrack._reader_of_referrer(p_table regclass, p_writer name) RETURNS name
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_reader_of_referrer$
 DECLARE
-  v_function  text := pgtrack._foreign_expression(p_table);
+  v_owner     name := pgtrack._owner_of(p_table);
+  v_function  text;
 BEGIN
+  IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RETURN v_owner;
+  END IF;
   PERFORM pgtrack._hold_table(p_table);
-  IF v_function IS NOT NULL AND pgtrack._owner_of(p_table) NOT IN (p_writer, current_user) THEN
+  EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
+                 CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
+  v_function := pgtrack._foreign_expression(p_table);
+  IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
       DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
-      HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first; or undo this as the owner of all these tables.',
-                    pgtrack._owner_of(p_table));
+      HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
+  RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
 END
-$_hold_referrer$;
-COMMENT ON FUNCTION pgtrack._hold_referrer(regclass, name) IS
-  'Keeps a table that refers to others what it is, with its name; refuses to look into one whose owner''s code might run.';
+$_reader_of_referrer$;
+COMMENT ON FUNCTION pgtrack._reader_of_referrer(regclass, name) IS 'As whom to look into a table that refers to others, or an error.';
+
+-- The columns that a foreign key refers to, as values that travel from one role to another.
+CREATE OR REPLACE FUNCTION pgtrack._referred_sql(p_constraint pg_constraint, OUT record text, OUT record_columns text, OUT refers text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('jsonb_build_object(%s)', string_agg(format('%L, %s', 'c' || u.child, pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid)), ', ')),
+         string_agg(format('c%s %s', u.child, pgtrack._stored_type(pa.atttypid, pa.atttypmod)), ', '),
+         string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL, format('p.c%s', u.child),
+                                           pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent;
+END;
+COMMENT ON FUNCTION pgtrack._referred_sql(pg_constraint) IS
+  'For the rows p that a foreign key refers to: the columns of theirs as JSON, the columns of a record of that, and the condition that the row t refers to it.';
 
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
@@ -5787,11 +5832,16 @@ DECLARE
   v_spared    text;
   v_as_image  text;
   v_inserted  text;
+  v_reader    name;
+  v_table     text;
+  v_deleted   text;
   v_query     text;
+  v_referred  record;
+  v_values    jsonb;
   v_count     bigint;
 BEGIN
   FOR v_key IN
-    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
+    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype, c AS key, k.relkind,
            (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
                                 pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
                                 pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
@@ -5801,10 +5851,13 @@ BEGIN
            pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
     JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND c.conparentid = 0
+    JOIN pg_class k ON k.oid = c.conrelid
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
   LOOP
     SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
-    PERFORM pgtrack._hold_referrer(v_key.conrelid, p_writer);
+    v_reader := pgtrack._reader_of_referrer(v_key.conrelid, p_writer);
+    -- A foreign key is about the table alone, or about its partitions.
+    v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
     v_spared := 'true';
     v_inserted := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
@@ -5825,19 +5878,32 @@ BEGIN
       v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
                            v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
-    v_query := format(
+    v_deleted := format(
       'WITH p AS MATERIALIZED ('
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
       '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
-      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
-      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s AS count',
+      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)',
       v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
-      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
-      v_inserted);
-    IF p_writer <> current_user AND pgtrack._owner_of(v_key.conrelid) = p_writer THEN
-      v_query := format('SELECT (r ->> ''count'')::bigint FROM pgtrack._as_role(%L, ''{}'', %L) r', p_writer, v_query);
+      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key);
+    IF v_reader IN (p_writer, current_user) THEN
+      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_deleted, v_table, v_key.refers, v_spared, v_inserted);
+    ELSE
+      -- Somebody else's table has no part in this undo; it is told what would be deleted.
+      SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
+      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_deleted, v_referred.record);
+      IF p_writer = current_user THEN
+        EXECUTE v_query INTO v_values;
+      ELSE
+        SELECT r -> 'values' INTO v_values FROM pgtrack._as_role(p_writer, '{}', v_query) r;
+      END IF;
+      v_query := format('SELECT count(*) AS count FROM %s t JOIN jsonb_to_recordset(%L) AS p (%s) ON %s',
+                        v_table, v_values, v_referred.record_columns, v_referred.refers);
     END IF;
-    EXECUTE v_query INTO v_count;
+    IF v_reader <> current_user THEN
+      SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(v_reader, '{}', v_query) r;
+    ELSE
+      EXECUTE v_query INTO v_count;
+    END IF;
     IF v_count > 0 THEN
       RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
         ERRCODE = 'foreign_key_violation',
@@ -5958,6 +6024,8 @@ BEGIN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
                    p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_key;
+    -- Its schema may have got another name while the row was waited for.
+    p_shape := pgtrack._shape((SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id));
   END IF;
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  p_shape.live_image, p_shape.key_record, p_shape.live_table, p_shape.live_is_key)
@@ -5992,9 +6060,6 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
-  IF p_lock THEN
-    PERFORM pgtrack._hold_name(p_table);
-  END IF;
   v_shape := pgtrack._shape(p_table, p_columns);
   before := pgtrack._live_row(v_shape, v_live_key, p_lock);
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
@@ -6667,12 +6732,13 @@ DECLARE
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
   FOREACH v_table IN ARRAY p_set.tables LOOP
-    PERFORM pgtrack._hold_name(v_table);
     v_shape := pgtrack._shape(v_table, p_columns);
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
     PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    -- Its schema may have got another name while the rows were waited for.
+    v_shape := pgtrack._shape(v_table, p_columns);
     EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
@@ -7579,6 +7645,7 @@ COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
 DECLARE
+  c_check CONSTANT      text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
   c_reference CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) FOREIGN KEY ';
   v_name     text := pgtrack._name(p_table);
   v_columns  text;
@@ -7594,8 +7661,15 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c !~ c_reference)
-    || ARRAY(SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i));
+             WHERE c ~ c_check));
+  -- PostgreSQL makes indexes with the owner's rights, who may lack that on the schema.
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+    WHERE c !~ c_check AND c !~ c_reference
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
@@ -7623,6 +7697,8 @@ DECLARE
   v_name      text;
   v_right     text;
   v_granted   text[] := '{}';
+  v_is_generated  boolean := EXISTS (SELECT FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE NOT (c ->> 'stored')::boolean);
+  v_command   text;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -7637,14 +7713,24 @@ BEGIN
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
   -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
-  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
+  FOREACH v_right IN ARRAY CASE WHEN v_is_generated THEN '{USAGE,CREATE}' ELSE '{USAGE}' END::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
     EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
     v_granted := v_granted || v_right;
   END LOOP;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
+  v_command := format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+     FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
+  IF v_is_generated THEN
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[v_command]);
+  ELSE
+    EXECUTE v_command;
+    EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, v_owner);
+  END IF;
+  IF 'CREATE' = ANY (v_granted) THEN
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
+    v_granted := array_remove(v_granted, 'CREATE');
+  END IF;
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   FOREACH v_right IN ARRAY v_granted LOOP
     EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
@@ -7978,7 +8064,7 @@ COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of p
 -- ==== keeping/verify.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
 DECLARE
   v_shape  record;
 BEGIN
@@ -8044,7 +8130,8 @@ BEGIN
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
-    ELSIF gaps THEN
+    -- To look into a table may run code of its owner (_foreign_expression), which was said above.
+    ELSIF gaps AND pgtrack._foreign_expression(v_relation.relid) IS NULL THEN
       SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
                                   CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
                                        ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
@@ -8389,7 +8476,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_hold_name,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

@@ -99,6 +99,7 @@ DECLARE
   v_name      name;
   v_renamed   jsonb := '{}';
   v_keys      text;
+  v_converted  text;
   v_added     name[] := '{}';
   v_clauses   text[] := '{}';
 BEGIN
@@ -125,9 +126,10 @@ BEGIN
     END IF;
     -- The history of a row is found by its key.
     IF v_column.is_key THEN
-      v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_column.reason = 'retyped'
-                          AND pgtrack._convert_key_column(v_relation, v_column.attnum, v_column.history_column) THEN 'converted' ELSE 'lost' END;
-      CONTINUE WHEN v_keys = 'converted';
+      v_converted := CASE v_column.reason WHEN 'retyped'
+                     THEN pgtrack._convert_key_column(v_relation, v_column.column_name, v_column.attnum, v_column.history_column) END;
+      v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_converted = 'converted' THEN 'converted' ELSE 'lost' END;
+      CONTINUE WHEN v_converted IS NOT NULL;
     END IF;
     UPDATE pgtrack.relation_column SET
       attnum = NULL,

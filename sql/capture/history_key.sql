@@ -27,26 +27,34 @@ COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new na
 
 -- As ALTER COLUMN TYPE would do it without USING, or by the value's text. What the application said in USING is not
 -- known, so the rows that were written last are looked for: where they are not found, it was something else.
-CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_attnum smallint, p_history_column name) RETURNS boolean
+CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_column name, p_attnum smallint, p_history_column name) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
 DECLARE
   v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
   v_has_cast  boolean;
+  v_context   text;
+  v_before    bigint;
+  v_after     bigint;
 BEGIN
   SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
   INTO v_has_cast
   FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
   BEGIN
+    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
     EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
                    CASE WHEN v_has_cast THEN '' ELSE '::text' END);
+    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
-    RETURN false;
+    RETURN NULL;
   END;
-  RETURN true;
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  -- Two keys may have become one. And USING may make any value of any other.
+  RETURN CASE WHEN v_before = v_after AND concat_ws(E'\n', current_query(), v_context) !~* format(
+                'type\s[^;]*\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
-COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, smallint, name) IS
-  'Gives a column of recorded keys the type that the table''s column has now; false if values do not have one of that type.';
+COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
+  'Gives a column of recorded keys the type that the table''s column has now: converted, or lost if these are not the same keys; null if it cannot.';
 
 CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
@@ -75,7 +83,8 @@ END;
 COMMENT ON FUNCTION pgtrack._plain_numbers(jsonb) IS 'A key whose numbers have no zeros behind the point.';
 
 CREATE OR REPLACE FUNCTION pgtrack._finds_rows_by_key(p_table regclass) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finds_rows_by_key$
+-- PostgreSQL would plan checks of the table, too.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_finds_rows_by_key$
 DECLARE
   v_shape  pgtrack.relation_shape;
   v_lost   boolean;
@@ -138,6 +147,15 @@ $_sync_key$;
 COMMENT ON FUNCTION pgtrack._sync_key(integer, text) IS
   'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted or lost, if the key''s recorded values were that.';
 
+-- Not by their names, which may change places.
+CREATE OR REPLACE FUNCTION pgtrack._key_identity(p_relation integer, p_keys name[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN count(*) = cardinality(p_keys) AND count(*) > 0 THEN jsonb_agg(jsonb_build_array(c.attnum, c.type, c.history_column) ORDER BY c.attnum) END
+  FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._key_identity(integer, name[]) IS 'What tells whether a key is of the same columns, of the same types, recorded in the same place; null if that is not known.';
+
 -- A key that is dropped and made again, with no change of the table in between, is the same.
 CREATE OR REPLACE FUNCTION pgtrack._exchange_key(p_relation pgtrack.relation, p_keys name[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_exchange_key$
@@ -149,10 +167,11 @@ BEGIN
   END IF;
   UPDATE pgtrack.relation SET
     key_since = CASE WHEN (p_relation.former_key ->> 'latest')::bigint = v_latest
-                          AND (p_relation.former_key -> 'columns') @> to_jsonb(p_keys) AND (p_relation.former_key -> 'columns') <@ to_jsonb(p_keys)
+                          AND p_relation.former_key -> 'columns' = pgtrack._key_identity(p_relation.relation_id, p_keys)
                      THEN (p_relation.former_key ->> 'since')::bigint ELSE nextval('pgtrack.statement_id_seq') END,
     former_key = CASE WHEN p_relation.key_columns = '{}' THEN NULL
-                      ELSE jsonb_build_object('columns', p_relation.key_columns, 'since', p_relation.key_since, 'latest', v_latest) END
+                      ELSE jsonb_build_object('columns', pgtrack._key_identity(p_relation.relation_id, p_relation.key_columns),
+                                              'since', p_relation.key_since, 'latest', v_latest) END
   WHERE relation_id = p_relation.relation_id;
 END
 $_exchange_key$;
@@ -176,8 +195,8 @@ BEGIN
       ERRCODE = 'object_not_in_prerequisite_state',
       DETAIL = format('Rows are told by (%s) since %s; changes from before that are not recorded under it.',
                       array_to_string(v_relation.key_columns, ', '),
-                      (SELECT 'a change of the key at ' || min(s.at) FROM pgtrack.statement s
-                       WHERE s.relation_id = v_relation.relation_id AND s.statement_id >= v_relation.key_since)),
+                      coalesce((SELECT 'a change of the key before ' || min(s.at) FROM pgtrack.statement s
+                                WHERE s.relation_id = v_relation.relation_id AND s.statement_id >= v_relation.key_since), 'a change of the key')),
       HINT = format('SELECT * FROM pgtrack.changes(%L) shows them.', pgtrack._name(p_table));
   END IF;
 END

@@ -75,16 +75,13 @@ COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
 
 -- Whoever renames a schema waits for this lock (_on_ddl).
 CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_hold_name$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_name$
 BEGIN
-  -- Nobody makes the owner of a schema wait who may not read in it.
-  IF has_table_privilege(coalesce(nullif(current_setting('role'), 'none'), session_user)::name, p_table, 'SELECT') THEN
-    PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
-  END IF;
+  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
 END
 $_hold_name$;
 COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
-  'Keeps the schema of a tracked table from being renamed until the transaction ends. SECURITY DEFINER: callers may not lock rows of pgtrack.relation.';
+  'Keeps the schema of a tracked table from being renamed until the transaction ends; for a superuser.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$

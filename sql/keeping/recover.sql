@@ -55,6 +55,7 @@ COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
 DECLARE
+  c_check CONSTANT      text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
   c_reference CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) FOREIGN KEY ';
   v_name     text := pgtrack._name(p_table);
   v_columns  text;
@@ -70,8 +71,15 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c !~ c_reference)
-    || ARRAY(SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i));
+             WHERE c ~ c_check));
+  -- PostgreSQL makes indexes with the owner's rights, who may lack that on the schema.
+  FOR v_part IN
+    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+    WHERE c !~ c_check AND c !~ c_reference
+    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
+  LOOP
+    EXECUTE v_part;
+  END LOOP;
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
@@ -99,6 +107,8 @@ DECLARE
   v_name      text;
   v_right     text;
   v_granted   text[] := '{}';
+  v_is_generated  boolean := EXISTS (SELECT FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE NOT (c ->> 'stored')::boolean);
+  v_command   text;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -113,14 +123,24 @@ BEGIN
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
   -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
-  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
+  FOREACH v_right IN ARRAY CASE WHEN v_is_generated THEN '{USAGE,CREATE}' ELSE '{USAGE}' END::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
     EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
     v_granted := v_granted || v_right;
   END LOOP;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
+  v_command := format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+     FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
+  IF v_is_generated THEN
+    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[v_command]);
+  ELSE
+    EXECUTE v_command;
+    EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, v_owner);
+  END IF;
+  IF 'CREATE' = ANY (v_granted) THEN
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
+    v_granted := array_remove(v_granted, 'CREATE');
+  END IF;
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   FOREACH v_right IN ARRAY v_granted LOOP
     EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);

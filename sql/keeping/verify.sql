@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_gaps$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
 DECLARE
   v_shape  record;
 BEGIN
@@ -65,7 +65,8 @@ BEGIN
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
-    ELSIF gaps THEN
+    -- To look into a table may run code of its owner (_foreign_expression), which was said above.
+    ELSIF gaps AND pgtrack._foreign_expression(v_relation.relid) IS NULL THEN
       SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
                                   CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
                                        ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;

@@ -31,7 +31,7 @@ COMMENT ON COLUMN pgtrack.relation.identity IS 'The cluster and OID that column 
 COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that are not recorded, each with the option that says so.';
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
 COMMENT ON COLUMN pgtrack.relation.key_since IS 'Statements before this one changed rows that were told by another key.';
-COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: its columns, its key_since, and the latest statement under it; null if there was none.';
+COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: the numbers, types and history columns of its columns, its key_since, and the latest statement under it; null if there was none.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,

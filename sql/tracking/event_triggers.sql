@@ -36,7 +36,7 @@ BEGIN
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
     -- As a whole word, quoted or not.
     -- Of a typed table the type may be named.
-    CROSS JOIN LATERAL (SELECT regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g') AS name
+    CROSS JOIN LATERAL (SELECT format('(%s)', string_agg(regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS name
                         FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x WHERE x IS NOT NULL) n
     WHERE v_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', n.name)
       AND pg_has_role(current_user, c.relowner, 'USAGE')

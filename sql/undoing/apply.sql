@@ -7,12 +7,11 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for the application''s code in the undo that follows.';
 
--- What is bare in our own text is found in pg_catalog first, as it is where a path does not name it.
+-- What is bare in our own text is found in pg_catalog first, whatever the path says.
 CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT CASE WHEN p.path IS NULL THEN 'pg_catalog, pg_temp' WHEN p.path ~ '\mpg_catalog\M' THEN 'pg_catalog, ' || p.path ELSE p.path END
-  FROM (SELECT nullif(current_setting('pgtrack.search_path', true), '') AS path) p;
+  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
 END;
 COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
 
@@ -21,6 +20,8 @@ RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
   v_message  text := current_setting('pgtrack.message', true);
+  -- Before code of anybody else may have set another.
+  v_path     text := pgtrack._noted_path();
   v_writer   name;
   v_query    text;
   v_hidden   bigint;
@@ -33,11 +34,12 @@ BEGIN
   IF v_writer <> current_user THEN
     v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
                       ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)',
-                      v_writer, v_query, pgtrack._noted_path());
+                      v_writer, v_query, v_path);
+    v_path := 'pg_catalog, pg_temp';
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
-  PERFORM set_config('search_path', pgtrack._noted_path(), true);
+  PERFORM set_config('search_path', v_path, true);
   FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
     IF v_hidden OPERATOR(pg_catalog.>) 0 THEN
       RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING

@@ -20,24 +20,47 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
 
--- Anybody may own a table that refers to one of those that are undone, and nobody has named it.
-CREATE OR REPLACE FUNCTION pgtrack._hold_referrer(p_table regclass, p_writer name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_referrer$
+-- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
+-- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
+-- lock keeps that from being added meanwhile.
+CREATE OR REPLACE FUNCTION pgtrack._reader_of_referrer(p_table regclass, p_writer name) RETURNS name
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_reader_of_referrer$
 DECLARE
-  v_function  text := pgtrack._foreign_expression(p_table);
+  v_owner     name := pgtrack._owner_of(p_table);
+  v_function  text;
 BEGIN
+  IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RETURN v_owner;
+  END IF;
   PERFORM pgtrack._hold_table(p_table);
-  IF v_function IS NOT NULL AND pgtrack._owner_of(p_table) NOT IN (p_writer, current_user) THEN
+  EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
+                 CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
+  v_function := pgtrack._foreign_expression(p_table);
+  IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
       DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
-      HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first; or undo this as the owner of all these tables.',
-                    pgtrack._owner_of(p_table));
+      HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
+  RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
 END
-$_hold_referrer$;
-COMMENT ON FUNCTION pgtrack._hold_referrer(regclass, name) IS
-  'Keeps a table that refers to others what it is, with its name; refuses to look into one whose owner''s code might run.';
+$_reader_of_referrer$;
+COMMENT ON FUNCTION pgtrack._reader_of_referrer(regclass, name) IS 'As whom to look into a table that refers to others, or an error.';
+
+-- The columns that a foreign key refers to, as values that travel from one role to another.
+CREATE OR REPLACE FUNCTION pgtrack._referred_sql(p_constraint pg_constraint, OUT record text, OUT record_columns text, OUT refers text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('jsonb_build_object(%s)', string_agg(format('%L, %s', 'c' || u.child, pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid)), ', ')),
+         string_agg(format('c%s %s', u.child, pgtrack._stored_type(pa.atttypid, pa.atttypmod)), ', '),
+         string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL, format('p.c%s', u.child),
+                                           pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent;
+END;
+COMMENT ON FUNCTION pgtrack._referred_sql(pg_constraint) IS
+  'For the rows p that a foreign key refers to: the columns of theirs as JSON, the columns of a record of that, and the condition that the row t refers to it.';
 
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too.
@@ -51,11 +74,16 @@ DECLARE
   v_spared    text;
   v_as_image  text;
   v_inserted  text;
+  v_reader    name;
+  v_table     text;
+  v_deleted   text;
   v_query     text;
+  v_referred  record;
+  v_values    jsonb;
   v_count     bigint;
 BEGIN
   FOR v_key IN
-    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype,
+    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype, c AS key, k.relkind,
            (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
                                 pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
                                 pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
@@ -65,10 +93,13 @@ BEGIN
            pgtrack._image_refers_sql(c) AS image_refers
     FROM unnest(p_work) w
     JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND c.conparentid = 0
+    JOIN pg_class k ON k.oid = c.conrelid
     WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
   LOOP
     SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
-    PERFORM pgtrack._hold_referrer(v_key.conrelid, p_writer);
+    v_reader := pgtrack._reader_of_referrer(v_key.conrelid, p_writer);
+    -- A foreign key is about the table alone, or about its partitions.
+    v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
     v_spared := 'true';
     v_inserted := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
@@ -89,19 +120,32 @@ BEGIN
       v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
                            v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
-    v_query := format(
+    v_deleted := format(
       'WITH p AS MATERIALIZED ('
       '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
       '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
-      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)'
-      ' SELECT (SELECT count(*) FROM %8$s t JOIN p ON %9$s WHERE %10$s) + %11$s AS count',
+      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)',
       v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
-      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key, v_key.conrelid::regclass, v_key.refers, v_spared,
-      v_inserted);
-    IF p_writer <> current_user AND pgtrack._owner_of(v_key.conrelid) = p_writer THEN
-      v_query := format('SELECT (r ->> ''count'')::bigint FROM pgtrack._as_role(%L, ''{}'', %L) r', p_writer, v_query);
+      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key);
+    IF v_reader IN (p_writer, current_user) THEN
+      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_deleted, v_table, v_key.refers, v_spared, v_inserted);
+    ELSE
+      -- Somebody else's table has no part in this undo; it is told what would be deleted.
+      SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
+      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_deleted, v_referred.record);
+      IF p_writer = current_user THEN
+        EXECUTE v_query INTO v_values;
+      ELSE
+        SELECT r -> 'values' INTO v_values FROM pgtrack._as_role(p_writer, '{}', v_query) r;
+      END IF;
+      v_query := format('SELECT count(*) AS count FROM %s t JOIN jsonb_to_recordset(%L) AS p (%s) ON %s',
+                        v_table, v_values, v_referred.record_columns, v_referred.refers);
     END IF;
-    EXECUTE v_query INTO v_count;
+    IF v_reader <> current_user THEN
+      SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(v_reader, '{}', v_query) r;
+    ELSE
+      EXECUTE v_query INTO v_count;
+    END IF;
     IF v_count > 0 THEN
       RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
         ERRCODE = 'foreign_key_violation',

@@ -102,6 +102,8 @@ BEGIN
     -- First the lock, then the look: nobody changes the row between what is decided and what is done.
     EXECUTE format('SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
                    p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_key;
+    -- Its schema may have got another name while the row was waited for.
+    p_shape := pgtrack._shape((SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id));
   END IF;
   EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s',
                  p_shape.live_image, p_shape.key_record, p_shape.live_table, p_shape.live_is_key)
@@ -136,9 +138,6 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
-  IF p_lock THEN
-    PERFORM pgtrack._hold_name(p_table);
-  END IF;
   v_shape := pgtrack._shape(p_table, p_columns);
   before := pgtrack._live_row(v_shape, v_live_key, p_lock);
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);

@@ -96,12 +96,13 @@ DECLARE
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
   FOREACH v_table IN ARRAY p_set.tables LOOP
-    PERFORM pgtrack._hold_name(v_table);
     v_shape := pgtrack._shape(v_table, p_columns);
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
     PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    -- Its schema may have got another name while the rows were waited for.
+    v_shape := pgtrack._shape(v_table, p_columns);
     EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',

@@ -32,7 +32,7 @@ pub const FAST_SETTINGS: [(&str, &str); 8] = [
 /// # Panics
 /// When the body panics; the server version is printed first.
 pub fn on_each_version(body: impl AsyncFn(Database)) {
-    on_each_server(async |server| {
+    on_servers(versions(), async |server| {
         let database = server.database().await;
         body(database.clone()).await;
         database.remove().await;
@@ -49,7 +49,33 @@ pub fn on_each_version_like(
     setup: impl AsyncFn(Database),
     body: impl AsyncFn(Database),
 ) {
-    on_each_server(async |server| {
+    on_like(versions(), name, setup, body);
+}
+
+/// As [`on_each_version_like`], on the oldest and the newest version alone: for tests that take long and try what is
+/// the same in those between.
+///
+/// # Panics
+/// When the body or `setup` panics.
+pub fn on_outer_versions_like(
+    name: &str,
+    setup: impl AsyncFn(Database),
+    body: impl AsyncFn(Database),
+) {
+    let mut outer = versions();
+    let newest = outer.pop();
+    outer.truncate(1);
+    outer.extend(newest);
+    on_like(outer, name, setup, body);
+}
+
+fn on_like(
+    versions: Vec<Binaries>,
+    name: &str,
+    setup: impl AsyncFn(Database),
+    body: impl AsyncFn(Database),
+) {
+    on_servers(versions, async |server| {
         let database = server.database_like(name, &setup).await;
         body(database.clone()).await;
         database.remove().await;
@@ -57,8 +83,8 @@ pub fn on_each_version_like(
 }
 
 #[expect(clippy::print_stdout, reason = "says in a failed test's output which version failed")]
-fn on_each_server(body: impl AsyncFn(Server)) {
-    for binaries in versions() {
+fn on_servers(versions: Vec<Binaries>, body: impl AsyncFn(Server)) {
+    for binaries in versions {
         println!("--- PostgreSQL {}", binaries.major());
         runtime().block_on(body(Server::shared(&binaries)));
     }

@@ -89,6 +89,10 @@ fn a_key_made_of_other_values_begins_a_new_history() {
     on_each_version(async |session| {
         for (number, exchange) in [
             "ALTER TABLE t ALTER id TYPE bigint USING id + 100",
+            "ALTER TABLE t ALTER id TYPE bigint USING (11 - id)",
+            "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER id TYPE bigint; ALTER TABLE t ADD PRIMARY KEY (id)",
+            "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t RENAME id TO x; ALTER TABLE t ADD COLUMN id serial; ALTER TABLE t ADD PRIMARY KEY (id)",
+            "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD COLUMN other int GENERATED ALWAYS AS IDENTITY; ALTER TABLE t DROP COLUMN id; ALTER TABLE t RENAME other TO id; ALTER TABLE t ADD PRIMARY KEY (id)",
             "ALTER TABLE t ALTER id TYPE uuid USING md5(id::text)::uuid",
             "ALTER TABLE t DROP COLUMN id, ADD COLUMN id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
             "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (code)",
@@ -138,5 +142,18 @@ fn a_key_that_is_made_again_is_the_same() {
                   ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id)").await;
         session.check("SELECT ver, op FROM pgtrack.history('t', 1)", "1|INSERT\n2|UPDATE").await;
         session.check("SELECT * FROM pgtrack.as_of(NULL::t, 'start')", "1|1").await;
+    });
+}
+
+#[test]
+fn keys_that_become_one_are_not_taken_for_one() {
+    on_each_version(async |session| {
+        run_around_tag(&session, "CREATE TABLE t (id text PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES ('1', 1), ('01', 2); SELECT pgtrack.tag('start');
+                                  DELETE FROM t WHERE id = '01'; UPDATE t SET v = 3").await;
+        session.run("ALTER TABLE t ALTER id TYPE int USING id::int").await;
+        let error = session.error("SELECT * FROM pgtrack.as_of(NULL::t, 'start')").await;
+        assert!(error.starts_with(OTHER_KEY), "{error}");
+        session.check("SELECT count(*) FROM pgtrack.deleted('t')", "0").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
     });
 }

@@ -66,7 +66,6 @@ const PUBLIC_DEFINERS: &str = "
     _concerns_hidden
     _entry
     _has_erasures
-    _hold_name
     _is_as_myself
     _is_erased
     _permit_as_myself

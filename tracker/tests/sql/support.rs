@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 
-use pgtrack_testkit::{Database, Server, block_on, on_each_version_like, own_server, versions};
+use pgtrack_testkit::{
+    Database, Server, block_on, on_each_version_like, on_outer_versions_like, own_server, versions,
+};
 use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
 /// The SQL under test, as psql and CREATE EXTENSION run it.
@@ -19,6 +21,13 @@ pub(crate) struct Session {
 /// Runs a test body on a server of every version under test.
 pub(crate) fn on_each_version(body: impl AsyncFn(Session)) {
     on_each_version_like("pgtrack_template", install, async |database| {
+        body(Session::open(database).await).await;
+    });
+}
+
+/// Runs a test body on a server of the oldest and of the newest version under test.
+pub(crate) fn on_outer_versions(body: impl AsyncFn(Session)) {
+    on_outer_versions_like("pgtrack_template", install, async |database| {
         body(Session::open(database).await).await;
     });
 }

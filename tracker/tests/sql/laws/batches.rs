@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::random::{transactions, transactions_that_keep_keys};
 use super::trial::try_law;
 use super::world::{World, compare};
-use crate::support::on_each_version;
+use crate::support::on_outer_versions;
 
 /// Which of the transactions to undo, in batches of which size, and what to do with what happened since.
 fn undo() -> impl Strategy<Value = (Vec<bool>, u32, &'static str)> {
@@ -15,7 +15,7 @@ fn undo() -> impl Strategy<Value = (Vec<bool>, u32, &'static str)> {
 
 #[test]
 fn batches_of_any_size_leave_what_one_step_leaves() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         try_law(60, (transactions_that_keep_keys(7), undo()), async |(history, undo)| {
             let world = World::create(&session).await;
             let Some(xids) = happened(&world, &history, &undo.0).await else { return Ok(()) };
@@ -28,7 +28,7 @@ fn batches_of_any_size_leave_what_one_step_leaves() {
 
 #[test]
 fn where_keys_have_changed_batches_are_refused_or_right() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         try_law(25, (transactions(7), undo()), async |(history, undo)| {
             let world = World::create(&session).await;
             let Some(xids) = happened(&world, &history, &undo.0).await else { return Ok(()) };

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::random::{Step, Transaction, transaction};
 use super::trial::{runner, seed};
 use super::world::{World, compare};
-use crate::support::{Session, on_each_own_server, on_each_version};
+use crate::support::{Session, on_each_own_server, on_outer_versions};
 
 const WRITERS: usize = 4;
 const ROUNDS: usize = 2;
@@ -22,7 +22,7 @@ type Points = RefCell<Vec<(String, String)>>;
 
 #[test]
 fn every_point_is_exact_while_others_write() {
-    on_each_version(async |session| check(&session).await);
+    on_outer_versions(async |session| check(&session).await);
 }
 
 #[test]

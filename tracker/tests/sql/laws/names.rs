@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::trial::try_law;
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// Parts of names: what ends literals, patterns and identifiers somewhere, and the words that our own SQL uses.
 const PARTS: [&str; 30] = [
@@ -136,7 +136,7 @@ async fn hostile_schema(session: &Session, schema: &str) {
 
 #[test]
 fn every_verb_works_with_any_name_and_type_and_runs_no_foreign_code() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let schema = format!("hostile_{}", session.database.name());
         hostile_schema(&session, &schema).await;
         let owner = session.another_as(&format!("{schema}_owner")).await;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::random::{Transaction, transaction};
 use super::trial::try_law;
 use super::world::{TABLES, World, compare};
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// What happens between two points.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ const KEYS: [&str; 3] = ["id", "n, customer", "id"];
 
 #[test]
 fn every_point_shows_what_was_there_then() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         try_law(12, proptest::collection::vec(event(), 1..7), async |events| {
             let world = World::create(&session).await;
             let points = live(&world, &events).await;
@@ -49,7 +49,7 @@ fn every_point_shows_what_was_there_then() {
 
 #[test]
 fn a_schema_reverted_to_a_point_is_what_it_was_and_the_undo_of_that_brings_back_the_present() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         try_law(12, proptest::collection::vec(event(), 1..6), async |events| {
             let world = World::create(&session).await;
             let points = live(&world, &events).await;
@@ -86,7 +86,7 @@ fn a_schema_reverted_to_a_point_is_what_it_was_and_the_undo_of_that_brings_back_
 
 #[test]
 fn a_table_reverted_to_a_point_is_what_it_was_or_its_foreign_keys_forbid_it() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         try_law(8, proptest::collection::vec(event(), 1..6), async |events| {
             let world = World::create(&session).await;
             for (point, _) in live(&world, &events).await {

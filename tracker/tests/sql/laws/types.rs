@@ -1,6 +1,6 @@
 //! Values of every type come back bit for bit.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// Types with literals of which each must come back as it is. Those of contrib need Debian's packages.
 const VALUES: &[(&str, &[&str])] = &[
@@ -73,7 +73,7 @@ const CONTRIB: &[(&str, &str, &[&str])] = &[
 
 #[test]
 fn case_29_every_type_comes_back_bit_for_bit() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text);

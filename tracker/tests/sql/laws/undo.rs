@@ -3,11 +3,11 @@
 use super::random::transactions;
 use super::trial::try_law;
 use super::world::{World, compare};
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 #[test]
 fn undoing_every_transaction_in_reverse_goes_back_through_every_state_and_redoing_forward() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         try_law(25, transactions(7), async |history| {
             let world = World::create(&session).await;
             let mut done = Vec::new();
