@@ -104,10 +104,10 @@ fn a_key_made_of_other_values_begins_a_new_history() {
         {
             let tag = format!("exchange_{number}");
             session
-                .run(&format!(
+                .run(
                     "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, code text UNIQUE, v int); SELECT pgtrack.track('t');
-                     INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3); "
-                ))
+                     INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3); ",
+                )
                 .await;
             session.run(&format!("SELECT pgtrack.tag('{tag}')")).await;
             session.run("UPDATE t SET v = v + 1; UPDATE t SET id = 9 WHERE id = 1; DELETE FROM t WHERE id = 3").await;
