@@ -1658,7 +1658,10 @@ DECLARE
   v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
   v_before  text;
 BEGIN
-  IF v_names IS NULL THEN
+  -- An older snapshot does not show all of them.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    v_names := 'ALL';
+  ELSIF v_names IS NULL THEN
     RETURN;
   END IF;
   FOR attempt IN 1 .. 10 LOOP
@@ -1669,7 +1672,7 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege THEN
       PERFORM pgtrack._fire_constraints('ALL', p_path);
     END;
-    v_names := (SELECT p.names FROM pgtrack._put_off() p);
+    v_names := CASE v_names WHEN 'ALL' THEN v_names ELSE (SELECT p.names FROM pgtrack._put_off() p) END;
     IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
       RETURN;
     END IF;
@@ -1686,10 +1689,15 @@ COMMENT ON FUNCTION pgtrack._finish_constraints(text) IS 'Runs, as the present r
 CREATE OR REPLACE FUNCTION pgtrack._foreign_calls() RETURNS text
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT string_agg(concat_ws(' ', p.oid, pg_stat_get_xact_function_calls(p.oid)), ', ' ORDER BY p.oid) FROM pg_proc p
-  WHERE p.oid >= 16384 AND p.pronamespace <> 'pgtrack'::regnamespace AND pg_stat_get_xact_function_calls(p.oid) > 0;
+  -- A function that is an operator's may be called without being counted; whatever puts off work writes a row.
+  SELECT concat_ws('; ',
+    (SELECT string_agg(concat_ws(' ', p.oid, pg_stat_get_xact_function_calls(p.oid)), ', ' ORDER BY p.oid) FROM pg_proc p
+     WHERE p.oid >= 16384 AND p.pronamespace <> 'pgtrack'::regnamespace AND pg_stat_get_xact_function_calls(p.oid) > 0),
+    (SELECT string_agg(concat_ws(' ', c.oid, x.rows), ', ' ORDER BY c.oid) FROM pg_class c
+     CROSS JOIN LATERAL (SELECT pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid) AS rows) x
+     WHERE c.oid >= 16384 AND c.relkind = 'r' AND c.relnamespace NOT IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND x.rows > 0));
 END;
-COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often.';
+COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often, and how many rows of which tables were written.';
 
 -- What code that ran as somebody else can leave behind in a session, to run or to mislead whoever goes on there.
 CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, name text, state text)
@@ -3051,8 +3059,8 @@ DECLARE
   v_shape  pgtrack.relation_shape;
   v_lost   boolean;
 BEGIN
-  -- Whether it may be read is asked first, as for TRUNCATE.
-  IF row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+  -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
     RETURN false;
   END IF;
   PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;
@@ -5794,6 +5802,10 @@ BEGIN
   EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
                  CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
   v_function := pgtrack._foreign_expression(p_table);
+  IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+     AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    v_function := 'what has come since this transaction''s snapshot';
+  END IF;
   IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
@@ -6656,14 +6668,19 @@ COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_lock_rows$
+DECLARE
+  v_is_locked  boolean;
 BEGIN
   IF p_keys IS NOT NULL THEN
     EXECUTE format('SELECT FROM jsonb_to_recordset($1) AS k(%s) JOIN %s t ON %s FOR UPDATE OF t',
                    p_shape.key_record, p_shape.live_table, p_shape.live_is_key) USING p_keys;
   ELSIF p_set.point IS NOT NULL OR p_has_moves THEN
+    -- Whoever has locked the table beforehand, and then looked, sees all of it.
+    v_is_locked := EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.granted AND l.relation = p_shape.name::regclass
+                           AND l.mode IN ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
-    -- What nobody has locked may have come since the snapshot, unseen.
-    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    -- Where the snapshot is older than the lock, rows may have come that it does not show.
+    IF NOT v_is_locked AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
       PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
     END IF;
   ELSE
@@ -7128,7 +7145,8 @@ COMMENT ON FUNCTION pgtrack._arrived_sql(regclass, text, text) IS 'The condition
 -- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Somebody else's
 -- may not run with the caller's rights, and SET ROLE would not keep them from doing so: code can set it back.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_foreign_code(p_table regclass) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
+-- VOLATILE, so that it sees what was made while a lock was waited for.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
 DECLARE
   v_columns  text := pgtrack._foreign_code_in(p_table);
 BEGIN
@@ -7697,8 +7715,6 @@ DECLARE
   v_name      text;
   v_right     text;
   v_granted   text[] := '{}';
-  v_is_generated  boolean := EXISTS (SELECT FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE NOT (c ->> 'stored')::boolean);
-  v_command   text;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -7712,21 +7728,16 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
-  FOREACH v_right IN ARRAY CASE WHEN v_is_generated THEN '{USAGE,CREATE}' ELSE '{USAGE}' END::text[] LOOP
+  -- As the owner: PostgreSQL makes the values of defaults, and plans generated columns, when it makes them, and so may
+  -- call what is in them.
+  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
     EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
     v_granted := v_granted || v_right;
   END LOOP;
-  v_command := format('CREATE TABLE %s (%s)', v_name,
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  IF v_is_generated THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[v_command]);
-  ELSE
-    EXECUTE v_command;
-    EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, v_owner);
-  END IF;
+     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
   IF 'CREATE' = ANY (v_granted) THEN
     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
     v_granted := array_remove(v_granted, 'CREATE');
@@ -8088,6 +8099,19 @@ $_gaps$;
 COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
   'Rows that are missing, or there, other than their latest recorded change left them; only among the latest changes if a number is given.';
 
+-- VOLATILE, so that it sees what was made while the lock was waited for. To look into a table may run code of its owner, which
+-- verify() says; at REPEATABLE READ such code may have come unseen.
+CREATE OR REPLACE FUNCTION pgtrack._may_look_into(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_may_look_into$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  RETURN pgtrack._foreign_expression(p_table) IS NULL
+     AND ((current_setting('transaction_isolation') IN ('repeatable read', 'serializable')) IS NOT TRUE OR pgtrack._owner_of(p_table) = current_user
+          OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = pgtrack._owner_of(p_table)));
+END
+$_may_look_into$;
+COMMENT ON FUNCTION pgtrack._may_look_into(regclass) IS 'Whether reading a table runs no code but the current user''s and superusers''; keeps it what it is.';
+
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
 DECLARE
@@ -8130,8 +8154,7 @@ BEGIN
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
-    -- To look into a table may run code of its owner (_foreign_expression), which was said above.
-    ELSIF gaps AND pgtrack._foreign_expression(v_relation.relid) IS NULL THEN
+    ELSIF gaps AND pgtrack._may_look_into(v_relation.relid) THEN
       SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
                                   CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
                                        ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;

@@ -89,8 +89,8 @@ DECLARE
   v_shape  pgtrack.relation_shape;
   v_lost   boolean;
 BEGIN
-  -- Whether it may be read is asked first, as for TRUNCATE.
-  IF row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+  -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
     RETURN false;
   END IF;
   PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;

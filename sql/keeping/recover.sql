@@ -107,8 +107,6 @@ DECLARE
   v_name      text;
   v_right     text;
   v_granted   text[] := '{}';
-  v_is_generated  boolean := EXISTS (SELECT FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE NOT (c ->> 'stored')::boolean);
-  v_command   text;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -122,21 +120,16 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- As the owner: PostgreSQL plans the expression of a generated column when it makes one, and so may call what is in it.
-  FOREACH v_right IN ARRAY CASE WHEN v_is_generated THEN '{USAGE,CREATE}' ELSE '{USAGE}' END::text[] LOOP
+  -- As the owner: PostgreSQL makes the values of defaults, and plans generated columns, when it makes them, and so may
+  -- call what is in them.
+  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
     EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
     v_granted := v_granted || v_right;
   END LOOP;
-  v_command := format('CREATE TABLE %s (%s)', v_name,
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c));
-  IF v_is_generated THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[v_command]);
-  ELSE
-    EXECUTE v_command;
-    EXECUTE format('ALTER TABLE %s OWNER TO %I', v_name, v_owner);
-  END IF;
+     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
   IF 'CREATE' = ANY (v_granted) THEN
     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
     v_granted := array_remove(v_granted, 'CREATE');

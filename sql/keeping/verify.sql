@@ -23,6 +23,19 @@ $_gaps$;
 COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
   'Rows that are missing, or there, other than their latest recorded change left them; only among the latest changes if a number is given.';
 
+-- VOLATILE, so that it sees what was made while the lock was waited for. To look into a table may run code of its owner, which
+-- verify() says; at REPEATABLE READ such code may have come unseen.
+CREATE OR REPLACE FUNCTION pgtrack._may_look_into(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_may_look_into$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  RETURN pgtrack._foreign_expression(p_table) IS NULL
+     AND ((current_setting('transaction_isolation') IN ('repeatable read', 'serializable')) IS NOT TRUE OR pgtrack._owner_of(p_table) = current_user
+          OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = pgtrack._owner_of(p_table)));
+END
+$_may_look_into$;
+COMMENT ON FUNCTION pgtrack._may_look_into(regclass) IS 'Whether reading a table runs no code but the current user''s and superusers''; keeps it what it is.';
+
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
 DECLARE
@@ -65,8 +78,7 @@ BEGIN
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
-    -- To look into a table may run code of its owner (_foreign_expression), which was said above.
-    ELSIF gaps AND pgtrack._foreign_expression(v_relation.relid) IS NULL THEN
+    ELSIF gaps AND pgtrack._may_look_into(v_relation.relid) THEN
       SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
                                   CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
                                        ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;

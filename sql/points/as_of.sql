@@ -1,7 +1,8 @@
 -- A row of the table's type is a row with values of its columns' types, and a domain makes its checks. Somebody else's
 -- may not run with the caller's rights, and SET ROLE would not keep them from doing so: code can set it back.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_foreign_code(p_table regclass) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
+-- VOLATILE, so that it sees what was made while a lock was waited for.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_foreign_code$
 DECLARE
   v_columns  text := pgtrack._foreign_code_in(p_table);
 BEGIN

@@ -36,6 +36,10 @@ BEGIN
   EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
                  CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
   v_function := pgtrack._foreign_expression(p_table);
+  IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+     AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    v_function := 'what has come since this transaction''s snapshot';
+  END IF;
   IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',

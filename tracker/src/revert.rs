@@ -298,7 +298,7 @@ pub async fn apply(
     manner: impl Into<Manner<'_>>,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
-    let transaction = begin(client, PATIENCE).await?;
+    let transaction = begin(client, Some(target), PATIENCE).await?;
     let plan = plan(&transaction, target).await?;
     if plan.is_cut || !is_seen(&plan) {
         return Err(Error::StalePlan);
@@ -306,8 +306,18 @@ pub async fn apply(
     finish(transaction, target, manner.into(), attribution).await
 }
 
-/// One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail.
-async fn begin(client: &mut Client, limits: Limits) -> Result<Transaction<'_>, Error> {
+/// One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail. What goes back as a
+/// whole, if it is to be reverted here, is locked before the snapshot is taken, which would not see rows that come in
+/// between.
+async fn begin<'a>(
+    client: &'a mut Client,
+    target: Option<&Target>,
+    limits: Limits,
+) -> Result<Transaction<'a>, Error> {
+    let whole = match target {
+        Some(target) => whole_tables(client, target).await?,
+        None => Vec::new(),
+    };
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
@@ -315,7 +325,32 @@ async fn begin(client: &mut Client, limits: Limits) -> Result<Transaction<'_>, E
         .await
         .map_err(Error::query("begin the revert"))?;
     limit(&transaction, limits).await?;
+    for table in whole {
+        transaction
+            .batch_execute(&format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
+            .await
+            .map_err(Error::query("lock what is reverted"))?;
+    }
     Ok(transaction)
+}
+
+/// The tables that go back to a point as a whole, as `LOCK TABLE` names them.
+async fn whole_tables(client: &Client, target: &Target) -> Result<Vec<String>, Error> {
+    let (condition, name) = match target {
+        Target::Table(table, _) => {
+            ("to_regclass(t.table_name) = to_regclass($1)", table.to_string())
+        }
+        Target::Schema(schema, _) => ("t.schema_name = $1", schema.clone()),
+        _ => return Ok(Vec::new()),
+    };
+    let query = format!(
+        "SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || t.table_name
+         FROM pgtrack.tracked_table t JOIN pg_class c ON c.oid = to_regclass(t.table_name)
+         WHERE {condition} AND t.key_columns <> '{{}}' ORDER BY c.relname"
+    );
+    let rows =
+        client.query(&query, &[&name]).await.map_err(Error::query("look for what is reverted"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn limit(transaction: &Transaction<'_>, limits: Limits) -> Result<(), Error> {

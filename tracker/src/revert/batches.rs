@@ -78,7 +78,7 @@ impl Batches {
     ) -> Result<Self, Error> {
         let choice = target.choice().expect("whoever asks for batches has asked `has_batches`");
         // The plan that is compared and the batches are of the same moment.
-        let transaction = super::begin(client, limits).await?;
+        let transaction = super::begin(client, None, limits).await?;
         let plan = plan(&transaction, target).await?;
         if !is_seen(&plan) {
             return Err(Error::StalePlan);

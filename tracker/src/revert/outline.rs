@@ -111,7 +111,7 @@ pub async fn apply_outline(
     attribution: Attribution<'_>,
     limits: Limits,
 ) -> Result<Option<i64>, Error> {
-    let transaction = begin(client, limits).await?;
+    let transaction = begin(client, Some(target), limits).await?;
     let manner = manner.into();
     if outline(&transaction, target, manner.columns, 0).await?.token != token {
         return Err(Error::StalePlan);

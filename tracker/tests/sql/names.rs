@@ -549,3 +549,47 @@ fn checks_of_a_table_are_not_called_where_its_rows_are_looked_for() {
         farewell(&session, name).await;
     });
 }
+
+#[test]
+fn what_has_come_since_a_snapshot_runs_no_code_either() {
+    on_each_version(async |session| {
+        let name = "owner_snapshots";
+        let owner = owner(&session, name).await;
+        owner.run("UPDATE app.t SET v = 'x'").await;
+        let old = session.another_as(name).await;
+        old.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1").await;
+        let admin = session.another().await;
+        admin.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1").await;
+        owner.run("CREATE STATISTICS app.s ON (app.fold('x') || v), id FROM app.t").await;
+        old.run("ALTER TABLE app.t ALTER id TYPE bigint; COMMIT").await;
+        admin.run("SELECT count(*) FROM pgtrack.verify(); COMMIT").await;
+        owner.run("DROP STATISTICS app.s").await;
+
+        // While a lock is waited for.
+        owner.run("BEGIN; LOCK TABLE app.t").await;
+        let pid = admin.rows("SELECT pg_backend_pid()").await;
+        let verified =
+            tokio::spawn(
+                async move { admin.attempt("SELECT count(*) FROM pgtrack.verify()").await },
+            );
+        while session
+            .rows(&format!("SELECT count(*) FROM pg_locks WHERE pid = {pid} AND NOT granted"))
+            .await
+            != "1"
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        owner.run("CREATE INDEX i ON app.t (v) WHERE app.fold('x') = v; COMMIT").await;
+        verified.await.expect("it ends").expect("it finds what it finds");
+
+        // What PostgreSQL reads of a default when it makes it.
+        owner.run("DROP INDEX app.i; CREATE DOMAIN app.d AS int; CREATE TABLE app.r (id int PRIMARY KEY, v app.d[] DEFAULT '{1}'::app.d[])").await;
+        session.run("SELECT pgtrack.track('app.r'); SELECT pgtrack.keep('app.r')").await;
+        owner
+            .run("DROP TABLE app.r; CREATE FUNCTION app.check(int) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN PERFORM app.alarm('x'); RETURN true; END$$;
+                  ALTER DOMAIN app.d ADD CHECK (app.check(VALUE)) NOT VALID")
+            .await;
+        session.run("SELECT pgtrack.recover('app.r')").await;
+        farewell(&session, name).await;
+    });
+}
