@@ -143,7 +143,7 @@ BEGIN
   v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
   -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
   IF v_target.row_key <> v_live_key AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
-                                                WHERE v.ver > v_target.version AND v.operation IN ('D', 'T')) THEN
+                                                WHERE v.ver > v_target.version AND v.operation IN ('D', 'T') AND v.row_key <> v_live_key) THEN
     v_is_other := true;
     v_live_key := v_target.row_key;
     before := pgtrack._live_row(v_shape, v_live_key, p_lock);
