@@ -1,6 +1,6 @@
 //! What is recorded.
 
-use crate::support::on_each_version;
+use crate::support::{on_each_version, on_outer_versions};
 
 #[test]
 fn case_01_every_row_of_a_statement_is_recorded_under_one_statement() {
@@ -269,7 +269,7 @@ fn case_05_copied_rows_are_recorded() {
 
 #[test]
 fn case_27_very_wide_rows_and_very_large_values_are_recorded_whole() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         for columns in [1599, 1598] {
             let list: Vec<_> = (1..=columns).map(|number| format!("c{number} int")).collect();
             session

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_each_version, on_outer_versions};
 
 /// Lets history be read by those who may read its table; event triggers do it where there are some.
 const RIGHTS: &str = "SELECT pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r";
@@ -89,7 +89,7 @@ fn texts_and_messages_belong_to_the_role_that_ran_the_statement() {
 
 #[test]
 fn a_key_that_is_used_again_opens_nothing() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let [first, second] = two_tenants(&session, "again").await;
         second
             .run(
@@ -184,7 +184,7 @@ const POLICIES: [&str; 14] = [
 
 #[test]
 fn history_shows_a_role_exactly_the_images_that_the_table_s_policies_would_show() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE images_a LOGIN; CREATE ROLE images_b LOGIN; CREATE ROLE images_group; GRANT images_group TO images_b;

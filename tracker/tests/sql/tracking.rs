@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{install, on_each_version};
+use crate::support::{install, on_each_version, on_outer_versions};
 
 #[test]
 fn the_tables_of_tomorrow_belong_to_a_tracked_schema() {
@@ -59,7 +59,7 @@ fn case_50_a_table_swapped_for_a_partitioned_one_goes_on_being_tracked_in_its_sc
 
 #[test]
 fn case_34_many_tables_are_tracked_by_several_at_once() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE SCHEMA s; DO $$BEGIN FOR i IN 1..100 LOOP EXECUTE format('CREATE TABLE s.t%s (id int PRIMARY KEY, v text)', i); END LOOP; END$$").await;
         let (one, two) = (session.another().await, session.another().await);
         tokio::join!(one.run("SELECT pgtrack.track('s')"), two.run("SELECT pgtrack.track('s')"));
@@ -75,7 +75,7 @@ fn case_34_many_tables_are_tracked_by_several_at_once() {
 
 #[test]
 fn case_34_tracking_gives_way_to_writers_and_says_so() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')")
             .await;
