@@ -99,6 +99,23 @@ $_recover_rows$;
 COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
   'Fills a table that was created again from a copy, and gives it its constraints and indexes.';
 
+CREATE OR REPLACE FUNCTION pgtrack._create_sql(p_name text, p_definition jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(format('CREATE TABLE %s %s%s%s', x.name, x.body, ' PARTITION BY ' || (x.definition ->> 'key'), ' WITH (' || o.options || ')')
+                   ORDER BY x.n)
+  FROM (
+    SELECT 0 AS n, p_name AS name, p_definition AS definition,
+           format('(%s)', (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
+                           FROM jsonb_array_elements(p_definition -> 'columns') c)) AS body
+    UNION ALL
+    SELECT t.n, t.part ->> 'name', t.part, format('PARTITION OF %s %s', t.part ->> 'parent', t.part ->> 'bound')
+    FROM jsonb_array_elements(p_definition -> 'partitions') WITH ORDINALITY AS t (part, n)) x
+  CROSS JOIN LATERAL (SELECT string_agg(v.value, ', ') AS options
+                      FROM jsonb_array_elements_text(nullif(x.definition -> 'options', 'null')) v) o;
+END;
+COMMENT ON FUNCTION pgtrack._create_sql(text, jsonb) IS 'The statements that create a table and its partitions.';
+
 CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
 DECLARE
@@ -107,6 +124,7 @@ DECLARE
   v_name      text;
   v_right     text;
   v_granted   text[] := '{}';
+  v_part      jsonb;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -127,9 +145,7 @@ BEGIN
     EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
     v_granted := v_granted || v_right;
   END LOOP;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
-    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
+  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition));
   IF 'CREATE' = ANY (v_granted) THEN
     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
     v_granted := array_remove(v_granted, 'CREATE');
@@ -138,6 +154,15 @@ BEGIN
   FOREACH v_right IN ARRAY v_granted LOOP
     EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
   END LOOP;
+  FOR v_part IN SELECT p_kept.definition UNION ALL SELECT jsonb_array_elements(p_kept.definition -> 'partitions') LOOP
+    IF v_part ->> 'owner' <> v_owner THEN
+      EXECUTE format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner');
+    END IF;
+    PERFORM pgtrack._recover_rights(coalesce(v_part ->> 'name', v_name)::regclass, (v_part ->> 'owner')::name, v_part -> 'rights');
+  END LOOP;
+  PERFORM pgtrack._try_as_role(v_owner, 'the comment', ARRAY[c]) FROM jsonb_array_elements_text(p_kept.definition -> 'comments') c;
+  PERFORM pgtrack._try_as_role(a.owner, a.what, a.statements)
+  FROM jsonb_to_recordset(p_kept.definition -> 'attached') AS a (owner name, what text, statements text[]);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
