@@ -40,11 +40,11 @@ DECLARE
   v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
-    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
   END IF;
-  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, coalesce(nullif(current_setting('pgtrack.path', true), ''), 'pg_catalog, pg_temp')) r);
   IF NOT v_may_read THEN
-    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
   END IF;
   RETURN v_rows;
 END
@@ -92,7 +92,7 @@ BEGIN
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
     PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
-      format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
+      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
   END LOOP;
 END
 $_recover_rows$;
@@ -108,6 +108,7 @@ DECLARE
   v_right     text;
   v_granted   text[] := '{}';
   v_call      text;
+  v_events    text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
@@ -118,26 +119,28 @@ BEGIN
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
+  v_events := pgtrack._silence_event_triggers();
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
   -- As the owner: PostgreSQL makes the values of defaults, and plans generated columns, when it makes them, and so may
   -- call what is in them.
   FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
     CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
-    EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
+    PERFORM pgtrack._execute(format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner));
     v_granted := v_granted || v_right;
   END LOOP;
   PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
     (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
      FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
   IF 'CREATE' = ANY (v_granted) THEN
-    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
+    PERFORM pgtrack._execute(format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner));
     v_granted := array_remove(v_granted, 'CREATE');
   END IF;
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
   FOREACH v_right IN ARRAY v_granted LOOP
-    EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
+    PERFORM pgtrack._execute(format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner));
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -194,6 +197,7 @@ COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Ad
 CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
+  PERFORM pgtrack._note_path(pg_catalog.current_setting('search_path'));
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
