@@ -44,6 +44,19 @@ BEGIN
 END
 $guard$;
 
+-- Event triggers of the application are not for this script. Ours, of an earlier installation, need not follow it either.
+DO $silence$
+BEGIN
+  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
+    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
+      PERFORM pg_catalog.set_config('event_triggers', 'off', true);
+    ELSIF EXISTS (SELECT FROM pg_catalog.pg_event_trigger e WHERE NOT pg_catalog.starts_with(e.evtname::pg_catalog.text, 'pgtrack_')) THEN
+      PERFORM pg_catalog.set_config('session_replication_role', 'replica', true);
+    END IF;
+  END IF;
+END
+$silence$;
+
 -- Installing again finds most objects in place; that is no news.
 SET LOCAL client_min_messages = warning;
 -- Nothing but PostgreSQL's own objects is found by its bare name from here on.
@@ -60,9 +73,10 @@ DECLARE
   v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_name        name;
   v_role        pg_roles;
+  c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
-  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
+  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT (r.rolbypassrls AND has_parameter_privilege(r.oid, c_setting, 'SET'))) FROM pg_roles r
                         WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
     LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
     -- As CREATE SCHEMA would say, had it been what waited.
@@ -96,6 +110,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- So that no event trigger of others fires for what it does (_silence_event_triggers).
+  IF v_me.rolsuper AND NOT has_parameter_privilege('pgtrack_owner', c_setting, 'SET') THEN
+    EXECUTE format('GRANT SET ON PARAMETER %s TO pgtrack_owner', c_setting);
   END IF;
   -- When a session began tells whether it is the one that the proxy speaks of.
   IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN
@@ -271,7 +289,8 @@ BEGIN
       ('relation_shape', 'key_is_plain', 'boolean'),
       ('relation_shape', 'key_entered', 'text'),
       ('relation_shape', 'type_names', 'text'),
-      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
+      ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
@@ -338,12 +357,14 @@ COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: the numbe
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,
   options      jsonb        NOT NULL,
-  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  identity     text
 );
 COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
 COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
 COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
 COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
+COMMENT ON COLUMN pgtrack.tracked_schema.identity IS 'The cluster and OID of the schema, by which it is known when it is renamed; null if not known.';
 
 -- ==== tables/relation_shape.sql ====
 
@@ -705,7 +726,11 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
-      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)'),
+      ('generated_relation_idx', 'pgtrack.generated (relation_id)'),
+      ('generated_leaf_idx', 'pgtrack.generated (leaf)'),
+      ('relation_recovering_idx', 'pgtrack.relation (schema_name, table_name) WHERE tracked_until = ''infinity'''),
+      ('relation_redacted_idx', 'pgtrack.relation (relation_id) WHERE options -> ''redact'' <> ''[]''')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
   LOOP
@@ -713,6 +738,58 @@ BEGIN
   END LOOP;
 END
 $complete$;
+
+-- ==== catalog/own_commands.sql ====
+
+-- Commands of ours fire the event triggers of the application like its own commands. Theirs shall find what they name, and
+-- may do what they do, as without us. So they do not fire for ours where the current user may turn them off: superusers,
+-- and the owner of pg_track, whom a superuser installed. What is done as whoever alters a table is executed under that
+-- session's search_path otherwise.
+
+CREATE OR REPLACE FUNCTION pgtrack._silence_event_triggers() RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_silence_event_triggers$
+DECLARE
+  -- Before PostgreSQL 17 there is no setting for these alone. To change this one makes the session plan its queries anew.
+  c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
+  v_before            text := current_setting(c_setting);
+BEGIN
+  IF c_setting = 'session_replication_role' AND NOT EXISTS (
+       SELECT FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid WHERE e.evtenabled IN ('O', 'A') AND p.pronamespace <> 'pgtrack'::regnamespace)
+     OR v_before IN ('off', 'replica') OR NOT has_parameter_privilege(c_setting, 'SET') THEN
+    RETURN NULL;
+  END IF;
+  PERFORM set_config(c_setting, CASE c_setting WHEN 'event_triggers' THEN 'off' ELSE 'replica' END, true);
+  RETURN v_before;
+END
+$_silence_event_triggers$;
+COMMENT ON FUNCTION pgtrack._silence_event_triggers() IS
+  'Keeps event triggers from firing, if that is needed and the current user may; what _let_event_triggers_fire() takes.';
+
+CREATE OR REPLACE FUNCTION pgtrack._let_event_triggers_fire(p_before text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $_let_event_triggers_fire$
+BEGIN
+  PERFORM set_config(CASE WHEN p_before IN ('on', 'off') THEN 'event_triggers' ELSE 'session_replication_role' END, p_before, true);
+END
+$_let_event_triggers_fire$;
+COMMENT ON FUNCTION pgtrack._let_event_triggers_fire(text) IS 'Ends what _silence_event_triggers() began.';
+
+CREATE OR REPLACE FUNCTION pgtrack._note_path(p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_path$
+BEGIN
+  PERFORM set_config('pgtrack.path', p_path, true);
+END
+$_note_path$;
+COMMENT ON FUNCTION pgtrack._note_path(text) IS 'Notes the search_path of a caller, for _execute().';
+
+-- A command that is executed here names everything in full, so that no path misleads it.
+CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute$
+BEGIN
+  PERFORM set_config('search_path', current_setting('pgtrack.path', true), true) WHERE current_setting('pgtrack.path', true) <> '';
+  EXECUTE p_command;
+END
+$_execute$;
+COMMENT ON FUNCTION pgtrack._execute(text) IS 'Executes a command under the search_path of the caller, for event triggers of the application.';
 
 -- ==== catalog/epoch.sql ====
 
@@ -807,12 +884,14 @@ $_name$;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
 
 CREATE OR REPLACE FUNCTION pgtrack._attnum(p_table regclass, p_name name, p_attnum smallint) RETURNS smallint
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_attnum$
+BEGIN
+  RETURN (
   -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
   SELECT coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attname = p_name AND a.attnum > 0), p_attnum)
-  WHERE p_attnum IS NOT NULL;
-END;
+  WHERE p_attnum IS NOT NULL);
+END
+$_attnum$;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
 
 -- ==== catalog/fingerprint.sql ====
@@ -832,19 +911,23 @@ COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defau
 
 -- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
 CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_name$
+BEGIN
+  RETURN (
   SELECT nullif((pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::regclass, p_table, p_attnum)).object_names[3],
-                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name;
-END;
+                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name);
+END
+$_column_name$;
 COMMENT ON FUNCTION pgtrack._column_name(regclass, smallint) IS 'What a column is called now; null if it was dropped.';
 
 CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
-END;
-COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_identity$
+BEGIN
+  RETURN (
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c);
+END
+$_identity$;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table, or of a schema; a dump that is restored has others.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
@@ -914,12 +997,14 @@ COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
   'create, the kind.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_type$
+BEGIN
+  RETURN (
   -- A domain's constraints are the live table's business: images are partly null.
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
-  FROM pgtrack._base_type(p_type, p_typmod) b;
-END;
+  FROM pgtrack._base_type(p_type, p_typmod) b);
+END
+$_stored_type$;
 COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
   'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
@@ -976,15 +1061,17 @@ COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorder_settings(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorder_settings$
+BEGIN
+  RETURN (
   SELECT CASE WHEN EXISTS (
     SELECT FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
     WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
-  THEN pgtrack._pinned_settings() ELSE '' END;
-END;
+  THEN pgtrack._pinned_settings() ELSE '' END);
+END
+$_recorder_settings$;
 COMMENT ON FUNCTION pgtrack._recorder_settings(integer) IS
   'The settings that the recorders of a table need, so that what they write does not depend on the session''s; most need none.';
 
@@ -1047,8 +1134,9 @@ COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
   'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
 
 CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_equal_sql$
+BEGIN
+  RETURN (
   -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
   -- the operator's own types on both sides make sure that it is this one.
   SELECT coalesce(
@@ -1057,28 +1145,33 @@ BEGIN ATOMIC
                  ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
                              p_right, format_type(o.oprright, -1)) END
      FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
-    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right));
-END;
+    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)));
+END
+$_equal_sql$;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
   'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
 
 -- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
 -- cast of the type's owner may lead to another one, or to none.
 CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_is_sql$
+BEGIN
+  RETURN (
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
-              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
-END;
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END);
+END
+$_live_is_sql$;
 COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
   'The condition that a value of the live table is the one that is stored.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_is_sql$
+BEGIN
+  RETURN (
   SELECT CASE WHEN p_kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_left, p_right)
-              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END;
-END;
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END);
+END
+$_stored_is_sql$;
 COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
 
 -- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make
@@ -1116,8 +1209,9 @@ COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored
 -- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
 -- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
 CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_runs_foreign_code$
+BEGIN
+  RETURN (
   WITH RECURSIVE part (type) AS (
     SELECT p_type WHERE p_type >= 16384
     UNION
@@ -1144,8 +1238,9 @@ BEGIN ATOMIC
     LEFT JOIN pg_operator o ON o.oid = c.operator
     LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
-    WHERE NOT r.rolsuper AND r.rolname <> current_user);
-END;
+    WHERE NOT r.rolsuper AND r.rolname <> current_user));
+END
+$_runs_foreign_code$;
 COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
   'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
@@ -1193,8 +1288,9 @@ $_retyped$;
 COMMENT ON FUNCTION pgtrack._retyped(anyelement, anycompatible, text) IS 'A recorded value of a column that has another type now.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorded(p_column pgtrack.relation_column, p_image text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded$
+BEGIN
+  RETURN (
   SELECT coalesce(
     'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
                                  p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
@@ -1204,25 +1300,30 @@ BEGIN ATOMIC
   FROM pgtrack.relation_column g
   JOIN pgtrack.relation r ON r.relation_id = g.relation_id
   JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = p_column.history_column
-  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
-END;
+  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum);
+END
+$_recorded$;
 COMMENT ON FUNCTION pgtrack._recorded(pgtrack.relation_column, text) IS
   'The expression for what an image says of a column, recorded before its type was changed or after that.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorded_since(p_column pgtrack.relation_column) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded_since$
+BEGIN
+  RETURN (
   SELECT least(min(g.since), p_column.since)
-  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
-END;
+  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum);
+END
+$_recorded_since$;
 COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
 
 -- ==== catalog/key_shape.sql ====
 
 -- Equality is strategy 3 of a btree operator class.
 CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_operators$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT k.position, k.attnum, p.amopopr
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
@@ -1231,14 +1332,17 @@ BEGIN ATOMIC
   JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
                 AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
   WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
-END;
+END
+$_key_operators$;
 COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
 RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
                operator oid, equality text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
          h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
   FROM pgtrack.relation r
@@ -1248,7 +1352,8 @@ BEGIN ATOMIC
   JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
   LEFT JOIN pgtrack._key_operators(r.relid) o ON o.attnum = a.attnum
   WHERE r.relation_id = p_relation;
-END;
+END
+$_key_parts$;
 COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
   'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
 
@@ -1290,8 +1395,10 @@ CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table reg
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
                base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
                can_insert boolean, can_update boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH col AS (
     SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
@@ -1327,7 +1434,8 @@ BEGIN ATOMIC
          CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
          can_insert, can_update AND is_chosen
   FROM written;
-END;
+END
+$_column_parts$;
 COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
   'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
 
@@ -1383,8 +1491,9 @@ COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass,
 
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_values$
+BEGIN
+  RETURN (
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
                          WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
                                                           x.old, x.none, x.value, x.type)
@@ -1397,8 +1506,9 @@ BEGIN ATOMIC
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
                 ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
                                         format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped);
+END
+$_row_values$;
 COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
   'The image h as the columns of a row of the table''s type; what is not recorded is null.';
 
@@ -1448,12 +1558,14 @@ $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_type_names$
+BEGIN
+  RETURN (
   SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
   FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384);
+END
+$_type_names$;
 COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
   'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
@@ -1725,14 +1837,17 @@ DECLARE
   v_state     text[];
   v_left      record;
   v_name      text;
+  v_events    text;
 BEGIN
   -- Others may not, and have less to lose.
   IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     PERFORM set_config('track_functions', 'all', true);
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
-  EXECUTE format($create$
-    CREATE FUNCTION %s(statements text[], query text, path text) RETURNS SETOF jsonb
+  PERFORM pgtrack._note_path(p_path);
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format($create$
+    CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text) RETURNS SETOF pg_catalog.jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
       v_statement  text;
@@ -1752,16 +1867,20 @@ BEGIN
         END LOOP;
       END IF;
       PERFORM pgtrack._finish_constraints(path);
-    END $$$create$, v_function);
-  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
+    END $$$create$, v_function));
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function));
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
   IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
-  EXECUTE format('DROP FUNCTION %s', v_function);
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._note_path(p_path);
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
@@ -1876,8 +1995,9 @@ COMMENT ON FUNCTION pgtrack._hmac(bytea, bytea) IS 'HMAC-SHA-256 (RFC 2104) with
 --   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
 --              (rows applied by logical replication, for which the triggers fire ALWAYS).
 CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_capture_mode$
+BEGIN
+  RETURN (
   SELECT CASE
     WHEN (p_options ->> 'replica')::boolean THEN 'row'
     WHEN c.relkind = 'p' THEN 'tree'
@@ -1885,8 +2005,9 @@ BEGIN ATOMIC
     -- Its last child was dropped, of which its own triggers hear nothing.
     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p_table AND t.tgname = '!pgtrack_update' AND t.tgenabled = 'O') THEN 'row'
     ELSE 'statement' END
-  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table);
+END
+$_capture_mode$;
 COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
 
 CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
@@ -1903,20 +2024,23 @@ COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partition
 -- of them is recorded first gives numbers to those that began before it.
 -- What looks like a call and is none of PostgreSQL's functions may be one of the application's, that does anything.
 CREATE OR REPLACE FUNCTION pgtrack._calls_unknown_function(p_source text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_calls_unknown_function$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
     WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
                          'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
       AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
-           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))));
-END;
+           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)))));
+END
+$_calls_unknown_function$;
 COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
     JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
@@ -1924,16 +2048,19 @@ BEGIN ATOMIC
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
        OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
-       OR pgtrack._calls_unknown_function(p.prosrc));
-END;
+       OR pgtrack._calls_unknown_function(p.prosrc)));
+END
+$_may_nest$;
 COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_rewrite_rows$
+BEGIN
+  RETURN (
   -- tgtype: bit 0 row, bit 1 before, bit 4 update (src/include/catalog/pg_trigger.h).
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19);
-END;
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19));
+END
+$_may_rewrite_rows$;
 COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';
 
 -- ==== capture/statement_id.sql ====
@@ -2051,21 +2178,24 @@ $_hide_text$;
 COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hiding_sql$
+BEGIN
+  RETURN (
   SELECT $$
           IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
              pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
             PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
           END IF;$$
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]');
+END
+$_hiding_sql$;
 COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
   'The part of a recorder that hides the text of the query; null for tables that hide none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_text_sql$
+BEGIN
+  RETURN (
   -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
   SELECT CASE
     WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
@@ -2076,8 +2206,9 @@ BEGIN ATOMIC
               WHEN pg_catalog.set_config('pgtrack.shown_text',
                      pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
               THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_text_sql$;
 COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
@@ -2114,8 +2245,9 @@ COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
 -- every variable, a table alias every column.
 
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_images_sql$
+BEGIN
+  RETURN (
   -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
   -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (%s) SELECT %s%s', r.history_table,
@@ -2134,14 +2266,16 @@ BEGIN ATOMIC
     WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
       AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))) v ON true
   WHERE r.relation_id = p_relation
-  GROUP BY r.relation_id;
-END;
+  GROUP BY r.relation_id);
+END
+$_images_sql$;
 COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
   'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_statement_sql$
+BEGIN
+  RETURN (
   -- What a client sets is bounded.
   SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
@@ -2156,8 +2290,9 @@ BEGIN ATOMIC
             pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_statement_sql$;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
 
 CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
@@ -2171,11 +2306,11 @@ BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
   -- One that was there keeps its rights; to revoke them fires event triggers.
   v_function := format('pgtrack_history.%s', p_signature);
-  IF EXISTS (SELECT FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE p.oid = v_function AND a.grantee = 0) THEN
+  IF has_function_privilege('public', v_function, 'EXECUTE') THEN
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   END IF;
   v_comment := replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
-  IF v_comment IS DISTINCT FROM obj_description(v_function, 'pg_proc') THEN
+  IF NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = 'pg_proc'::regclass AND d.objoid = v_function AND d.objsubid = 0 AND d.description = v_comment) THEN
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, v_comment);
   END IF;
   INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
@@ -2199,14 +2334,16 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 
 -- A trigger function records for the tables that it was written for, and for nobody who attaches it to another.
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_stale_sql$
+BEGIN
+  RETURN (
   SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
                 (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_is_stale_sql$;
 COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
   'The condition, in a trigger function of a table, that it was written for another table or another shape.';
 
@@ -2278,7 +2415,7 @@ BEGIN
     JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = g.function_name
     JOIN pgtrack.relation r ON r.relation_id = g.relation_id
     WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass)
   LOOP
     EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
     DELETE FROM pgtrack.generated WHERE function_name = v_function;
@@ -2294,12 +2431,14 @@ COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for
 -- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_truncate_recorder$
+BEGIN
+  RETURN (
   SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
                       ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_truncate_recorder$;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
@@ -2361,8 +2500,9 @@ COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
 -- PostgreSQL folds expressions of a table's indexes, statistics and partition key in each query of the table
 -- (eval_const_expressions in src/backend/utils/cache/relcache.c), with the rights of whoever plans it.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_expression$
+BEGIN
+  RETURN (
   SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
   FROM pgtrack._members(p_table) m
   CROSS JOIN LATERAL (
@@ -2376,8 +2516,9 @@ BEGIN ATOMIC
   -- A function of a superuser may make values of any type, and with them run a domain's checks.
   LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
   JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid);
-END;
+  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid));
+END
+$_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
   'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
 
@@ -2595,30 +2736,48 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
 
+-- They are found by their functions, and by the tables that have any: a former partition keeps its own until it is followed.
 CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original. Arguments end with a zero byte.
-  SELECT t.tgrelid::regclass, t.tgname,
-         pg_catalog.encode(pg_catalog.substr(t.tgargs, pg_catalog.length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
-  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-  WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
-    AND (p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation)
-         OR p.proname = 'open' AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), p_relation || '\000'));
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_triggers$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH by_function AS MATERIALIZED (
+    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
+    FROM pgtrack.generated g
+    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+    -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+    JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
+    WHERE g.relation_id = p_relation
+  ), opening AS (
+    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
+    FROM (SELECT f.tgrelid FROM by_function f
+          UNION SELECT m.relid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation) x
+    JOIN pg_trigger t ON t.tgrelid = x.tgrelid AND t.tgname = 'pgtrack_open' AND t.tgparentid = 0
+    WHERE t.tgfoid = to_regproc('pgtrack_history.open') AND starts_with(encode(t.tgargs, 'escape'), p_relation || '\000')
+  )
+  -- Arguments end with a zero byte.
+  SELECT t.tgrelid::regclass, t.tgname, encode(substr(t.tgargs, length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
+  FROM (TABLE by_function UNION ALL TABLE opening) t;
+END
+$_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
   'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
 
 CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
 RETURNS TABLE (relid regclass, name name, command text, function name)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_trigger_changes$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
                            ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
          substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
   FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
   WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
-END;
+END
+$_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
   'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
 
@@ -2635,13 +2794,17 @@ BEGIN
     WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
     ORDER BY c.command LIKE 'CREATE %'
   LOOP
-    EXECUTE v_trigger.command;
+    PERFORM pgtrack._execute(v_trigger.command);
   END LOOP;
+  -- What nobody has disabled is enabled.
+  IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN
+    RETURN;
+  END IF;
   FOR v_trigger IN
     SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
     WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
   LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
+    PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
   END LOOP;
 END
 $_generate_triggers$;
@@ -2687,8 +2850,7 @@ BEGIN
   EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id) WITH (pages_per_range = 32, autosummarize = on)',
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
-  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
+  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
 COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history table of a table that is tracked for the first time.';
@@ -2696,12 +2858,14 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 -- ==== capture/history_columns.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass, p_others name[] DEFAULT '{}') RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_name$
+BEGIN
+  RETURN (
   -- Names that begin with pgtrack_ are ours, in queries, too.
   SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
-  FROM pg_attribute a WHERE a.attrelid = p_history;
-END;
+  FROM pg_attribute a WHERE a.attrelid = p_history);
+END
+$_history_name$;
 COMMENT ON FUNCTION pgtrack._history_name(text, regclass, name[]) IS 'The name of a history column for a column of that name; others are about to be made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
@@ -2912,22 +3076,31 @@ COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text, jsonb) IS
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
+SET jit = off SET enable_nestloop = on AS $_follow$
+DECLARE
+  v_events  text;
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   -- What is followed must be seen as it is now.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  -- In an extension's script it would become a part of the extension; that is followed when it is over (_outside_extension).
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+     OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
     RETURN;
   END IF;
+  v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._lock_relation(p_relation);
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
+    v_events := pgtrack._silence_event_triggers();
     PERFORM set_config('lock_timeout', '0', true);
     PERFORM pgtrack._lock_relation(p_relation);
     PERFORM pgtrack._begin_epoch();
     PERFORM pgtrack._sync(p_relation);
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
 END
 $_follow$;
@@ -3389,8 +3562,8 @@ COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
 BEGIN
-  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+  IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
+                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
     EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
     EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
@@ -3456,17 +3629,17 @@ END;
 COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
   'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
+-- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT r.relation_id
   FROM pgtrack.relation r
   JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
-  LEFT JOIN pg_class t ON t.oid = r.relid
-  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.relacl, t.relowner, h.relowner) END
-        <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+  JOIN pg_class t ON t.oid = r.relid AND age(t.xmin) <= 0
+  WHERE pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
 END;
-COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$
@@ -3695,10 +3868,12 @@ $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_deferrable_key(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate);
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_deferrable_key$
+BEGIN
+  RETURN (
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate));
+END
+$_has_deferrable_key$;
 COMMENT ON FUNCTION pgtrack._has_deferrable_key(regclass) IS 'Whether a table''s primary key may be checked later than at once.';
 
 CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
@@ -3739,21 +3914,24 @@ COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
   'The options for one table: of a schema''s tables each takes the columns that it has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track_schema$
+BEGIN
+  RETURN (
   SELECT CASE
     WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
     WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
   END
   FROM pg_catalog.pg_namespace n
-  WHERE n.oid = p_schema;
-END;
+  WHERE n.oid = p_schema);
+END
+$_reason_not_to_track_schema$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
 
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track$
+BEGIN
+  RETURN (
   SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
@@ -3768,8 +3946,9 @@ BEGIN ATOMIC
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
   END)
   FROM pg_catalog.pg_class c
-  WHERE c.oid = p_table;
-END;
+  WHERE c.oid = p_table);
+END
+$_reason_not_to_track$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
 
 -- ==== audit/purge.sql ====
@@ -3801,19 +3980,24 @@ COMMENT ON FUNCTION pgtrack.purge_audit(interval) IS
 CREATE OR REPLACE FUNCTION pgtrack._enroll(p_table regclass, p_options jsonb, OUT relation_id integer, OUT status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_enroll$
 DECLARE
+  v_events    text;
   v_relation  pgtrack.relation;
   v_class     record;
   v_hides     boolean := pgtrack._some_text_is_hidden();
+  v_taken     name[] := '{}';
 BEGIN
+  v_events := pgtrack._silence_event_triggers();
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
   SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
   status := 'tracked';
   IF v_relation.relation_id IS NULL THEN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
-    v_relation.history_table := pgtrack._free_name(
-      left(v_class.relname::text, 50) || '_' || v_relation.relation_id,
-      (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+    LOOP
+      v_relation.history_table := pgtrack._free_name(left(v_class.relname::text, 50) || '_' || v_relation.relation_id, v_taken);
+      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL;
+      v_taken := v_taken || v_relation.history_table;
+    END LOOP;
     INSERT INTO pgtrack.relation (relation_id, relid, schema_name, table_name, history_table, key_columns, key_equality, options, tracked_since)
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
     PERFORM pgtrack._create_history(v_relation.relation_id);
@@ -3833,6 +4017,7 @@ BEGIN
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_enroll$;
 COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
@@ -3840,8 +4025,10 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
 
 -- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
 CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_rights_to_read$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   -- The schema of the table, and those of its columns' types, whose operators compare keys.
   SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
   FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
@@ -3853,7 +4040,8 @@ BEGIN ATOMIC
   SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
-END;
+END
+$_rights_to_read$;
 COMMENT ON FUNCTION pgtrack._rights_to_read(regclass) IS 'What the owner of pg_track lacks to read a table and its partitions, as commands.';
 
 CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
@@ -3863,7 +4051,7 @@ DECLARE
 BEGIN
   FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
     BEGIN
-      EXECUTE v_command;
+      PERFORM pgtrack._execute(v_command);
     -- Somebody else owns the schema. verify() says so.
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE DEBUG '%', SQLERRM;
@@ -3877,11 +4065,14 @@ COMMENT ON FUNCTION pgtrack._let_owner_read(regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
 DECLARE
+  v_events   text;
   v_tracked  record;
 BEGIN
+  v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._let_owner_read(p_table);
   SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
   PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_tracked.status;
 END
 $_track_table$;
@@ -3934,7 +4125,7 @@ COMMENT ON FUNCTION pgtrack._schema(text) IS 'The schema of that name, or null.'
 
 CREATE OR REPLACE FUNCTION pgtrack._track(p_target text, p_table regclass, p_options jsonb)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_track$
 DECLARE
   v_options  jsonb := pgtrack._options(p_options);
   v_schema   oid := pgtrack._schema(p_target);
@@ -3961,12 +4152,12 @@ BEGIN
   END IF;
   IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
     -- For tables to come, which somebody else may own.
-    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
-                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
+    PERFORM pgtrack._execute(format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                                    (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack')));
   END IF;
-  INSERT INTO pgtrack.tracked_schema (schema_name, options)
-  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
-  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options, identity)
+  SELECT n.nspname, v_options, pgtrack._identity(n.oid) FROM pg_namespace n WHERE n.oid = v_schema
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options, identity = excluded.identity;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
     WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -3999,6 +4190,7 @@ CREATE OR REPLACE FUNCTION pgtrack.track(target text, options jsonb DEFAULT '{}'
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path(pg_catalog.current_setting('search_path'));
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
@@ -4014,7 +4206,7 @@ DECLARE
   v_trigger  record;
 BEGIN
   FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+    PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid));
   END LOOP;
 END
 $_drop_triggers$;
@@ -4029,7 +4221,7 @@ BEGIN
   -- Where the owner of pg_track owns the table, the right is its own.
   FOR v_member IN SELECT m.relid FROM pgtrack._members(p_table) m JOIN pg_class c ON c.oid = m.relid
                   WHERE pg_get_userbyid(c.relowner) <> v_owner AND has_table_privilege(v_owner, m.relid, 'SELECT') LOOP
-    EXECUTE format('REVOKE SELECT ON %s FROM %I', v_member, v_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON %s FROM %I', v_member, v_owner));
   END LOOP;
 END
 $_let_owner_go$;
@@ -4037,7 +4229,7 @@ COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_own
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
@@ -4070,9 +4262,133 @@ CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path(pg_catalog.current_setting('search_path'));
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
 COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
+
+-- ==== tracking/tables_of_ddl.sql ====
+
+-- Which tables a command is about
+
+-- Schemas, types and extensions are what tables lie in, are made of, and belong to.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_others() RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_others$
+BEGIN
+  RETURN ARRAY(
+    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
+    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
+    UNION ALL
+    SELECT e.objid FROM pg_event_trigger_ddl_commands() d
+    JOIN pg_depend e ON d.classid = 'pg_extension'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid
+      AND e.classid = 'pg_class'::regclass AND e.deptype = 'e'
+    UNION ALL
+    -- A type that is called otherwise now, or found elsewhere, is so in what was generated. So are arrays of it, and domains.
+    SELECT u.objid
+    FROM (WITH RECURSIVE touched (type) AS (
+            SELECT t.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_type t
+              ON d.classid = 'pg_namespace'::regclass AND t.typnamespace = d.objid OR d.classid = 'pg_type'::regclass AND t.oid = d.objid
+            UNION
+            SELECT e.objid FROM pg_event_trigger_ddl_commands() d
+            JOIN pg_depend e ON d.classid = 'pg_extension'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid
+              AND e.classid = 'pg_type'::regclass AND e.deptype = 'e'
+            UNION
+            SELECT e.objid FROM touched t
+            JOIN pg_depend e ON e.refclassid = 'pg_type'::regclass AND e.refobjid = t.type AND e.classid = 'pg_type'::regclass)
+          SELECT t.type FROM touched t) t
+    JOIN pg_depend u ON u.refclassid = 'pg_type'::regclass AND u.refobjid = t.type AND u.classid = 'pg_class'::regclass
+    JOIN pgtrack.relation r ON r.relid = u.objid);
+END
+$_tables_of_others$;
+COMMENT ON FUNCTION pgtrack._tables_of_others() IS 'In an event trigger: the tables that a command about a schema, a type or an extension concerns.';
+
+-- In PL/pgSQL, which keeps its plans.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
+DECLARE
+  v_altered  oid[];
+BEGIN
+  -- Our own commands are most of them.
+  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
+     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
+    RETURN '{}';
+  END IF;
+  v_altered := ARRAY(
+    -- A trigger's, an index's or a trigger function's command names that object, not its table.
+    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
+    FROM pg_event_trigger_ddl_commands() d
+    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
+    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
+    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
+      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
+      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+  -- Typed tables are altered with their type.
+  v_altered := v_altered || ARRAY(
+    SELECT e.objid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'c'
+    JOIN pg_depend e ON e.refclassid = 'pg_type'::regclass AND e.refobjid = c.reltype AND e.classid = 'pg_class'::regclass AND e.objsubid = 0);
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
+    v_altered := v_altered || pgtrack._tables_of_others();
+  END IF;
+  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
+  v_altered := v_altered || ARRAY(
+    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
+    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
+  IF v_altered = '{}' THEN
+    RETURN '{}';
+  END IF;
+  RETURN ARRAY(
+    SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
+    UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
+    -- A table that became a partition gives its triggers to the root's.
+    UNION SELECT r.relid FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) t JOIN pgtrack.relation r ON r.relid = t.relid
+          WHERE c.oid = ANY (v_altered) AND c.relkind = 'p'
+    UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
+    -- What is done to a parent is done to those who inherit from it.
+    UNION (WITH RECURSIVE child (oid) AS (
+             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
+             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
+           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
+END
+$_tables_of_ddl$;
+COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
+
+-- One that was untracked by itself stays so.
+CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT c.oid::regclass, s.options
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
+    AND pgtrack._reason_not_to_track(c.oid) IS NULL
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    -- Nor one that recover() is just making.
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
+  ORDER BY c.relname;
+END;
+COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
+
+-- A schema that was renamed goes on being tracked under its new name. One that is dropped and made again is tracked as before.
+CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
+  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name, pgtrack._identity(n.oid) AS identity
+        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        LEFT JOIN pg_class c ON c.relnamespace = n.oid LEFT JOIN pgtrack.relation r ON r.relid = c.oid) x
+  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
+  WHERE (s.schema_name = x.old_name OR s.identity = x.identity) AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = s.schema_name)
+    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
+  UPDATE pgtrack.tracked_schema s SET identity = pgtrack._identity(n.oid)
+  FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+  WHERE s.schema_name = n.nspname AND s.identity IS DISTINCT FROM pgtrack._identity(n.oid);
+END;
+COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
 
 -- ==== tracking/drops.sql ====
 
@@ -4117,38 +4433,76 @@ END
 $_refuse_loss_of_history$;
 COMMENT ON FUNCTION pgtrack._refuse_loss_of_history() IS 'In an event trigger: refuses to drop what would take recorded values along.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+-- One that was a partition and is tracked by itself is both.
+CREATE OR REPLACE FUNCTION pgtrack._drop_recorders() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_recorders$
 DECLARE
   v_dropped  record;
 BEGIN
-  PERFORM pgtrack._refuse_loss_of_history();
   FOR v_dropped IN
-    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
-           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
-                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, g.function_name AS recorder
-    FROM pg_event_trigger_dropped_objects() d
-    -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
-    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
-    ORDER BY d.objsubid
+    SELECT x.*, r.options ->> 'on_drop' AS on_drop
+    FROM (SELECT d.objsubid, r.relation_id, NULL::name AS recorder,
+                 CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3]) ELSE 'drop' END AS what
+          FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid WHERE d.classid = 'pg_class'::regclass
+          UNION ALL
+          -- A partition is known by the function that records its TRUNCATE.
+          SELECT d.objsubid, g.relation_id, g.function_name,
+                 CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3]) ELSE format('drop partition %s of', d.object_identity) END
+          FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.generated g ON g.leaf = d.objid WHERE d.classid = 'pg_class'::regclass) x
+    JOIN pgtrack.relation r ON r.relation_id = x.relation_id AND r.tracked_until IS NULL
+    ORDER BY x.objsubid
   LOOP
     IF v_dropped.on_drop = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
-    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+    ELSIF v_dropped.recorder IS NOT NULL AND v_dropped.objsubid = 0 THEN
       EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
       DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
-  -- Rights on its history are those on the table, of which there are none any more.
-  PERFORM pgtrack._sync_rights(r.relation_id)
-  FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
-  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
-  FROM pg_event_trigger_dropped_objects() d
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
+END
+$_drop_recorders$;
+COMMENT ON FUNCTION pgtrack._drop_recorders() IS 'In an event trigger: drops what was written for partitions that are dropped; refuses the drop where on_drop says so.';
+
+-- DROP TYPE ... CASCADE and its like take columns, defaults and triggers of tables along, of which no other event tells.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_drop() RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_drop$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT x.relid), '{}') FROM (
+      SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid
+                  ELSE to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid END::regclass AS relid
+      FROM pg_event_trigger_dropped_objects() d
+      WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
+        AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
+        -- Those we drop ourselves.
+        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^!?pgtrack_')) x
+    JOIN pg_class c ON c.oid = x.relid);
+END
+$_tables_of_drop$;
+COMMENT ON FUNCTION pgtrack._tables_of_drop() IS 'In an event trigger: the tables that are still there and have lost something by a drop.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan
+AS $_on_drop$
+DECLARE
+  v_dropped  oid[] := ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0);
+  v_tables   regclass[];
+  v_events   text;
+BEGIN
+  PERFORM pgtrack._refuse_loss_of_history();
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._drop_recorders();
+  IF v_dropped <> '{}' THEN
+    -- Rights on its history are those on the table, of which there are none any more.
+    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
+    UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (v_dropped);
+  END IF;
+  -- ALTER TABLE tells itself what it was about.
+  IF TG_TAG LIKE 'DROP %' THEN
+    v_tables := pgtrack._tables_of_drop();
+    PERFORM set_config('pgtrack.altered', CASE WHEN v_tables <> '{}' THEN array_to_string(pgtrack._follow_tables(v_tables), ' ') ELSE '' END, true);
+  END IF;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_on_drop$;
 COMMENT ON FUNCTION pgtrack._on_drop() IS
@@ -4165,27 +4519,28 @@ COMMENT ON FUNCTION pgtrack._on_drop() IS
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
-CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_path text, p_context text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
 DECLARE
   v_table     regclass;
   v_trigger   name;
   v_is_named  boolean;
   v_timeout   text := current_setting('lock_timeout');
-  v_context   text;
   v_text      text;
+  v_events    text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  GET DIAGNOSTICS v_context = PG_CONTEXT;
   -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
-  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+  IF p_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
     RETURN;
   END IF;
   -- Of a command in a function the context has the text.
-  v_text := concat_ws(E'\n', current_query(), v_context);
+  v_text := concat_ws(E'\n', current_query(), p_context);
   IF v_text !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
+  PERFORM pgtrack._note_path(p_path);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_table, v_trigger, v_is_named IN
     SELECT r.relid, t.tgname,
            v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
@@ -4202,7 +4557,7 @@ BEGIN
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
     PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger, v_table));
     EXCEPTION WHEN lock_not_available THEN
       IF v_is_named THEN
         RAISE;
@@ -4212,99 +4567,24 @@ BEGIN
     PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
   PERFORM set_config('lock_timeout', v_timeout, true);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_step_aside$;
+COMMENT ON FUNCTION pgtrack._step_aside(text, text) IS 'Does the work of pgtrack._before_ddl().';
+
+-- It has no path of its own: the caller's is the one to be noted.
+CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
+LANGUAGE plpgsql AS $_before_ddl$
+DECLARE
+  v_context  text;
+BEGIN
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  IF pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+    PERFORM pgtrack._step_aside(pg_catalog.current_setting('search_path'), v_context);
+  END IF;
 END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
-
--- In PL/pgSQL, which keeps its plans.
-CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
-DECLARE
-  v_altered  oid[];
-BEGIN
-  -- Our own commands are most of them.
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
-     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
-    RETURN '{}';
-  END IF;
-  v_altered := ARRAY(
-    -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
-    FROM pg_event_trigger_ddl_commands() d
-    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
-      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
-  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
-    v_altered := v_altered || ARRAY(
-    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
-    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
-    -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
-    UNION ALL
-    SELECT r.relid::oid FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND a.atttypid >= 16384
-    JOIN pg_type t ON t.oid = a.atttypid
-    WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                  WHERE d.classid = 'pg_namespace'::regclass AND d.objid = t.typnamespace
-                     OR d.classid = 'pg_type'::regclass AND d.objid IN (t.oid, t.typelem)
-                     OR d.classid = 'pg_extension'::regclass AND EXISTS (
-                          SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
-                          AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
-  END IF;
-  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
-  v_altered := v_altered || ARRAY(
-    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
-      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
-  IF v_altered = '{}' THEN
-    RETURN '{}';
-  END IF;
-  RETURN ARRAY(
-    SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
-    UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
-    UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
-    -- What is done to a parent is done to those who inherit from it.
-    UNION (WITH RECURSIVE child (oid) AS (
-             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
-             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
-           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
-END
-$_tables_of_ddl$;
-COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
-
--- One that was untracked by itself stays so.
-CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT c.oid::regclass, s.options
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
-    AND pgtrack._reason_not_to_track(c.oid) IS NULL
-    -- Nor one that recover() is just making.
-    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid
-                    OR r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
-  ORDER BY c.relname;
-END;
-COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
-
--- A schema that was renamed goes on being tracked under its new name.
-CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
-  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
-        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
-        JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
-  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
-  WHERE s.schema_name = x.old_name AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = x.old_name)
-    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
-END;
-COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
 
 -- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
 CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
@@ -4324,49 +4604,84 @@ END
 $_follow_rights$;
 COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_tables(p_tables regclass[]) RETURNS integer[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_tables$
 DECLARE
-  v_tables    regclass[];
   v_relation  pgtrack.relation;
   v_altered   integer[] := '{}';
 BEGIN
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.tracked_until IS NULL AND r.relid = ANY (p_tables)
+    ORDER BY c.relispartition DESC
+  LOOP
+    v_altered := v_altered || v_relation.relation_id;
+    BEGIN
+      PERFORM pgtrack._follow_relation(v_relation.relation_id);
+    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+    WHEN insufficient_privilege THEN
+      RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
+        HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
+    END;
+  END LOOP;
+  v_altered := v_altered || ARRAY(
+    SELECT e.relation_id FROM pgtrack._new_tables(p_tables) n
+    CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
+  RETURN pgtrack._let_owners_make_triggers(v_altered)
+    || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+             WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
+END
+$_follow_tables$;
+COMMENT ON FUNCTION pgtrack._follow_tables(regclass[]) IS
+  'Brings the history of tables in step with them, and begins that of new ones. Returns the relations whose triggers have to change.';
+
+-- What a script of an extension makes or replaces belongs to the extension, and it may replace nothing else. So its tables
+-- are followed when CREATE or ALTER EXTENSION is over. Which ones stands in a setting, sealed.
+CREATE OR REPLACE FUNCTION pgtrack._outside_extension(p_tables regclass[]) RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_outside_extension$
+DECLARE
+  v_put_off  regclass[] := string_to_array(pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')), ' ')::oid[]::regclass[];
+BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.in_extension) THEN
+    PERFORM set_config('pgtrack.extension', pgtrack._sealed('extension', array_to_string((p_tables || v_put_off)::oid[], ' ')), true);
+    RETURN '{}';
+  ELSIF v_put_off IS NOT NULL THEN
+    PERFORM set_config('pgtrack.extension', '', true);
+  END IF;
+  RETURN p_tables || v_put_off;
+END
+$_outside_extension$;
+COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
+DECLARE
+  v_tables   regclass[];
+  v_altered  integer[] := '{}';
+  v_events   text;
+BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._follow_rights()
-    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE');
+    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension);
     RETURN;
   END IF;
-  v_tables := pgtrack._tables_of_ddl();
+  v_tables := pgtrack._outside_extension(pgtrack._tables_of_ddl());
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF TG_TAG = 'ALTER SCHEMA' THEN
-    -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-    PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
-    PERFORM pgtrack._follow_schemas();
-  END IF;
-  IF v_tables <> '{}' THEN
-    -- A table that became a partition gives its triggers to the root's.
-    FOR v_relation IN
-      SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-      WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
-      ORDER BY c.relispartition DESC
-    LOOP
-      v_altered := v_altered || v_relation.relation_id;
-      BEGIN
-        PERFORM pgtrack._follow_relation(v_relation.relation_id);
-      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
-      EXCEPTION WHEN lock_not_available THEN
-        RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
-      WHEN insufficient_privilege THEN
-        RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
-          HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
-      END;
-    END LOOP;
-    v_altered := v_altered || ARRAY(
-      SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
-      CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
-    v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
-               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
+  IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
+    v_events := pgtrack._silence_event_triggers();
+    IF TG_TAG = 'ALTER SCHEMA' THEN
+      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+    END IF;
+    PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
+    PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
+    IF v_tables <> '{}' THEN
+      v_altered := pgtrack._follow_tables(v_tables);
+    END IF;
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
@@ -4374,17 +4689,18 @@ $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
   'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl_triggers$
+CREATE OR REPLACE FUNCTION pgtrack._mend_triggers(p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
 DECLARE
-  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
+  v_altered   text[] := string_to_array(current_setting('pgtrack.altered', true), ' ');
   v_relation  record;
+  v_events    text;
 BEGIN
-  IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
-    RETURN;
-  END IF;
   -- The commands of this function end in the same event triggers, which have nothing to do then.
   PERFORM set_config('pgtrack.altered', '', true);
+  PERFORM pgtrack._note_path(p_path);
+  v_events := pgtrack._silence_event_triggers();
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN
     SELECT r.relation_id, r.relid, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
@@ -4400,29 +4716,45 @@ BEGIN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     END IF;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
+END
+$_mend_triggers$;
+COMMENT ON FUNCTION pgtrack._mend_triggers(text) IS 'Does the work of pgtrack._on_ddl_triggers().';
+
+-- It has no path of its own: the caller's is the one to be noted.
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
+LANGUAGE plpgsql AS $_on_ddl_triggers$
+BEGIN
+  IF NULLIF(pg_catalog.current_setting('pgtrack.altered', true), '') IS NOT NULL AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+    PERFORM pgtrack._mend_triggers(pg_catalog.current_setting('search_path'));
+  END IF;
 END
 $_on_ddl_triggers$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_ddl_triggers_made$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_on_ddl_triggers_made$
 DECLARE
   v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
   v_function  record;
+  v_events    text;
 BEGIN
   IF v_altered IS NULL THEN
     RETURN;
   END IF;
   PERFORM set_config('pgtrack.altered', '', true);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
-      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[])))
+    FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[]) UNION ALL SELECT 'open') f
+    JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    CROSS JOIN LATERAL aclexplode(p.proacl) a
+    WHERE a.grantee <> p.proowner AND a.grantee <> 0
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_on_ddl_triggers_made$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
@@ -4454,9 +4786,14 @@ COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
 
 DO $event_triggers$
 DECLARE
-  c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER EXTENSION'];
-  v_trigger        record;
+  c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
+                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE SCHEMA', 'ALTER SCHEMA',
+                                    'ALTER TYPE', 'CREATE EXTENSION', 'ALTER EXTENSION'];
+  -- What can take columns, defaults, keys or triggers of a table along.
+  c_drops CONSTANT  text[] := ARRAY['DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP SEQUENCE', 'DROP COLLATION', 'DROP TABLE',
+                                    'DROP FOREIGN TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP SCHEMA', 'DROP EXTENSION', 'DROP OWNED', 'DROP TRIGGER',
+                                    'DROP OPERATOR', 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY'];
+  v_trigger         record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
@@ -4465,8 +4802,8 @@ BEGIN
       SELECT * FROM (VALUES
         ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
         ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
-        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
-        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
+        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
+        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
         ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
       ) AS t (name, event, tags, function, comment)
     LOOP
@@ -4555,7 +4892,7 @@ $_follow_table$;
 COMMENT ON FUNCTION pgtrack._follow_table(pgtrack.relation) IS 'Brings the tracking of one table in step with what became of it.';
 
 CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $follow_ddl$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $follow_ddl$
 DECLARE
   v_relation  record;
   v_new       record;
@@ -7499,9 +7836,11 @@ DECLARE
   v_column  record;
   v_count   integer := 0;
   v_call    text;
+  v_events  text;
 BEGIN
   PERFORM pgtrack._require_owner('release a type from the history of');
   v_call := pgtrack._begin_call(jsonb_build_object('type', type));
+  v_events := pgtrack._silence_event_triggers();
   FOR v_column IN
     SELECT h.oid::regclass AS history, a.attname, c.column_name, format('%I.%I', r.schema_name, r.table_name) AS table_name,
            r.relid IS NOT NULL AND c.attnum IS NOT NULL AS is_used
@@ -7521,6 +7860,7 @@ BEGIN
                    v_column.history, v_column.attname);
     v_count := v_count + 1;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN format('%s: %s columns of histories are text now', type, v_count);
 END
 $release_type$;
@@ -7708,6 +8048,7 @@ DECLARE
   v_rows   bigint;
   v_lost   text := pgtrack._not_kept(p_table);
   v_call   text;
+  v_events text;
 BEGIN
   PERFORM pgtrack._hold_table(p_table);
   PERFORM pgtrack._prepare_to_read(p_table);
@@ -7716,9 +8057,11 @@ BEGIN
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
+  v_events := pgtrack._silence_event_triggers();
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
   VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
   RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,
@@ -7746,7 +8089,7 @@ COMMENT ON FUNCTION pgtrack.keep(text, text) IS
 CREATE OR REPLACE FUNCTION pgtrack._try_as_role(p_role name, p_what text, p_statements text[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_try_as_role$
 BEGIN
-  PERFORM pgtrack._as_role(p_role, p_statements);
+  PERFORM pgtrack._as_role(p_role, p_statements, NULL, pgtrack._noted_path());
   RETURN true;
 EXCEPTION
   -- All of these classes: what is missing or not allowed, rows that do not meet a constraint, what cannot be done with the table.
@@ -7825,11 +8168,12 @@ BEGIN
   FOR v_policy IN SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p LOOP
     v_made := pgtrack._policy_sql(p_table, v_policy, false);
     CONTINUE WHEN v_made IS NULL OR pgtrack._try_as_role(p_owner, format('the policy %I', v_policy ->> 'name'), ARRAY[v_made]);
-    PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)]);
+    PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)], NULL, pgtrack._noted_path());
   END LOOP;
   PERFORM pgtrack._as_role(p_owner, pgtrack._grants_sql(p_table, p_rights -> 'grants')
     || ARRAY(SELECT format('ALTER TABLE %s %s ROW LEVEL SECURITY', p_table, x.clause)
-             FROM (VALUES ('ENABLE', 'row_security'), ('FORCE', 'forced')) AS x (clause, name) WHERE (p_rights ->> x.name)::boolean));
+             FROM (VALUES ('ENABLE', 'row_security'), ('FORCE', 'forced')) AS x (clause, name) WHERE (p_rights ->> x.name)::boolean),
+    NULL, pgtrack._noted_path());
 END
 $_recover_rights$;
 COMMENT ON FUNCTION pgtrack._recover_rights(regclass, name, jsonb) IS
@@ -7879,11 +8223,11 @@ DECLARE
   v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
-    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
   END IF;
-  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, coalesce(nullif(current_setting('pgtrack.path', true), ''), 'pg_catalog, pg_temp')) r);
   IF NOT v_may_read THEN
-    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
   END IF;
   RETURN v_rows;
 END
@@ -7910,15 +8254,10 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c ~ c_check));
-  -- PostgreSQL makes indexes with the owner's rights, who may lack that on the schema.
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-    WHERE c !~ c_check AND c !~ c_reference
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-  LOOP
-    EXECUTE v_part;
-  END LOOP;
+             WHERE c ~ c_check)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c !~ c_check AND c !~ c_reference)
+    || ARRAY(SELECT jsonb_array_elements_text(p_kept.definition -> 'indexes')));
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
@@ -7931,7 +8270,7 @@ BEGIN
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
     PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
-      format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
+      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
   END LOOP;
 END
 $_recover_rows$;
@@ -7961,8 +8300,6 @@ DECLARE
   v_relation  pgtrack.relation;
   v_owner     name := p_kept.definition ->> 'owner';
   v_name      text;
-  v_right     text;
-  v_granted   text[] := '{}';
   v_part      jsonb;
   v_call      text;
 BEGIN
@@ -7977,25 +8314,18 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- As the owner: PostgreSQL makes the values of defaults, and plans generated columns, when it makes them, and so may
-  -- call what is in them.
-  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
-    CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
-    EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
-    v_granted := v_granted || v_right;
-  END LOOP;
-  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition));
-  IF 'CREATE' = ANY (v_granted) THEN
-    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
-    v_granted := array_remove(v_granted, 'CREATE');
+  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
+  IF NOT has_schema_privilege(v_owner, v_relation.schema_name, 'USAGE') OR NOT has_schema_privilege(v_owner, v_relation.schema_name, 'CREATE') THEN
+    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_relation.schema_name USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
+      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_relation.schema_name, v_owner);
   END IF;
+  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition), NULL, pgtrack._noted_path());
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
-  FOREACH v_right IN ARRAY v_granted LOOP
-    EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
-  END LOOP;
   FOR v_part IN SELECT p_kept.definition UNION ALL SELECT jsonb_array_elements(p_kept.definition -> 'partitions') LOOP
     IF v_part ->> 'owner' <> v_owner THEN
-      EXECUTE format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner');
+      PERFORM pgtrack._execute(format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner'));
     END IF;
     PERFORM pgtrack._recover_rights(coalesce(v_part ->> 'name', v_name)::regclass, (v_part ->> 'owner')::name, v_part -> 'rights');
   END LOOP;
@@ -8058,6 +8388,7 @@ COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Ad
 CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
+  PERFORM pgtrack._note_path(pg_catalog.current_setting('search_path')), pgtrack._note_path();
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
@@ -8160,6 +8491,7 @@ DECLARE
   v_until     timestamptz := clock_timestamp() - older_than;
   v_which     text;
   v_kept      name;
+  v_events    text;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
   IF older_than IS NULL OR older_than < interval '0' THEN
@@ -8168,9 +8500,12 @@ BEGIN
   END IF;
   PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
-    EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
+    -- The owner may read it while it is recovered, and make a view of it.
+    EXECUTE format('DROP TABLE pgtrack_history.%I CASCADE', v_kept);
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which, jsonb_build_object('older_than', older_than));
 END
 $purge$;
@@ -8369,7 +8704,7 @@ $_may_look_into$;
 COMMENT ON FUNCTION pgtrack._may_look_into(regclass) IS 'Whether reading a table runs no code but the current user''s and superusers''; keeps it what it is.';
 
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $verify$
 DECLARE
   v_relation  pgtrack.relation;
   v_count     bigint;

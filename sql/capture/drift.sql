@@ -20,22 +20,31 @@ COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text, jsonb) IS
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
+SET jit = off SET enable_nestloop = on AS $_follow$
+DECLARE
+  v_events  text;
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   -- What is followed must be seen as it is now.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  -- In an extension's script it would become a part of the extension; that is followed when it is over (_outside_extension).
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+     OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
     RETURN;
   END IF;
+  v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._lock_relation(p_relation);
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
+    v_events := pgtrack._silence_event_triggers();
     PERFORM set_config('lock_timeout', '0', true);
     PERFORM pgtrack._lock_relation(p_relation);
     PERFORM pgtrack._begin_epoch();
     PERFORM pgtrack._sync(p_relation);
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
 END
 $_follow$;

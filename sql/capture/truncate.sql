@@ -3,12 +3,14 @@
 -- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_truncate_recorder$
+BEGIN
+  RETURN (
   SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
                       ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_truncate_recorder$;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
@@ -70,8 +72,9 @@ COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
 -- PostgreSQL folds expressions of a table's indexes, statistics and partition key in each query of the table
 -- (eval_const_expressions in src/backend/utils/cache/relcache.c), with the rights of whoever plans it.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_expression$
+BEGIN
+  RETURN (
   SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
   FROM pgtrack._members(p_table) m
   CROSS JOIN LATERAL (
@@ -85,8 +88,9 @@ BEGIN ATOMIC
   -- A function of a superuser may make values of any type, and with them run a domain's checks.
   LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
   JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid);
-END;
+  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid));
+END
+$_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
   'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
 

@@ -102,14 +102,17 @@ DECLARE
   v_state     text[];
   v_left      record;
   v_name      text;
+  v_events    text;
 BEGIN
   -- Others may not, and have less to lose.
   IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     PERFORM set_config('track_functions', 'all', true);
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
-  EXECUTE format($create$
-    CREATE FUNCTION %s(statements text[], query text, path text) RETURNS SETOF jsonb
+  PERFORM pgtrack._note_path(p_path);
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format($create$
+    CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text) RETURNS SETOF pg_catalog.jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
       v_statement  text;
@@ -129,16 +132,20 @@ BEGIN
         END LOOP;
       END IF;
       PERFORM pgtrack._finish_constraints(path);
-    END $$$create$, v_function);
-  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
+    END $$$create$, v_function));
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function));
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
   IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
-  EXECUTE format('DROP FUNCTION %s', v_function);
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._note_path(p_path);
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING

@@ -8,8 +8,10 @@ CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table reg
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
                base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
                can_insert boolean, can_update boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH col AS (
     SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
@@ -45,7 +47,8 @@ BEGIN ATOMIC
          CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
          can_insert, can_update AND is_chosen
   FROM written;
-END;
+END
+$_column_parts$;
 COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
   'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
 
@@ -101,8 +104,9 @@ COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass,
 
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_values$
+BEGIN
+  RETURN (
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
                          WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
                                                           x.old, x.none, x.value, x.type)
@@ -115,7 +119,8 @@ BEGIN ATOMIC
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
                 ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
                                         format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped);
+END
+$_row_values$;
 COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
   'The image h as the columns of a row of the table''s type; what is not recorded is null.';

@@ -21,6 +21,7 @@ DECLARE
   v_rows   bigint;
   v_lost   text := pgtrack._not_kept(p_table);
   v_call   text;
+  v_events text;
 BEGIN
   PERFORM pgtrack._hold_table(p_table);
   PERFORM pgtrack._prepare_to_read(p_table);
@@ -29,9 +30,11 @@ BEGIN
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
+  v_events := pgtrack._silence_event_triggers();
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
   VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
   RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION pgtrack._try_as_role(p_role name, p_what text, p_statements text[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_try_as_role$
 BEGIN
-  PERFORM pgtrack._as_role(p_role, p_statements);
+  PERFORM pgtrack._as_role(p_role, p_statements, NULL, pgtrack._noted_path());
   RETURN true;
 EXCEPTION
   -- All of these classes: what is missing or not allowed, rows that do not meet a constraint, what cannot be done with the table.
@@ -83,11 +83,12 @@ BEGIN
   FOR v_policy IN SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p LOOP
     v_made := pgtrack._policy_sql(p_table, v_policy, false);
     CONTINUE WHEN v_made IS NULL OR pgtrack._try_as_role(p_owner, format('the policy %I', v_policy ->> 'name'), ARRAY[v_made]);
-    PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)]);
+    PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)], NULL, pgtrack._noted_path());
   END LOOP;
   PERFORM pgtrack._as_role(p_owner, pgtrack._grants_sql(p_table, p_rights -> 'grants')
     || ARRAY(SELECT format('ALTER TABLE %s %s ROW LEVEL SECURITY', p_table, x.clause)
-             FROM (VALUES ('ENABLE', 'row_security'), ('FORCE', 'forced')) AS x (clause, name) WHERE (p_rights ->> x.name)::boolean));
+             FROM (VALUES ('ENABLE', 'row_security'), ('FORCE', 'forced')) AS x (clause, name) WHERE (p_rights ->> x.name)::boolean),
+    NULL, pgtrack._noted_path());
 END
 $_recover_rights$;
 COMMENT ON FUNCTION pgtrack._recover_rights(regclass, name, jsonb) IS

@@ -7,27 +7,28 @@
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
-CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_path text, p_context text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
 DECLARE
   v_table     regclass;
   v_trigger   name;
   v_is_named  boolean;
   v_timeout   text := current_setting('lock_timeout');
-  v_context   text;
   v_text      text;
+  v_events    text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  GET DIAGNOSTICS v_context = PG_CONTEXT;
   -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
-  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+  IF p_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
     RETURN;
   END IF;
   -- Of a command in a function the context has the text.
-  v_text := concat_ws(E'\n', current_query(), v_context);
+  v_text := concat_ws(E'\n', current_query(), p_context);
   IF v_text !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
+  PERFORM pgtrack._note_path(p_path);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_table, v_trigger, v_is_named IN
     SELECT r.relid, t.tgname,
            v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
@@ -44,7 +45,7 @@ BEGIN
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
     PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger, v_table));
     EXCEPTION WHEN lock_not_available THEN
       IF v_is_named THEN
         RAISE;
@@ -54,99 +55,24 @@ BEGIN
     PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
   PERFORM set_config('lock_timeout', v_timeout, true);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_step_aside$;
+COMMENT ON FUNCTION pgtrack._step_aside(text, text) IS 'Does the work of pgtrack._before_ddl().';
+
+-- It has no path of its own: the caller's is the one to be noted.
+CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
+LANGUAGE plpgsql AS $_before_ddl$
+DECLARE
+  v_context  text;
+BEGIN
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  IF pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+    PERFORM pgtrack._step_aside(pg_catalog.current_setting('search_path'), v_context);
+  END IF;
 END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
-
--- In PL/pgSQL, which keeps its plans.
-CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
-DECLARE
-  v_altered  oid[];
-BEGIN
-  -- Our own commands are most of them.
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
-     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
-    RETURN '{}';
-  END IF;
-  v_altered := ARRAY(
-    -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
-    FROM pg_event_trigger_ddl_commands() d
-    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
-      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
-  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
-    v_altered := v_altered || ARRAY(
-    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
-    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
-    -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
-    UNION ALL
-    SELECT r.relid::oid FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND a.atttypid >= 16384
-    JOIN pg_type t ON t.oid = a.atttypid
-    WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                  WHERE d.classid = 'pg_namespace'::regclass AND d.objid = t.typnamespace
-                     OR d.classid = 'pg_type'::regclass AND d.objid IN (t.oid, t.typelem)
-                     OR d.classid = 'pg_extension'::regclass AND EXISTS (
-                          SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
-                          AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
-  END IF;
-  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
-  v_altered := v_altered || ARRAY(
-    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
-      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
-  IF v_altered = '{}' THEN
-    RETURN '{}';
-  END IF;
-  RETURN ARRAY(
-    SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
-    UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
-    UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
-    -- What is done to a parent is done to those who inherit from it.
-    UNION (WITH RECURSIVE child (oid) AS (
-             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
-             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
-           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
-END
-$_tables_of_ddl$;
-COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
-
--- One that was untracked by itself stays so.
-CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT c.oid::regclass, s.options
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
-    AND pgtrack._reason_not_to_track(c.oid) IS NULL
-    -- Nor one that recover() is just making.
-    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid
-                    OR r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
-  ORDER BY c.relname;
-END;
-COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
-
--- A schema that was renamed goes on being tracked under its new name.
-CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
-  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
-        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
-        JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
-  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
-  WHERE s.schema_name = x.old_name AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = x.old_name)
-    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
-END;
-COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
 
 -- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
 CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
@@ -166,49 +92,84 @@ END
 $_follow_rights$;
 COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_tables(p_tables regclass[]) RETURNS integer[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_tables$
 DECLARE
-  v_tables    regclass[];
   v_relation  pgtrack.relation;
   v_altered   integer[] := '{}';
 BEGIN
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.tracked_until IS NULL AND r.relid = ANY (p_tables)
+    ORDER BY c.relispartition DESC
+  LOOP
+    v_altered := v_altered || v_relation.relation_id;
+    BEGIN
+      PERFORM pgtrack._follow_relation(v_relation.relation_id);
+    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
+    WHEN insufficient_privilege THEN
+      RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
+        HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
+    END;
+  END LOOP;
+  v_altered := v_altered || ARRAY(
+    SELECT e.relation_id FROM pgtrack._new_tables(p_tables) n
+    CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
+  RETURN pgtrack._let_owners_make_triggers(v_altered)
+    || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+             WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
+END
+$_follow_tables$;
+COMMENT ON FUNCTION pgtrack._follow_tables(regclass[]) IS
+  'Brings the history of tables in step with them, and begins that of new ones. Returns the relations whose triggers have to change.';
+
+-- What a script of an extension makes or replaces belongs to the extension, and it may replace nothing else. So its tables
+-- are followed when CREATE or ALTER EXTENSION is over. Which ones stands in a setting, sealed.
+CREATE OR REPLACE FUNCTION pgtrack._outside_extension(p_tables regclass[]) RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_outside_extension$
+DECLARE
+  v_put_off  regclass[] := string_to_array(pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')), ' ')::oid[]::regclass[];
+BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.in_extension) THEN
+    PERFORM set_config('pgtrack.extension', pgtrack._sealed('extension', array_to_string((p_tables || v_put_off)::oid[], ' ')), true);
+    RETURN '{}';
+  ELSIF v_put_off IS NOT NULL THEN
+    PERFORM set_config('pgtrack.extension', '', true);
+  END IF;
+  RETURN p_tables || v_put_off;
+END
+$_outside_extension$;
+COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
+DECLARE
+  v_tables   regclass[];
+  v_altered  integer[] := '{}';
+  v_events   text;
+BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._follow_rights()
-    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE');
+    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension);
     RETURN;
   END IF;
-  v_tables := pgtrack._tables_of_ddl();
+  v_tables := pgtrack._outside_extension(pgtrack._tables_of_ddl());
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF TG_TAG = 'ALTER SCHEMA' THEN
-    -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-    PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
-    PERFORM pgtrack._follow_schemas();
-  END IF;
-  IF v_tables <> '{}' THEN
-    -- A table that became a partition gives its triggers to the root's.
-    FOR v_relation IN
-      SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-      WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
-      ORDER BY c.relispartition DESC
-    LOOP
-      v_altered := v_altered || v_relation.relation_id;
-      BEGIN
-        PERFORM pgtrack._follow_relation(v_relation.relation_id);
-      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
-      EXCEPTION WHEN lock_not_available THEN
-        RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
-      WHEN insufficient_privilege THEN
-        RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
-          HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
-      END;
-    END LOOP;
-    v_altered := v_altered || ARRAY(
-      SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
-      CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
-    v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
-               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
+  IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
+    v_events := pgtrack._silence_event_triggers();
+    IF TG_TAG = 'ALTER SCHEMA' THEN
+      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+    END IF;
+    PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
+    PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
+    IF v_tables <> '{}' THEN
+      v_altered := pgtrack._follow_tables(v_tables);
+    END IF;
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
@@ -216,17 +177,18 @@ $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
   'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl_triggers$
+CREATE OR REPLACE FUNCTION pgtrack._mend_triggers(p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
 DECLARE
-  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
+  v_altered   text[] := string_to_array(current_setting('pgtrack.altered', true), ' ');
   v_relation  record;
+  v_events    text;
 BEGIN
-  IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
-    RETURN;
-  END IF;
   -- The commands of this function end in the same event triggers, which have nothing to do then.
   PERFORM set_config('pgtrack.altered', '', true);
+  PERFORM pgtrack._note_path(p_path);
+  v_events := pgtrack._silence_event_triggers();
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN
     SELECT r.relation_id, r.relid, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
@@ -242,29 +204,45 @@ BEGIN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     END IF;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
+END
+$_mend_triggers$;
+COMMENT ON FUNCTION pgtrack._mend_triggers(text) IS 'Does the work of pgtrack._on_ddl_triggers().';
+
+-- It has no path of its own: the caller's is the one to be noted.
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
+LANGUAGE plpgsql AS $_on_ddl_triggers$
+BEGIN
+  IF NULLIF(pg_catalog.current_setting('pgtrack.altered', true), '') IS NOT NULL AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+    PERFORM pgtrack._mend_triggers(pg_catalog.current_setting('search_path'));
+  END IF;
 END
 $_on_ddl_triggers$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_ddl_triggers_made$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_on_ddl_triggers_made$
 DECLARE
   v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
   v_function  record;
+  v_events    text;
 BEGIN
   IF v_altered IS NULL THEN
     RETURN;
   END IF;
   PERFORM set_config('pgtrack.altered', '', true);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
-      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[])))
+    FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[]) UNION ALL SELECT 'open') f
+    JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    CROSS JOIN LATERAL aclexplode(p.proacl) a
+    WHERE a.grantee <> p.proowner AND a.grantee <> 0
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_on_ddl_triggers_made$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
@@ -296,9 +274,14 @@ COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
 
 DO $event_triggers$
 DECLARE
-  c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER EXTENSION'];
-  v_trigger        record;
+  c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
+                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE SCHEMA', 'ALTER SCHEMA',
+                                    'ALTER TYPE', 'CREATE EXTENSION', 'ALTER EXTENSION'];
+  -- What can take columns, defaults, keys or triggers of a table along.
+  c_drops CONSTANT  text[] := ARRAY['DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP SEQUENCE', 'DROP COLLATION', 'DROP TABLE',
+                                    'DROP FOREIGN TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP SCHEMA', 'DROP EXTENSION', 'DROP OWNED', 'DROP TRIGGER',
+                                    'DROP OPERATOR', 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY'];
+  v_trigger         record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
@@ -307,8 +290,8 @@ BEGIN
       SELECT * FROM (VALUES
         ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
         ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
-        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
-        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
+        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
+        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
         ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
       ) AS t (name, event, tags, function, comment)
     LOOP

@@ -20,7 +20,8 @@ BEGIN
       ('relation_shape', 'key_is_plain', 'boolean'),
       ('relation_shape', 'key_entered', 'text'),
       ('relation_shape', 'type_names', 'text'),
-      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
+      ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
