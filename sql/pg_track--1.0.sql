@@ -1591,6 +1591,26 @@ $_hold_table$;
 COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
   'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
+-- PostgreSQL calls what is in indexes and statistics when it plans a query of their table. Who makes one, or alters the
+-- table, waits for this lock; who writes rows does not.
+CREATE OR REPLACE FUNCTION pgtrack._hold_definition(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_hold_definition$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  IF NOT pg_is_in_recovery() AND has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', p_table);
+  END IF;
+  RETURN pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.relation = p_table AND l.pid = pg_backend_pid() AND l.granted
+      AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN false;
+END
+$_hold_definition$;
+COMMENT ON FUNCTION pgtrack._hold_definition(regclass) IS
+  'Keeps a table what it is, its indexes and statistics too, until the transaction ends; false if the current user, or whoever called it before, may not, or others just change them.';
+
 -- Whoever renames a schema waits for this lock (_on_ddl).
 CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_name$
@@ -1824,9 +1844,37 @@ BEGIN ATOMIC
   -- Settings of applications cannot be listed; these would be recorded as the session's.
   UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
   UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
-  WHERE s.context IN ('user', 'superuser') AND s.name NOT LIKE 'transaction%' AND s.name NOT IN ('search_path', 'seed');
+  WHERE s.context IN ('user', 'superuser')
+    AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
 COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
+
+-- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
+-- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
+-- SET. So what runs the code has such clauses, and sets everything to another value at its end: the values of before are
+-- in force afterwards, or somebody has set something for the session.
+CREATE OR REPLACE FUNCTION pgtrack._other_settings() RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(x.name, x.other)
+  FROM (
+    SELECT s.name, CASE s.vartype
+             WHEN 'bool' THEN CASE s.setting WHEN 'on' THEN 'off' ELSE 'on' END
+             WHEN 'enum' THEN (SELECT min(e.value) FROM unnest(s.enumvals) AS e (value) WHERE e.value <> s.setting)
+             WHEN 'integer' THEN CASE s.setting WHEN s.min_val THEN s.max_val ELSE s.min_val END
+             ELSE CASE s.setting WHEN v.one THEN v.two ELSE v.one END END AS other
+    FROM pg_settings s
+    LEFT JOIN (VALUES ('DateStyle', 'ISO, YMD', 'SQL, DMY'), ('TimeZone', 'UTC', 'Etc/GMT+7'), ('default_tablespace', 'pg_default', ''),
+                      ('temp_tablespaces', 'pg_default', ''), ('application_name', gen_random_uuid()::text, '')) AS v (name, one, two) USING (name)
+    WHERE s.context = 'user' AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'exit_on_error')
+      AND (s.vartype IN ('bool', 'enum') OR v.name IS NOT NULL OR s.name = 'extra_float_digits' OR s.name LIKE '%\_timeout')
+    UNION ALL SELECT p.name, gen_random_uuid()::text FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
+    -- Only superusers may have a clause for what is no setting of PostgreSQL's.
+    WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+      AND set_config(p.name, coalesce(current_setting(p.name, true), ''), true) IS NOT NULL) x
+  WHERE x.other IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._other_settings() IS 'For each setting by which a session can be misled, a value that it does not have.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
 RETURNS SETOF jsonb
@@ -1834,6 +1882,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
   v_counts    text := current_setting('track_functions');
+  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
+  v_others    jsonb := pgtrack._other_settings();
   v_state     text[];
   v_left      record;
   v_name      text;
@@ -1847,8 +1897,9 @@ BEGIN
   PERFORM pgtrack._note_path(p_path);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format($create$
-    CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text) RETURNS SETOF pg_catalog.jsonb
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
+    RETURNS SETOF pg_catalog.jsonb
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp %s AS $$
     DECLARE
       v_statement  text;
       v_row        record;
@@ -1867,16 +1918,21 @@ BEGIN
         END LOOP;
       END IF;
       PERFORM pgtrack._finish_constraints(path);
-    END $$$create$, v_function));
+      PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
+      FROM pg_catalog.jsonb_each_text(others) o;
+    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)));
   PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function));
   PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
+  -- Of the path, it is the present value that nobody knows.
+  PERFORM set_config('search_path', v_mark, true);
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
-  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
+  PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._note_path(p_path);
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function));
@@ -3233,10 +3289,11 @@ DECLARE
   v_lost   boolean;
 BEGIN
   -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR NOT has_table_privilege(p_table, 'SELECT')
+     OR row_security_active(p_table) OR NOT pgtrack._hold_definition(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL THEN
     RETURN false;
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;
+  PERFORM pgtrack._hold_name(p_table);
   v_shape := pgtrack._make_shape(p_table);
   -- Rows that have got another key and were not changed since.
   EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'
@@ -4069,6 +4126,7 @@ DECLARE
   v_tracked  record;
 BEGIN
   v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._hold_definition(p_table);
   PERFORM pgtrack._let_owner_read(p_table);
   SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
   PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);
@@ -4877,9 +4935,12 @@ COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
 CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
 DECLARE
-  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  v_status  text := pgtrack._follow_relation(p_relation.relation_id);
+  v_status  text;
 BEGIN
+  -- For the owner of pg_track, who may not lock it.
+  PERFORM pgtrack._hold_definition(p_relation.relid) WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid);
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  v_status := pgtrack._follow_relation(p_relation.relation_id);
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
     PERFORM pgtrack._generate_triggers(p_relation.relation_id, false);
@@ -6135,10 +6196,11 @@ BEGIN
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RETURN v_owner;
   END IF;
-  PERFORM pgtrack._hold_table(p_table);
-  EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
-                 CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
-  v_function := pgtrack._foreign_expression(p_table);
+  IF pgtrack._hold_definition(p_table) THEN
+    v_function := 'the code of ' || pgtrack._foreign_expression(p_table);
+  ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    v_function := 'an index or statistics that are made meanwhile';
+  END IF;
   IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
      AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'what has come since this transaction''s snapshot';
@@ -6146,7 +6208,7 @@ BEGIN
   IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
+      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
   RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
@@ -8695,7 +8757,10 @@ COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
 CREATE OR REPLACE FUNCTION pgtrack._may_look_into(p_table regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_may_look_into$
 BEGIN
-  PERFORM pgtrack._hold_table(p_table);
+  -- Who has few rights has little to lose.
+  IF NOT pgtrack._hold_definition(p_table) AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RETURN false;
+  END IF;
   RETURN pgtrack._foreign_expression(p_table) IS NULL
      AND ((current_setting('transaction_isolation') IN ('repeatable read', 'serializable')) IS NOT TRUE OR pgtrack._owner_of(p_table) = current_user
           OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = pgtrack._owner_of(p_table)));

@@ -75,6 +75,26 @@ $_hold_table$;
 COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
   'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
+-- PostgreSQL calls what is in indexes and statistics when it plans a query of their table. Who makes one, or alters the
+-- table, waits for this lock; who writes rows does not.
+CREATE OR REPLACE FUNCTION pgtrack._hold_definition(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_hold_definition$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  IF NOT pg_is_in_recovery() AND has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', p_table);
+  END IF;
+  RETURN pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.relation = p_table AND l.pid = pg_backend_pid() AND l.granted
+      AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN false;
+END
+$_hold_definition$;
+COMMENT ON FUNCTION pgtrack._hold_definition(regclass) IS
+  'Keeps a table what it is, its indexes and statistics too, until the transaction ends; false if the current user, or whoever called it before, may not, or others just change them.';
+
 -- Whoever renames a schema waits for this lock (_on_ddl).
 CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_name$

@@ -54,9 +54,12 @@ COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
 CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
 DECLARE
-  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  v_status  text := pgtrack._follow_relation(p_relation.relation_id);
+  v_status  text;
 BEGIN
+  -- For the owner of pg_track, who may not lock it.
+  PERFORM pgtrack._hold_definition(p_relation.relid) WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid);
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  v_status := pgtrack._follow_relation(p_relation.relation_id);
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
     PERFORM pgtrack._generate_triggers(p_relation.relation_id, false);

@@ -91,6 +91,7 @@ DECLARE
   v_tracked  record;
 BEGIN
   v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._hold_definition(p_table);
   PERFORM pgtrack._let_owner_read(p_table);
   SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
   PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);

@@ -32,10 +32,11 @@ BEGIN
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RETURN v_owner;
   END IF;
-  PERFORM pgtrack._hold_table(p_table);
-  EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
-                 CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
-  v_function := pgtrack._foreign_expression(p_table);
+  IF pgtrack._hold_definition(p_table) THEN
+    v_function := 'the code of ' || pgtrack._foreign_expression(p_table);
+  ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    v_function := 'an index or statistics that are made meanwhile';
+  END IF;
   IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
      AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'what has come since this transaction''s snapshot';
@@ -43,7 +44,7 @@ BEGIN
   IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
+      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
   RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
