@@ -3631,14 +3631,19 @@ COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
 
 -- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT r.relation_id
-  FROM pgtrack.relation r
-  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
-  JOIN pg_class t ON t.oid = r.relid AND age(t.xmin) <= 0
-  WHERE pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_relations_with_other_rights$
+DECLARE
+  v_changed  oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE age(t.xmin) <= 0 AND t.relkind IN ('r', 'p'));
+BEGIN
+  RETURN QUERY
+    SELECT r.relation_id
+    FROM pgtrack.relation r
+    JOIN pg_class t ON t.oid = r.relid
+    JOIN pg_class h ON h.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+    WHERE r.relid = ANY (v_changed)
+      AND pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+END
+$_relations_with_other_rights$;
 COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
@@ -3928,6 +3933,25 @@ END
 $_reason_not_to_track_schema$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
 
+-- Only what has a length of its own must lie in the page.
+CREATE OR REPLACE FUNCTION pgtrack._least_width(p_table regclass) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_least_width$
+DECLARE
+  v_width   integer := 0;
+  v_column  record;
+BEGIN
+  FOR v_column IN
+    SELECT a.attlen, CASE a.attalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END AS alignment FROM pg_attribute a
+    WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen > 0 AND a.attnotnull
+    ORDER BY a.attnum
+  LOOP
+    v_width := (v_width + v_column.alignment - 1) / v_column.alignment * v_column.alignment + v_column.attlen;
+  END LOOP;
+  RETURN v_width;
+END
+$_least_width$;
+COMMENT ON FUNCTION pgtrack._least_width(regclass) IS 'The bytes that each row of a table has at least, behind its header.';
+
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track$
 BEGIN
@@ -3944,6 +3968,8 @@ BEGIN
     WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
       THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+    -- 8136: a page without its header, a row's pointer and a row's header.
+    WHEN c.relnatts > 400 AND pgtrack._least_width(c.oid) + 8 > 8136 THEN 'its rows fill a page, and those of its history need 8 bytes more'
   END)
   FROM pg_catalog.pg_class c
   WHERE c.oid = p_table);
@@ -4316,15 +4342,20 @@ BEGIN
   END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
+    SELECT x.relid
     FROM pg_event_trigger_ddl_commands() d
-    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
-      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+    -- Looked up one by one, by the catalogs' indexes: each of them may be large.
+    CROSS JOIN LATERAL (
+      SELECT coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = d.objid), d.objid) WHERE d.classid = 'pg_class'::regclass
+      UNION ALL
+      SELECT t.tgrelid FROM pg_trigger t
+      WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+        AND (SELECT p.pronamespace FROM pg_proc p WHERE p.oid = t.tgfoid) <> 'pgtrack_history'::regnamespace
+      UNION ALL
+      SELECT (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = e.objid) FROM pg_depend e
+      WHERE d.classid = 'pg_proc'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.classid = 'pg_trigger'::regclass
+      OFFSET 0) AS x (relid)
+    WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
   -- Typed tables are altered with their type.
   v_altered := v_altered || ARRAY(
     SELECT e.objid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'c'
@@ -4768,9 +4799,9 @@ DECLARE
   v_relations integer[] := '{}';
 BEGIN
   FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid(c.relowner) AS table_owner, p.oid::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = t.function
+    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
+           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
     WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
   LOOP
     v_relations := v_relations || v_trigger.relation_id;

@@ -256,9 +256,9 @@ DECLARE
   v_relations integer[] := '{}';
 BEGIN
   FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid(c.relowner) AS table_owner, p.oid::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = t.function
+    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
+           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
     WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
   LOOP
     v_relations := v_relations || v_trigger.relation_id;
