@@ -2395,7 +2395,7 @@ BEGIN
   RETURN (
   SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
-                (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
+                (SELECT jsonb_object_agg(c.attnum, jsonb_build_array(c.column_name, c.type::bigint)) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation);
 END
@@ -2446,7 +2446,10 @@ BEGIN
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
         pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
         -- A column that was found just now is in the images of later numbers.
-        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
+        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
+        -- What follows the images is written for this key.
+        || CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+                THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
              THEN pgtrack._moves_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
@@ -2613,6 +2616,38 @@ COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
 
 -- ==== capture/key_recorder.sql ====
 
+CREATE OR REPLACE FUNCTION pgtrack._key_types(p_relation integer) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(k.type ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_types(integer) IS 'The types of the columns of a table''s primary key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_same_key(p_relation integer, p_types oid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_same_key$
+BEGIN
+  IF pgtrack._key_types(p_relation) IS DISTINCT FROM p_types THEN
+    RAISE EXCEPTION 'the primary key of % has changed unnoticed', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() follows it.';
+  END IF;
+END
+$_require_same_key$;
+COMMENT ON FUNCTION pgtrack._require_same_key(integer, oid[]) IS 'Refuses to go on in code that was written for a key of other types.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_change_sql(p_relation integer, p_old text, p_new text, p_statement text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)'
+                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s)', p_relation,
+                string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_old, k.column_name), k.type, true)), ', ' ORDER BY k.position),
+                string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_new, k.column_name), k.type, true)), ', ' ORDER BY k.position),
+                p_statement)
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_change_sql(integer, text, text, text) IS
+  'The statement that notes that a row got another key: in generated code, or executed with its images as parameters.';
+
 -- A key is written in one form, whatever the session prefers.
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
@@ -2621,8 +2656,8 @@ DECLARE
   v_relation           pgtrack.relation;
   v_old                text;
   v_arguments          text;
-  v_old_key            text;
   v_new_key            text;
+  v_statement          text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -2633,19 +2668,15 @@ BEGIN
     RETURN;
   END IF;
   IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
-           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
-    INTO v_old_key, v_new_key
-    FROM pgtrack._key_parts(p_relation) k
-    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
-                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
+    v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
-      format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
-        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
-        p_relation, v_old_key, v_new_key,
-        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
-        ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+    EXECUTE pgtrack._key_change_sql(%2$s, '($1)', '($2)', %3$L) USING OLD, NEW;
+  ELSE
+    %4$s;
+  END IF;$body$,
+        pgtrack._is_stale_sql(p_relation), p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)),
       'Records each change of a primary key of @.');
     RETURN;
   END IF;
@@ -3110,24 +3141,59 @@ COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS
 
 -- ==== capture/drift.sql ====
 
+-- From PostgreSQL's caches, whatever the age of the snapshot. To take a field of a null runs no code of the type's.
+CREATE OR REPLACE FUNCTION pgtrack._present_columns(p_table regclass, p_attnums smallint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_columns$
+DECLARE
+  v_columns  jsonb;
+BEGIN
+  EXECUTE (
+    SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT (NULL::%s).*) r',
+                  string_agg(format('%L, jsonb_build_array(%L, pg_typeof(r.%I)::oid::bigint)', c.attnum, c.name, c.name), ', ' ORDER BY c.attnum), p_table)
+    FROM (SELECT n AS attnum, pgtrack._column_name(p_table, n) AS name FROM unnest(p_attnums) n) c WHERE c.name IS NOT NULL)
+  INTO v_columns;
+  RETURN v_columns;
+END
+$_present_columns$;
+COMMENT ON FUNCTION pgtrack._present_columns(regclass, smallint[]) IS 'What columns are called now, and the OIDs of their types, by their numbers; without those that were dropped.';
+
 -- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
 -- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
--- as it names the table, PostgreSQL plans it again whenever the table has changed.
-CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text, p_names jsonb) RETURNS boolean
+-- as it names the table, PostgreSQL plans it again whenever the table has changed. A value of another type than the code
+-- was written for would be cast on its way into history, by a function of whoever made that type.
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text, p_columns jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
 BEGIN
   IF p_identity <> pgtrack._identity(p_table) THEN
     RETURN true;
   END IF;
-  -- An older snapshot shows an older shape than the code may have been written for. What columns are called is asked elsewhere.
+  -- An older snapshot shows an older shape than the code may have been written for.
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-    RETURN EXISTS (SELECT FROM jsonb_each_text(p_names) n WHERE n.value IS DISTINCT FROM pgtrack._column_name(p_table, n.key::smallint));
+    RETURN p_columns <> pgtrack._present_columns(p_table, ARRAY(SELECT c::smallint FROM jsonb_object_keys(p_columns) c));
   END IF;
   RETURN p_shape <> pgtrack._fingerprint(p_table);
 END
 $_has_drifted$;
 COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text, jsonb) IS
   'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_known_types(p_relation integer) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_known_types$
+DECLARE
+  v_table    regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  v_present  jsonb := pgtrack._present_columns(v_table, ARRAY(
+    SELECT c.attnum FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL));
+BEGIN
+  IF EXISTS (SELECT FROM pgtrack.relation_column c
+             WHERE c.relation_id = p_relation AND (v_present -> c.attnum::text ->> 1)::oid <> c.type) THEN
+    RAISE EXCEPTION 'the type of a column of % has changed unnoticed', v_table USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = 'Its history cannot follow in a transaction whose snapshot may be older than the change.',
+      HINT = 'Try the transaction again. If that fails, too, SELECT * FROM pgtrack.follow_ddl().';
+  END IF;
+END
+$_require_known_types$;
+COMMENT ON FUNCTION pgtrack._require_known_types(integer) IS 'Refuses to record values of other types than history has columns for.';
 
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
@@ -3142,6 +3208,7 @@ BEGIN
   -- In an extension's script it would become a part of the extension; that is followed when it is over (_outside_extension).
   IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
      OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
+    PERFORM pgtrack._require_known_types(p_relation);
     RETURN;
   END IF;
   v_events := pgtrack._silence_event_triggers();
@@ -3170,7 +3237,7 @@ BEGIN ATOMIC
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
     WHERE c.relation_id = r.relation_id
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod))
+      AND (c.type <> a.atttypid OR format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
@@ -3688,14 +3755,21 @@ COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
 
 -- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT r.relation_id
-  FROM pgtrack.relation r
-  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
-  JOIN pg_class t ON t.oid = r.relid AND age(t.xmin) <= 0
-  WHERE pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_relations_with_other_rights$
+DECLARE
+  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE age(t.xmin) <= 0 AND t.relkind IN ('r', 'p'));
+  v_histories  name[] := ARRAY(SELECT h.relname FROM pg_class h WHERE h.oid = ANY (v_changed) AND h.relnamespace = 'pgtrack_history'::regnamespace);
+BEGIN
+  RETURN QUERY
+    SELECT r.relation_id
+    FROM pgtrack.relation r
+    JOIN pg_class t ON t.oid = r.relid
+    JOIN pg_class h ON h.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+    WHERE r.relation_id IN (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
+                            UNION ALL SELECT x.relation_id FROM pgtrack.relation x WHERE v_histories <> '{}' AND x.history_table = ANY (v_histories))
+      AND pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+END
+$_relations_with_other_rights$;
 COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
@@ -3985,6 +4059,25 @@ END
 $_reason_not_to_track_schema$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
 
+-- Only what has a length of its own must lie in the page.
+CREATE OR REPLACE FUNCTION pgtrack._least_width(p_table regclass) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_least_width$
+DECLARE
+  v_width   integer := 0;
+  v_column  record;
+BEGIN
+  FOR v_column IN
+    SELECT a.attlen, CASE a.attalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END AS alignment FROM pg_attribute a
+    WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen > 0 AND a.attnotnull
+    ORDER BY a.attnum
+  LOOP
+    v_width := (v_width + v_column.alignment - 1) / v_column.alignment * v_column.alignment + v_column.attlen;
+  END LOOP;
+  RETURN v_width;
+END
+$_least_width$;
+COMMENT ON FUNCTION pgtrack._least_width(regclass) IS 'The bytes that each row of a table has at least, behind its header.';
+
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track$
 BEGIN
@@ -4001,6 +4094,8 @@ BEGIN
     WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
       THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+    -- 8136: a page without its header, a row's pointer and a row's header.
+    WHEN c.relnatts > 400 AND pgtrack._least_width(c.oid) + 8 > 8136 THEN 'its rows fill a page, and those of its history need 8 bytes more'
   END)
   FROM pg_catalog.pg_class c
   WHERE c.oid = p_table);
@@ -4374,15 +4469,20 @@ BEGIN
   END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
+    SELECT x.relid
     FROM pg_event_trigger_ddl_commands() d
-    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
-      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+    -- Looked up one by one, by the catalogs' indexes: each of them may be large.
+    CROSS JOIN LATERAL (
+      SELECT coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = d.objid), d.objid) WHERE d.classid = 'pg_class'::regclass
+      UNION ALL
+      SELECT t.tgrelid FROM pg_trigger t
+      WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+        AND (SELECT p.pronamespace FROM pg_proc p WHERE p.oid = t.tgfoid) <> 'pgtrack_history'::regnamespace
+      UNION ALL
+      SELECT (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = e.objid) FROM pg_depend e
+      WHERE d.classid = 'pg_proc'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.classid = 'pg_trigger'::regclass
+      OFFSET 0) AS x (relid)
+    WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
   -- Typed tables are altered with their type.
   v_altered := v_altered || ARRAY(
     SELECT e.objid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'c'
@@ -4676,10 +4776,13 @@ BEGIN
     v_altered := v_altered || v_relation.relation_id;
     BEGIN
       PERFORM pgtrack._follow_relation(v_relation.relation_id);
-    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
     EXCEPTION WHEN lock_not_available THEN
-      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
-    WHEN insufficient_privilege THEN
+      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
+      -- does not fit into it: as for readers of the table, that is waited for.
+      IF NOT pgtrack._fits_history(v_relation.relation_id) THEN
+        PERFORM pgtrack._follow_shape(v_relation.relation_id);
+      END IF;
+    WHEN insufficient_privilege OR feature_not_supported THEN
       RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
         HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
     END;
@@ -4784,7 +4887,7 @@ COMMENT ON FUNCTION pgtrack._mend_triggers(text) IS 'Does the work of pgtrack._o
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
 LANGUAGE plpgsql AS $_on_ddl_triggers$
 BEGIN
-  IF NULLIF(pg_catalog.current_setting('pgtrack.altered', true), '') IS NOT NULL AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+  IF COALESCE(pg_catalog.current_setting('pgtrack.altered', true), '') OPERATOR(pg_catalog.<>) '' AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
     PERFORM pgtrack._mend_triggers(pg_catalog.current_setting('search_path'));
   END IF;
 END
@@ -4826,9 +4929,9 @@ DECLARE
   v_relations integer[] := '{}';
 BEGIN
   FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid(c.relowner) AS table_owner, p.oid::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = t.function
+    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
+           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
     WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
   LOOP
     v_relations := v_relations || v_trigger.relation_id;
@@ -4897,9 +5000,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
-AS $_follow_relation$
+CREATE OR REPLACE FUNCTION pgtrack._follow_shape(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow_shape$
 DECLARE
   v_table   regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_reason  text;
@@ -4927,6 +5029,14 @@ BEGIN
   END IF;
   PERFORM pgtrack._sync(p_relation);
   RETURN v_status;
+END
+$_follow_shape$;
+COMMENT ON FUNCTION pgtrack._follow_shape(integer) IS 'Brings the history of a table in step with what became of it, however long it is in use.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_follow_relation$
+BEGIN
+  RETURN pgtrack._follow_shape(p_relation);
 END
 $_follow_relation$;
 COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
@@ -4973,7 +5083,7 @@ BEGIN
       status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
-                   OR object_not_in_prerequisite_state THEN
+                   OR object_not_in_prerequisite_state OR feature_not_supported THEN
       done := false;
       status := format('could not be followed: %s', SQLERRM);
     END;

@@ -98,7 +98,7 @@ BEGIN
   RETURN (
   SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
-                (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
+                (SELECT jsonb_object_agg(c.attnum, jsonb_build_array(c.column_name, c.type::bigint)) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation);
 END
@@ -149,7 +149,10 @@ BEGIN
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
         pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
         -- A column that was found just now is in the images of later numbers.
-        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
+        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
+        -- What follows the images is written for this key.
+        || CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+                THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
              THEN pgtrack._moves_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),

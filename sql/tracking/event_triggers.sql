@@ -106,10 +106,13 @@ BEGIN
     v_altered := v_altered || v_relation.relation_id;
     BEGIN
       PERFORM pgtrack._follow_relation(v_relation.relation_id);
-    -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
     EXCEPTION WHEN lock_not_available THEN
-      RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
-    WHEN insufficient_privilege THEN
+      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
+      -- does not fit into it: as for readers of the table, that is waited for.
+      IF NOT pgtrack._fits_history(v_relation.relation_id) THEN
+        PERFORM pgtrack._follow_shape(v_relation.relation_id);
+      END IF;
+    WHEN insufficient_privilege OR feature_not_supported THEN
       RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
         HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
     END;
@@ -214,7 +217,7 @@ COMMENT ON FUNCTION pgtrack._mend_triggers(text) IS 'Does the work of pgtrack._o
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
 LANGUAGE plpgsql AS $_on_ddl_triggers$
 BEGIN
-  IF NULLIF(pg_catalog.current_setting('pgtrack.altered', true), '') IS NOT NULL AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+  IF COALESCE(pg_catalog.current_setting('pgtrack.altered', true), '') OPERATOR(pg_catalog.<>) '' AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
     PERFORM pgtrack._mend_triggers(pg_catalog.current_setting('search_path'));
   END IF;
 END
@@ -256,9 +259,9 @@ DECLARE
   v_relations integer[] := '{}';
 BEGIN
   FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid(c.relowner) AS table_owner, p.oid::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = t.function
+    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
+           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
     WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
   LOOP
     v_relations := v_relations || v_trigger.relation_id;

@@ -16,9 +16,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
-AS $_follow_relation$
+CREATE OR REPLACE FUNCTION pgtrack._follow_shape(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow_shape$
 DECLARE
   v_table   regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_reason  text;
@@ -46,6 +45,14 @@ BEGIN
   END IF;
   PERFORM pgtrack._sync(p_relation);
   RETURN v_status;
+END
+$_follow_shape$;
+COMMENT ON FUNCTION pgtrack._follow_shape(integer) IS 'Brings the history of a table in step with what became of it, however long it is in use.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_follow_relation$
+BEGIN
+  RETURN pgtrack._follow_shape(p_relation);
 END
 $_follow_relation$;
 COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
@@ -92,7 +99,7 @@ BEGIN
       status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
-                   OR object_not_in_prerequisite_state THEN
+                   OR object_not_in_prerequisite_state OR feature_not_supported THEN
       done := false;
       status := format('could not be followed: %s', SQLERRM);
     END;

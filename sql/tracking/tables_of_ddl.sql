@@ -45,15 +45,20 @@ BEGIN
   END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
+    SELECT x.relid
     FROM pg_event_trigger_ddl_commands() d
-    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
-      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+    -- Looked up one by one, by the catalogs' indexes: each of them may be large.
+    CROSS JOIN LATERAL (
+      SELECT coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = d.objid), d.objid) WHERE d.classid = 'pg_class'::regclass
+      UNION ALL
+      SELECT t.tgrelid FROM pg_trigger t
+      WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+        AND (SELECT p.pronamespace FROM pg_proc p WHERE p.oid = t.tgfoid) <> 'pgtrack_history'::regnamespace
+      UNION ALL
+      SELECT (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = e.objid) FROM pg_depend e
+      WHERE d.classid = 'pg_proc'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.classid = 'pg_trigger'::regclass
+      OFFSET 0) AS x (relid)
+    WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
   -- Typed tables are altered with their type.
   v_altered := v_altered || ARRAY(
     SELECT e.objid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'c'

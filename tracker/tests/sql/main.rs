@@ -23,6 +23,7 @@ mod names;
 mod nesting;
 mod obstacles;
 mod options;
+mod own_commands;
 mod ownership;
 mod partitions;
 mod reading;
