@@ -5,6 +5,7 @@ use pgtrack_tracker::care::{self, Finding};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::present::in_shell;
 use crate::session::{Common, Session};
 use crate::terminal::{Paint, Screen, Tone, escaped, while_waiting};
 
@@ -53,6 +54,7 @@ pub(super) fn lines(finding: &Finding, paint: Paint) -> Vec<String> {
     let table = finding.table.as_ref().map(|table| format!("{}: ", escaped(table)));
     let text = format!("{}{}", table.unwrap_or_default(), escaped(&finding.problem));
     let mut lines = vec![paint.text(Tone::Warning, &text)];
-    lines.extend(finding.hint.as_ref().map(|hint| format!("  hint: {}", escaped(hint))));
+    let hint = finding.hint.as_ref().map(|hint| format!("  hint: {}", escaped(&in_shell(hint))));
+    lines.extend(hint);
     lines
 }
