@@ -118,7 +118,9 @@ impl Session {
         let back = match rest {
             "" => Some(0),
             "~" => Some(1),
-            _ => rest.strip_prefix('~').and_then(|back| back.parse().ok()).filter(|back| *back >= 0),
+            _ => {
+                rest.strip_prefix('~').and_then(|back| back.parse().ok()).filter(|back| *back >= 0)
+            }
         };
         match back {
             Some(back) => Ok(Some(revert::last(&self.client, actor, back).await?)),

@@ -1,5 +1,20 @@
 -- "My last" is what somebody did a moment ago where they are now: the same login and actor, program and address. A pool of
 -- sessions, or people who share a login, look the same here: rather than guess, we refuse.
+DO $types$
+BEGIN
+  IF pg_catalog.to_regtype('pgtrack._own_change') IS NULL THEN
+    CREATE TYPE pgtrack._own_change AS (xid xid8, at timestamptz, place text, session text, application text, address inet);
+  END IF;
+END
+$types$;
+COMMENT ON TYPE pgtrack._own_change IS 'A change that the session user made.';
+COMMENT ON COLUMN pgtrack._own_change.xid IS 'The transaction.';
+COMMENT ON COLUMN pgtrack._own_change.at IS 'When.';
+COMMENT ON COLUMN pgtrack._own_change.place IS 'The program and address, for people.';
+COMMENT ON COLUMN pgtrack._own_change.session IS 'The proxy''s name for the session, if it came through one.';
+COMMENT ON COLUMN pgtrack._own_change.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack._own_change.address IS 'The address that the server saw.';
+
 CREATE OR REPLACE FUNCTION pgtrack._place(p_application text, p_address text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -7,24 +22,53 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._place(text, text) IS 'The program and address that a session has, for people.';
 
-CREATE OR REPLACE FUNCTION pgtrack._latest_change(p_actor text, p_place text, p_other text, p_before xid8, p_from timestamptz,
-                                                  OUT xid xid8, OUT at timestamptz, OUT place text, OUT session text,
-                                                  OUT application text, OUT address inet)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- One walk back through the statements, newest first, that ends as soon as enough is known. What has a higher number than a
+-- transaction of this session was written after the session began, so what was written before ends the search for one.
+CREATE OR REPLACE FUNCTION pgtrack._latest_changes(p_actor text, p_here text, OUT latest pgtrack._own_change, OUT other pgtrack._own_change)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $_latest_changes$
+DECLARE
+  v_began   timestamptz := (SELECT s.backend_start FROM pg_stat_get_activity(pg_backend_pid()) s);
+  v_change  pgtrack._own_change;
+BEGIN
+  FOR v_change IN
+    SELECT s.xid, s.at, pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)), split_part(s.context, ' ', 4),
+           s.application, s.client_addr
+    FROM pgtrack.statement s
+    WHERE s.user_name = session_user AND coalesce(s.reverts, '') = '' AND coalesce(s.actor, '') IN ('', coalesce(p_actor, ''))
+      AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
+      AND pgtrack._actor(s.actor, s.query) IS NOT DISTINCT FROM nullif(p_actor, '')
+    ORDER BY s.xid DESC
+  LOOP
+    IF v_change.place = p_here AND v_change.at >= v_began THEN
+      latest := v_change;
+      other := NULL;
+      RETURN;
+    ELSIF latest.xid IS NULL THEN
+      latest := v_change;
+    ELSIF other.xid IS NULL AND v_change.place <> latest.place AND v_change.at >= latest.at - interval '1 hour' THEN
+      other := v_change;
+    END IF;
+    EXIT WHEN (v_change.at >= v_began) IS NOT TRUE AND (other.xid IS NOT NULL OR v_change.at < latest.at - interval '1 hour');
+  END LOOP;
+END
+$_latest_changes$;
+COMMENT ON FUNCTION pgtrack._latest_changes(text, text) IS
+  'The latest change of the session user and an actor that is no undo: of this session, else from anywhere, and then the latest of '
+  'the hour before it that was made elsewhere.';
+
+CREATE OR REPLACE FUNCTION pgtrack._change_before(p_actor text, p_place text, p_before xid8) RETURNS xid8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
 BEGIN ATOMIC
-  SELECT s.xid, s.at, p.place, nullif(split_part(s.context, ' ', 4), ''), s.application, s.client_addr
-  FROM pgtrack.statement s
-  CROSS JOIN LATERAL (SELECT pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)) AS place) p
-  WHERE s.user_name = session_user AND coalesce(s.reverts, '') = ''
-    AND pgtrack._actor(s.actor, s.query) IS NOT DISTINCT FROM nullif(p_actor, '')
+  SELECT s.xid FROM pgtrack.statement s
+  WHERE s.xid < p_before AND s.user_name = session_user AND coalesce(s.reverts, '') = '' AND coalesce(s.actor, '') IN ('', coalesce(p_actor, ''))
     AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
-    AND (p_place IS NULL OR p.place = p_place) AND (p_other IS NULL OR p.place <> p_other)
-    AND (p_before IS NULL OR s.xid < p_before) AND (p_from IS NULL OR s.at >= p_from)
-  ORDER BY s.xid DESC, s.statement_id DESC LIMIT 1;
+    AND pgtrack._actor(s.actor, s.query) IS NOT DISTINCT FROM nullif(p_actor, '')
+    AND pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)) = p_place
+  ORDER BY s.xid DESC LIMIT 1;
 END;
-COMMENT ON FUNCTION pgtrack._latest_change(text, text, text, xid8, timestamptz) IS
-  'The latest change of the session user and an actor that is no undo: from one place or from another than one, before a transaction, '
-  'from a moment on.';
+COMMENT ON FUNCTION pgtrack._change_before(text, text, xid8) IS
+  'The latest transaction of the session user and an actor, from a place, that is no undo and before another.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sessions_like(p_application text, p_address inet, p_at timestamptz) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -56,17 +100,14 @@ DECLARE
   v_session        text := split_part(pgtrack._session_context(), ' ', 4);
   v_here           text := pgtrack._place(current_setting('application_name'),
                                           pgtrack._client_addr(pgtrack._session_context(), inet_client_addr()));
-  v_began          timestamptz := (SELECT s.backend_start FROM pg_stat_get_activity(pg_backend_pid()) s);
-  v_last           record;
-  v_other          record;
+  v_found          record;
+  v_last           pgtrack._own_change;
+  v_other          pgtrack._own_change;
+  v_xid            xid8;
 BEGIN
-  SELECT * INTO v_last FROM pgtrack._latest_change(p_actor, v_here, NULL, NULL, NULL);
-  SELECT NULL::xid8 AS xid INTO v_other;
-  IF v_last.xid IS NULL OR NOT coalesce(v_last.session = v_session OR v_last.at >= v_began, false) THEN
-    -- Not made in this session: then it has to be the latest from anywhere, and nothing else may be meant.
-    SELECT * INTO v_last FROM pgtrack._latest_change(p_actor, NULL, NULL, NULL, NULL);
-    SELECT * INTO v_other FROM pgtrack._latest_change(p_actor, NULL, v_last.place, NULL, v_last.at - interval '1 hour');
-  END IF;
+  SELECT * INTO v_found FROM pgtrack._latest_changes(p_actor, v_here);
+  v_last := v_found.latest;
+  v_other := v_found.other;
   IF v_last.xid IS NULL THEN
     PERFORM pgtrack._refuse_last(format('no change of %s is recorded', v_person),
       'Undos do not count, nor do changes from before a restore of this database.', c_hint, true);
@@ -77,20 +118,22 @@ BEGIN
     PERFORM pgtrack._refuse_last('it is not clear which transaction is your latest',
       format('As %s, %s made transaction %s at %s, and %s transaction %s at %s.',
              v_person, v_last.place, v_last.xid, v_last.at, v_other.place, v_other.xid, v_other.at), c_hint, false);
-  ELSIF coalesce(v_last.session <> v_session, true)
+  -- A session of the proxy's has a name of its own.
+  ELSIF (v_session <> '' AND v_last.session = v_session) IS NOT TRUE
         AND pgtrack._sessions_like(v_last.application, v_last.address, v_last.at) > (CASE v_last.place WHEN v_here THEN 0 ELSE 1 END) THEN
     PERFORM pgtrack._refuse_last('it is not clear which transaction is your latest',
       format('Transaction %s was made at %s as %s by %s, and more than one session like that is connected: it may be another''s.',
              v_last.xid, v_last.at, v_person, v_last.place), c_hint, false);
   END IF;
+  v_xid := v_last.xid;
   FOR i IN 1 .. p_back LOOP
-    SELECT * INTO v_last FROM pgtrack._latest_change(p_actor, v_last.place, NULL, v_last.xid, NULL);
+    v_xid := pgtrack._change_before(p_actor, v_last.place, v_xid);
   END LOOP;
-  IF v_last.xid IS NULL THEN
+  IF v_xid IS NULL THEN
     PERFORM pgtrack._refuse_last(format('%s made fewer transactions than that', v_person),
       'Those that count were made by the same program, from the same address, and are no undos.', c_hint, true);
   END IF;
-  RETURN v_last.xid::text::bigint;
+  RETURN v_xid::text::bigint;
 END
 $_find_last$;
 COMMENT ON FUNCTION pgtrack._find_last(text, integer) IS

@@ -154,6 +154,14 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
+impl Finding {
+    /// Whether nothing is missing: where nobody is a superuser, there are no event triggers, and DDL is followed later.
+    pub fn is_note(&self) -> bool {
+        self.table.is_none()
+            && self.problem.starts_with("DDL on tracked tables is not followed at once")
+    }
+}
+
 /// Looks whether everything is recorded that should be. Rows are not read: that may take long.
 ///
 /// # Errors

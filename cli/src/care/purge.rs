@@ -8,9 +8,7 @@ use serde_json::json;
 use crate::archive;
 use crate::error::Error;
 use crate::session::{Common, Session};
-use crate::terminal::{
-    Cell, Grid, SHOW_OR_GRANT, Screen, confirm, require_person, while_waiting,
-};
+use crate::terminal::{Cell, Grid, SHOW_OR_GRANT, Screen, confirm, require_person, while_waiting};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

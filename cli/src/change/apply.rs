@@ -68,16 +68,17 @@ pub(super) async fn apply(
 
 /// What became of the rows that somebody changed since.
 fn left_out(conflicts: i64, on_conflict: OnConflict) -> Option<String> {
-    let rows = if conflicts == 1 { "1 row".to_owned() } else { format!("{conflicts} rows") };
-    match on_conflict {
-        _ if conflicts == 0 => None,
-        OnConflict::Error => None,
-        OnConflict::Skip => Some(format!("{rows} changed since: left as they are.")),
-        OnConflict::Merge => {
-            Some(format!("{rows} changed since: only what nobody changed since was set back."))
-        }
-        OnConflict::Force => Some(format!("{rows} changed since: overwritten.")),
+    if conflicts == 0 {
+        return None;
     }
+    let what = match on_conflict {
+        OnConflict::Error => return None,
+        OnConflict::Skip => "left as they are",
+        OnConflict::Merge => "only what nobody changed since was set back",
+        OnConflict::Force => "overwritten",
+    };
+    let unit = if conflicts == 1 { "row" } else { "rows" };
+    Some(format!("{conflicts} {unit} changed since: {what}."))
 }
 
 fn check(target: &Target, Way { manner, batch }: Way<'_>) -> Result<(), Error> {

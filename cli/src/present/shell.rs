@@ -1,5 +1,7 @@
 //! What the database advises, in the language of the shell.
 
+use std::fmt::Write as _;
+
 /// A hint of the database's, with calls of functions as commands where there is one for them.
 pub(crate) fn in_shell(hint: &str) -> String {
     let hint = hint.replace(", or pass the schema as the argument \"schema\"", "");
@@ -19,7 +21,8 @@ pub(crate) fn in_shell(hint: &str) -> String {
                     .find_map(|words| before.strip_suffix(words))
                     .unwrap_or(before);
                 text.push_str(before);
-                text.push_str(&format!("`{command}`"));
+                // Writing to a String cannot fail.
+                let _ = write!(text, "`{command}`");
             }
             None => {
                 text.push_str(before);

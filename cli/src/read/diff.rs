@@ -84,12 +84,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let mut screen = Screen::paged(&options.common.output);
     let mut found = Found::default();
     for (table, shown_as) in &comparison.tables {
-        let compared = match options.stat {
-            true => count(table, shown_as, &comparison, &session, &mut found).await,
-            false => {
-                compare(table, shown_as, &comparison, &options, &session, &mut screen, &mut found)
-                    .await
-            }
+        let compared = if options.stat {
+            count(table, shown_as, &comparison, &session, &mut found).await
+        } else {
+            compare(table, shown_as, &comparison, &options, &session, &mut screen, &mut found).await
         };
         match compared {
             Err(Error::Tracker(error)) if comparison.is_broad && is_unknown(&error) => {

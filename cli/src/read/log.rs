@@ -94,9 +94,10 @@ async fn show(
     session: &Session,
     screen: &mut Screen,
 ) -> Result<(), Error> {
-    let versions = match options.patch {
-        true => history::transaction(&session.client, transaction.xid, MOST_ROWS).await?,
-        false => Vec::new(),
+    let versions = if options.patch {
+        history::transaction(&session.client, transaction.xid, MOST_ROWS).await?
+    } else {
+        Vec::new()
     };
     if screen.is_json {
         let mut object = json::transaction(transaction);

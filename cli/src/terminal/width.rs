@@ -12,7 +12,8 @@ pub(super) fn columns() -> Option<usize> {
         return None;
     }
     let terminal = File::open("/dev/tty").ok()?;
-    let said = Command::new("stty").arg("size").stdin(terminal).stderr(Stdio::null()).output().ok()?;
+    let said =
+        Command::new("stty").arg("size").stdin(terminal).stderr(Stdio::null()).output().ok()?;
     let said = String::from_utf8(said.stdout).ok()?;
     said.split_whitespace().nth(1)?.parse().ok().filter(|columns| *columns > 0)
 }

@@ -314,7 +314,9 @@ async fn value_condition(client: &Client, relations: &[i32]) -> Result<String, E
             _ => {
                 let is_there = columns.iter().map(|column| format!("h.{}::text", quote(column)));
                 let is_there = is_there.collect::<Vec<_>>().join(", ");
-                format!("FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id AND {{}}::text IN ({is_there})")
+                format!(
+                    "FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id AND {{}}::text IN ({is_there})"
+                )
             }
         };
         // Writing to a String cannot fail.
