@@ -22,6 +22,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._place(text, text) IS 'The program and address that a session has, for people.';
 
+-- Only a comment is worth reading.
+CREATE OR REPLACE FUNCTION pgtrack._is_of(p_actor text, p_query text, p_person text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT CASE WHEN coalesce(p_actor, '') OPERATOR(pg_catalog.=) '' AND pg_catalog.strpos(p_query, '*/') OPERATOR(pg_catalog.>) 0
+              THEN coalesce(pgtrack._actor(p_actor, p_query), '') OPERATOR(pg_catalog.=) coalesce(p_person, '')
+              ELSE coalesce(p_actor, '') OPERATOR(pg_catalog.=) coalesce(p_person, '') END;
+END;
+COMMENT ON FUNCTION pgtrack._is_of(text, text, text) IS 'Whether a statement was made on behalf of an actor; null or empty is of nobody but the user.';
+
 -- One walk back through the statements, newest first, that ends as soon as enough is known. What has a higher number than a
 -- transaction of this session was written after the session began, so what was written before ends the search for one.
 CREATE OR REPLACE FUNCTION pgtrack._latest_changes(p_actor text, p_here text, OUT latest pgtrack._own_change, OUT other pgtrack._own_change)
@@ -35,9 +45,9 @@ BEGIN
     SELECT s.xid, s.at, pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)), split_part(s.context, ' ', 4),
            s.application, s.client_addr
     FROM pgtrack.statement s
-    WHERE s.user_name = session_user AND coalesce(s.reverts, '') = '' AND coalesce(s.actor, '') IN ('', coalesce(p_actor, ''))
+    WHERE s.user_name = session_user AND coalesce(s.reverts, '') = ''
       AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
-      AND pgtrack._actor(s.actor, s.query) IS NOT DISTINCT FROM nullif(p_actor, '')
+      AND pgtrack._is_of(s.actor, s.query, p_actor)
     ORDER BY s.xid DESC
   LOOP
     IF v_change.place = p_here AND v_change.at >= v_began THEN
@@ -61,9 +71,9 @@ CREATE OR REPLACE FUNCTION pgtrack._change_before(p_actor text, p_place text, p_
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
 BEGIN ATOMIC
   SELECT s.xid FROM pgtrack.statement s
-  WHERE s.xid < p_before AND s.user_name = session_user AND coalesce(s.reverts, '') = '' AND coalesce(s.actor, '') IN ('', coalesce(p_actor, ''))
+  WHERE s.xid < p_before AND s.user_name = session_user AND coalesce(s.reverts, '') = ''
     AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
-    AND pgtrack._actor(s.actor, s.query) IS NOT DISTINCT FROM nullif(p_actor, '')
+    AND pgtrack._is_of(s.actor, s.query, p_actor)
     AND pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)) = p_place
   ORDER BY s.xid DESC LIMIT 1;
 END;
