@@ -289,10 +289,10 @@ async fn value_condition(client: &Client, relations: &[i32]) -> Result<String, E
         let (columns, lives): (Vec<String>, Vec<String>) =
             (row.get("columns"), row.get("live_values"));
         let id: i32 = row.get("relation_id");
-        let rows = match (row.get::<_, Option<String>>("same_row"), row.get("live_row")) {
-            (Some(same_row), Some(live_row)) => {
-                let (table, live_row): (String, String) = (row.get("table_name"), live_row);
-                let differs = columns.iter().zip(&lives).map(|(column, live)| {
+        let keyed: (Option<String>, Option<String>) = (row.get("same_row"), row.get("live_row"));
+        let rows = if let (Some(same_row), Some(live_row)) = keyed {
+            let table: String = row.get("table_name");
+            let differs = columns.iter().zip(&lives).map(|(column, live)| {
                     let column = quote(column);
                     format!(
                         "(s.operation <> 'I' AND h.{column}::text IS NOT DISTINCT FROM {{}}::text)
@@ -300,7 +300,7 @@ async fn value_condition(client: &Client, relations: &[i32]) -> Result<String, E
                                                                     ELSE n.{column}::text END IS NOT DISTINCT FROM {{}}::text)"
                     )
                 });
-                format!(
+            format!(
                     "FROM {history} h
                      LEFT JOIN LATERAL (SELECT n.* FROM {history} n
                                         WHERE {same_row} AND n.pgtrack_statement_id > h.pgtrack_statement_id
@@ -309,15 +309,13 @@ async fn value_condition(client: &Client, relations: &[i32]) -> Result<String, E
                      WHERE h.pgtrack_statement_id = s.statement_id AND ({})",
                     differs.collect::<Vec<_>>().join(" OR ")
                 )
-            }
+        } else {
             // Without a key no row is found again; its images have all that is known.
-            _ => {
-                let is_there = columns.iter().map(|column| format!("h.{}::text", quote(column)));
-                let is_there = is_there.collect::<Vec<_>>().join(", ");
-                format!(
-                    "FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id AND {{}}::text IN ({is_there})"
-                )
-            }
+            let is_there = columns.iter().map(|column| format!("h.{}::text", quote(column)));
+            let is_there = is_there.collect::<Vec<_>>().join(", ");
+            format!(
+                "FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id AND {{}}::text IN ({is_there})"
+            )
         };
         // Writing to a String cannot fail.
         let _ = write!(sql, " WHEN {id} THEN EXISTS (SELECT {rows})");
