@@ -3836,8 +3836,8 @@ COMMENT ON FUNCTION pgtrack._caller(text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
-  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
-                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_last,undo_transaction,undo_transactions,undo_statements,undo_where,'
+                              'undo_batch,revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
                               'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;
@@ -5821,6 +5821,23 @@ $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
 
+-- A number that a driver sends without its type comes here, too. A table's name that is a number would stand in quotes.
+CREATE OR REPLACE FUNCTION pgtrack.log("table" text, max integer DEFAULT 20, by_who text DEFAULT NULL, by_application text DEFAULT NULL,
+                                       since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
+               tables text[], row_count bigint, query text)
+LANGUAGE plpgsql STABLE AS $log$
+BEGIN
+  IF $1 OPERATOR(pg_catalog.~) '^[0-9]+$' THEN
+    RETURN QUERY SELECT l.* FROM pgtrack._log($1::pg_catalog.int4, NULL, $3, $4, $5, $6) l;
+  ELSE
+    RETURN QUERY SELECT l.* FROM pgtrack._log($2, CASE WHEN $1 IS NOT NULL THEN pgtrack._table($1, NULL) END, $3, $4, $5, $6) l;
+  END IF;
+END
+$log$;
+COMMENT ON FUNCTION pgtrack.log(text, integer, text, text, timestamptz, timestamptz) IS
+  'The latest transactions that changed a table, newest first; only those of one person, application or time if asked.';
+
 -- ==== reading/show.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
@@ -6783,6 +6800,31 @@ END
 $_version_at$;
 COMMENT ON FUNCTION pgtrack._version_at(regclass, jsonb, timestamptz) IS 'The version a row had at a moment.';
 
+-- Whoever restores an order wants its items back, too.
+CREATE OR REPLACE FUNCTION pgtrack._tell_company(p_relation integer, p_statement bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tell_company$
+DECLARE
+  v_xid      bigint;
+  v_company  text;
+BEGIN
+  SELECT s.xid::text::bigint INTO v_xid FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  SELECT string_agg(format('%s %s, %s', c.operation, c.table_name, CASE c.row_count WHEN 1 THEN '1 row' ELSE c.row_count || ' rows' END), '; '
+                    ORDER BY c.first)
+  INTO v_company
+  FROM (SELECT pgtrack._operation(s.operation) AS operation, format('%I.%I', r.schema_name, r.table_name) AS table_name,
+               sum(s.row_count) - CASE WHEN bool_or(s.relation_id = p_relation AND s.statement_id = p_statement) THEN 1 ELSE 0 END AS row_count,
+               min(s.statement_id) AS first
+        FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
+        WHERE s.xid = v_xid::text::xid8 GROUP BY 1, 2) c
+  WHERE c.row_count > 0;
+  IF v_company IS NOT NULL THEN
+    RAISE NOTICE 'more went in the same transaction, %: %', v_xid, v_company USING
+      HINT = format('SELECT * FROM pgtrack.undo_transaction(%s) brings all of it back.', v_xid);
+  END IF;
+END
+$_tell_company$;
+COMMENT ON FUNCTION pgtrack._tell_company(integer, bigint) IS 'Tells, in a notice, what else was done by the transaction that deleted a row.';
+
 CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
 DECLARE
@@ -6806,6 +6848,7 @@ BEGIN
       ERRCODE = 'no_data_found',
       HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
   END IF;
+  PERFORM pgtrack._tell_company(v_shape.relation_id, v.statement_id) FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = v_version + 1;
   RETURN v_version;
 END
 $_version_to_restore$;
@@ -7304,7 +7347,10 @@ BEGIN
     v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
   END IF;
   v_set.label := 'these changes';
-  IF v_names = '{xid}' THEN
+  IF v_names = '{}' AND p_choice ?| '{xid,xids,statement_ids}' THEN
+    RAISE EXCEPTION 'there is no such transaction: its number is null' USING
+      ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
+  ELSIF v_names = '{xid}' THEN
     v_set.condition := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
     v_set.label := format('transaction %s', p_choice ->> 'xid');
     v_set.reverts := format('xid:%s', p_choice ->> 'xid');
@@ -7348,6 +7394,178 @@ BEGIN ATOMIC
   SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
 END;
 COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
+-- ==== undoing/last.sql ====
+
+-- "My last" is what somebody did a moment ago where they are now: the same login and actor, program and address. A pool of
+-- sessions, or people who share a login, look the same here: rather than guess, we refuse.
+DO $types$
+BEGIN
+  IF pg_catalog.to_regtype('pgtrack._own_change') IS NULL THEN
+    CREATE TYPE pgtrack._own_change AS (xid xid8, at timestamptz, place text, session text, application text, address inet);
+  END IF;
+END
+$types$;
+COMMENT ON TYPE pgtrack._own_change IS 'A change that the session user made.';
+COMMENT ON COLUMN pgtrack._own_change.xid IS 'The transaction.';
+COMMENT ON COLUMN pgtrack._own_change.at IS 'When.';
+COMMENT ON COLUMN pgtrack._own_change.place IS 'The program and address, for people.';
+COMMENT ON COLUMN pgtrack._own_change.session IS 'The proxy''s name for the session, if it came through one.';
+COMMENT ON COLUMN pgtrack._own_change.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack._own_change.address IS 'The address that the server saw.';
+
+CREATE OR REPLACE FUNCTION pgtrack._place(p_application text, p_address text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('%s from %s', coalesce(quote_literal(nullif(p_application, '')), 'a program without a name'), coalesce(p_address, 'a local socket'));
+END;
+COMMENT ON FUNCTION pgtrack._place(text, text) IS 'The program and address that a session has, for people.';
+
+-- Only a comment is worth reading.
+CREATE OR REPLACE FUNCTION pgtrack._is_of(p_actor text, p_query text, p_person text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT CASE WHEN coalesce(p_actor, '') OPERATOR(pg_catalog.=) '' AND pg_catalog.strpos(p_query, '*/') OPERATOR(pg_catalog.>) 0
+              THEN coalesce(pgtrack._actor(p_actor, p_query), '') OPERATOR(pg_catalog.=) coalesce(p_person, '')
+              ELSE coalesce(p_actor, '') OPERATOR(pg_catalog.=) coalesce(p_person, '') END;
+END;
+COMMENT ON FUNCTION pgtrack._is_of(text, text, text) IS 'Whether a statement was made on behalf of an actor; null or empty is of nobody but the user.';
+
+-- One walk back through the statements, newest first, that ends as soon as enough is known. What has a higher number than a
+-- transaction of this session was written after the session began, so what was written before ends the search for one.
+CREATE OR REPLACE FUNCTION pgtrack._latest_changes(p_actor text, p_here text, OUT latest pgtrack._own_change, OUT other pgtrack._own_change)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $_latest_changes$
+DECLARE
+  v_began   timestamptz := (SELECT s.backend_start FROM pg_stat_get_activity(pg_backend_pid()) s);
+  v_change  pgtrack._own_change;
+BEGIN
+  FOR v_change IN
+    SELECT s.xid, s.at, pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)), split_part(s.context, ' ', 4),
+           s.application, s.client_addr
+    FROM pgtrack.statement s
+    WHERE s.user_name = session_user AND coalesce(s.reverts, '') = ''
+      AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
+      AND pgtrack._is_of(s.actor, s.query, p_actor)
+    ORDER BY s.xid DESC
+  LOOP
+    IF v_change.place = p_here AND v_change.at >= v_began THEN
+      latest := v_change;
+      other := NULL;
+      RETURN;
+    ELSIF latest.xid IS NULL THEN
+      latest := v_change;
+    ELSIF other.xid IS NULL AND v_change.place <> latest.place AND v_change.at >= latest.at - interval '1 hour' THEN
+      other := v_change;
+    END IF;
+    EXIT WHEN (v_change.at >= v_began) IS NOT TRUE AND (other.xid IS NOT NULL OR v_change.at < latest.at - interval '1 hour');
+  END LOOP;
+END
+$_latest_changes$;
+COMMENT ON FUNCTION pgtrack._latest_changes(text, text) IS
+  'The latest change of the session user and an actor that is no undo: of this session, else from anywhere, and then the latest of '
+  'the hour before it that was made elsewhere.';
+
+CREATE OR REPLACE FUNCTION pgtrack._change_before(p_actor text, p_place text, p_before xid8) RETURNS xid8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+BEGIN ATOMIC
+  SELECT s.xid FROM pgtrack.statement s
+  WHERE s.xid < p_before AND s.user_name = session_user AND coalesce(s.reverts, '') = ''
+    AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
+    AND pgtrack._is_of(s.actor, s.query, p_actor)
+    AND pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)) = p_place
+  ORDER BY s.xid DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._change_before(text, text, xid8) IS
+  'The latest transaction of the session user and an actor, from a place, that is no undo and before another.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sessions_like(p_application text, p_address inet, p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- What may not be seen of a session may be the same.
+  SELECT count(*) FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND a.usename = session_user AND a.pid <> pg_backend_pid()
+    AND coalesce(a.backend_type, 'client backend') = 'client backend'
+    AND (a.backend_start IS NULL
+         OR a.backend_start <= p_at AND a.application_name = p_application AND a.client_addr IS NOT DISTINCT FROM p_address);
+END;
+COMMENT ON FUNCTION pgtrack._sessions_like(text, inet, timestamptz) IS
+  'How many other sessions of this login and program, from an address, were there at a moment and still are.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_last(p_problem text, p_detail text, p_hint text, p_is_none boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_last$
+BEGIN
+  RAISE EXCEPTION '%', p_problem USING
+    ERRCODE = CASE WHEN p_is_none THEN 'no_data_found' ELSE 'object_not_in_prerequisite_state' END, DETAIL = p_detail, HINT = p_hint;
+END
+$_refuse_last$;
+COMMENT ON FUNCTION pgtrack._refuse_last(text, text, text, boolean) IS 'Refuses to say which transaction is somebody''s latest.';
+
+CREATE OR REPLACE FUNCTION pgtrack._find_last(p_actor text, p_back integer) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_find_last$
+DECLARE
+  c_hint CONSTANT  text := 'SELECT * FROM pgtrack.log() shows the latest transactions; pgtrack.undo_transaction(xid) undoes one of them.';
+  v_person         text := session_user || coalesce(' on behalf of ' || nullif(p_actor, ''), '');
+  v_session        text := split_part(pgtrack._session_context(), ' ', 4);
+  v_here           text := pgtrack._place(current_setting('application_name'),
+                                          pgtrack._client_addr(pgtrack._session_context(), inet_client_addr()));
+  v_found          record;
+  v_last           pgtrack._own_change;
+  v_other          pgtrack._own_change;
+  v_xid            xid8;
+BEGIN
+  SELECT * INTO v_found FROM pgtrack._latest_changes(p_actor, v_here);
+  v_last := v_found.latest;
+  v_other := v_found.other;
+  IF v_last.xid IS NULL THEN
+    PERFORM pgtrack._refuse_last(format('no change of %s is recorded', v_person),
+      'Undos do not count, nor do changes from before a restore of this database.', c_hint, true);
+  ELSIF v_last.xid = pg_current_xact_id_if_assigned() THEN
+    PERFORM pgtrack._refuse_last('your latest changes are those of this transaction',
+      'It has not ended.', 'ROLLBACK takes them back.', false);
+  ELSIF v_other.xid IS NOT NULL THEN
+    PERFORM pgtrack._refuse_last('it is not clear which transaction is your latest',
+      format('As %s, %s made transaction %s at %s, and %s transaction %s at %s.',
+             v_person, v_last.place, v_last.xid, v_last.at, v_other.place, v_other.xid, v_other.at), c_hint, false);
+  -- A session of the proxy's has a name of its own.
+  ELSIF (v_session <> '' AND v_last.session = v_session) IS NOT TRUE
+        AND pgtrack._sessions_like(v_last.application, v_last.address, v_last.at) > (CASE v_last.place WHEN v_here THEN 0 ELSE 1 END) THEN
+    PERFORM pgtrack._refuse_last('it is not clear which transaction is your latest',
+      format('Transaction %s was made at %s as %s by %s, and more than one session like that is connected: it may be another''s.',
+             v_last.xid, v_last.at, v_person, v_last.place), c_hint, false);
+  END IF;
+  v_xid := v_last.xid;
+  FOR i IN 1 .. p_back LOOP
+    v_xid := pgtrack._change_before(p_actor, v_last.place, v_xid);
+  END LOOP;
+  IF v_xid IS NULL THEN
+    PERFORM pgtrack._refuse_last(format('%s made fewer transactions than that', v_person),
+      'Those that count were made by the same program, from the same address, and are no undos.', c_hint, true);
+  END IF;
+  RETURN v_xid::text::bigint;
+END
+$_find_last$;
+COMMENT ON FUNCTION pgtrack._find_last(text, integer) IS
+  'The latest transaction of the session user and an actor that is no undo, or one before it; an error where that is not clear. '
+  'SECURITY DEFINER: what somebody did counts where they may not read it, and a function of the proxy''s says who is here. '
+  'It tells of the session user''s own transactions alone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._my_last() RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_my_last$
+DECLARE
+  v_xid  bigint := pgtrack._find_last(current_setting('pgtrack.actor', true), 0);
+  v_log  record;
+BEGIN
+  SELECT max(a.at) AS at,
+         coalesce((array_agg(left(regexp_replace(a.query, '\s+', ' ', 'g'), 200) ORDER BY a.statement_id))[1],
+                  string_agg(DISTINCT a.table_name, ', ')) AS what INTO v_log
+  FROM pgtrack.activity a
+  WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = v_xid::text::xid8);
+  RAISE NOTICE 'your latest is transaction % of %: %', v_xid, v_log.at, v_log.what;
+  RETURN v_xid;
+END
+$_my_last$;
+COMMENT ON FUNCTION pgtrack._my_last() IS 'The transaction that undo_last() undoes; says which in a notice.';
 
 -- ==== points/after.sql ====
 
@@ -9017,6 +9235,10 @@ BEGIN
         ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
          'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
          'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+        ('undo_last', '', c_conflict, c_columns, '''xid'', pgtrack._my_last()', 'NULL',
+         'Undoes your latest transaction that is no undo itself, in one step: that of this login and actor, as this program from this address. '
+         'A notice says which it is. Refused where another may be meant: sessions that look the same, or, unless this session made it, '
+         'changes of yours from elsewhere in the hour before it.'),
         ('undo_transactions', 'xids bigint[]', c_conflict, c_columns, '''xids'', xids', 'NULL',
          'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.'),
         ('undo_statements', 'statement_ids bigint[]', c_conflict, c_columns, '''statement_ids'', statement_ids', 'NULL',
@@ -9070,13 +9292,13 @@ BEGIN
            'sql ' || r.volatility, format(r.body, c_table, format('pgtrack._key(%s, %s)', c_table, f.key), f.key), r.comment || f.comment
     FROM row_function r CROSS JOIN form f
     UNION ALL
-    SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
+    SELECT v.name, ltrim(v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, ', '), c_outcome, 'sql VOLATILE',
            format('SELECT pgtrack._note_path(); SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
                   CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            v.comment
     FROM set_verb v
     UNION ALL
-    SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
+    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
            format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
                   CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            format('What %s() would do, row by row, without doing it.', v.name)
@@ -9204,20 +9426,57 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.version() IS 'The installed version of pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack.help() RETURNS TABLE (call text, description text)
+-- An earlier version had it without an argument.
+DROP FUNCTION IF EXISTS pgtrack.help();
+
+CREATE OR REPLACE FUNCTION pgtrack._functions() RETURNS TABLE (verb text, call text, description text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- Two forms of a verb differ only in the key's type; one line for both.
-  SELECT DISTINCT ON (h.call, h.position) h.call, h.description
-  FROM (SELECT format('pgtrack.%s(%s)', p.proname,
+  SELECT DISTINCT ON (f.verb, f.call) f.verb, f.call, f.description
+  FROM (SELECT regexp_replace(coalesce((SELECT o.proname FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND 'plan_' || o.proname = p.proname LIMIT 1),
+                                       p.proname), '_pk$', '') AS verb,
+               format('pgtrack.%s(%s)', p.proname,
                       regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
-               obj_description(p.oid, 'pg_proc') AS description,
-               array_position('{track,untrack,log,show,changes,history,history_pk,deleted,undo,revert,rollback_to,restore,undo_transaction}'::text[], p.proname::text) AS position
+               obj_description(p.oid, 'pg_proc') AS description
         FROM pg_proc p
-        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') h
-  ORDER BY h.position NULLS LAST, h.call;
+        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') f
+  ORDER BY f.verb, f.call;
 END;
-COMMENT ON FUNCTION pgtrack.help() IS 'Every function with what it does.';
+COMMENT ON FUNCTION pgtrack._functions() IS
+  'Every function for people. Of one verb are also its twin that only plans, and its form for a key of several columns.';
+
+CREATE OR REPLACE FUNCTION pgtrack._wrapped(p_text text, p_width integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT rtrim(regexp_replace(p_text, format('(.{1,%s})(\s+|$)', p_width), E'\\1\n', 'g'), E'\n');
+END;
+COMMENT ON FUNCTION pgtrack._wrapped(text, integer) IS 'A text in lines of a width.';
+
+CREATE OR REPLACE FUNCTION pgtrack.help(verb text DEFAULT NULL) RETURNS TABLE (call text, description text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $help$
+DECLARE
+  c_first CONSTANT  text[] := '{track,untrack,log,show,changes,history,blame,deleted,undo_last,undo,undo_transaction,restore,revert,rollback_to}';
+  v_verb            text := regexp_replace(lower(help.verb), '^pgtrack\.|\(.*$', '', 'g');
+BEGIN
+  IF v_verb IS NULL THEN
+    RETURN QUERY
+      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 75), '\s+\S*$', '') || ' …' END
+      FROM (SELECT DISTINCT ON (a.verb) a.verb, rtrim(split_part(regexp_replace(a.description, '[:;.] ', E'\n'), E'\n', 1), '.') AS line
+            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE 'pgtrack.plan\_%') f
+      ORDER BY array_position(c_first, f.verb), f.verb;
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT pgtrack._wrapped(f.call, 46), pgtrack._wrapped(f.description, 46)
+    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, 'pgtrack\.([a-z_]+)')) ORDER BY f.call LIKE 'pgtrack.plan\_%', f.call;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no function "%"', help.verb USING
+      ERRCODE = 'undefined_function', HINT = 'SELECT * FROM pgtrack.help() lists them.';
+  END IF;
+END
+$help$;
+COMMENT ON FUNCTION pgtrack.help(text) IS 'Every function in one line; all about one of them, named without pgtrack, such as help(''undo'').';
 
 CREATE OR REPLACE FUNCTION pgtrack.info() RETURNS TABLE (property text, value text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -9265,7 +9524,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

@@ -18,6 +18,7 @@ mod install;
 mod keeping;
 mod key_ddl;
 mod keys;
+mod last;
 mod laws;
 mod names;
 mod nesting;

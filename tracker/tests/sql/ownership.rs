@@ -65,6 +65,7 @@ const PUBLIC_DEFINERS: &str = "
     _begin_call
     _concerns_hidden
     _entry
+    _find_last
     _has_erasures
     _is_as_myself
     _is_erased
