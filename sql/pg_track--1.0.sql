@@ -289,6 +289,13 @@ BEGIN
       ('relation_shape', 'key_is_plain', 'boolean'),
       ('relation_shape', 'key_entered', 'text'),
       ('relation_shape', 'type_names', 'text'),
+      ('relation_shape', 'inserted', 'text[]'),
+      ('relation_shape', 'inserted_values', 'text[]'),
+      ('relation_shape', 'inserted_since', 'bigint[]'),
+      ('relation_shape', 'updated', 'text[]'),
+      ('relation_shape', 'updated_values', 'text[]'),
+      ('relation_shape', 'updated_differ', 'text[]'),
+      ('relation_shape', 'updated_stayed', 'text[]'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
       ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
@@ -297,9 +304,12 @@ BEGIN
   LOOP
     EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
   END LOOP;
-  IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = 'versions') THEN
-    ALTER TABLE pgtrack.relation_shape DROP COLUMN versions;
-  END IF;
+  FOR v_part IN
+    SELECT a.attname AS column_name FROM pg_attribute a
+    WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = ANY ('{versions,insert_columns,insert_values,assignments,merges}')
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.relation_shape DROP COLUMN %I', v_part.column_name);
+  END LOOP;
 END
 $columns$;
 
@@ -384,18 +394,21 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   key_json         text,
   image            text,
   live_image       text,
-  insert_columns   text,
-  insert_values    text,
-  assignments      text,
   differs          text,
-  merges           text,
   differing        text,
   row_values       text,
   change_keys      text,
   restored         text,
   key_is_plain     boolean,
   key_entered      text,
-  type_names       text
+  type_names       text,
+  inserted         text[],
+  inserted_values  text[],
+  inserted_since   bigint[],
+  updated          text[],
+  updated_values   text[],
+  updated_differ   text[],
+  updated_stayed   text[]
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -413,11 +426,7 @@ COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c
 COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
-COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
-COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
-COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
-COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
 COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
@@ -425,6 +434,13 @@ COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the ta
 COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
 COMMENT ON COLUMN pgtrack.relation_shape.key_entered IS 'The key k as JSON, in the form in which it is stored, where a caller may write it in others; else null.';
 COMMENT ON COLUMN pgtrack.relation_shape.type_names IS 'The names of types that they have in them, apart from PostgreSQL''s own; null for none.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted IS 'The columns that a row which is inserted can be given.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted_values IS 'Their values, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted_since IS 'Images recorded by statements up to this one do not have them.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated IS 'The columns that can be set back in a row.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_values IS 'Their values, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_differ IS 'For each the condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_stayed IS 'For each the condition that t is what c says.';
 
 -- ==== tables/relation_column.sql ====
 
@@ -1389,12 +1405,11 @@ COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes th
 --   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
 --   shown             old in a plan, which refuses what an undo would refuse
 --   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
---   kept, to_update, to_insert  the live value and that of h, as they can be written
+--   value             that of h as it can be written
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
-               base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
-               can_insert boolean, can_update boolean)
+               base text, shown text, compared text, wanted text, value text, can_insert boolean, can_update boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_parts$
 #variable_conflict use_column
 BEGIN
@@ -1403,36 +1418,31 @@ BEGIN
     SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
            format_type(b.atttypid, b.atttypmod) AS stored_type,
-           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           a.atttypid AS type, format_type(a.atttypid, a.atttypmod) AS type_name, y.type AS base_type, pgtrack._foreign_kind(a.atttypid) AS kind,
            format('t.%I', a.attname) AS live, format('%I of %s', a.attname, pgtrack._name(p_table)) AS name,
-           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
-           p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+           a.attgenerated = '' AS can_insert, p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen
     FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
     CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
                         UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (
     SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
            -- What a domain is based on is what is stored; rows of different types cannot be compared.
            CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
-                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
-           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
-                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared
     FROM col
   ), written AS (
     SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
   )
   SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
          CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
-         kept, compared,
+         compared,
          CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
-         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
-         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
-         can_insert, can_update AND is_chosen
+         CASE WHEN type <> base_type THEN format('(%s)::%s', value, type_name) ELSE value END,
+         can_insert, can_insert AND is_chosen
   FROM written;
 END
 $_column_parts$;
@@ -1462,19 +1472,21 @@ BEGIN
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
-         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(value ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(since ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(value ORDER BY attnum) FILTER (WHERE can_update),
          -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END',
-                           column_name, compared, base, to_update, kept), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(format('ROW(%s)::record *<> ROW(%s)::record', compared, wanted) ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(format('ROW(%s)::record *= ROW(%s)::record', compared, base) ORDER BY attnum) FILTER (WHERE can_update),
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments,
-       p_shape.differs, p_shape.merges, p_shape.differing
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.inserted, p_shape.inserted_values, p_shape.inserted_since,
+       p_shape.updated, p_shape.updated_values, p_shape.differs, p_shape.updated_differ, p_shape.updated_stayed, p_shape.differing
   FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
 
   SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
@@ -5896,6 +5908,19 @@ BEGIN
       merge_bases    tid[]
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._step') IS NULL THEN
+    CREATE TYPE pgtrack._step AS (
+      number      integer,
+      kind        text,
+      columns     integer[],
+      places      tid[],
+      leaves      oid[],
+      handles     tid[],
+      masks       varbit[],
+      is_moved    boolean,
+      is_ordered  boolean
+    );
+  END IF;
   IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
     CREATE TYPE pgtrack._set AS (
       tables     regclass[],
@@ -5934,6 +5959,16 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._step IS 'Rows of a table to which a revert does the same: one part of its statement.';
+COMMENT ON COLUMN pgtrack._step.number IS 'Which table of the work.';
+COMMENT ON COLUMN pgtrack._step.kind IS 'delete, update, insert; or exchange: deleted and inserted again.';
+COMMENT ON COLUMN pgtrack._step.columns IS 'The columns that are given values, by their numbers in the shape.';
+COMMENT ON COLUMN pgtrack._step.places IS 'Where the rows are (ctid).';
+COMMENT ON COLUMN pgtrack._step.leaves IS 'In which partitions, in the same order; null where there are none.';
+COMMENT ON COLUMN pgtrack._step.handles IS 'The images that they are made from, or that have their keys, in the same order; null where a key alone is known.';
+COMMENT ON COLUMN pgtrack._step.masks IS 'Which of the columns each row is given, bit by number; null: all of them.';
+COMMENT ON COLUMN pgtrack._step.is_moved IS 'Whether the rows have other keys than their images.';
+COMMENT ON COLUMN pgtrack._step.is_ordered IS 'Whether the rows have to be taken in this order, after those of the step before.';
 COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
 COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
 COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
@@ -6026,6 +6061,377 @@ $undo_as_myself$;
 COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
   'Lets a superuser, in this transaction, undo changes of tables that have several owners: their triggers, checks and defaults then run as the superuser.';
 
+-- ==== undoing/steps.sql ====
+
+-- An undo sets only the columns in which a row differs, as triggers for UPDATE OF a column, rights on columns, checks of
+-- domains and identity columns mean it. The columns that an UPDATE sets are fixed, so rows are grouped by what triggers
+-- can tell of them: in a group each row is given its own columns, and keeps its values in the others.
+
+-- Where a trigger watches a generated column, it watches those that this is made of.
+CREATE OR REPLACE FUNCTION pgtrack._watched_columns(p_table regclass, p_columns text[]) RETURNS TABLE (watcher oid, columns integer[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT t.oid, array_agg(c.number::integer)
+  FROM pgtrack._members(p_table) m
+  JOIN pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal AND t.tgattr::text <> ''
+  JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN unnest(p_columns) WITH ORDINALITY AS c (name, number) ON c.name = quote_ident(a.attname)
+  WHERE a.attnum = ANY (t.tgattr::smallint[])
+     OR EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
+                WHERE d.adrelid = t.tgrelid AND d.adnum = ANY (t.tgattr::smallint[]) AND p.refobjid = d.adrelid AND p.refobjsubid = a.attnum)
+  GROUP BY t.oid;
+END;
+COMMENT ON FUNCTION pgtrack._watched_columns(regclass, text[]) IS
+  'The triggers of a table that are for UPDATE OF some columns, each with the numbers of these.';
+
+CREATE OR REPLACE FUNCTION pgtrack._mask(p_columns integer[], p_length integer) RETURNS varbit
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.string_agg(CASE WHEN i OPERATOR(pg_catalog.=) ANY (p_columns) THEN '1' ELSE '0' END, '' ORDER BY i)::varbit
+  FROM pg_catalog.generate_series(1, p_length) i;
+END;
+COMMENT ON FUNCTION pgtrack._mask(integer[], integer) IS 'Columns as bits, the first for number 1.';
+
+-- Rows of each set of columns, as one step for each set of triggers that this fires.
+CREATE OR REPLACE FUNCTION pgtrack._merged_steps(p_steps pgtrack._step[], p_table regclass, p_columns text[]) RETURNS SETOF pgtrack._step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH watched AS MATERIALIZED (
+    SELECT w.watcher, w.columns FROM pgtrack._watched_columns(p_table, p_columns) w
+  ), step AS MATERIALIZED (
+    SELECT s.*, ARRAY(SELECT w.watcher FROM watched w WHERE w.columns && s.columns ORDER BY w.watcher) AS fired,
+           pgtrack._mask(s.columns, cardinality(p_columns)) AS mask
+    FROM unnest(p_steps) s
+  ), merged AS (
+    SELECT s.number, s.kind, s.fired, s.is_moved, array_agg(DISTINCT c ORDER BY c) AS columns, count(DISTINCT s.mask) > 1 AS are_several
+    FROM step s CROSS JOIN LATERAL unnest(s.columns) c GROUP BY s.number, s.kind, s.fired, s.is_moved
+  )
+  SELECT m.number, m.kind, m.columns, r.places, r.leaves, r.handles, r.masks, m.is_moved, false
+  FROM merged m
+  CROSS JOIN LATERAL (
+    SELECT array_agg(x.place) AS places, array_agg(x.leaf) FILTER (WHERE x.leaf IS NOT NULL) AS leaves, array_agg(x.handle) AS handles,
+           CASE WHEN m.are_several THEN array_agg(s.mask) END AS masks
+    FROM step s CROSS JOIN LATERAL unnest(s.places, s.leaves, s.handles) AS x (place, leaf, handle)
+    WHERE s.number = m.number AND s.kind = m.kind AND s.fired = m.fired AND s.is_moved = m.is_moved) r;
+END;
+COMMENT ON FUNCTION pgtrack._merged_steps(pgtrack._step[], regclass, text[]) IS
+  'Steps that update a table, as few as triggers for UPDATE OF columns allow.';
+
+CREATE OR REPLACE FUNCTION pgtrack._places_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape) RETURNS TABLE (is_delete boolean, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.is_delete, x.query
+  FROM (VALUES
+    (true, p_work.deletes,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ''{}''::boolean[] AS differs, false AS is_moved'
+            ' FROM %s h JOIN %s t ON %s WHERE h.ctid = ANY ($1)', p_shape.history, p_shape.live_table, p_shape.live_is_history)),
+    (true, CASE WHEN p_work.deleted_keys <> '{}' THEN '{"(0,0)"}'::tid[] END,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, NULL::tid AS handle, ''{}''::boolean[] AS differs, true AS is_moved FROM unnest($2) AS x (key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s', p_shape.key_record, p_shape.live_table, p_shape.live_is_key)),
+    (false, p_work.updates,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM %s h JOIN %s t ON %s WHERE h.ctid = ANY ($3)',
+            array_to_string(p_shape.updated_differ, ', '), p_shape.history, p_shape.live_table, p_shape.live_is_history)),
+    (false, p_work.keyed_updates,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s',
+            array_to_string(p_shape.updated_differ, ', '), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key)),
+    -- Others have changed the rest since.
+    (false, p_work.merges,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM unnest($6, $7) AS x (handle, base)'
+            ' JOIN %s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base JOIN %s t ON %s',
+            (SELECT string_agg(format('%s AND %s', u.differs, u.stayed), ', ' ORDER BY u.number)
+             FROM unnest(p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (differs, stayed, number)),
+            p_shape.history, p_shape.live_table, p_shape.live_is_history))
+  ) AS x (is_delete, handles, query)
+  WHERE x.handles <> '{}' AND (x.is_delete OR p_shape.updated <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._places_sql(pgtrack._work, pgtrack.relation_shape) IS
+  'Queries for the rows that a revert deletes or updates: where each is, its image, and in which columns it differs.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_partitioned(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT c.relkind OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) p_table;
+END;
+COMMENT ON FUNCTION pgtrack._is_partitioned(regclass) IS 'Whether a row''s place is one in a partition.';
+
+CREATE OR REPLACE FUNCTION pgtrack._fixed_columns(p_table regclass, p_columns text[]) RETURNS integer[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT ARRAY(SELECT c.number::integer FROM unnest(p_columns) WITH ORDINALITY AS c (name, number)
+               JOIN pg_attribute a ON a.attrelid = p_table AND quote_ident(a.attname) = c.name AND a.attidentity = 'a');
+END;
+COMMENT ON FUNCTION pgtrack._fixed_columns(regclass, text[]) IS 'The numbers of columns that are GENERATED ALWAYS AS IDENTITY.';
+
+-- A column that an image knows nothing of is not named, so that it has its default, or its next number.
+CREATE OR REPLACE FUNCTION pgtrack._insert_steps(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer) RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_insert_steps$
+DECLARE
+  v_steps  pgtrack._step[];
+BEGIN
+  IF p_work.inserts <> '{}' THEN
+    EXECUTE format('SELECT array_agg(s) FROM (SELECT $2, ''insert'', array_positions(ARRAY[%s], true), NULL::tid[], NULL::oid[],'
+                   ' array_agg(h.ctid), NULL::varbit[], false, false FROM %s h WHERE h.ctid = ANY ($1) GROUP BY 3) s',
+                   (SELECT string_agg(CASE u.since WHEN 0 THEN 'true' ELSE format('h.pgtrack_statement_id > %s', u.since) END, ', '
+                                      ORDER BY u.number) FROM unnest(p_shape.inserted_since) WITH ORDINALITY AS u (since, number)),
+                   p_shape.history)
+    INTO v_steps USING p_work.inserts, p_number;
+  END IF;
+  RETURN coalesce(v_steps, '{}');
+END
+$_insert_steps$;
+COMMENT ON FUNCTION pgtrack._insert_steps(pgtrack._work, pgtrack.relation_shape, integer) IS
+  'The steps that insert rows again, for each set of columns that their images know.';
+
+CREATE OR REPLACE FUNCTION pgtrack._steps(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer) RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_steps$
+DECLARE
+  v_leaf     text := CASE WHEN pgtrack._is_partitioned(p_work.relid) THEN 'array_agg(x.leaf)' ELSE 'NULL::oid[]' END;
+  v_fixed    integer[] := pgtrack._fixed_columns(p_work.relid, p_shape.updated);
+  v_query    record;
+  v_steps    pgtrack._step[];
+  v_updates  pgtrack._step[] := '{}';
+  v_all      pgtrack._step[] := '{}';
+BEGIN
+  FOR v_query IN SELECT p.is_delete, string_agg(p.query, ' UNION ALL ') AS query FROM pgtrack._places_sql(p_work, p_shape) p GROUP BY p.is_delete LOOP
+    -- OFFSET 0: what the planner thinks of the columns' values says nothing about how many sets there are.
+    EXECUTE format('SELECT array_agg(s) FROM (SELECT $8, %L, array_positions(x.differs, true), array_agg(x.place), %s,'
+                   ' CASE WHEN count(x.handle) > 0 THEN array_agg(x.handle) END, NULL::varbit[], x.is_moved, false'
+                   ' FROM (%s OFFSET 0) x WHERE %s GROUP BY x.differs, x.is_moved) s',
+                   CASE WHEN v_query.is_delete THEN 'delete' ELSE 'update' END, v_leaf, v_query.query,
+                   CASE WHEN v_query.is_delete THEN 'true' ELSE 'true = ANY (x.differs)' END)
+    INTO v_steps USING p_work.deletes, p_work.deleted_keys, p_work.updates, p_work.keyed_updates, p_work.updated_keys,
+                       p_work.merges, p_work.merge_bases, p_number;
+    IF v_query.is_delete THEN
+      v_all := v_all || coalesce(v_steps, '{}');
+    ELSE
+      v_updates := coalesce(v_steps, '{}');
+    END IF;
+  END LOOP;
+  -- What no UPDATE can set is a new row's.
+  IF v_fixed <> '{}' THEN
+    FOR n IN 1 .. cardinality(v_updates) LOOP
+      IF v_updates[n].columns && v_fixed THEN
+        v_updates[n].kind := 'exchange';
+      END IF;
+    END LOOP;
+  END IF;
+  IF cardinality(v_updates) > 1 THEN
+    v_updates := ARRAY(SELECT m FROM pgtrack._merged_steps(v_updates, p_work.relid, p_shape.updated) m);
+  END IF;
+  RETURN v_all || v_updates || pgtrack._insert_steps(p_work, p_shape, p_number);
+END
+$_steps$;
+COMMENT ON FUNCTION pgtrack._steps(pgtrack._work, pgtrack.relation_shape, integer) IS 'The steps of a revert that are about one table.';
+
+-- PostgreSQL would name no column, and nothing that helps. Of a table that may not be updated at all it says so itself.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_missing_rights(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_steps pgtrack._step[], p_writer name)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_missing_rights$
+DECLARE
+  v_missing  text;
+  v_rest     text;
+BEGIN
+  IF NOT has_any_column_privilege(p_writer, p_work.relid, 'UPDATE') OR has_table_privilege(p_writer, p_work.relid, 'UPDATE') THEN
+    RETURN;
+  END IF;
+  SELECT string_agg(u.name, ', ' ORDER BY u.number) FILTER (WHERE NOT u.may), string_agg(quote_literal(u.name), ', ' ORDER BY u.number) FILTER (WHERE u.may)
+  INTO v_missing, v_rest
+  FROM (SELECT u.name, u.number, has_column_privilege(p_writer, p_work.relid, a.attnum, 'UPDATE') AS may
+        FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number)
+        JOIN pg_attribute a ON a.attrelid = p_work.relid AND a.attnum > 0 AND quote_ident(a.attname) = u.name
+        WHERE EXISTS (SELECT FROM unnest(p_steps) s WHERE s.kind = 'update' AND u.number = ANY (s.columns))) u;
+  IF v_missing IS NOT NULL THEN
+    RAISE EXCEPTION 'permission denied for columns of %: %', p_shape.name, v_missing USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('Rows differ in them, and %s may not set them back.', p_writer),
+      HINT = CASE WHEN v_rest IS NULL THEN 'Let a role undo it that may update them.'
+                  ELSE format('columns => ARRAY[%s] leaves them as they are.', v_rest) END;
+  END IF;
+END
+$_refuse_missing_rights$;
+COMMENT ON FUNCTION pgtrack._refuse_missing_rights(pgtrack._work, pgtrack.relation_shape, pgtrack._step[], name) IS
+  'Refuses to set back columns that the role that writes may not update, and says how to leave them.';
+
+-- ==== undoing/exchange.sql ====
+
+-- Some rows cannot be set back by an UPDATE: an identity column that is GENERATED ALWAYS, or values that go round in a
+-- circle. They are deleted and inserted again within the one statement, if that means nothing else: no trigger takes
+-- it for another row, no foreign key acts on those that refer to it.
+CREATE OR REPLACE FUNCTION pgtrack._exchange_obstacle(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.obstacle
+  FROM (SELECT format('trigger %I', t.tgname) AS obstacle
+        FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE NOT t.tgisinternal AND p.pronamespace NOT IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace)
+        UNION ALL
+        SELECT format('foreign key %I of %s', c.conname, c.conrelid::regclass)
+        FROM pgtrack._members(p_table) m JOIN pg_constraint c ON c.confrelid = m.relid AND c.contype = 'f' AND c.confdeltype <> 'a') x
+  ORDER BY x.obstacle LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._exchange_obstacle(regclass) IS
+  'What makes a row that is deleted and inserted again mean something else; null for nothing.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_fixed(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_steps pgtrack._step[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_fixed$
+DECLARE
+  v_obstacle  text := pgtrack._exchange_obstacle(p_work.relid);
+  v_columns   text;
+BEGIN
+  SELECT string_agg(DISTINCT p_shape.updated[c], ', ') INTO v_columns
+  FROM unnest(p_steps) s CROSS JOIN LATERAL unnest(s.columns) c
+  WHERE s.kind = 'exchange' AND c = ANY (pgtrack._fixed_columns(p_work.relid, p_shape.updated));
+  IF v_columns IS NOT NULL AND v_obstacle IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot set back % of %, which is GENERATED ALWAYS AS IDENTITY', v_columns, p_shape.name USING
+      ERRCODE = 'generated_always',
+      DETAIL = format('No UPDATE can set it, and a row that is deleted and inserted again would mean something else to the %s.', v_obstacle),
+      HINT = 'Name in columns => those that shall be set back, without this one.';
+  END IF;
+END
+$_refuse_fixed$;
+COMMENT ON FUNCTION pgtrack._refuse_fixed(pgtrack._work, pgtrack.relation_shape, pgtrack._step[]) IS
+  'Refuses to set back identity columns where their rows cannot be exchanged.';
+
+-- ==== undoing/statement.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('(SELECT count(*) FROM %s)', part), ' + '), '0::bigint')
+  FROM pg_catalog.unnest(p_parts) part;
+END;
+COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
+
+-- The rows are locked, and stay where they are until this statement moves them. In a partitioned table the key tells
+-- the partition, where a row has not got another since.
+CREATE OR REPLACE FUNCTION pgtrack._step_source(p_step pgtrack._step, p_shape pgtrack.relation_shape, OUT source text, OUT is_place text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('(SELECT %s FROM unnest(%s) AS x (%s)%s OFFSET 0) h',
+                concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*' END, 'x.place AS pgtrack_place',
+                          CASE WHEN p_step.leaves IS NOT NULL THEN 'x.leaf AS pgtrack_leaf' END,
+                          CASE WHEN p_step.masks IS NOT NULL THEN 'x.mask AS pgtrack_mask' END),
+                concat_ws(', ', quote_literal(p_step.places) || '::tid[]', quote_literal(p_step.leaves) || '::oid[]',
+                          quote_literal(p_step.handles) || '::tid[]', quote_literal(p_step.masks) || '::varbit[]'),
+                concat_ws(', ', 'place', CASE WHEN p_step.leaves IS NOT NULL THEN 'leaf' END,
+                          CASE WHEN p_step.handles IS NOT NULL THEN 'handle' END, CASE WHEN p_step.masks IS NOT NULL THEN 'mask' END),
+                CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END),
+         concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
+                   CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END);
+END;
+COMMENT ON FUNCTION pgtrack._step_source(pgtrack._step, pgtrack.relation_shape) IS
+  'The images h of a step with where their rows are, and the condition that the row t is there.';
+
+-- The value that column number p_number of the row t gets from the image h.
+CREATE OR REPLACE FUNCTION pgtrack._new_value(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_step.masks IS NULL THEN p_shape.updated_values[p_number]
+              ELSE format('CASE WHEN get_bit(h.pgtrack_mask, %s) = 1 THEN %s ELSE t.%s END',
+                          p_number - 1, p_shape.updated_values[p_number], p_shape.updated[p_number]) END;
+END;
+COMMENT ON FUNCTION pgtrack._new_value(pgtrack._step, pgtrack.relation_shape, integer) IS 'The value that a step gives to a column.';
+
+-- What a row keeps is taken from the one that goes: the statement's snapshot shows it to the end.
+CREATE OR REPLACE FUNCTION pgtrack._exchange_sql(p_step pgtrack._step, p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s JOIN %s t ON %s'
+                ' WHERE (TABLE updated) IS NOT NULL',
+                p_shape.name, string_agg(c.name, ', ' ORDER BY a.attnum),
+                string_agg(CASE WHEN u.number = ANY (p_step.columns) THEN pgtrack._new_value(p_step, p_shape, u.number::integer)
+                                ELSE format('t.%s', c.name) END, ', ' ORDER BY a.attnum),
+                s.source, p_shape.live_table, s.is_place)
+  FROM pgtrack._step_source(p_step, p_shape) s
+  JOIN pg_attribute a ON a.attrelid = p_shape.name::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  CROSS JOIN LATERAL quote_ident(a.attname) AS c (name)
+  LEFT JOIN unnest(p_shape.updated) WITH ORDINALITY AS u (name, number) ON u.name = c.name
+  GROUP BY s.source, s.is_place;
+END;
+COMMENT ON FUNCTION pgtrack._exchange_sql(pgtrack._step, pgtrack.relation_shape) IS 'The part that inserts the rows again that a step exchanges.';
+
+-- Deletes come first and inserts last, so that a unique value is free before it is used again: each kind waits for the
+-- parts before it, and steps that have an order for each other.
+CREATE OR REPLACE FUNCTION pgtrack._parts(p_steps pgtrack._step[], p_shape pgtrack.relation_shape)
+RETURNS TABLE (phase text, name text, kind text, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.phase, x.name, s.kind, format('%s AS (%s RETURNING 1)', x.name, x.query)
+  FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+  CROSS JOIN LATERAL (SELECT ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step AS step,
+                             format('%s_%s', s.number, s.step) AS id) r
+  CROSS JOIN LATERAL pgtrack._step_source(r.step, p_shape) f
+  CROSS JOIN LATERAL (
+    SELECT 'deleted', format('deleted_%s', r.id),
+           format('DELETE FROM %s t USING %s WHERE %s AND (TABLE planned) IS NOT NULL', p_shape.live_table, f.source, f.is_place)
+    WHERE s.kind IN ('delete', 'exchange')
+    UNION ALL
+    SELECT 'updated', format('updated_%s', r.id),
+           format('UPDATE %s t SET %s FROM %s WHERE %s AND (%s) IS NOT NULL', p_shape.live_table,
+                  (SELECT string_agg(format('%s = %s', p_shape.updated[c], pgtrack._new_value(r.step, p_shape, c)), ', ') FROM unnest(s.columns) c),
+                  f.source, f.is_place,
+                  CASE WHEN s.is_ordered AND p_steps[s.step - 1].is_ordered THEN format('SELECT count(*) FROM updated_%s_%s', s.number, s.step - 1)
+                       ELSE 'TABLE deleted' END)
+    WHERE s.kind = 'update'
+    UNION ALL
+    SELECT 'inserted', format('inserted_%s', r.id),
+           format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+                  p_shape.name, (SELECT string_agg(p_shape.inserted[c], ', ') FROM unnest(s.columns) c),
+                  (SELECT string_agg(p_shape.inserted_values[c], ', ') FROM unnest(s.columns) c), p_shape.history, s.handles)
+    WHERE s.kind = 'insert'
+    UNION ALL
+    SELECT 'inserted', format('inserted_%s', r.id), pgtrack._exchange_sql(r.step, p_shape)
+    WHERE s.kind = 'exchange'
+  ) AS x (phase, name, query);
+END;
+COMMENT ON FUNCTION pgtrack._parts(pgtrack._step[], pgtrack.relation_shape) IS
+  'The parts of the statement that does a revert that are about one table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+DECLARE
+  v_shape    pgtrack.relation_shape;
+  v_steps    pgtrack._step[];
+  v_parts    record;
+  v_deletes  text[] := '{}';
+  v_updates  text[] := '{}';
+  v_inserts  text[] := '{}';
+  v_deleted  text[] := '{}';
+  v_updated  text[] := '{}';
+  v_counts   text[] := '{}';
+BEGIN
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_steps := ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = n);
+    SELECT array_agg(p.query) FILTER (WHERE p.phase = 'deleted') AS deletes,
+           array_agg(p.query) FILTER (WHERE p.phase = 'updated') AS updates,
+           array_agg(p.query) FILTER (WHERE p.phase = 'inserted') AS inserts,
+           array_agg(p.name) FILTER (WHERE p.phase = 'deleted') AS deleted,
+           array_agg(p.name) FILTER (WHERE p.phase = 'updated') AS updated,
+           array_agg(p.name) FILTER (WHERE p.kind = 'delete') AS deleted_rows,
+           array_agg(p.name) FILTER (WHERE p.phase = 'updated' OR p.kind = 'exchange' AND p.phase = 'inserted') AS updated_rows,
+           array_agg(p.name) FILTER (WHERE p.kind = 'insert') AS inserted_rows
+    INTO v_parts FROM pgtrack._parts(v_steps, v_shape) p;
+    v_deletes := v_deletes || v_parts.deletes;
+    v_updates := v_updates || v_parts.updates;
+    v_inserts := v_inserts || v_parts.inserts;
+    v_deleted := v_deleted || v_parts.deleted;
+    v_updated := v_updated || v_parts.updated;
+    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
+                                   pgtrack._sum(v_parts.inserted_rows), pgtrack._sum(v_parts.updated_rows), pgtrack._sum(v_parts.deleted_rows),
+                                   pgtrack._hidden_sql(p_work[n], v_steps, v_shape, p_writer));
+  END LOOP;
+  RETURN format(E'WITH %s\n%s',
+    array_to_string(pgtrack._planned_sql() || v_deletes || format('deleted AS (SELECT %s FROM planned)', pgtrack._sum(v_deleted))
+                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
+    array_to_string(v_counts, E'\nUNION ALL\n'));
+END
+$_undo_sql$;
+COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], pgtrack._step[], text[], name) IS
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
+  'It returns what was done to each table.';
+
 -- ==== undoing/hidden.sql ====
 
 -- Where row security, or a right that is missing, hides rows or history from the role that writes, a revert would do a
@@ -6053,135 +6459,26 @@ END;
 COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
   'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
 
-CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_steps pgtrack._step[], p_shape pgtrack.relation_shape, p_role name)
 RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
-DECLARE
-  v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
-  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
-                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
-  v_part      record;
-  v_hidden    text[] := '{0}';
-BEGIN
-  IF NOT pgtrack._may_hide(p_work.relid, p_role) THEN
-    RETURN '0::bigint';
-  END IF;
-  FOR v_part IN
-    SELECT p.* FROM (VALUES
-      ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
-      ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
-      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
-       coalesce(p_shape.differs, 'false')),
-      ('updated_by_key', cardinality(p_work.keyed_updates),
-       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
-              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
-      ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
-      ('deleted_by_key', cardinality(p_work.deleted_keys),
-       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
-    ) AS p (done, planned, source, is_due)
-    WHERE p.planned > 0
-  LOOP
-    v_hidden := v_hidden || CASE
-      WHEN v_part.done = '' OR v_part.done LIKE 'updated%' AND p_shape.assignments IS NULL
-           OR pgtrack._has_row_trigger(p_work.relid, CASE WHEN v_part.done LIKE 'deleted%' THEN 8 ELSE 16 END)
-      THEN format('(SELECT %s - count(*) FROM %s)', v_part.planned, v_part.source)
-      -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
-      ELSE format('(SELECT %s - count(*) + greatest(count(*) FILTER (WHERE %s) - (SELECT count(*) FROM %s_%s), 0) FROM %s)',
-                  v_part.planned, v_part.is_due, v_part.done, p_number, v_part.source) END;
-  END LOOP;
-  RETURN array_to_string(v_hidden, ' + ');
-END
-$_hidden_sql$;
-COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack.relation_shape, name, integer) IS
-  'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
-
--- ==== undoing/statement.sql ====
-
-CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('(SELECT count(*) FROM %s)', part), ' + '), '0::bigint')
-  FROM pg_catalog.unnest(p_parts) part;
-END;
-COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
-
--- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts last, so
--- that a unique value is free before it is used again: each kind waits for the parts before it.
-CREATE OR REPLACE FUNCTION pgtrack._parts(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer)
-RETURNS TABLE (phase text, name text, query text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT x.phase, format('%s_%s', x.name, p_number), format('%s_%s AS (%s RETURNING 1)', x.name, p_number, x.query)
-  FROM (VALUES
-    ('deleted', 'deleted', p_work.deletes <> '{}',
-     format('DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s',
-            p_shape.live_table, p_shape.history, p_work.deletes, p_shape.live_is_history)),
-    ('deleted', 'deleted_by_key', p_work.deleted_keys <> '{}',
-     format('DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s',
-            p_shape.live_table, p_work.deleted_keys, p_shape.key_record, p_shape.live_is_key)),
-    ('updated', 'updated', p_work.updates <> '{}' AND p_shape.assignments IS NOT NULL,
-     format('UPDATE %s t SET %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL',
-            p_shape.live_table, p_shape.assignments, p_shape.history, p_work.updates, p_shape.live_is_history, p_shape.differs)),
-    ('updated', 'updated_by_key', p_work.keyed_updates <> '{}' AND p_shape.assignments IS NOT NULL,
-     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
-            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
-            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
-            p_shape.live_table, p_shape.assignments, p_work.keyed_updates, p_work.updated_keys, p_shape.key_record, p_shape.history,
-            p_shape.live_is_key)),
-    ('updated', 'merged', p_work.merges <> '{}' AND p_shape.merges IS NOT NULL,
-     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
-            ' JOIN %s h ON h.ctid = x.handle JOIN %5$s c ON c.ctid = x.base'
-            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
-            p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
-    ('inserted', 'inserted', p_work.inserts <> '{}',
-     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
-            ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
-            p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
-  ) AS x (phase, name, is_there, query)
-  WHERE x.is_there;
+  SELECT CASE WHEN pgtrack._may_hide(p_work.relid, p_role) THEN concat_ws(' + ', format(
+      '(SELECT %s - count(*) FROM %s h WHERE h.ctid = ANY (%L::tid[]))',
+      coalesce(cardinality(p_work.inserts), 0), p_shape.history, p_work.inserts), (
+    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', cardinality(s.places), CASE
+        WHEN NOT pgtrack._has_row_trigger(p_work.relid, CASE s.kind WHEN 'delete' THEN 8 ELSE 16 END)
+        -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
+        THEN format('%s_%s_%s', CASE s.kind WHEN 'delete' THEN 'deleted' WHEN 'update' THEN 'updated' ELSE 'inserted' END, s.number, s.step)
+        ELSE format('%s JOIN %s t ON %s', f.source, p_shape.live_table, f.is_place) END), ' + ')
+    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+    CROSS JOIN LATERAL pgtrack._step_source(
+      ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step, p_shape) f
+    WHERE s.kind <> 'insert'))
+  ELSE '0::bigint' END;
 END;
-COMMENT ON FUNCTION pgtrack._parts(pgtrack._work, pgtrack.relation_shape, integer) IS
-  'The parts of the statement that does a revert that are about one table.';
-
-CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
-DECLARE
-  v_shape    pgtrack.relation_shape;
-  v_parts    record;
-  v_deletes  text[] := '{}';
-  v_updates  text[] := '{}';
-  v_inserts  text[] := '{}';
-  v_deleted  text[] := '{}';
-  v_updated  text[] := '{}';
-  v_counts   text[] := '{}';
-BEGIN
-  FOR n IN 1 .. cardinality(p_work) LOOP
-    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
-    SELECT array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.query END), NULL) AS deletes,
-           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.query END), NULL) AS updates,
-           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.query END), NULL) AS inserts,
-           array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.name END), NULL) AS deleted,
-           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.name END), NULL) AS updated,
-           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.name END), NULL) AS inserted
-    INTO v_parts FROM pgtrack._parts(p_work[n], v_shape, n) p;
-    v_deletes := v_deletes || v_parts.deletes;
-    v_updates := v_updates || v_parts.updates;
-    v_inserts := v_inserts || v_parts.inserts;
-    v_deleted := v_deleted || v_parts.deleted;
-    v_updated := v_updated || v_parts.updated;
-    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
-                                   pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated), pgtrack._sum(v_parts.deleted),
-                                   pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
-  END LOOP;
-  RETURN format(E'WITH %s\n%s',
-    array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))
-                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
-    array_to_string(v_counts, E'\nUNION ALL\n'));
-END
-$_undo_sql$;
-COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
-  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
-  'It returns what was done to each table.';
+COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.relation_shape, name) IS
+  'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
 
 -- ==== undoing/apply.sql ====
 
@@ -6202,14 +6499,54 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
 
+-- The statement is planned so that it takes the rows one by one, in the order in which they are given, from where they
+-- are: no estimate of the planner changes the order, or makes it read a whole table or history for some rows. Whatever
+-- runs in it is planned with the settings that were in force before: the first part sets them back.
+CREATE OR REPLACE FUNCTION pgtrack._plan_settings() RETURNS TABLE (name text, value text)
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  VALUES ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_seqscan', 'off'), ('enable_nestloop', 'on'), ('enable_tidscan', 'on'),
+         ('jit', 'off');
+END;
+COMMENT ON FUNCTION pgtrack._plan_settings() IS 'The settings under which the statement of a revert is planned.';
+
+CREATE OR REPLACE FUNCTION pgtrack._planned_sql() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('planned AS MATERIALIZED (SELECT concat(%s))', string_agg(format('set_config(%L, %L, true)', p.name, current_setting(p.name)), ', '))
+  FROM pgtrack._plan_settings() p;
+END;
+COMMENT ON FUNCTION pgtrack._planned_sql() IS 'The part of a statement that sets back the settings under which it was planned.';
+
+CREATE OR REPLACE FUNCTION pgtrack._all_steps(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_all_steps$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_steps  pgtrack._step[];
+  v_all    pgtrack._step[] := '{}';
+BEGIN
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_steps := pgtrack._steps(p_work[n], v_shape, n);
+    PERFORM pgtrack._refuse_missing_rights(p_work[n], v_shape, v_steps, p_writer), pgtrack._refuse_fixed(p_work[n], v_shape, v_steps);
+    v_all := v_all || v_steps;
+  END LOOP;
+  RETURN v_all;
+END
+$_all_steps$;
+COMMENT ON FUNCTION pgtrack._all_steps(pgtrack._work[], text[], name) IS 'The steps of a revert, or why it cannot be done.';
+
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
   v_message  text := current_setting('pgtrack.message', true);
   -- Before code of anybody else may have set another.
+  v_settings text[];
   v_path     text := pgtrack._noted_path();
+  v_setting  text;
   v_writer   name;
+  v_steps    pgtrack._step[] := '{}';
   v_query    text;
   v_hidden   bigint;
   v_done     jsonb := '{}';
@@ -6217,16 +6554,22 @@ DECLARE
 BEGIN
   v_writer := pgtrack._writer(p_work);
   PERFORM pgtrack._refuse_cascades(p_work, v_writer);
-  v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
+  v_steps := pgtrack._all_steps(p_work, p_columns, v_writer);
+  v_query := pgtrack._undo_sql(p_work, v_steps, p_columns, v_writer);
+  v_settings := ARRAY(SELECT format('SET LOCAL %I = %L', p.name, p.value) FROM pgtrack._plan_settings() p);
   IF v_writer <> current_user THEN
-    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, %L, %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
                       ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)',
-                      v_writer, v_query, v_path);
+                      v_writer, v_settings, v_query, v_path);
     v_path := 'pg_catalog, pg_temp';
+    v_settings := '{}';
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
   PERFORM set_config('search_path', v_path, true);
+  FOREACH v_setting IN ARRAY v_settings LOOP
+    EXECUTE v_setting;
+  END LOOP;
   FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
     IF v_hidden OPERATOR(pg_catalog.>) 0 THEN
       RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
