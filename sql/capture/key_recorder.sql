@@ -32,6 +32,8 @@ BEGIN
         CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
         ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
       'Records each change of a primary key of @.');
+  END IF;
+  IF p_mode <> 'tree' AND (p_mode = 'row' OR NOT pgtrack._may_repeat(v_relation.relid)) THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.
