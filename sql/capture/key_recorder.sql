@@ -60,6 +60,8 @@ BEGIN
   END IF;$body$,
         pgtrack._is_stale_sql(p_relation), p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)),
       'Records each change of a primary key of @.');
+  END IF;
+  IF p_mode <> 'tree' AND (p_mode = 'row' OR NOT pgtrack._may_repeat(v_relation.relid)) THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.

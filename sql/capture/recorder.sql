@@ -154,7 +154,9 @@ BEGIN
         || CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
                 THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
-             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+             THEN pgtrack._moves_sql(p_relation) ELSE '' END
+        || CASE WHEN v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid)
+                THEN pgtrack._order_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;

@@ -6,10 +6,13 @@ BEGIN
     (SELECT bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0))
      FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
     (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
-    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary));
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary),
+    -- Foreign keys that may update the table's rows (_may_repeat).
+    (SELECT '/f' WHERE EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'
+                               AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')))));
 END
 $_fingerprint$;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and whether foreign keys update it, as a short text to compare.';
 
 -- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
 CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
