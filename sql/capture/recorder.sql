@@ -151,7 +151,8 @@ BEGIN
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
         -- What follows the images is written for this key.
-        || CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
+        || CASE WHEN v_variant.column1 = 'update' AND v_relation.key_columns <> '{}'
+                     AND (v_mode = 'tree' OR v_mode <> 'row' AND pgtrack._may_repeat(v_relation.relid))
                 THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
              THEN pgtrack._moves_sql(p_relation) ELSE '' END
