@@ -30,6 +30,7 @@ mod partitions;
 mod reading;
 mod reading_rights;
 mod reference;
+mod repeated;
 mod replicated;
 mod revert;
 mod rights;
