@@ -14,20 +14,17 @@ pub(crate) fn in_shell(hint: &str) -> String {
             rest = &rest[position + "pgtrack.".len()..];
             continue;
         };
-        match command(name, &arguments) {
-            Some(command) => {
-                let before = ["SELECT * FROM ", "SELECT "]
-                    .iter()
-                    .find_map(|words| before.strip_suffix(words))
-                    .unwrap_or(before);
-                text.push_str(before);
-                // Writing to a String cannot fail.
-                let _ = write!(text, "`{command}`");
-            }
-            None => {
-                text.push_str(before);
-                text.push_str(&call[..call.len() - after.len()]);
-            }
+        if let Some(command) = command(name, &arguments) {
+            let before = ["SELECT * FROM ", "SELECT "]
+                .iter()
+                .find_map(|words| before.strip_suffix(words))
+                .unwrap_or(before);
+            text.push_str(before);
+            // Writing to a String cannot fail.
+            let _ = write!(text, "`{command}`");
+        } else {
+            text.push_str(before);
+            text.push_str(&call[..call.len() - after.len()]);
         }
         rest = after;
     }
