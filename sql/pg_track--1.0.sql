@@ -8,7 +8,7 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
--- Schema revision 2.
+-- Schema revision 3.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
 DO $guard$
@@ -10322,7 +10322,7 @@ BEGIN
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 2)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 3)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.

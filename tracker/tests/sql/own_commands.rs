@@ -42,6 +42,8 @@ fn event_triggers_of_the_application_do_not_fire_for_ours() {
             ALTER TABLE|public.t
             ALTER TABLE|public.t
             CREATE TABLE|public.u
+            ALTER TABLE|public.t
+            CREATE TABLE|public.t
             ALTER TABLE|public.t",
             )
             .await;
