@@ -3371,6 +3371,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_colum
 DECLARE
   v_columns  jsonb;
 BEGIN
+  -- A table of another database, from which this one was restored.
+  IF pgtrack._name(p_table) IS NULL THEN
+    RETURN '{}';
+  END IF;
   EXECUTE (
     SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT (NULL::%s).*) r',
                   string_agg(format('%L, jsonb_build_array(%L, pg_typeof(r.%I)::oid::bigint)', c.attnum, c.name, c.name), ', ' ORDER BY c.attnum), p_table)
