@@ -5033,6 +5033,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_outside_ext
 DECLARE
   v_put_off  regclass[] := string_to_array(pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')), ' ')::oid[]::regclass[];
 BEGIN
+  -- While pg_track itself is made as an extension, there is no key to seal with, nor anything that is tracked.
+  IF NOT EXISTS (SELECT FROM pgtrack.secret) THEN
+    RETURN '{}';
+  END IF;
   IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.in_extension) THEN
     PERFORM set_config('pgtrack.extension', pgtrack._sealed('extension', array_to_string((p_tables || v_put_off)::oid[], ' ')), true);
     RETURN '{}';

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Session, on_each_version, without_psql_lines};
+use crate::support::{Session, on_each_version, on_outer_versions, without_psql_lines};
 
 /// Two event triggers that write into a table which they name without its schema.
 const LOG: &str = "CREATE TABLE ddl_log (tag text, object text);
@@ -182,7 +182,7 @@ fn settings_of_the_planner_do_not_make_ddl_slow() {
 
 #[test]
 fn a_table_whose_rows_fill_a_page_goes_on_untracked() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         for (name, columns) in [("brimful", 1016), ("wide", 1015)] {
             session
                 .run(&format!(
