@@ -789,23 +789,33 @@ END
 $_let_event_triggers_fire$;
 COMMENT ON FUNCTION pgtrack._let_event_triggers_fire(text) IS 'Ends what _silence_event_triggers() began.';
 
-CREATE OR REPLACE FUNCTION pgtrack._note_path(p_path text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_path$
-BEGIN
-  PERFORM set_config('pgtrack.path', p_path, true);
-END
-$_note_path$;
-COMMENT ON FUNCTION pgtrack._note_path(text) IS 'Notes the search_path of a caller, for _execute().';
+-- Triggers, checks and defaults of the application run in an undo as in any other statement, and its event triggers for a
+-- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path. What
+-- is called first notes it, as everything after that has one of its own.
+CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+END;
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for code of the application that runs because of the call.';
+
+-- What is bare in our own text is found in pg_catalog first, whatever the path says.
+CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
+END;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
 
 -- A command that is executed here names everything in full, so that no path misleads it.
-CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text, p_path text DEFAULT pgtrack._noted_path()) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute$
 BEGIN
-  PERFORM set_config('search_path', current_setting('pgtrack.path', true), true) WHERE current_setting('pgtrack.path', true) <> '';
+  PERFORM set_config('search_path', p_path, true);
   EXECUTE p_command;
 END
 $_execute$;
-COMMENT ON FUNCTION pgtrack._execute(text) IS 'Executes a command under the search_path of the caller, for event triggers of the application.';
+COMMENT ON FUNCTION pgtrack._execute(text, text) IS 'Executes a command under the noted search_path, for event triggers of the application.';
 
 -- ==== catalog/epoch.sql ====
 
@@ -909,6 +919,55 @@ BEGIN
 END
 $_attnum$;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
+
+-- ==== catalog/snapshot.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._snapshot_lasts() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
+END;
+COMMENT ON FUNCTION pgtrack._snapshot_lasts() IS 'Whether this transaction sees to its end what it saw at first: others may have changed tables and rows since.';
+
+-- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
+-- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
+CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
+DECLARE
+  c_modulus CONSTANT  bigint := 4294967296;
+  v_snapshot          pg_snapshot := pg_current_snapshot();
+  v_own               bigint := pg_current_xact_id()::text::bigint;
+  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  v_next              bigint;
+BEGIN
+  BEGIN
+    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
+    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
+    RETURNING xmin::text::bigint INTO v_next;
+    RAISE EXCEPTION USING ERRCODE = 'PGT01';
+  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
+    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
+  END;
+  IF v_next - v_since > 100000
+     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
+     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
+    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
+      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
+  END IF;
+END
+$_require_present_snapshot$;
+COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
+  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
+  'SECURITY DEFINER: it writes a row, to take it back at once.';
 
 -- ==== catalog/fingerprint.sql ====
 
@@ -1634,7 +1693,7 @@ BEGIN
 END
 $_hold_name$;
 COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
-  'Keeps the schema of a tracked table from being renamed until the transaction ends; for a superuser.';
+  'Keeps the schema of a tracked table from being renamed until the transaction ends; for who may lock its row in pgtrack.relation.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
@@ -1806,7 +1865,7 @@ DECLARE
   v_before  text;
 BEGIN
   -- An older snapshot does not show all of them.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     v_names := 'ALL';
   ELSIF v_names IS NULL THEN
     RETURN;
@@ -1909,7 +1968,6 @@ BEGIN
     PERFORM set_config('track_functions', 'all', true);
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
-  PERFORM pgtrack._note_path(p_path);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format($create$
     CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
@@ -1935,9 +1993,9 @@ BEGIN
       PERFORM pgtrack._finish_constraints(path);
       PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
       FROM pg_catalog.jsonb_each_text(others) o;
-    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)));
-  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function));
-  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role));
+    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)), p_path);
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function), p_path);
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
@@ -1949,8 +2007,7 @@ BEGIN
   END IF;
   PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
   v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._note_path(p_path);
-  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function));
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
@@ -2557,7 +2614,7 @@ BEGIN
       DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
       HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
+  PERFORM pgtrack._hold_name(p_table);
   v_function := pgtrack._foreign_expression(p_table);
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
@@ -2566,7 +2623,7 @@ BEGIN
                       v_function, current_user),
       HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     PERFORM pgtrack._require_present_snapshot(p_table);
   END IF;
 END
@@ -2598,39 +2655,6 @@ END
 $_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
   'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
-
--- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
--- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
-CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
-DECLARE
-  c_modulus CONSTANT  bigint := 4294967296;
-  v_snapshot          pg_snapshot := pg_current_snapshot();
-  v_own               bigint := pg_current_xact_id()::text::bigint;
-  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-  v_next              bigint;
-BEGIN
-  BEGIN
-    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
-    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
-    RETURNING xmin::text::bigint INTO v_next;
-    RAISE EXCEPTION USING ERRCODE = 'PGT01';
-  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
-    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
-  END;
-  IF v_next - v_since > 100000
-     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
-     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
-    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
-      ERRCODE = 'serialization_failure',
-      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
-      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
-  END IF;
-END
-$_require_present_snapshot$;
-COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
-  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
-  'SECURITY DEFINER: it writes a row, to take it back at once.';
 
 -- ==== capture/key_recorder.sql ====
 
@@ -3343,7 +3367,7 @@ BEGIN
     RETURN true;
   END IF;
   -- An older snapshot shows an older shape than the code may have been written for.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     RETURN p_columns <> pgtrack._present_columns(p_table, ARRAY(SELECT c::smallint FROM jsonb_object_keys(p_columns) c));
   END IF;
   RETURN p_shape <> pgtrack._fingerprint(p_table);
@@ -3370,35 +3394,37 @@ END
 $_require_known_types$;
 COMMENT ON FUNCTION pgtrack._require_known_types(integer) IS 'Refuses to record values of other types than history has columns for.';
 
+CREATE OR REPLACE FUNCTION pgtrack._follow_unnoticed(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_unnoticed$
+DECLARE
+  v_events CONSTANT  text := pgtrack._silence_event_triggers();
+BEGIN
+  PERFORM pgtrack._lock_relation(p_relation);
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_follow_unnoticed$;
+COMMENT ON FUNCTION pgtrack._follow_unnoticed(integer) IS 'Follows what no event trigger has reported.';
+
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
 SET jit = off SET enable_nestloop = on AS $_follow$
-DECLARE
-  v_events  text;
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   -- What is followed must be seen as it is now.
   -- In an extension's script it would become a part of the extension; that is followed when it is over (_outside_extension).
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
-     OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
+  IF pgtrack._snapshot_lasts() OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
     PERFORM pgtrack._require_known_types(p_relation);
     RETURN;
   END IF;
-  v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._lock_relation(p_relation);
-  PERFORM pgtrack._begin_epoch();
-  PERFORM pgtrack._sync(p_relation);
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  PERFORM pgtrack._follow_unnoticed(p_relation);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
-    v_events := pgtrack._silence_event_triggers();
     PERFORM set_config('lock_timeout', '0', true);
-    PERFORM pgtrack._lock_relation(p_relation);
-    PERFORM pgtrack._begin_epoch();
-    PERFORM pgtrack._sync(p_relation);
-    PERFORM pgtrack._let_event_triggers_fire(v_events);
+    PERFORM pgtrack._follow_unnoticed(p_relation);
   END IF;
 END
 $_follow$;
@@ -3531,7 +3557,7 @@ DECLARE
   v_lost   boolean;
 BEGIN
   -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR NOT has_table_privilege(p_table, 'SELECT')
+  IF pgtrack._snapshot_lasts() OR NOT has_table_privilege(p_table, 'SELECT')
      OR row_security_active(p_table) OR NOT pgtrack._hold_definition(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL THEN
     RETURN false;
   END IF;
@@ -4518,7 +4544,7 @@ CREATE OR REPLACE FUNCTION pgtrack.track(target text, options jsonb DEFAULT '{}'
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pgtrack._note_path(pg_catalog.current_setting('search_path'));
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
@@ -4590,7 +4616,7 @@ CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pgtrack._note_path(pg_catalog.current_setting('search_path'));
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
 COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
@@ -4841,7 +4867,7 @@ $_on_drop$;
 COMMENT ON FUNCTION pgtrack._on_drop() IS
   'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
 
--- ==== tracking/event_triggers.sql ====
+-- ==== tracking/on_ddl.sql ====
 
 -- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
 -- table, its triggers and rights, as whoever runs the command. So one command fires three event triggers, in the order
@@ -4852,7 +4878,7 @@ COMMENT ON FUNCTION pgtrack._on_drop() IS
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
-CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_path text, p_context text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_context text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
 DECLARE
   v_table     regclass;
@@ -4872,7 +4898,6 @@ BEGIN
   IF v_text !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
-  PERFORM pgtrack._note_path(p_path);
   v_events := pgtrack._silence_event_triggers();
   FOR v_table, v_trigger, v_is_named IN
     SELECT r.relid, t.tgname,
@@ -4903,7 +4928,7 @@ BEGIN
   PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_step_aside$;
-COMMENT ON FUNCTION pgtrack._step_aside(text, text) IS 'Does the work of pgtrack._before_ddl().';
+COMMENT ON FUNCTION pgtrack._step_aside(text) IS 'Does the work of pgtrack._before_ddl().';
 
 -- It has no path of its own: the caller's is the one to be noted.
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
@@ -4913,7 +4938,7 @@ DECLARE
 BEGIN
   GET DIAGNOSTICS v_context = PG_CONTEXT;
   IF pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
-    PERFORM pgtrack._step_aside(pg_catalog.current_setting('search_path'), v_context);
+    PERFORM pgtrack._note_path(), pgtrack._step_aside(v_context);
   END IF;
 END
 $_before_ddl$;
@@ -5029,7 +5054,7 @@ $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
   'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack._mend_triggers(p_path text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._mend_triggers() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
 DECLARE
@@ -5039,7 +5064,6 @@ DECLARE
 BEGIN
   -- The commands of this function end in the same event triggers, which have nothing to do then.
   PERFORM set_config('pgtrack.altered', '', true);
-  PERFORM pgtrack._note_path(p_path);
   v_events := pgtrack._silence_event_triggers();
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN
@@ -5060,14 +5084,14 @@ BEGIN
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
 $_mend_triggers$;
-COMMENT ON FUNCTION pgtrack._mend_triggers(text) IS 'Does the work of pgtrack._on_ddl_triggers().';
+COMMENT ON FUNCTION pgtrack._mend_triggers() IS 'Does the work of pgtrack._on_ddl_triggers().';
 
 -- It has no path of its own: the caller's is the one to be noted.
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
 LANGUAGE plpgsql AS $_on_ddl_triggers$
 BEGIN
   IF COALESCE(pg_catalog.current_setting('pgtrack.altered', true), '') OPERATOR(pg_catalog.<>) '' AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
-    PERFORM pgtrack._mend_triggers(pg_catalog.current_setting('search_path'));
+    PERFORM pgtrack._note_path(), pgtrack._mend_triggers();
   END IF;
 END
 $_on_ddl_triggers$;
@@ -5124,6 +5148,9 @@ $_let_owners_make_triggers$;
 COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
   'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';
 
+-- ==== tracking/event_triggers.sql ====
+
+-- Which commands are followed (on_ddl.sql, drops.sql).
 DO $event_triggers$
 DECLARE
   c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
@@ -6649,23 +6676,6 @@ COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.
 
 -- ==== undoing/apply.sql ====
 
--- Triggers, checks and defaults of the application run in the statement of an undo as in any other: names that they do not
--- qualify are found through the caller's search_path. The verbs note it, as everything after them has one of its own.
-CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
-END;
-COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for the application''s code in the undo that follows.';
-
--- What is bare in our own text is found in pg_catalog first, whatever the path says.
-CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
-END;
-COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
-
 -- The statement is planned so that it takes the rows one by one, in the order in which they are given, from where they
 -- are: no estimate of the planner changes the order, or makes it read a whole table or history for some rows. Whatever
 -- runs in it is planned with the settings that were in force before: the first part sets them back.
@@ -6814,13 +6824,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
 
-CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
-COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
-
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
 -- lock keeps that from being added meanwhile.
@@ -6838,7 +6841,7 @@ BEGIN
   ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'an index or statistics that are made meanwhile';
   END IF;
-  IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+  IF v_function IS NULL AND pgtrack._snapshot_lasts()
      AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'what has come since this transaction''s snapshot';
   END IF;
@@ -7742,7 +7745,7 @@ BEGIN
                            AND l.mode IN ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
     -- Where the snapshot is older than the lock, rows may have come that it does not show.
-    IF NOT v_is_locked AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    IF NOT v_is_locked AND pgtrack._snapshot_lasts() THEN
       PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
     END IF;
   ELSE
@@ -9125,7 +9128,7 @@ BEGIN
   IF NOT v_may_read THEN
     PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
   END IF;
-  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, coalesce(nullif(current_setting('pgtrack.path', true), ''), 'pg_catalog, pg_temp')) r);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   IF NOT v_may_read THEN
     PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
   END IF;
@@ -9288,7 +9291,7 @@ COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Ad
 CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
-  PERFORM pgtrack._note_path(pg_catalog.current_setting('search_path')), pgtrack._note_path();
+  PERFORM pgtrack._note_path();
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
@@ -9600,7 +9603,7 @@ BEGIN
     RETURN false;
   END IF;
   RETURN pgtrack._foreign_expression(p_table) IS NULL
-     AND ((current_setting('transaction_isolation') IN ('repeatable read', 'serializable')) IS NOT TRUE OR pgtrack._owner_of(p_table) = current_user
+     AND (NOT pgtrack._snapshot_lasts() OR pgtrack._owner_of(p_table) = current_user
           OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = pgtrack._owner_of(p_table)));
 END
 $_may_look_into$;

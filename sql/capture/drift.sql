@@ -29,7 +29,7 @@ BEGIN
     RETURN true;
   END IF;
   -- An older snapshot shows an older shape than the code may have been written for.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     RETURN p_columns <> pgtrack._present_columns(p_table, ARRAY(SELECT c::smallint FROM jsonb_object_keys(p_columns) c));
   END IF;
   RETURN p_shape <> pgtrack._fingerprint(p_table);
@@ -56,35 +56,37 @@ END
 $_require_known_types$;
 COMMENT ON FUNCTION pgtrack._require_known_types(integer) IS 'Refuses to record values of other types than history has columns for.';
 
+CREATE OR REPLACE FUNCTION pgtrack._follow_unnoticed(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_unnoticed$
+DECLARE
+  v_events CONSTANT  text := pgtrack._silence_event_triggers();
+BEGIN
+  PERFORM pgtrack._lock_relation(p_relation);
+  PERFORM pgtrack._begin_epoch();
+  PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_follow_unnoticed$;
+COMMENT ON FUNCTION pgtrack._follow_unnoticed(integer) IS 'Follows what no event trigger has reported.';
+
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
 SET jit = off SET enable_nestloop = on AS $_follow$
-DECLARE
-  v_events  text;
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   -- What is followed must be seen as it is now.
   -- In an extension's script it would become a part of the extension; that is followed when it is over (_outside_extension).
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
-     OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
+  IF pgtrack._snapshot_lasts() OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
     PERFORM pgtrack._require_known_types(p_relation);
     RETURN;
   END IF;
-  v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._lock_relation(p_relation);
-  PERFORM pgtrack._begin_epoch();
-  PERFORM pgtrack._sync(p_relation);
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  PERFORM pgtrack._follow_unnoticed(p_relation);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
-    v_events := pgtrack._silence_event_triggers();
     PERFORM set_config('lock_timeout', '0', true);
-    PERFORM pgtrack._lock_relation(p_relation);
-    PERFORM pgtrack._begin_epoch();
-    PERFORM pgtrack._sync(p_relation);
-    PERFORM pgtrack._let_event_triggers_fire(v_events);
+    PERFORM pgtrack._follow_unnoticed(p_relation);
   END IF;
 END
 $_follow$;

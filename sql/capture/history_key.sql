@@ -90,7 +90,7 @@ DECLARE
   v_lost   boolean;
 BEGIN
   -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR NOT has_table_privilege(p_table, 'SELECT')
+  IF pgtrack._snapshot_lasts() OR NOT has_table_privilege(p_table, 'SELECT')
      OR row_security_active(p_table) OR NOT pgtrack._hold_definition(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL THEN
     RETURN false;
   END IF;

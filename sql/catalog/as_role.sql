@@ -36,7 +36,7 @@ DECLARE
   v_before  text;
 BEGIN
   -- An older snapshot does not show all of them.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     v_names := 'ALL';
   ELSIF v_names IS NULL THEN
     RETURN;
@@ -139,7 +139,6 @@ BEGIN
     PERFORM set_config('track_functions', 'all', true);
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
-  PERFORM pgtrack._note_path(p_path);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format($create$
     CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
@@ -165,9 +164,9 @@ BEGIN
       PERFORM pgtrack._finish_constraints(path);
       PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
       FROM pg_catalog.jsonb_each_text(others) o;
-    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)));
-  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function));
-  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role));
+    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)), p_path);
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function), p_path);
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
@@ -179,8 +178,7 @@ BEGIN
   END IF;
   PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
   v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._note_path(p_path);
-  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function));
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN

@@ -60,3 +60,10 @@ BEGIN
 END
 $_attnum$;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';

@@ -30,20 +30,30 @@ END
 $_let_event_triggers_fire$;
 COMMENT ON FUNCTION pgtrack._let_event_triggers_fire(text) IS 'Ends what _silence_event_triggers() began.';
 
-CREATE OR REPLACE FUNCTION pgtrack._note_path(p_path text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_path$
-BEGIN
-  PERFORM set_config('pgtrack.path', p_path, true);
-END
-$_note_path$;
-COMMENT ON FUNCTION pgtrack._note_path(text) IS 'Notes the search_path of a caller, for _execute().';
+-- Triggers, checks and defaults of the application run in an undo as in any other statement, and its event triggers for a
+-- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path. What
+-- is called first notes it, as everything after that has one of its own.
+CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+END;
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for code of the application that runs because of the call.';
+
+-- What is bare in our own text is found in pg_catalog first, whatever the path says.
+CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
+END;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
 
 -- A command that is executed here names everything in full, so that no path misleads it.
-CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text, p_path text DEFAULT pgtrack._noted_path()) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute$
 BEGIN
-  PERFORM set_config('search_path', current_setting('pgtrack.path', true), true) WHERE current_setting('pgtrack.path', true) <> '';
+  PERFORM set_config('search_path', p_path, true);
   EXECUTE p_command;
 END
 $_execute$;
-COMMENT ON FUNCTION pgtrack._execute(text) IS 'Executes a command under the search_path of the caller, for event triggers of the application.';
+COMMENT ON FUNCTION pgtrack._execute(text, text) IS 'Executes a command under the noted search_path, for event triggers of the application.';

@@ -103,7 +103,7 @@ BEGIN
 END
 $_hold_name$;
 COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
-  'Keeps the schema of a tracked table from being renamed until the transaction ends; for a superuser.';
+  'Keeps the schema of a tracked table from being renamed until the transaction ends; for who may lock its row in pgtrack.relation.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$

@@ -42,7 +42,7 @@ BEGIN
   IF NOT v_may_read THEN
     PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
   END IF;
-  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, coalesce(nullif(current_setting('pgtrack.path', true), ''), 'pg_catalog, pg_temp')) r);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   IF NOT v_may_read THEN
     PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
   END IF;
@@ -205,7 +205,7 @@ COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Ad
 CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
-  PERFORM pgtrack._note_path(pg_catalog.current_setting('search_path')), pgtrack._note_path();
+  PERFORM pgtrack._note_path();
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;

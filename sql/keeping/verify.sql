@@ -33,7 +33,7 @@ BEGIN
     RETURN false;
   END IF;
   RETURN pgtrack._foreign_expression(p_table) IS NULL
-     AND ((current_setting('transaction_isolation') IN ('repeatable read', 'serializable')) IS NOT TRUE OR pgtrack._owner_of(p_table) = current_user
+     AND (NOT pgtrack._snapshot_lasts() OR pgtrack._owner_of(p_table) = current_user
           OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = pgtrack._owner_of(p_table)));
 END
 $_may_look_into$;

@@ -72,7 +72,7 @@ CREATE OR REPLACE FUNCTION pgtrack.track(target text, options jsonb DEFAULT '{}'
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pgtrack._note_path(pg_catalog.current_setting('search_path'));
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS

@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pgtrack._note_path(pg_catalog.current_setting('search_path'));
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
 COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';

@@ -13,13 +13,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
 
-CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
-COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
-
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
 -- lock keeps that from being added meanwhile.
@@ -37,7 +30,7 @@ BEGIN
   ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'an index or statistics that are made meanwhile';
   END IF;
-  IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+  IF v_function IS NULL AND pgtrack._snapshot_lasts()
      AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'what has come since this transaction''s snapshot';
   END IF;

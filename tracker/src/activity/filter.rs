@@ -210,20 +210,18 @@ impl Filter {
             };
         };
         // Live values as they are stored, so that no cast or operator of the application's is called.
-        let query = "SELECT t.history_table, c.history_column, pgtrack._output_sql(format('n.%I', a.attname), a.atttypid) AS live_value,
-                            (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
-                                                                      format('h.%I', k.history_column)), ' AND ')
-                             FROM pgtrack._key_parts(t.relation_id) k) AS same_row,
-                            (SELECT string_agg(pgtrack._live_is_sql(format('n.%I', k.column_name), k.type, format('h.%I', k.history_column),
-                                                                    k.operator, k.equality), ' AND ')
-                             FROM pgtrack._key_parts(t.relation_id) k) AS live_row
+        let query = format!(
+            "SELECT t.history_table, c.history_column, pgtrack._output_sql(format('n.%I', a.attname), a.atttypid) AS live_value,
+                            {SAME_ROW} AS same_row, {} AS live_row
                      FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
                      JOIN pgtrack.relation r USING (relation_id)
                      JOIN pg_class l ON l.oid = r.relid AND l.relkind IN ('r', 'p')
                      JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
-                     WHERE t.schema_name = $1 AND t.name = $2 AND c.column_name = $3 AND c.attnum IS NOT NULL";
+                     WHERE t.schema_name = $1 AND t.name = $2 AND c.column_name = $3 AND c.attnum IS NOT NULL",
+            live_row("n")
+        );
         let row = client
-            .query_opt(query, &[&table.schema, &table.name, column])
+            .query_opt(&query, &[&table.schema, &table.name, column])
             .await
             .map_err(Error::query("look up the column of a filter"))?
             .ok_or(Error::Filter { fault: FilterFault::UnknownColumn })?;
@@ -260,27 +258,39 @@ impl Filter {
     }
 }
 
+/// In a query of tables `t`: the condition that the image `n` is of the row that the image `h` is of.
+const SAME_ROW: &str = "(SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
+                                                              format('h.%I', k.history_column)), ' AND ')
+     FROM pgtrack._key_parts(t.relation_id) k)";
+
+/// The same for the row of the table itself, under an alias.
+fn live_row(alias: &str) -> String {
+    format!(
+        "(SELECT string_agg(pgtrack._live_is_sql(format('{alias}.%I', k.column_name), k.type, format('h.%I', k.history_column),
+                                                k.operator, k.equality), ' AND ')
+          FROM pgtrack._key_parts(t.relation_id) k)"
+    )
+}
+
 /// Whether a value came or went with a statement on one of these tables, as far as we may read them. What a change made of
 /// a row is in the row's next image `n`, or in the live row `l`.
 async fn value_condition(client: &Client, relations: &[i32]) -> Result<String, Error> {
     // Live values as they are stored, so that no cast or operator of the application's is called.
-    let query = "SELECT t.relation_id, t.history_table, format('%I.%I', t.schema_name, t.name) AS table_name,
+    let query = format!(
+        "SELECT t.relation_id, t.history_table, format('%I.%I', t.schema_name, t.name) AS table_name,
                         array_agg(c.history_column::text ORDER BY c.attnum) AS columns,
                         array_agg(pgtrack._output_sql(format('l.%I', a.attname), a.atttypid) ORDER BY c.attnum) AS live_values,
-                        (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
-                                                                  format('h.%I', k.history_column)), ' AND ')
-                         FROM pgtrack._key_parts(t.relation_id) k) AS same_row,
-                        (SELECT string_agg(pgtrack._live_is_sql(format('l.%I', k.column_name), k.type, format('h.%I', k.history_column),
-                                                                k.operator, k.equality), ' AND ')
-                         FROM pgtrack._key_parts(t.relation_id) k) AS live_row
+                        {SAME_ROW} AS same_row, {} AS live_row
                  FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
                  JOIN pgtrack.relation r USING (relation_id)
                  JOIN pg_class o ON o.oid = r.relid AND o.relkind IN ('r', 'p')
                  JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum
                  WHERE t.relation_id = ANY ($1) AND has_table_privilege(r.relid, 'SELECT')
-                 GROUP BY t.relation_id, t.history_table, t.schema_name, t.name ORDER BY 1";
+                 GROUP BY t.relation_id, t.history_table, t.schema_name, t.name ORDER BY 1",
+        live_row("l")
+    );
     let rows = client
-        .query(query, &[&relations])
+        .query(&query, &[&relations])
         .await
         .map_err(Error::query("look up the columns of a filter"))?;
     let mut sql = String::from("CASE s.relation_id");
