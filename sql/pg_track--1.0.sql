@@ -6674,6 +6674,289 @@ END;
 COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.relation_shape, name) IS
   'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
 
+-- ==== undoing/collisions.sql ====
+
+-- Unique indexes and exclusion constraints that are not deferrable are checked for each row at once, so a row can get a
+-- value only after the row that has it. Which rows wait for which is asked of the values beforehand, not found out by
+-- trying: what triggers do outside of the transaction would be done twice. The values are looked at as the role that
+-- writes: expressions, predicates and operators may be code of the table's owner.
+CREATE OR REPLACE FUNCTION pgtrack._checked_indexes(p_table regclass, p_changed text[])
+RETURNS TABLE (relid regclass, index oid, name name, is_exclusion boolean, same_nulls boolean, columns name[], predicate text,
+               keys text[], operators oid[], leaf oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT m.relid::regclass, i.indexrelid, k.relname, i.indisexclusion, i.indnullsnotdistinct, u.columns, pg_get_expr(i.indpred, i.indrelid),
+         e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END
+  FROM pgtrack._members(p_table) m
+  JOIN pg_index i ON i.indrelid = m.relid AND (i.indisunique OR i.indisexclusion) AND i.indimmediate AND i.indisready
+  JOIN pg_class k ON k.oid = i.indexrelid
+  LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.conexclop IS NOT NULL
+  CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname ORDER BY a.attnum) AS columns, bool_or(a.attgenerated <> '' OR quote_ident(a.attname) = ANY (p_changed)) AS is_changed
+    FROM pg_attribute a
+    WHERE a.attrelid = i.indrelid AND a.attnum > 0
+      AND (a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])
+           OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) u
+  CROSS JOIN LATERAL (
+    SELECT array_agg(format('(%s)%s', pg_get_indexdef(i.indexrelid, p.n, false),
+                            (SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+                             WHERE l.oid = (i.indcollation::oid[])[p.n - 1])) ORDER BY p.n) AS keys,
+           array_agg(coalesce(c.conexclop[p.n], (
+             SELECT o.amopopr FROM pg_opclass s JOIN pg_amop o ON o.amopfamily = s.opcfamily AND o.amoplefttype = s.opcintype
+             AND o.amoprighttype = s.opcintype AND o.amopstrategy = 3 WHERE s.oid = (i.indclass::oid[])[p.n - 1])) ORDER BY p.n) AS operators
+    FROM generate_series(1, i.indnkeyatts::integer) AS p (n)) e
+  -- A primary key is changed apart; an index of a partition that is one of the whole table's is checked as that.
+  WHERE u.is_changed AND NOT i.indisprimary
+    AND (m.relid = p_table OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
+    -- A row as a whole cannot be made of some columns.
+    AND strpos(concat(e.keys::text, pg_get_expr(i.indpred, i.indrelid)), format('%I.*', (SELECT r.relname FROM pg_class r WHERE r.oid = m.relid))) = 0;
+END;
+COMMENT ON FUNCTION pgtrack._checked_indexes(regclass, text[]) IS
+  'The unique indexes and exclusion constraints of a table that are checked row by row and have one of some columns in them.';
+
+-- Of a generated column the image says what it was.
+CREATE OR REPLACE FUNCTION pgtrack._row_of_columns(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_table regclass, p_columns name[],
+                                                   OUT present text, OUT wanted text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(format('t.%I', a.attname), ', '),
+         string_agg(format('(%s)::%s AS %I', CASE
+           WHEN u.number = ANY (p_step.columns) THEN pgtrack._new_value(p_step, p_shape, u.number::integer)
+           WHEN a.attgenerated <> '' THEN coalesce(
+             (SELECT p.old FROM pgtrack._column_parts(p_shape.relation_id, p_table, NULL) p WHERE p.column_name = a.attname), format('t.%I', a.attname))
+           ELSE format('t.%I', a.attname) END, format_type(a.atttypid, a.atttypmod), a.attname), ', ')
+  FROM unnest(p_columns) c
+  JOIN pg_attribute a ON a.attrelid = p_table AND a.attname = c
+  LEFT JOIN unnest(p_shape.updated) WITH ORDINALITY AS u (name, number) ON u.name = quote_ident(a.attname);
+END;
+COMMENT ON FUNCTION pgtrack._row_of_columns(pgtrack._step, pgtrack.relation_shape, regclass, name[]) IS
+  'Columns of a row as they are, and as a step makes them.';
+
+-- The rows are numbered through all steps that have something to do with an index; p_rows is all of them as one step.
+CREATE OR REPLACE FUNCTION pgtrack._collisions_sql(p_rows pgtrack._step, p_shape pgtrack.relation_shape, p_table regclass, p_changed text[])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('WITH h AS MATERIALIZED (SELECT h.*, row_number() OVER () AS pgtrack_number FROM %s) SELECT'
+                ' coalesce(array_agg(c.index), ''{}'') AS indexes, coalesce(array_agg(c.follower), ''{}'') AS followers,'
+                ' coalesce(array_agg(c.leader), ''{}'') AS leaders FROM (%s) c', min(s.source), string_agg(format(
+    'SELECT %s::oid AS index, w.number AS follower, p.number AS leader FROM'
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %s t ON %s%s CROSS JOIN LATERAL (SELECT %s FROM (SELECT %s) %I%s OFFSET 0) e) w JOIN'
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %2$s t ON %3$s%4$s CROSS JOIN LATERAL (SELECT %5$s FROM (SELECT %9$s) %7$I%8$s OFFSET 0) e) p'
+    ' ON w.number <> p.number AND %10$s',
+    x.index::text, p_shape.live_table, s.is_place, ' AND t.tableoid = ' || x.leaf, k.list, r.wanted, n.relname, ' WHERE ' || x.predicate, r.present, k.equal),
+    ' UNION ALL '))
+  FROM pgtrack._checked_indexes(p_table, p_changed) x
+  JOIN pg_class n ON n.oid = x.relid
+  CROSS JOIN LATERAL pgtrack._step_source(p_rows, p_shape) s
+  CROSS JOIN LATERAL pgtrack._row_of_columns(p_rows, p_shape, p_table, x.columns) r
+  CROSS JOIN LATERAL (
+    SELECT string_agg(format('%s AS e%s', u.key, u.n), ', ' ORDER BY u.n) AS list,
+           CASE WHEN x.same_nulls AND NOT x.is_exclusion
+             THEN format('ROW(%s)::record OPERATOR(pg_catalog.=) ROW(%s)::record',
+                         string_agg(format('w.e%s', u.n), ', ' ORDER BY u.n), string_agg(format('p.e%s', u.n), ', ' ORDER BY u.n))
+             ELSE string_agg(pgtrack._equal_sql(u.operator, 'pg_catalog.=', format('w.e%s', u.n), format('p.e%s', u.n)), ' AND ' ORDER BY u.n) END AS equal
+    FROM unnest(x.keys, x.operators) WITH ORDINALITY AS u (key, operator, n)) k;
+END;
+COMMENT ON FUNCTION pgtrack._collisions_sql(pgtrack._step, pgtrack.relation_shape, regclass, text[]) IS
+  'The query for which rows of a revert get a value that another one has, which it has to give up before; null where no index is concerned.';
+
+-- ==== undoing/order.sql ====
+
+-- Rows in an order in which each comes after those that it waits for. Whoever is in a circle waits for ever: one row of
+-- each circle is taken out, to be deleted before all others and inserted after them. Of the rows that may come next, one
+-- of the same step is taken as long as there is one.
+CREATE OR REPLACE FUNCTION pgtrack._in_turn(p_steps integer[], p_followers integer[], p_leaders integer[],
+                                            OUT turns integer[], OUT runs integer[], OUT exchanged integer[], OUT circles integer[])
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_in_turn$
+DECLARE
+  v_rows     integer := cardinality(p_steps);
+  v_edges    integer := cardinality(p_leaders);
+  -- The edges of each row, as lists: those to rows that wait for it, and to rows that it waits for.
+  v_first    integer[] := array_fill(0, ARRAY[v_rows]);
+  v_next     integer[] := array_fill(0, ARRAY[v_edges]);
+  v_waits    integer[] := array_fill(0, ARRAY[v_rows]);
+  v_back     integer[] := array_fill(0, ARRAY[v_rows]);
+  v_further  integer[] := array_fill(0, ARRAY[v_edges]);
+  v_state    integer[] := array_fill(-1, ARRAY[v_rows]);
+  v_ready    integer[] := array_fill(0, ARRAY[(SELECT max(s) FROM unnest(p_steps) s)]);
+  v_below    integer[] := array_fill(0, ARRAY[v_rows]);
+  v_step     integer := 1;
+  v_run      integer := 0;
+  v_row      integer;
+  v_edge     integer;
+  v_seek     integer := 1;
+  v_walk     integer := 0;
+BEGIN
+  turns := '{}';
+  runs := '{}';
+  exchanged := '{}';
+  circles := '{}';
+  -- State: -1 in no edge, 0 waiting, -2 done, more than 0 the walk that came by last.
+  FOR e IN 1 .. v_edges LOOP
+    v_next[e] := v_first[p_leaders[e]];
+    v_first[p_leaders[e]] := e;
+    v_further[e] := v_back[p_followers[e]];
+    v_back[p_followers[e]] := e;
+    v_waits[p_followers[e]] := v_waits[p_followers[e]] + 1;
+    v_state[p_followers[e]] := 0;
+    v_state[p_leaders[e]] := 0;
+  END LOOP;
+  FOR r IN REVERSE v_rows .. 1 LOOP
+    IF v_state[r] = 0 AND v_waits[r] = 0 THEN
+      v_below[r] := v_ready[p_steps[r]];
+      v_ready[p_steps[r]] := r;
+    END IF;
+  END LOOP;
+  LOOP
+    IF v_run = 0 OR v_ready[v_step] = 0 THEN
+      SELECT s INTO v_step FROM generate_subscripts(v_ready, 1) s WHERE v_ready[s] > 0 LIMIT 1;
+      v_run := v_run + 1;
+    END IF;
+    IF v_step IS NOT NULL THEN
+      v_row := v_ready[v_step];
+      v_ready[v_step] := v_below[v_row];
+      turns := turns || v_row;
+      runs := runs || v_run;
+    ELSE
+      v_step := 1;
+      WHILE v_seek <= v_rows AND v_state[v_seek] < 0 LOOP
+        v_seek := v_seek + 1;
+      END LOOP;
+      EXIT WHEN v_seek > v_rows;
+      v_walk := v_walk + 1;
+      v_row := v_seek;
+      WHILE v_state[v_row] <> v_walk LOOP
+        v_state[v_row] := v_walk;
+        WHILE v_state[p_leaders[v_back[v_row]]] = -2 LOOP
+          v_back[v_row] := v_further[v_back[v_row]];
+        END LOOP;
+        v_row := p_leaders[v_back[v_row]];
+      END LOOP;
+      exchanged := exchanged || v_row;
+      circles := circles || v_back[v_row];
+    END IF;
+    v_state[v_row] := -2;
+    v_edge := v_first[v_row];
+    WHILE v_edge > 0 LOOP
+      v_waits[p_followers[v_edge]] := v_waits[p_followers[v_edge]] - 1;
+      IF v_waits[p_followers[v_edge]] = 0 AND v_state[p_followers[v_edge]] >= 0 THEN
+        v_below[p_followers[v_edge]] := v_ready[p_steps[p_followers[v_edge]]];
+        v_ready[p_steps[p_followers[v_edge]]] := p_followers[v_edge];
+      END IF;
+      v_edge := v_next[v_edge];
+    END LOOP;
+  END LOOP;
+END
+$_in_turn$;
+COMMENT ON FUNCTION pgtrack._in_turn(integer[], integer[], integer[]) IS
+  'Orders the rows that have edges: their turns, in runs of one step each; which rows have to be exchanged, and by which edge each is in a circle.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_circle(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_obstacle text, p_index oid, p_rows tid[])
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_circle$
+DECLARE
+  v_keys          text;
+  v_is_exclusion  boolean := (SELECT i.indisexclusion FROM pg_index i WHERE i.indexrelid = p_index);
+  v_name          name := (SELECT c.relname FROM pg_class c WHERE c.oid = p_index);
+BEGIN
+  EXECUTE format('SELECT string_agg(format(''(%%s)'', pgtrack._key_text(%s)), '' and '' ORDER BY h.ctid) FROM %s h WHERE h.ctid = ANY ($1)',
+                 p_shape.key_json, p_shape.history)
+  INTO v_keys USING p_rows;
+  RAISE EXCEPTION 'rows of % cannot be set back one after the other', p_shape.name USING
+    ERRCODE = CASE WHEN v_is_exclusion THEN '23P01' ELSE '23505' END,
+    DETAIL = format('%s are in each other''s way by %I, and a row that is deleted and inserted again would mean something else to the %s.',
+                    v_keys, v_name, p_obstacle),
+    HINT = 'Undo them with a DEFERRABLE constraint, or give one of them another value first and name on_conflict => ''force''.',
+    CONSTRAINT = v_name, TABLE = p_work.relid::regclass::text;
+END
+$_refuse_circle$;
+COMMENT ON FUNCTION pgtrack._refuse_circle(pgtrack._work, pgtrack.relation_shape, text, oid, tid[]) IS
+  'Refuses rows whose values go round in a circle and that cannot be exchanged.';
+
+-- All rows of a table that are updated, as one step whose columns are those of any.
+CREATE OR REPLACE FUNCTION pgtrack._as_one_step(p_steps pgtrack._step[], p_length integer, OUT step pgtrack._step, OUT origins integer[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT ROW(min(s.number), 'update', (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(p_steps) u CROSS JOIN LATERAL unnest(u.columns) c WHERE u.kind = 'update'),
+             array_agg(x.place ORDER BY s.step, x.n), array_agg(x.leaf ORDER BY s.step, x.n) FILTER (WHERE x.leaf IS NOT NULL),
+             array_agg(x.handle ORDER BY s.step, x.n), array_agg(coalesce(x.mask, s.whole) ORDER BY s.step, x.n), true, true)::pgtrack._step,
+         array_agg(s.step::integer ORDER BY s.step, x.n)
+  FROM (SELECT s.*, pgtrack._mask(s.columns, p_length) AS whole
+        FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+        WHERE s.kind = 'update') s
+  CROSS JOIN LATERAL ROWS FROM (unnest(s.places), unnest(s.leaves), unnest(s.handles), unnest(s.masks)) WITH ORDINALITY AS x (place, leaf, handle, mask, n);
+END;
+COMMENT ON FUNCTION pgtrack._as_one_step(pgtrack._step[], integer) IS 'The rows that steps update as one step, and of which step each is.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reordered(p_steps pgtrack._step[], p_all pgtrack._step, p_origins integer[], p_turns integer[], p_runs integer[],
+                                              p_exchanged integer[])
+RETURNS pgtrack._step[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH row AS MATERIALIZED (
+    SELECT x.*, t.turn, t.run, e.number IS NOT NULL AS is_exchanged
+    FROM ROWS FROM (unnest(p_all.places), unnest(p_all.leaves), unnest(p_all.handles), unnest(p_all.masks), unnest(p_origins))
+      WITH ORDINALITY AS x (place, leaf, handle, mask, origin, number)
+    LEFT JOIN unnest(p_turns, p_runs) WITH ORDINALITY AS t (number, run, turn) ON t.number = x.number
+    LEFT JOIN unnest(p_exchanged) AS e (number) ON e.number = x.number
+  ), step AS (
+    SELECT r.origin, r.run, r.is_exchanged, array_agg(r.place ORDER BY r.turn, r.number) AS places,
+           array_agg(r.leaf ORDER BY r.turn, r.number) FILTER (WHERE r.leaf IS NOT NULL) AS leaves,
+           array_agg(r.handle ORDER BY r.turn, r.number) AS handles, array_agg(r.mask ORDER BY r.turn, r.number) AS masks
+    FROM row r GROUP BY r.origin, r.run, r.is_exchanged
+  )
+  SELECT ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.kind <> 'update')
+      || ARRAY(SELECT ROW(o.number, CASE WHEN s.is_exchanged THEN 'exchange' ELSE 'update' END, o.columns, s.places, s.leaves, s.handles,
+                          CASE WHEN o.masks IS NOT NULL OR s.is_exchanged THEN s.masks END, o.is_moved, s.run IS NOT NULL)::pgtrack._step
+               FROM step s
+               CROSS JOIN LATERAL (SELECT p_steps[s.origin] AS step) p
+               CROSS JOIN LATERAL (SELECT (p.step).number, (p.step).columns, (p.step).masks, (p.step).is_moved) o
+               ORDER BY s.run NULLS FIRST);
+END;
+COMMENT ON FUNCTION pgtrack._reordered(pgtrack._step[], pgtrack._step, integer[], integer[], integer[], integer[]) IS
+  'Steps with those rows in turn that wait for each other.';
+
+CREATE OR REPLACE FUNCTION pgtrack._in_order(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_steps pgtrack._step[], p_writer name)
+RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_in_order$
+DECLARE
+  v_changed     text[] := ARRAY(SELECT DISTINCT p_shape.updated[c] FROM unnest(p_steps) s CROSS JOIN LATERAL unnest(s.columns) c WHERE s.kind = 'update');
+  v_all         record;
+  v_query       text;
+  v_collisions  record;
+  v_turns       record;
+  v_obstacle    text;
+BEGIN
+  IF v_changed = '{}' OR NOT EXISTS (SELECT FROM pgtrack._checked_indexes(p_work.relid, v_changed)) THEN
+    RETURN p_steps;
+  END IF;
+  SELECT * INTO v_all FROM pgtrack._as_one_step(p_steps, cardinality(p_shape.updated));
+  v_query := pgtrack._collisions_sql(v_all.step, p_shape, p_work.relid, v_changed);
+  IF p_writer <> current_user THEN
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L) j CROSS JOIN LATERAL jsonb_to_record(j)'
+                      ' AS r (indexes oid[], followers integer[], leaders integer[])', p_writer, v_query);
+  END IF;
+  EXECUTE v_query INTO v_collisions;
+  IF v_collisions.leaders = '{}' THEN
+    RETURN p_steps;
+  END IF;
+  SELECT * INTO v_turns FROM pgtrack._in_turn(v_all.origins, v_collisions.followers, v_collisions.leaders);
+  IF v_turns.exchanged <> '{}' THEN
+    v_obstacle := pgtrack._exchange_obstacle(p_work.relid);
+    IF v_obstacle IS NOT NULL THEN
+      PERFORM pgtrack._refuse_circle(p_work, p_shape, v_obstacle, v_collisions.indexes[v_turns.circles[1]],
+                                     ARRAY[(v_all.step).handles[v_turns.exchanged[1]],
+                                           (v_all.step).handles[v_collisions.leaders[v_turns.circles[1]]]]);
+    END IF;
+  END IF;
+  RETURN pgtrack._reordered(p_steps, v_all.step, v_all.origins, v_turns.turns, v_turns.runs, v_turns.exchanged);
+END
+$_in_order$;
+COMMENT ON FUNCTION pgtrack._in_order(pgtrack._work, pgtrack.relation_shape, pgtrack._step[], name) IS
+  'The steps of a revert in an order that unique indexes and exclusion constraints allow.';
+
 -- ==== undoing/apply.sql ====
 
 -- The statement is planned so that it takes the rows one by one, in the order in which they are given, from where they
@@ -6706,7 +6989,7 @@ BEGIN
     v_shape := pgtrack._shape(p_work[n].relid, p_columns);
     v_steps := pgtrack._steps(p_work[n], v_shape, n);
     PERFORM pgtrack._refuse_missing_rights(p_work[n], v_shape, v_steps, p_writer), pgtrack._refuse_fixed(p_work[n], v_shape, v_steps);
-    v_all := v_all || v_steps;
+    v_all := v_all || pgtrack._in_order(p_work[n], v_shape, v_steps, p_writer);
   END LOOP;
   RETURN v_all;
 END

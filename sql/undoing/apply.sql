@@ -28,7 +28,7 @@ BEGIN
     v_shape := pgtrack._shape(p_work[n].relid, p_columns);
     v_steps := pgtrack._steps(p_work[n], v_shape, n);
     PERFORM pgtrack._refuse_missing_rights(p_work[n], v_shape, v_steps, p_writer), pgtrack._refuse_fixed(p_work[n], v_shape, v_steps);
-    v_all := v_all || v_steps;
+    v_all := v_all || pgtrack._in_order(p_work[n], v_shape, v_steps, p_writer);
   END LOOP;
   RETURN v_all;
 END
