@@ -52,8 +52,8 @@ DECLARE
   v_left     record;
 BEGIN
   v_writer := pgtrack._writer(p_work);
-  PERFORM pgtrack._refuse_cascades(p_work, v_writer);
   v_steps := pgtrack._all_steps(p_work, p_columns, v_writer);
+  PERFORM pgtrack._refuse_cascades(p_work, v_steps, p_columns, v_writer);
   v_query := pgtrack._undo_sql(p_work, v_steps, p_columns, v_writer);
   v_settings := ARRAY(SELECT format('SET LOCAL %I = %L', p.name, p.value) FROM pgtrack._plan_settings() p);
   IF v_writer <> current_user THEN

@@ -102,7 +102,7 @@ BEGIN
     ERRCODE = CASE WHEN v_is_exclusion THEN '23P01' ELSE '23505' END,
     DETAIL = format('%s are in each other''s way by %I, and a row that is deleted and inserted again would mean something else to the %s.',
                     v_keys, v_name, p_obstacle),
-    HINT = 'Undo them with a DEFERRABLE constraint, or give one of them another value first and name on_conflict => ''force''.',
+    HINT = 'Give one of the rows another value and undo with on_conflict => ''force''; or make the constraint DEFERRABLE.',
     CONSTRAINT = v_name, TABLE = p_work.relid::regclass::text;
 END
 $_refuse_circle$;
