@@ -6502,20 +6502,20 @@ COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows so
 CREATE OR REPLACE FUNCTION pgtrack._step_source(p_step pgtrack._step, p_shape pgtrack.relation_shape, OUT source text, OUT is_place text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('(SELECT %s FROM unnest(%s) AS x (%s)%s OFFSET 0) h',
+  SELECT format('(SELECT %s FROM unnest(%s) WITH ORDINALITY AS x (%s)%s OFFSET 0) h',
                 concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*' END, 'x.place AS pgtrack_place',
                           CASE WHEN p_step.leaves IS NOT NULL THEN 'x.leaf AS pgtrack_leaf' END,
-                          CASE WHEN p_step.masks IS NOT NULL THEN 'x.mask AS pgtrack_mask' END),
+                          CASE WHEN p_step.masks IS NOT NULL THEN 'x.mask AS pgtrack_mask' END, 'x.number AS pgtrack_number'),
                 concat_ws(', ', quote_literal(p_step.places) || '::tid[]', quote_literal(p_step.leaves) || '::oid[]',
                           quote_literal(p_step.handles) || '::tid[]', quote_literal(p_step.masks) || '::varbit[]'),
                 concat_ws(', ', 'place', CASE WHEN p_step.leaves IS NOT NULL THEN 'leaf' END,
-                          CASE WHEN p_step.handles IS NOT NULL THEN 'handle' END, CASE WHEN p_step.masks IS NOT NULL THEN 'mask' END),
+                          CASE WHEN p_step.handles IS NOT NULL THEN 'handle' END, CASE WHEN p_step.masks IS NOT NULL THEN 'mask' END, 'number'),
                 CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END),
          concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
                    CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END);
 END;
 COMMENT ON FUNCTION pgtrack._step_source(pgtrack._step, pgtrack.relation_shape) IS
-  'The images h of a step with where their rows are, and the condition that the row t is there.';
+  'The images h of a step, numbered, with where their rows are, and the condition that the row t is there.';
 
 -- The value that column number p_number of the row t gets from the image h.
 CREATE OR REPLACE FUNCTION pgtrack._new_value(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
@@ -6682,11 +6682,12 @@ COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.
 -- writes: expressions, predicates and operators may be code of the table's owner.
 CREATE OR REPLACE FUNCTION pgtrack._checked_indexes(p_table regclass, p_changed text[])
 RETURNS TABLE (relid regclass, index oid, name name, is_exclusion boolean, same_nulls boolean, columns name[], predicate text,
-               keys text[], operators oid[], leaf oid)
+               keys text[], operators oid[], leaf oid, bounds text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT m.relid::regclass, i.indexrelid, k.relname, i.indisexclusion, i.indnullsnotdistinct, u.columns, pg_get_expr(i.indpred, i.indrelid),
-         e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END
+         e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END,
+         CASE WHEN m.relid <> p_table THEN pg_get_partition_constraintdef(m.relid) END
   FROM pgtrack._members(p_table) m
   JOIN pg_index i ON i.indrelid = m.relid AND (i.indisunique OR i.indisexclusion) AND i.indimmediate AND i.indisready
   JOIN pg_class k ON k.oid = i.indexrelid
@@ -6694,8 +6695,9 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (
     SELECT array_agg(a.attname ORDER BY a.attnum) AS columns, bool_or(a.attgenerated <> '' OR quote_ident(a.attname) = ANY (p_changed)) AS is_changed
     FROM pg_attribute a
-    WHERE a.attrelid = i.indrelid AND a.attnum > 0
-      AND (a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])
+    -- A row that comes from another partition is told by columns that are not in the index.
+    WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+      AND (m.relid <> p_table OR a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])
            OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) u
   CROSS JOIN LATERAL (
@@ -6738,18 +6740,20 @@ CREATE OR REPLACE FUNCTION pgtrack._collisions_sql(p_rows pgtrack._step, p_shape
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('WITH h AS MATERIALIZED (SELECT h.*, row_number() OVER () AS pgtrack_number FROM %s) SELECT'
+  SELECT format('WITH h AS MATERIALIZED (SELECT h.* FROM %s) SELECT'
                 ' coalesce(array_agg(c.index), ''{}'') AS indexes, coalesce(array_agg(c.follower), ''{}'') AS followers,'
                 ' coalesce(array_agg(c.leader), ''{}'') AS leaders FROM (%s) c', min(s.source), string_agg(format(
     'SELECT %s::oid AS index, w.number AS follower, p.number AS leader FROM'
-    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %s t ON %s%s CROSS JOIN LATERAL (SELECT %s FROM (SELECT %s) %I%s OFFSET 0) e) w JOIN'
-    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %2$s t ON %3$s%4$s CROSS JOIN LATERAL (SELECT %5$s FROM (SELECT %9$s) %7$I%8$s OFFSET 0) e) p'
-    ' ON w.number <> p.number AND %10$s',
-    x.index::text, p_shape.live_table, s.is_place, ' AND t.tableoid = ' || x.leaf, k.list, r.wanted, n.relname, ' WHERE ' || x.predicate, r.present, k.equal),
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %s t ON %s CROSS JOIN LATERAL (SELECT %s FROM (SELECT %s) %I%s OFFSET 0) e) w JOIN'
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %2$s t ON %12$s%8$s CROSS JOIN LATERAL (SELECT %4$s FROM (SELECT %9$s) %6$I%10$s OFFSET 0) e) p'
+    ' ON w.number <> p.number AND %11$s',
+    x.index::text, p_shape.live_table, concat(s.is_place, CASE WHEN x.bounds IS NULL THEN f.is_in_leaf END), k.list, r.wanted, n.relname,
+    ' WHERE ' || nullif(concat_ws(' AND ', x.bounds, x.predicate), ''), f.is_in_leaf, r.present, ' WHERE ' || x.predicate, k.equal, s.is_place),
     ' UNION ALL '))
   FROM pgtrack._checked_indexes(p_table, p_changed) x
   JOIN pg_class n ON n.oid = x.relid
   CROSS JOIN LATERAL pgtrack._step_source(p_rows, p_shape) s
+  CROSS JOIN LATERAL (SELECT ' AND t.tableoid = ' || x.leaf AS is_in_leaf) f
   CROSS JOIN LATERAL pgtrack._row_of_columns(p_rows, p_shape, p_table, x.columns) r
   CROSS JOIN LATERAL (
     SELECT string_agg(format('%s AS e%s', u.key, u.n), ', ' ORDER BY u.n) AS list,
