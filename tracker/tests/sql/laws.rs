@@ -10,6 +10,7 @@ mod points;
 mod random;
 mod rows;
 mod trial;
+mod turns;
 mod types;
 mod undo;
 mod world;

@@ -39,6 +39,7 @@ mod snapshots;
 mod support;
 mod tracking;
 mod transaction;
+mod turns;
 mod types;
 mod undo_as_owner;
 mod verifying;
