@@ -296,6 +296,8 @@ BEGIN
       ('relation_shape', 'updated_values', 'text[]'),
       ('relation_shape', 'updated_differ', 'text[]'),
       ('relation_shape', 'updated_stayed', 'text[]'),
+      ('relation_shape', 'compared_key', 'text'),
+      ('relation_shape', 'key_has_digest', 'boolean'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
       ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
@@ -408,7 +410,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   updated          text[],
   updated_values   text[],
   updated_differ   text[],
-  updated_stayed   text[]
+  updated_stayed   text[],
+  compared_key     text,
+  key_has_digest   boolean
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -441,6 +445,8 @@ COMMENT ON COLUMN pgtrack.relation_shape.updated IS 'The columns that can be set
 COMMENT ON COLUMN pgtrack.relation_shape.updated_values IS 'Their values, from h.';
 COMMENT ON COLUMN pgtrack.relation_shape.updated_differ IS 'For each the condition that t is not what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.updated_stayed IS 'For each the condition that t is what c says.';
+COMMENT ON COLUMN pgtrack.relation_shape.compared_key IS 'The columns of the key k as the table compares them, where keys that differ as JSON may be equal; else null.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_has_digest IS 'Whether such a key has a number that all that equal it have.';
 
 -- ==== tables/relation_column.sql ====
 
@@ -976,7 +982,8 @@ CREATE OR REPLACE FUNCTION pgtrack._fingerprint(p_table regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $_fingerprint$
 BEGIN
   RETURN concat(
-    (SELECT bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0))
+    (SELECT concat(bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0)),
+                   bit_xor(hash_record_extended(ROW(a.attnum, a.attcollation), 0)) FILTER (WHERE a.attcollation >= 16384))
      FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
     (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
     (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary),
@@ -1396,19 +1403,28 @@ COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images 
 
 -- ==== catalog/key_shape.sql ====
 
--- Equality is strategy 3 of a btree operator class.
+-- Equality is strategy 3 of a btree operator class. A key WITHOUT OVERLAPS (PostgreSQL 18) has another index; its last column
+-- is a range, and equal to another where it is the same.
 CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_operators$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT k.position, k.attnum, p.amopopr
+  SELECT k.position, k.attnum,
+         CASE WHEN m.amname = 'btree' THEN p.amopopr
+              WHEN k.position < i.indnkeyatts THEN n.conexclop[k.position]
+              ELSE CASE t.typtype WHEN 'r' THEN 'pg_catalog.=(anyrange,anyrange)'::regoperator
+                                  ELSE 'pg_catalog.=(anymultirange,anymultirange)'::regoperator END::oid END
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
   JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
-  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
+  JOIN pg_am m ON m.oid = c.opcmethod
+  LEFT JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3 AND m.amname = 'btree'
+  LEFT JOIN pg_constraint n ON n.conindid = i.indexrelid AND n.contype = 'p'
+  JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = k.attnum
+  CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+  JOIN pg_type t ON t.oid = b.type
   WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
 END
 $_key_operators$;
@@ -1416,13 +1432,23 @@ COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table'
 
 CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
 RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
-               operator oid, equality text)
+               operator oid, equality text, is_loose boolean, has_digest boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_parts$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
-         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
+         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality,
+         -- What JSON calls equal is what these types do, but for types of extensions.
+         h.atttypid >= 16384
+           OR h.atttypid = ANY ('{interval,interval[],numrange,numrange[],nummultirange,nummultirange[]}'::regtype[])
+           OR h.atttypid = ANY ('{bpchar,bpchar[]}'::regtype[]) AND h.atttypmod < 0
+           OR EXISTS (SELECT FROM pg_collation l WHERE l.oid = h.attcollation AND NOT l.collisdeterministic),
+         h.atttypid < 16384 OR EXISTS (
+           SELECT FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'hash'
+           JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND f.amproclefttype = c.opcintype AND f.amprocnum = 2
+           JOIN pg_type t ON t.oid = h.atttypid
+           WHERE c.opcdefault AND c.opcintype IN (t.oid, t.typelem))
   FROM pgtrack.relation r
   CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS k (name, equality, position)
   JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k.name AND c.attnum IS NOT NULL
@@ -1433,7 +1459,8 @@ BEGIN
 END
 $_key_parts$;
 COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
-  'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
+  'The columns of a table''s key, each with where and as what it is recorded, the operator that compares it in the table, '
+  'whether values that differ as JSON may be equal, and whether such values have a digest.';
 
 -- The same pieces of pgtrack.relation_shape for all rows.
 CREATE OR REPLACE FUNCTION pgtrack._make_key_shape(INOUT p_shape pgtrack.relation_shape)
@@ -1451,9 +1478,13 @@ BEGIN
          -- An enum has one way to write a label.
          CASE WHEN bool_or(k.kind NOT IN ('enum', 'base')) THEN format('jsonb_build_object(%s)', string_agg(
            format('%L, %s', k.column_name, CASE WHEN k.kind NOT IN ('enum', 'base') THEN format('coalesce(%s, %s)',
-             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END
+             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END,
+         -- The history's column knows the collation.
+         CASE WHEN bool_or(k.is_loose) THEN string_agg(format('coalesce(%s, (NULL::%s).%I)', x.k, p_shape.history, k.history_column),
+                                                       ', ' ORDER BY k.position) END,
+         bool_or(k.is_loose) AND bool_and(k.has_digest)
   INTO p_shape.key_record, p_shape.live_is_key, p_shape.history_is_key, p_shape.live_is_history, p_shape.live_is_change, p_shape.same_row,
-       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered
+       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered, p_shape.compared_key, p_shape.key_has_digest
   FROM pgtrack._key_parts(p_shape.relation_id) k
   CROSS JOIN LATERAL (SELECT format('t.%I', k.column_name) AS t, format('k.%I', k.column_name) AS k,
                              format('h.%I', k.history_column) AS h, format('c.%I', k.history_column) AS c) x;
@@ -3233,6 +3264,38 @@ $_refuse_retyped$;
 COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
   'Refuses, where on_drop says so, a change between types that are stored in the same way.';
 
+CREATE OR REPLACE FUNCTION pgtrack._stored_collation(p_column pg_attribute) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_collation$
+BEGIN
+  -- One that somebody made can be dropped; it matters only where it compares in a way of its own.
+  RETURN (SELECT coalesce((SELECT l.oid FROM pg_collation l WHERE l.oid = p_column.attcollation AND pgtrack._foreign_kind(p_column.atttypid) IS NULL
+                           AND (l.oid < 16384 OR NOT l.collisdeterministic)),
+                          CASE WHEN t.typcollation <> 0 THEN 'pg_catalog."default"'::regcollation::oid ELSE 0 END)
+          FROM pg_type t WHERE t.oid = p_column.atttypid);
+END
+$_stored_collation$;
+COMMENT ON FUNCTION pgtrack._stored_collation(pg_attribute) IS 'The collation of the history column for a column of a tracked table; 0 where its type has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._collation_sql(p_column pg_attribute) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+                   WHERE l.oid = pgtrack._stored_collation(p_column)), '');
+END;
+COMMENT ON FUNCTION pgtrack._collation_sql(pg_attribute) IS 'The same as a clause.';
+
+CREATE OR REPLACE FUNCTION pgtrack._compares_otherwise(p_column pg_attribute, p_collation oid) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_collation >= 16384 OR p_column.attcollation >= 16384
+              THEN pgtrack._stored_collation(p_column) <> p_collation AND EXISTS (
+                SELECT FROM pg_catalog.pg_collation l
+                WHERE l.oid IN (pgtrack._stored_collation(p_column), p_collation) AND NOT l.collisdeterministic)
+              ELSE false END;
+END;
+COMMENT ON FUNCTION pgtrack._compares_otherwise(pg_attribute, oid) IS
+  'Whether a column of a tracked table has a collation by which other values are equal than by the one of its history column.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -3256,20 +3319,26 @@ BEGIN
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
     SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (v_relation.key_columns) AS is_key,
-           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
+           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded'
+                WHEN x.is_retyped THEN 'retyped' ELSE 'collated' END AS reason,
+           format('ALTER COLUMN %I TYPE %s%s', c.history_column, format_type(h.atttypid, h.atttypmod), pgtrack._collation_sql(a)) AS clause
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    CROSS JOIN LATERAL (SELECT format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod) AS is_retyped) x
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)
-           OR v_relation.left_out ? c.attnum::text)
+      AND (x.is_retyped OR v_relation.left_out ? c.attnum::text OR pgtrack._compares_otherwise(a, h.attcollation))
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
     END IF;
+    IF v_column.reason = 'collated' AND NOT v_column.is_key THEN
+      EXECUTE format('ALTER TABLE %s %s', v_history, v_column.clause);
+      CONTINUE;
+    END IF;
     -- The history of a row is found by its key.
     IF v_column.is_key THEN
-      v_converted := CASE v_column.reason WHEN 'retyped'
+      v_converted := CASE WHEN v_column.reason IN ('retyped', 'collated')
                      THEN pgtrack._convert_key_column(v_relation, v_column.column_name, v_column.attnum, v_column.history_column) END;
       v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_converted = 'converted' THEN 'converted' ELSE 'lost' END;
       CONTINUE WHEN v_converted IS NOT NULL;
@@ -3301,14 +3370,8 @@ BEGIN
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
-    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
-           -- One that somebody made can be dropped; it matters only where it compares in a way of its own.
-           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL AND (l.oid < 16384 OR NOT l.collisdeterministic)
-                THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name, pgtrack._collation_sql(a) AS collation
     FROM pg_attribute a
-    JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_collation l ON l.oid = a.attcollation
-    LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
       AND NOT v_relation.left_out ? a.attnum::text
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
@@ -3497,19 +3560,22 @@ COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new na
 CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_column name, p_attnum smallint, p_history_column name) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
 DECLARE
-  v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
-  v_has_cast  boolean;
-  v_context   text;
-  v_before    bigint;
-  v_after     bigint;
+  v_type       text;
+  v_collation  text;
+  v_has_cast   boolean;
+  v_context    text;
+  v_before     bigint;
+  v_after      bigint;
 BEGIN
+  SELECT pgtrack._stored_type(a.atttypid, a.atttypmod), pgtrack._collation_sql(a) INTO v_type, v_collation
+  FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum;
   SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
   INTO v_has_cast
   FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
   BEGIN
     EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
-    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
-                   CASE WHEN v_has_cast THEN '' ELSE '::text' END);
+    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s%5$s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
+                   CASE WHEN v_has_cast THEN '' ELSE '::text' END, v_collation);
     EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
     RETURN NULL;
@@ -3528,6 +3594,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_k
 DECLARE
   v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
 BEGIN
+  -- A digest says nothing of the key.
+  IF EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key ? '') THEN
+    RETURN false;
+  END IF;
   UPDATE pgtrack.key_change SET
     old_key = pgtrack._canonical_key(pgtrack._plain_numbers(old_key), v_record), new_key = pgtrack._canonical_key(pgtrack._plain_numbers(new_key), v_record)
   WHERE relation_id = p_relation;
@@ -4457,13 +4527,14 @@ COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Track
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
+  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
-  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape
   SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._digest_purged_keys(p_relation);
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';
@@ -5621,6 +5692,141 @@ $_versions$;
 COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
   'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';
 
+-- ==== reading/key_changes.sql ====
+
+-- Keys that differ as JSON may be equal: Bob and bob of type citext, 1 day and 24 hours. Which they are only the table's own
+-- comparison tells. So of the keys that are noted as JSON, those that are equal are read as the least of them, in whatever
+-- spelling they were noted; and what is looked for among them is, too. (record_eq() compares by what the columns' types are
+-- compared by, without a name of an operator.)
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_key_changes(p_relation integer)
+RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT coalesce(c.statement_id, (
+           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
+           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
+         c.xid, c.old_key, c.new_key
+  FROM pgtrack.key_change c
+  WHERE c.relation_id = p_relation AND c.change_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END;
+COMMENT ON FUNCTION pgtrack._noted_key_changes(integer) IS 'The key changes of a table as they were noted, each with the statement that made it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._compared_key_changes(p_relation integer)
+RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_compared_key_changes$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  -- A change of the spelling alone is none of the key.
+  RETURN QUERY EXECUTE format($$
+    WITH noted AS MATERIALIZED (
+      SELECT c.* FROM pgtrack._noted_key_changes(%1$s) c
+    ), spelling AS MATERIALIZED (
+      SELECT x.key, first_value(x.key) OVER (PARTITION BY %2$s ORDER BY x.key) AS least
+      FROM (SELECT n.old_key AS key FROM noted n UNION SELECT n.new_key FROM noted n) x CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%3$s)
+    )
+    SELECT n.statement_id, n.xid, o.least, w.least
+    FROM noted n JOIN spelling o ON o.key = n.old_key JOIN spelling w ON w.key = n.new_key
+    WHERE o.least <> w.least$$, p_relation, v_shape.compared_key, v_shape.key_record);
+END
+$_compared_key_changes$;
+COMMENT ON FUNCTION pgtrack._compared_key_changes(integer) IS
+  'The key changes of a table where keys that differ as JSON may be equal, of which it has the least.';
+
+-- Most tables have the first part alone, which the planner puts into the queries that ask for it: it has indexes by key.
+CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
+RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT n.* FROM pgtrack._noted_key_changes(p_relation) n WHERE (SELECT s.compared_key FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation) IS NULL
+  UNION ALL
+  SELECT c.* FROM pgtrack._compared_key_changes(p_relation) c WHERE (SELECT s.compared_key FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation) IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it; equal keys are the same.';
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_key(p_relation integer, p_key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_noted_key$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_key    jsonb;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  IF v_shape.compared_key IS NOT NULL THEN
+    EXECUTE format($$
+      SELECT x.key FROM (SELECT n.old_key AS key FROM pgtrack._noted_key_changes(%1$s) n UNION SELECT n.new_key FROM pgtrack._noted_key_changes(%1$s) n) x
+      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%2$s)
+      WHERE ROW(%3$s)::record = (SELECT ROW(%3$s)::record FROM jsonb_to_record($1) AS k(%2$s))
+      ORDER BY x.key LIMIT 1$$, p_relation, v_shape.key_record, v_shape.compared_key)
+    INTO v_key USING p_key;
+  END IF;
+  RETURN coalesce(v_key, p_key);
+END
+$_noted_key$;
+COMMENT ON FUNCTION pgtrack._noted_key(integer, jsonb) IS 'A canonical key as pgtrack._key_changes() has it; itself where it does not.';
+
+CREATE OR REPLACE FUNCTION pgtrack._row_key_sql(p_shape pgtrack.relation_shape, p_key text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(CASE WHEN p_shape.compared_key IS NULL THEN '%s' ELSE 'pgtrack._noted_key(%2$s, %1$s)' END,
+                format('pgtrack._canonical_key(%s, %L)', p_key, p_shape.key_record), p_shape.relation_id);
+END;
+COMMENT ON FUNCTION pgtrack._row_key_sql(pgtrack.relation_shape, text) IS
+  'The expression for a key of the history in the form that compares with those of pgtrack._key_changes().';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_same_key(p_relation integer, p_key jsonb, p_other jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_same_key$
+DECLARE
+  v_shape    pgtrack.relation_shape;
+  v_is_same  boolean := p_key = p_other;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  IF NOT v_is_same AND v_shape.compared_key IS NOT NULL THEN
+    EXECUTE format('SELECT (SELECT ROW(%1$s)::record FROM jsonb_to_record($1) AS k(%2$s)) = (SELECT ROW(%1$s)::record FROM jsonb_to_record($2) AS k(%2$s))',
+                   v_shape.compared_key, v_shape.key_record)
+    INTO v_is_same USING p_key, p_other;
+  END IF;
+  RETURN v_is_same;
+END
+$_is_same_key$;
+COMMENT ON FUNCTION pgtrack._is_same_key(integer, jsonb, jsonb) IS 'Whether two canonical keys of a table are equal.';
+
+-- As many rows may have been purged as there are: they are found by an index. It is about a number, so a digest will do.
+CREATE OR REPLACE FUNCTION pgtrack._purged_key(p_relation integer, p_key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_key$
+DECLARE
+  v_shape   pgtrack.relation_shape;
+  v_digest  bigint;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  IF v_shape.key_has_digest IS NOT TRUE THEN
+    RETURN p_key;
+  END IF;
+  EXECUTE format('SELECT hash_record_extended(ROW(%s)::record, 0) FROM jsonb_to_record($1) AS k(%s)', v_shape.compared_key, v_shape.key_record)
+  INTO v_digest USING p_key;
+  -- No column has no name.
+  RETURN jsonb_build_object('', v_digest);
+END
+$_purged_key$;
+COMMENT ON FUNCTION pgtrack._purged_key(integer, jsonb) IS 'A canonical key as pgtrack.purged_version has it: itself, or a digest that all that equal it have.';
+
+-- Where a key has become one of these, or was recorded before there were digests.
+CREATE OR REPLACE FUNCTION pgtrack._digest_purged_keys(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_digest_purged_keys$
+BEGIN
+  IF (SELECT s.key_has_digest FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation) THEN
+    WITH plain AS (
+      DELETE FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND NOT p.row_key ? '' RETURNING p.row_key, p.versions
+    )
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT p_relation, x.key, sum(p.versions) FROM plain p CROSS JOIN LATERAL pgtrack._purged_key(p_relation, p.row_key) AS x (key) GROUP BY x.key
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions;
+  END IF;
+END
+$_digest_purged_keys$;
+COMMENT ON FUNCTION pgtrack._digest_purged_keys(integer) IS 'Brings the purged versions of a table under the digests of their keys.';
+
 -- ==== reading/lineage.sql ====
 
 -- A row whose key was changed has its history under several keys, one after the other.
@@ -5635,10 +5841,10 @@ DECLARE
   v_taken      boolean;
   v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
-  row_key := p_key;
+  row_key := pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key);
   after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
-                 WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
+                 WHERE r.relid = p_table AND row_key IN (c.old_key, c.new_key)) THEN
     until_id := 9223372036854775807;
     RETURN NEXT;
     RETURN;
@@ -5689,19 +5895,6 @@ END
 $_live_key$;
 COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
 
-CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
-RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT coalesce(c.statement_id, (
-           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
-           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
-         c.xid, c.old_key, c.new_key
-  FROM pgtrack.key_change c
-  WHERE c.relation_id = p_relation AND c.change_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_relation);
-END;
-COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
-
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
@@ -5719,7 +5912,7 @@ COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versi
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
 BEGIN
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = pgtrack._purged_key(p_relation, p_key)), 0);
 END
 $_purged_versions_of$;
 COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
@@ -5728,6 +5921,10 @@ COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
 BEGIN
+  IF (SELECT s.compared_key FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation) IS NOT NULL THEN
+    RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                   WHERE e.relation_id = p_relation AND e.until_id >= p_statement AND pgtrack._is_same_key(p_relation, e.row_key, p_key));
+  END IF;
   RETURN EXISTS (SELECT FROM pgtrack.erasure e
                  WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
 END
@@ -5782,7 +5979,7 @@ BEGIN
     ORDER BY c.ver;
 END
 $_history$;
-COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
+COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'The recorded changes of the row that a key leads to, oldest first.';
 
 -- ==== reading/changes.sql ====
 
@@ -5832,7 +6029,7 @@ BEGIN
   RETURN format($$
     SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key) v WHERE v.handle = c.pgtrack_handle),
            CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
-    FROM (SELECT pgtrack._canonical_key(%1$s, %2$L) AS key) p
+    FROM (SELECT %1$s AS key) p
     LEFT JOIN LATERAL (
       SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
       FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
@@ -5845,12 +6042,65 @@ BEGIN
       FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %8$s t ON %9$s
       WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
-    p_shape.key_json, p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
+    pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
     p_shape.live_image, p_shape.live_table, p_shape.live_is_key);
 END
 $_moved_version_sql$;
 COMMENT ON FUNCTION pgtrack._moved_version_sql(pgtrack.relation_shape) IS
   'The query for the number of a row''s change c and the row after it, in a table in which keys have changed.';
+
+-- A key may have been another row's before, which was deleted or has another key now. What it was is no part of the row that
+-- has the key, and has no number among its versions.
+CREATE OR REPLACE FUNCTION pgtrack._changes_of_others(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
+RETURNS TABLE (statement_id bigint, handle tid, before jsonb, after jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes_of_others$
+DECLARE
+  v_after  bigint[];
+  v_until  bigint[];
+BEGIN
+  SELECT array_agg(l.after_id), array_agg(l.until_id) INTO v_after, v_until
+  FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = pgtrack._noted_key(p_shape.relation_id, p_key);
+  -- Most keys have been one row's.
+  IF v_until = '{9223372036854775807}' AND v_after[1] < greatest((SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id), 1) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY EXECUTE format($$
+    SELECT c.pgtrack_statement_id, c.pgtrack_handle, CASE WHEN s.operation <> 'I' THEN %1$s END, v.after
+    FROM jsonb_to_record($2) AS k(%2$s)
+    CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_handle, h.* FROM %3$s h WHERE %4$s OFFSET 0) c
+    CROSS JOIN LATERAL (SELECT c.*) h
+    JOIN pgtrack.statement s ON s.relation_id = %5$s AND s.statement_id = c.pgtrack_statement_id
+    LEFT JOIN LATERAL (%6$s) v ON true
+    WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %5$s)
+      AND NOT EXISTS (SELECT FROM unnest($3, $4) AS l (after_id, until_id)
+                      WHERE c.pgtrack_statement_id > l.after_id AND c.pgtrack_statement_id <= l.until_id)$$,
+    p_shape.image, p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id, pgtrack._moved_version_sql(p_shape))
+  USING p_table, p_key, v_after, v_until, p_shape;
+END
+$_changes_of_others$;
+COMMENT ON FUNCTION pgtrack._changes_of_others(regclass, pgtrack.relation_shape, jsonb) IS 'The recorded changes under a key of rows other than the one whose history it leads to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._history_of_key(p_table regclass, p_key_as_given jsonb)
+RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_of_key$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  PERFORM pgtrack._require_history(p_table);
+  IF EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id) WHERE r.relid = p_table) THEN
+    v_shape := pgtrack._shape(p_table);
+    RETURN QUERY
+      SELECT NULL::integer, a.operation, a.at, a.who, pgtrack._changed_columns(c.before, c.after), c.before, c.after,
+             a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
+      FROM pgtrack._changes_of_others(p_table, v_shape, pgtrack._key(v_shape, p_key_as_given)) c
+      JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
+      ORDER BY c.statement_id, c.handle;
+  END IF;
+  RETURN QUERY SELECT h.* FROM pgtrack._history(p_table, p_key_as_given) h;
+END
+$_history_of_key$;
+COMMENT ON FUNCTION pgtrack._history_of_key(regclass, jsonb) IS 'Does the work of pgtrack.history(): first what the key was to other rows, then the history of the row.';
 
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
 -- next change, or the live row; where keys have changed, its lineage has to be followed.
@@ -7705,10 +7955,7 @@ DECLARE
 BEGIN
   IF p_has_moves THEN
     -- After a row has left its key, another may take it.
-    v_tenancy := format(
-      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
-      ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
-      p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+    v_tenancy := ', (SELECT count(*) FROM moves a WHERE r.key IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)';
   END IF;
   IF p_retaken IS NOT NULL THEN
     -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
@@ -7718,14 +7965,17 @@ BEGIN
                         v_tenancy, p_retaken, p_shape.same_row);
   END IF;
   RETURN format(
-    'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
-    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key,'
+    '%schanged AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key FROM ('
+    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key, r.key AS canonical_key,'
     ' row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first'
     ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' CROSS JOIN LATERAL (SELECT %s AS key%s) r'
     ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m'
     ' WHERE m.is_first)',
-    CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(m.key, %L)', p_shape.key_record) ELSE 'NULL::jsonb' END,
-    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+    CASE WHEN p_has_moves THEN format('moves AS MATERIALIZED (SELECT a.* FROM pgtrack._key_changes(%s) a), ', p_shape.relation_id) END,
+    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END,
+    CASE WHEN p_has_moves THEN pgtrack._row_key_sql(p_shape, p_shape.key_json) ELSE 'NULL::jsonb' END,
+    CASE WHEN p_has_moves THEN ' OFFSET 0' END);
 END
 $_changed_sql$;
 COMMENT ON FUNCTION pgtrack._changed_sql(pgtrack.relation_shape, boolean, text, jsonb) IS
@@ -7739,10 +7989,10 @@ BEGIN ATOMIC
                 ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
     ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
                 ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
-                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%3$s) WHERE %4$s'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
                 ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
-                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
+                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id, p_shape.key_record, p_shape.history_is_key) END;
 END;
 COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
   'The part for the keys that each changed row has had since then, where rows have got other keys.';
@@ -7874,6 +8124,11 @@ DECLARE
 BEGIN
   row_key := p_key;
   after_id := v_seen;
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c WHERE c.relation_id = p_relation AND p_key IN (c.old_key, c.new_key)) THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+    RETURN;
+  END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
     FROM pgtrack._key_changes(p_relation) m
@@ -8043,17 +8298,21 @@ COMMENT ON FUNCTION pgtrack._refuse_erased(regclass, text, text) IS 'Refuses to 
 -- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
 -- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
 -- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
--- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it. Under a key
+-- WITHOUT OVERLAPS (PostgreSQL 18) one row may be in the way of another whose key it has not.
 CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
-    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
-    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
+    '%2$sEXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%1$s) AS keys_cross,'
     ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
     ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
-    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
-  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END,
+    CASE WHEN c.conexclop IS NOT NULL AND i.indimmediate
+         THEN '(SELECT count(*) > 1 FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND a.is_live AND a.is_moved) OR ' END)
+  FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'p'
+  WHERE i.indrelid = p_table AND i.indisprimary;
 END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
@@ -8528,7 +8787,7 @@ COMMENT ON FUNCTION pgtrack._after_in(regclass, text) IS 'The condition for stat
 CREATE OR REPLACE FUNCTION pgtrack._retaken(p_table regclass, p_which text, p_point text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retaken$
 DECLARE
-  v_shape  record;
+  v_shape  pgtrack.relation_shape;
   v_own    text;
   v_first  bigint;
   v_last   bigint;
@@ -8562,17 +8821,19 @@ BEGIN
       WHERE a.statement_id BETWEEN $1 AND $2
     )
     SELECT array_agg(u.id), array_agg(u.key), array_agg(u.is_left)
-    FROM (SELECT u.id, u.key, NOT first_value(u.leaves) OVER (PARTITION BY u.key ORDER BY u.id DESC, u.leaves) AS is_left
-          FROM (SELECT h.pgtrack_statement_id AS id, n.key,
-                       s.operation IN ('D', 'T') OR NOT h.pgtrack_arrives AND EXISTS (
-                         SELECT FROM pgtrack._key_changes(%1$s) a WHERE a.statement_id = h.pgtrack_statement_id AND a.old_key = n.key) AS leaves
-                FROM used h
-                JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
-                CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%7$s, %6$L) AS key) n
-                WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
-                  AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
-                                                   AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)) u) u$$,
-    v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record, v_shape.key_json, v_shape.same_row)
+    FROM (SELECT h.pgtrack_statement_id AS id, n.key,
+                 NOT first_value(l.leaves) OVER (PARTITION BY %4$s ORDER BY h.pgtrack_statement_id DESC, l.leaves) AS is_left
+          FROM used h
+          CROSS JOIN LATERAL (SELECT h.*) c
+          JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+          CROSS JOIN LATERAL (SELECT %7$s AS key) n
+          CROSS JOIN LATERAL (SELECT s.operation IN ('D', 'T') OR NOT h.pgtrack_arrives AND EXISTS (
+            SELECT FROM pgtrack._key_changes(%1$s) a WHERE a.statement_id = h.pgtrack_statement_id AND a.old_key = n.key) AS leaves) l
+          WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
+            AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
+                                             AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)) u$$,
+    v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record,
+    pgtrack._row_key_sql(v_shape, v_shape.key_json), v_shape.same_row)
   INTO v_ids, v_keys, v_left USING v_first, v_last;
   IF v_ids IS NOT NULL THEN
     -- The columns have the names of the history's.
@@ -8686,13 +8947,13 @@ BEGIN ATOMIC
       ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
     || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
     CROSS JOIN LATERAL (SELECT f.*) h
-    WHERE NOT EXISTS (SELECT FROM (%6$s) a WHERE a.new_key = pgtrack._canonical_key(%7$s, %8$L) AND a.statement_id < f.pgtrack_statement_id)$$
+    WHERE NOT EXISTS (SELECT FROM (%6$s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%8$s) WHERE %7$s AND a.statement_id < f.pgtrack_statement_id)$$
        ELSE '' END,
     s.change_keys, s.relation_id, p_which, s.history,
     CASE WHEN p_retaken IS NOT NULL
       THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_statement_id > c.pgtrack_statement_id AND %s)', p_retaken, s.same_row)
       ELSE '' END,
-    pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_json, s.key_record)
+    pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.history_is_key, s.key_record)
   FROM pgtrack._shape(p_table) s;
 END;
 COMMENT ON FUNCTION pgtrack._first_changes_sql(regclass, text, text) IS 'The query for the first change of each row by a set of statements.';
@@ -8795,7 +9056,7 @@ CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to tex
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
 DECLARE
-  v_shape      record;
+  v_shape      pgtrack.relation_shape;
   v_from       text := pgtrack._after_in(p_table, p_from);
   v_to         text := pgtrack._after_in(p_table, p_to);
   v_has_moves  boolean;
@@ -8804,12 +9065,12 @@ BEGIN
   v_has_moves := EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id);
   RETURN QUERY EXECUTE format($$
     WITH state AS (
-      SELECT (array_agg(p.key))[1] AS key, p.canonical_key,
+      SELECT (array_agg(p.key))[1] AS key, (array_agg(p.canonical_key))[1] AS canonical_key,
              bool_or(p.point = 'from' AND NOT p.is_arrival) AS is_in_from, bool_or(p.point = 'to' AND NOT p.is_arrival) AS is_in_to,
              bool_or(p.point = 'from' AND p.is_arrival) AS came_since_from, bool_or(p.point = 'to' AND p.is_arrival) AS came_since_to,
              (array_agg(p.image) FILTER (WHERE p.point = 'from' AND NOT p.is_arrival))[1] AS from_image,
              (array_agg(p.image) FILTER (WHERE p.point = 'to' AND NOT p.is_arrival))[1] AS to_image
-      FROM (%1$s UNION ALL %2$s) p GROUP BY p.canonical_key
+      FROM (%1$s UNION ALL %2$s) p%8$s
     ), live AS MATERIALIZED (
       SELECT s.*, CASE WHEN t.ctid IS NOT NULL THEN %4$s END AS image
       FROM state s CROSS JOIN LATERAL jsonb_to_record(s.canonical_key) AS k(%3$s)
@@ -8819,12 +9080,17 @@ BEGIN
              CASE WHEN l.is_in_to THEN l.to_image WHEN NOT l.came_since_to THEN l.image END AS after
       FROM live l
     )
-    SELECT %6$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
+    SELECT %6$L, %9$s, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
     pgtrack._point_sql(p_table, v_from, pgtrack._retaken(p_table, v_from, p_from), 'from', v_has_moves),
     pgtrack._point_sql(p_table, v_to, pgtrack._retaken(p_table, v_to, p_to), 'to', v_has_moves),
-    v_shape.key_record, v_shape.live_image, v_shape.live_table, v_shape.name, v_shape.live_is_key);
+    v_shape.key_record, v_shape.live_image, v_shape.live_table, v_shape.name, v_shape.live_is_key,
+    CASE WHEN v_shape.compared_key IS NULL THEN ' GROUP BY p.canonical_key'
+         ELSE format(' CROSS JOIN LATERAL jsonb_to_record(p.canonical_key) AS k(%s) GROUP BY %s', v_shape.key_record, v_shape.compared_key) END,
+    -- As it is written in the row that is shown.
+    CASE WHEN v_shape.compared_key IS NULL THEN 'c.key'
+         ELSE format('(SELECT jsonb_object_agg(n, coalesce(c.after, c.before) -> n) FROM unnest(%L::text[]) n)', v_shape.keys) END);
 END
 $_diff$;
 COMMENT ON FUNCTION pgtrack._diff(regclass, text, text) IS 'Does the work of pgtrack.diff().';
@@ -9702,37 +9968,53 @@ END
 $_purgeable$;
 COMMENT ON FUNCTION pgtrack._purgeable(timestamptz) IS 'The condition for statements that purging what is older than a moment removes.';
 
+CREATE OR REPLACE FUNCTION pgtrack._add_purged_versions(p_shape pgtrack.relation_shape, p_which text, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_add_purged_versions$
+BEGIN
+  EXECUTE format($$
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT %1$s, pgtrack._purged_key(%1$s, pgtrack._canonical_key(x.key, %2$L)), sum(x.versions)
+    FROM (SELECT %3$s AS key, count(*) AS versions
+          FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
+          WHERE s.relation_id = %1$s AND (%5$s) AND s.statement_id > $1 AND s.statement_id <= $2 GROUP BY 1) x
+    GROUP BY 2
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
+    p_shape.relation_id, p_shape.key_record, p_shape.key_json, p_shape.history, p_which)
+  USING p_after, p_until;
+END
+$_add_purged_versions$;
+COMMENT ON FUNCTION pgtrack._add_purged_versions(pgtrack.relation_shape, text, bigint, bigint) IS
+  'Notes how many versions of each row are about to be purged, of a range of statements in which none got another key before its last.';
+
 CREATE OR REPLACE FUNCTION pgtrack._count_purged_versions(p_table regclass, p_which text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_count_purged_versions$
 DECLARE
-  v_shape  record;
-  v_move   record;
+  v_shape  pgtrack.relation_shape;
+  v_moves  record;
+  v_moved  pgtrack.purged_version[];
+  v_after  bigint := (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table);
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._known_shape(p_table);
   IF v_shape.keys = '{}' THEN
     RETURN;
   END IF;
-  EXECUTE format($$
-    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
-    SELECT %1$s, pgtrack._canonical_key(x.key, %2$L), sum(x.versions)
-    FROM (SELECT %3$s AS key, count(*) AS versions
-          FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
-          WHERE s.relation_id = %1$s AND (%5$s)
-            AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %1$s) GROUP BY 1) x
-    GROUP BY 2
-    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
-    v_shape.relation_id, v_shape.key_record, v_shape.key_json, v_shape.history, p_which);
-  -- A row whose key was changed takes its number of versions along.
-  FOR v_move IN EXECUTE format(
-    'SELECT k.old_key, k.new_key FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id'
-    ' WHERE %2$s ORDER BY k.statement_id', v_shape.relation_id, p_which)
+  -- A row whose key was changed takes its number of versions along; all rows of a statement at once, as they may swap.
+  FOR v_moves IN EXECUTE format($$
+    SELECT k.statement_id, array_agg(pgtrack._purged_key(%1$s, k.old_key)) AS old_keys, array_agg(pgtrack._purged_key(%1$s, k.new_key)) AS new_keys
+    FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id
+    WHERE %2$s GROUP BY k.statement_id ORDER BY k.statement_id$$, v_shape.relation_id, p_which)
   LOOP
-    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
-    SELECT p.relation_id, v_move.new_key, p.versions FROM pgtrack.purged_version p
-    WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key
-    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = excluded.versions;
-    DELETE FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key;
+    PERFORM pgtrack._add_purged_versions(v_shape, p_which, v_after, v_moves.statement_id);
+    v_after := v_moves.statement_id;
+    v_moved := ARRAY(
+      SELECT ROW(p.relation_id, m.new_key, p.versions)::pgtrack.purged_version
+      FROM unnest(v_moves.old_keys, v_moves.new_keys) AS m (old_key, new_key)
+      JOIN pgtrack.purged_version p ON p.relation_id = v_shape.relation_id AND p.row_key = m.old_key);
+    DELETE FROM pgtrack.purged_version p
+    WHERE p.relation_id = v_shape.relation_id AND p.row_key = ANY (v_moves.old_keys || v_moves.new_keys);
+    INSERT INTO pgtrack.purged_version SELECT m.* FROM unnest(v_moved) m;
   END LOOP;
+  PERFORM pgtrack._add_purged_versions(v_shape, p_which, v_after, 9223372036854775807);
 END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
@@ -9753,7 +10035,7 @@ BEGIN
                    ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
                    v_relation.history_table, v_relation.relation_id, p_which);
     GET DIAGNOSTICS changes = ROW_COUNT;
-    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._noted_key_changes(%1$s) c, pgtrack.statement s'
                    ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
                    ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, p_which);
     EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_which);
@@ -9853,6 +10135,14 @@ BEGIN
   ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
     RETURN true;
   END IF;
+  BEGIN
+    IF pgtrack._is_same_key(p_shape.relation_id, pgtrack._key(p_shape, v_key), p_key) THEN
+      RETURN true;
+    END IF;
+  -- It named no row.
+  EXCEPTION WHEN invalid_parameter_value THEN
+    NULL;
+  END;
   RETURN (v_key #>> '{}')::jsonb = p_key;
 EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
   RETURN false;
@@ -9953,7 +10243,7 @@ COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of p
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
 DECLARE
-  v_shape  record;
+  v_shape  pgtrack.relation_shape;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
@@ -9966,8 +10256,9 @@ BEGIN
     WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
       -- A row that moved to or from the key is somewhere else.
       AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
-                      AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
-    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record,
+                      AND %7$s IN (k.old_key, k.new_key))$$,
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history,
+    pgtrack._row_key_sql(v_shape, v_shape.key_json),
     format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
            v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest));
 END
@@ -10080,7 +10371,9 @@ DECLARE
   c_outcome CONSTANT   text := 'TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)';
   c_conflict CONSTANT  text := ', on_conflict text DEFAULT ''error''';
   c_columns CONSTANT   text := ', columns text[] DEFAULT NULL';
-  c_table CONSTANT     text := 'pgtrack._table("table", schema)';
+  -- A key of a collation of its own gives it to all that is text.
+  c_text CONSTANT      text := ' COLLATE pg_catalog."default"';
+  c_table CONSTANT     text := format('pgtrack._table("table"%1$s, schema%1$s)', c_text);
   c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp';
   c_on_row CONSTANT    text := $worker$
 DECLARE
@@ -10149,23 +10442,24 @@ BEGIN
          'Makes all tracked tables of a schema what they were at a point, in one step.')
     ), row_function (name, arguments, options, result, volatility, body, comment) AS (
       VALUES
-        ('history', '', '', c_history, 'STABLE', 'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
-         'Every recorded change of one row, oldest first, with the row before and after it.'),
+        ('history', '', '', c_history, 'STABLE', 'SELECT x.* FROM pgtrack._history_of_key(%1$s, %3$s) x',
+         'Every recorded change of one row, oldest first, with the row before and after it. Before them, with no number, those of '
+         'other rows that had the key earlier.'),
         ('blame', '', '', c_blame, 'STABLE', 'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
          'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
-        ('erase', ', reason text', '', 'text', 'VOLATILE', 'SELECT pgtrack._erase(%1$s, %2$s, reason)',
+        ('erase', ', reason text', '', 'text', 'VOLATILE', 'SELECT pgtrack._erase(%1$s, %2$s, reason COLLATE pg_catalog."default")',
          'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
       UNION ALL
       SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
-             format('SELECT pgtrack._note_path(); SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
-                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             format('SELECT pgtrack._note_path(); SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict%4$s, message%4$s, %3$s)', v.name, v.argument,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END, c_text),
              v.comment
       FROM row_verb v
       UNION ALL
       SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
              format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
              format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
-                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END),
              format('What %s() would do, without doing it.', v.name)
       FROM row_verb v
     ), form (suffix, key_type, key, comment) AS (

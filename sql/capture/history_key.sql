@@ -30,19 +30,22 @@ COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new na
 CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_column name, p_attnum smallint, p_history_column name) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
 DECLARE
-  v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
-  v_has_cast  boolean;
-  v_context   text;
-  v_before    bigint;
-  v_after     bigint;
+  v_type       text;
+  v_collation  text;
+  v_has_cast   boolean;
+  v_context    text;
+  v_before     bigint;
+  v_after      bigint;
 BEGIN
+  SELECT pgtrack._stored_type(a.atttypid, a.atttypmod), pgtrack._collation_sql(a) INTO v_type, v_collation
+  FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum;
   SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
   INTO v_has_cast
   FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
   BEGIN
     EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
-    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
-                   CASE WHEN v_has_cast THEN '' ELSE '::text' END);
+    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s%5$s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
+                   CASE WHEN v_has_cast THEN '' ELSE '::text' END, v_collation);
     EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
     RETURN NULL;
@@ -61,6 +64,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_k
 DECLARE
   v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
 BEGIN
+  -- A digest says nothing of the key.
+  IF EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key ? '') THEN
+    RETURN false;
+  END IF;
   UPDATE pgtrack.key_change SET
     old_key = pgtrack._canonical_key(pgtrack._plain_numbers(old_key), v_record), new_key = pgtrack._canonical_key(pgtrack._plain_numbers(new_key), v_record)
   WHERE relation_id = p_relation;

@@ -41,6 +41,14 @@ BEGIN
   ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
     RETURN true;
   END IF;
+  BEGIN
+    IF pgtrack._is_same_key(p_shape.relation_id, pgtrack._key(p_shape, v_key), p_key) THEN
+      RETURN true;
+    END IF;
+  -- It named no row.
+  EXCEPTION WHEN invalid_parameter_value THEN
+    NULL;
+  END;
   RETURN (v_key #>> '{}')::jsonb = p_key;
 EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
   RETURN false;

@@ -15,37 +15,53 @@ END
 $_purgeable$;
 COMMENT ON FUNCTION pgtrack._purgeable(timestamptz) IS 'The condition for statements that purging what is older than a moment removes.';
 
+CREATE OR REPLACE FUNCTION pgtrack._add_purged_versions(p_shape pgtrack.relation_shape, p_which text, p_after bigint, p_until bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_add_purged_versions$
+BEGIN
+  EXECUTE format($$
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT %1$s, pgtrack._purged_key(%1$s, pgtrack._canonical_key(x.key, %2$L)), sum(x.versions)
+    FROM (SELECT %3$s AS key, count(*) AS versions
+          FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
+          WHERE s.relation_id = %1$s AND (%5$s) AND s.statement_id > $1 AND s.statement_id <= $2 GROUP BY 1) x
+    GROUP BY 2
+    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
+    p_shape.relation_id, p_shape.key_record, p_shape.key_json, p_shape.history, p_which)
+  USING p_after, p_until;
+END
+$_add_purged_versions$;
+COMMENT ON FUNCTION pgtrack._add_purged_versions(pgtrack.relation_shape, text, bigint, bigint) IS
+  'Notes how many versions of each row are about to be purged, of a range of statements in which none got another key before its last.';
+
 CREATE OR REPLACE FUNCTION pgtrack._count_purged_versions(p_table regclass, p_which text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_count_purged_versions$
 DECLARE
-  v_shape  record;
-  v_move   record;
+  v_shape  pgtrack.relation_shape;
+  v_moves  record;
+  v_moved  pgtrack.purged_version[];
+  v_after  bigint := (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table);
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._known_shape(p_table);
   IF v_shape.keys = '{}' THEN
     RETURN;
   END IF;
-  EXECUTE format($$
-    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
-    SELECT %1$s, pgtrack._canonical_key(x.key, %2$L), sum(x.versions)
-    FROM (SELECT %3$s AS key, count(*) AS versions
-          FROM pgtrack.statement s JOIN %4$s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h
-          WHERE s.relation_id = %1$s AND (%5$s)
-            AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %1$s) GROUP BY 1) x
-    GROUP BY 2
-    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
-    v_shape.relation_id, v_shape.key_record, v_shape.key_json, v_shape.history, p_which);
-  -- A row whose key was changed takes its number of versions along.
-  FOR v_move IN EXECUTE format(
-    'SELECT k.old_key, k.new_key FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id'
-    ' WHERE %2$s ORDER BY k.statement_id', v_shape.relation_id, p_which)
+  -- A row whose key was changed takes its number of versions along; all rows of a statement at once, as they may swap.
+  FOR v_moves IN EXECUTE format($$
+    SELECT k.statement_id, array_agg(pgtrack._purged_key(%1$s, k.old_key)) AS old_keys, array_agg(pgtrack._purged_key(%1$s, k.new_key)) AS new_keys
+    FROM pgtrack._key_changes(%1$s) k JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = k.statement_id
+    WHERE %2$s GROUP BY k.statement_id ORDER BY k.statement_id$$, v_shape.relation_id, p_which)
   LOOP
-    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
-    SELECT p.relation_id, v_move.new_key, p.versions FROM pgtrack.purged_version p
-    WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key
-    ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = excluded.versions;
-    DELETE FROM pgtrack.purged_version p WHERE p.relation_id = v_shape.relation_id AND p.row_key = v_move.old_key;
+    PERFORM pgtrack._add_purged_versions(v_shape, p_which, v_after, v_moves.statement_id);
+    v_after := v_moves.statement_id;
+    v_moved := ARRAY(
+      SELECT ROW(p.relation_id, m.new_key, p.versions)::pgtrack.purged_version
+      FROM unnest(v_moves.old_keys, v_moves.new_keys) AS m (old_key, new_key)
+      JOIN pgtrack.purged_version p ON p.relation_id = v_shape.relation_id AND p.row_key = m.old_key);
+    DELETE FROM pgtrack.purged_version p
+    WHERE p.relation_id = v_shape.relation_id AND p.row_key = ANY (v_moves.old_keys || v_moves.new_keys);
+    INSERT INTO pgtrack.purged_version SELECT m.* FROM unnest(v_moved) m;
   END LOOP;
+  PERFORM pgtrack._add_purged_versions(v_shape, p_which, v_after, 9223372036854775807);
 END
 $_count_purged_versions$;
 COMMENT ON FUNCTION pgtrack._count_purged_versions(regclass, text) IS 'Notes how many versions of each row are about to be purged.';
@@ -66,7 +82,7 @@ BEGIN
                    ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
                    v_relation.history_table, v_relation.relation_id, p_which);
     GET DIAGNOSTICS changes = ROW_COUNT;
-    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._noted_key_changes(%1$s) c, pgtrack.statement s'
                    ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
                    ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, p_which);
     EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_which);

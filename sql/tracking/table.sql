@@ -126,13 +126,14 @@ COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Track
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
+  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
-  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape
   SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._digest_purged_keys(p_relation);
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';

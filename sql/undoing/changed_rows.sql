@@ -28,10 +28,7 @@ DECLARE
 BEGIN
   IF p_has_moves THEN
     -- After a row has left its key, another may take it.
-    v_tenancy := format(
-      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
-      ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
-      p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+    v_tenancy := ', (SELECT count(*) FROM moves a WHERE r.key IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)';
   END IF;
   IF p_retaken IS NOT NULL THEN
     -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
@@ -41,14 +38,17 @@ BEGIN
                         v_tenancy, p_retaken, p_shape.same_row);
   END IF;
   RETURN format(
-    'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
-    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key,'
+    '%schanged AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key FROM ('
+    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key, r.key AS canonical_key,'
     ' row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first'
     ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' CROSS JOIN LATERAL (SELECT %s AS key%s) r'
     ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m'
     ' WHERE m.is_first)',
-    CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(m.key, %L)', p_shape.key_record) ELSE 'NULL::jsonb' END,
-    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+    CASE WHEN p_has_moves THEN format('moves AS MATERIALIZED (SELECT a.* FROM pgtrack._key_changes(%s) a), ', p_shape.relation_id) END,
+    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END,
+    CASE WHEN p_has_moves THEN pgtrack._row_key_sql(p_shape, p_shape.key_json) ELSE 'NULL::jsonb' END,
+    CASE WHEN p_has_moves THEN ' OFFSET 0' END);
 END
 $_changed_sql$;
 COMMENT ON FUNCTION pgtrack._changed_sql(pgtrack.relation_shape, boolean, text, jsonb) IS
@@ -62,10 +62,10 @@ BEGIN ATOMIC
                 ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
     ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
                 ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
-                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%3$s) WHERE %4$s'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
                 ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
-                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
+                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id, p_shape.key_record, p_shape.history_is_key) END;
 END;
 COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
   'The part for the keys that each changed row has had since then, where rows have got other keys.';

@@ -1,17 +1,21 @@
 -- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
 -- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
 -- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
--- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it. Under a key
+-- WITHOUT OVERLAPS (PostgreSQL 18) one row may be in the way of another whose key it has not.
 CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
-    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
-    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
+    '%2$sEXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%1$s) AS keys_cross,'
     ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
     ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
-    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
-  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END,
+    CASE WHEN c.conexclop IS NOT NULL AND i.indimmediate
+         THEN '(SELECT count(*) > 1 FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND a.is_live AND a.is_moved) OR ' END)
+  FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'p'
+  WHERE i.indrelid = p_table AND i.indisprimary;
 END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';

@@ -27,6 +27,8 @@ BEGIN
       ('relation_shape', 'updated_values', 'text[]'),
       ('relation_shape', 'updated_differ', 'text[]'),
       ('relation_shape', 'updated_stayed', 'text[]'),
+      ('relation_shape', 'compared_key', 'text'),
+      ('relation_shape', 'key_has_digest', 'boolean'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
       ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)

@@ -9,6 +9,7 @@ mod names;
 mod points;
 mod random;
 mod rows;
+mod spellings;
 mod trial;
 mod turns;
 mod types;

@@ -36,6 +36,7 @@ mod revert;
 mod rights;
 mod shape;
 mod snapshots;
+mod spellings;
 mod support;
 mod tracking;
 mod transaction;
