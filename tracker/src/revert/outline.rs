@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use tokio_postgres::{Client, GenericClient};
 
 use super::{
-    Action, Attribution, Limits, Manner, Parameters, Step, Target, begin, borrow, finish, plan_query,
-    step,
+    Action, Attribution, Limits, Manner, Parameters, Step, Target, begin, borrow, finish,
+    plan_query, step,
 };
 use crate::Error;
 
@@ -105,11 +105,8 @@ fn outline_query(target: &Target, columns: Option<&[String]>, max: i64) -> (Stri
         return (query, parameters);
     };
     let columns = if target.has_columns() { columns.map(<[String]>::to_vec) } else { None };
-    let parameters: Parameters = vec![
-        Box::new(choice),
-        Box::new(i32::try_from(max).unwrap_or(i32::MAX)),
-        Box::new(columns),
-    ];
+    let parameters: Parameters =
+        vec![Box::new(choice), Box::new(i32::try_from(max).unwrap_or(i32::MAX)), Box::new(columns)];
     ("SELECT * FROM pgtrack.plan_outline($1, $2, $3)".into(), parameters)
 }
 
