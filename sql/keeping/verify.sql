@@ -93,7 +93,7 @@ BEGIN
     END IF;
   END LOOP;
   FOR "table", problem, hint IN
-    SELECT pgtrack._name(c.oid), 'it is not tracked, but its schema is' || coalesce(': ' || w.reason, ''),
+    SELECT pgtrack._name(c.oid), coalesce('it cannot be tracked, as its schema is: ' || w.reason, 'it is not tracked, but its schema is'),
            CASE WHEN w.reason IS NULL THEN format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(c.oid)) END
     FROM pgtrack.tracked_schema s JOIN pg_namespace n ON n.nspname = s.schema_name
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT c.relispartition

@@ -53,7 +53,7 @@ fn what_is_not_tracked_in_a_tracked_schema_is_named() {
                 "SELECT \"table\", problem FROM pgtrack.verify()",
                 "
             public.k|it is not tracked, but its schema is
-            public.p|it is not tracked, but its schema is: it takes part in inheritance, and its primary key is deferrable",
+            public.p|it cannot be tracked, as its schema is: it takes part in inheritance, and its primary key is deferrable",
             )
             .await;
         session.run("DROP TABLE c, p; SELECT pgtrack.track('k')").await;
