@@ -44,10 +44,10 @@ BEGIN
   FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
   BEGIN
     EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
-    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s%5$s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
-                   CASE WHEN v_has_cast THEN '' ELSE '::text' END, v_collation);
+    PERFORM pgtrack._retype_history_column(format('pgtrack_history.%I', p_relation.history_table)::regclass, p_history_column, v_type || v_collation,
+                                           format('%I%s::%s', p_history_column, CASE WHEN v_has_cast THEN '' ELSE '::text' END, v_type));
     EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
-  EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
+  EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object OR feature_not_supported THEN
     RETURN NULL;
   END;
   GET DIAGNOSTICS v_context = PG_CONTEXT;
@@ -122,6 +122,7 @@ DECLARE
   v_keys      name[];
   v_equality  text[];
   v_columns   text;
+  v_indexed   text;
   v_is_same   boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
@@ -135,11 +136,16 @@ BEGIN
 
   UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
   WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
-  IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY array_position(v_keys, c.column_name)),
+         string_agg(a.attnum::text, ' ' ORDER BY array_position(v_keys, c.column_name))
+  INTO v_columns, v_indexed
+  FROM pgtrack.relation_column c
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', v_relation.history_table)) AND a.attname = c.history_column
+  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (v_keys);
+  -- A key that was retyped may be in another column now.
+  IF v_indexed IS DISTINCT FROM (SELECT i.indkey::text FROM pg_index i
+                                 WHERE i.indexrelid = to_regclass(format('pgtrack_history.%I', format('h%s_key', p_relation)))) THEN
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
-    SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
-    FROM pgtrack.relation_column c
-    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (v_keys);
     IF v_columns IS NOT NULL THEN
       EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I (%s)', format('h%s_key', p_relation), v_relation.history_table, v_columns);
     END IF;

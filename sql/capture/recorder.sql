@@ -182,7 +182,7 @@ BEGIN
     WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass)
   LOOP
-    EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
+    PERFORM pgtrack._drop_function(format('pgtrack_history.%I()', v_function)::regprocedure);
     DELETE FROM pgtrack.generated WHERE function_name = v_function;
   END LOOP;
 END

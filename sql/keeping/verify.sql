@@ -93,6 +93,18 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
+  FOR "table", problem, hint IN
+    SELECT pgtrack._name(c.oid), coalesce('it cannot be tracked, as its schema is: ' || w.reason, 'it is not tracked, but its schema is'),
+           CASE WHEN w.reason IS NULL THEN format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(c.oid)) END
+    FROM pgtrack.tracked_schema s JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    CROSS JOIN LATERAL (SELECT pgtrack._reason_not_to_track(c.oid)) w (reason)
+    -- One that was untracked by itself is meant to be so.
+    WHERE NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid AND (r.tracked_until IS NULL OR w.reason IS NULL))
+    ORDER BY 1
+  LOOP
+    RETURN NEXT;
+  END LOOP;
   -- So it is after a restore where the roles were missing.
   IF EXISTS (SELECT FROM pg_roles o
              WHERE o.rolsuper AND o.oid IN ((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'),

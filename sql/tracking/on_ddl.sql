@@ -117,8 +117,10 @@ BEGIN
     END;
   END LOOP;
   v_altered := v_altered || ARRAY(
-    SELECT e.relation_id FROM pgtrack._new_tables(p_tables) n
-    CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
+    SELECT e FROM unnest(v_altered) a CROSS JOIN LATERAL pgtrack._former_partitions(a) f
+    CROSS JOIN LATERAL pgtrack._enroll_or_warn(f.relid, f.options) e WHERE e IS NOT NULL);
+  v_altered := v_altered || ARRAY(
+    SELECT e FROM pgtrack._new_tables(p_tables) n CROSS JOIN LATERAL pgtrack._enroll_or_warn(n.relid, n.options) e WHERE e IS NOT NULL);
   RETURN pgtrack._let_owners_make_triggers(v_altered)
     || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
              WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));

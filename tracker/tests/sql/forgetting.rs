@@ -133,3 +133,72 @@ fn forgetting_is_for_the_owner() {
         session.run("DROP OWNED BY clerk; DROP ROLE clerk").await;
     });
 }
+
+#[test]
+fn a_purge_does_not_wait_for_ddl_to_be_followed() {
+    on_each_own_server(&[], async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY); SELECT pgtrack.track('t'), pgtrack.track('u');
+                 INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; INSERT INTO u VALUES (1)",
+            )
+            .await;
+        session
+            .run(
+                "DROP EVENT TRIGGER pgtrack_before_ddl; DROP EVENT TRIGGER pgtrack_ddl; DROP EVENT TRIGGER pgtrack_ddl_triggers;
+                 DROP EVENT TRIGGER pgtrack_ddl_triggers_made; DROP EVENT TRIGGER pgtrack_drop; ALTER TABLE t RENAME id TO number",
+            )
+            .await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.purge('0.2 s')",
+                "
+            public.t|2|2
+            public.u|1|1",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.follow_ddl()", "public.t|followed|t").await;
+        session.run("UPDATE t SET v = 'c'").await;
+        session
+            .check("SELECT ver, before FROM pgtrack.history('t', 1)", r#"3|{"v": "b", "number": 1}"#)
+            .await;
+    });
+}
+
+#[test]
+fn a_table_that_cannot_be_purged_is_named_and_the_others_are_purged() {
+    on_each_own_server(&[], async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY); SELECT pgtrack.track('t'), pgtrack.track('u');
+                 INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); SELECT pgtrack.keep('t')",
+            )
+            .await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        let copy = session.rows("SELECT kept_table FROM pgtrack.kept").await;
+        let other = session.another().await;
+        other
+            .run(&format!(
+                "BEGIN; LOCK TABLE pgtrack_history.t_1, pgtrack_history.{copy} IN SHARE MODE"
+            ))
+            .await;
+        let notices = session
+            .notices("SET lock_timeout = '200ms'; SELECT * FROM pgtrack.purge('0.2 s')")
+            .await;
+        assert_eq!(
+            notices,
+            [
+                format!(
+                    "the copy pgtrack_history.{copy} could not be dropped: canceling statement due to lock timeout"
+                ),
+                "the history of public.t could not be purged: canceling statement due to lock timeout"
+                    .to_owned(),
+            ]
+        );
+        session.check("SELECT relation_id, count(*) FROM pgtrack.statement GROUP BY 1", "1|1").await;
+        other.run("ROLLBACK").await;
+        session.check("SELECT * FROM pgtrack.purge('0.2 s')", "public.t|1|1").await;
+        session.check("SELECT count(*) FROM pgtrack.kept", "0").await;
+    });
+}

@@ -6,6 +6,7 @@ mod calls;
 mod capture;
 mod columns;
 mod ddl;
+mod dependents;
 mod drift;
 mod elsewhere;
 mod errors;
