@@ -276,6 +276,7 @@ BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
       ('installed_version', 'revision', 'integer NOT NULL DEFAULT 1'),
+      ('kept', 'key_since', 'bigint NOT NULL DEFAULT 0'),
       ('key_change', 'statement_id', 'bigint'),
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
@@ -717,7 +718,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.kept (
   definition   jsonb        NOT NULL,
   row_count    bigint       NOT NULL,
   at           timestamptz  NOT NULL,
-  who          text         NOT NULL
+  who          text         NOT NULL,
+  key_since    bigint       NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE pgtrack.kept IS 'Copies of all rows of a table, made by pgtrack.keep().';
 COMMENT ON COLUMN pgtrack.kept.kept_id IS 'Number.';
@@ -727,6 +729,7 @@ COMMENT ON COLUMN pgtrack.kept.definition IS 'What it takes to create the table 
 COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
 COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
+COMMENT ON COLUMN pgtrack.kept.key_since IS 'key_since of the table then: a copy from before its primary key was another one has another.';
 
 -- ==== tables/indexes_and_policies.sql ====
 
@@ -3466,8 +3469,9 @@ COMMENT ON FUNCTION pgtrack._lock_installation() IS
 -- ==== capture/history_key.sql ====
 
 -- A row is found in history by its primary key, so what DDL makes of the key is done to what is recorded, too: columns
--- are renamed in the keys that stand as JSON, and recorded keys get the column's new type. Where the key is exchanged for
--- another, rows recorded before cannot be told by it; from there on the history of rows begins anew (key_since).
+-- are renamed in the keys that stand as JSON, and recorded keys get the column's new type if that loses nothing of them.
+-- Where it would, or the key is exchanged for another, rows recorded before cannot be told by it; from there on the history
+-- of rows begins anew (key_since).
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_in_keys(p_relation integer, p_names jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_in_keys$
@@ -3492,42 +3496,76 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new names of its columns.';
 
--- As ALTER COLUMN TYPE would do it without USING, or by the value's text. What the application said in USING is not
--- known, so the rows that were written last are looked for: where they are not found, it was something else.
+CREATE OR REPLACE FUNCTION pgtrack._converted_sql(p_value text, p_from oid, p_to text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_converted_sql$
+BEGIN
+  RETURN format('(%s)%s::%s', p_value, CASE WHEN EXISTS (
+    SELECT FROM pg_cast c WHERE c.castsource = p_from AND c.casttarget = to_regtype(p_to) AND c.castcontext <> 'e') THEN '' ELSE '::text' END, p_to);
+END
+$_converted_sql$;
+COMMENT ON FUNCTION pgtrack._converted_sql(text, oid, text) IS
+  'The expression for a stored value as another stored type: as ALTER COLUMN TYPE would do it without USING, or by its text.';
+
+-- Recorded keys are rewritten only where each of them can be got back, byte by byte; else the column is left behind as any
+-- other that was retyped. What the application said in USING is not known, so the rows that were written last are looked
+-- for: where they are not found, it was something else.
 CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_column name, p_attnum smallint, p_history_column name) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
 DECLARE
-  v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
-  v_has_cast  boolean;
+  v_history   regclass := format('pgtrack_history.%I', p_relation.history_table)::regclass;
+  v_from      record;
+  v_type      text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
+  v_value     text;
+  v_is_kept   boolean;
   v_context   text;
-  v_before    bigint;
-  v_after     bigint;
 BEGIN
-  SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
-  INTO v_has_cast
-  FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
+  -- ALTER TABLE converts rows that an older snapshot does not show.
+  IF pgtrack._snapshot_lasts() THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_history);
+  SELECT h.atttypid AS type, format_type(h.atttypid, h.atttypmod) AS name INTO STRICT v_from
+  FROM pg_attribute h WHERE h.attrelid = v_history AND h.attname = p_history_column;
+  v_value := pgtrack._converted_sql(quote_ident(p_history_column), v_from.type, v_type);
   BEGIN
-    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
-    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
-                   CASE WHEN v_has_cast THEN '' ELSE '::text' END);
-    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
+    EXECUTE format('SELECT bool_and(ROW(%I)::record OPERATOR(pg_catalog.*=) ROW(%s)::record) FROM %s', p_history_column,
+                   pgtrack._converted_sql(v_value, to_regtype(v_type), v_from.name), v_history) INTO v_is_kept;
+    IF NOT v_is_kept THEN
+      RETURN NULL;
+    END IF;
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %s', v_history, p_history_column, v_type, v_value);
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
     RETURN NULL;
   END;
   GET DIAGNOSTICS v_context = PG_CONTEXT;
-  -- Two keys may have become one. And USING may make any value of any other.
-  RETURN CASE WHEN v_before = v_after AND concat_ws(E'\n', current_query(), v_context) !~* format(
+  -- USING may make any value of any other.
+  RETURN CASE WHEN concat_ws(E'\n', current_query(), v_context) !~* format(
                 'type\s[^;]*\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
-  'Gives a column of recorded keys the type that the table''s column has now: converted, or lost if these are not the same keys; null if it cannot.';
+  'Gives a column of recorded keys the type that the table''s column has now: converted, or lost if these may not be the same keys; '
+  'null if it cannot without losing a value.';
+
+CREATE OR REPLACE FUNCTION pgtrack._same_key(p_key jsonb, p_other jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(bool_and(coalesce(k.value = o.value OR k.value #>> '{}' = o.value #>> '{}', false)), false)
+  FROM jsonb_each(p_key) k FULL JOIN jsonb_each(p_other) o USING (key);
+END;
+COMMENT ON FUNCTION pgtrack._same_key(jsonb, jsonb) IS 'Whether two keys are of the same values, though maybe of other types: 1 and "1".';
 
 CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
 DECLARE
   v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
 BEGIN
+  IF NOT coalesce((SELECT bool_and(pgtrack._same_key(k.key, pgtrack._canonical_key(pgtrack._plain_numbers(k.key), v_record))) FROM (
+         SELECT unnest(ARRAY[c.old_key, c.new_key]) AS key FROM pgtrack.key_change c WHERE c.relation_id = p_relation
+         UNION ALL SELECT p.row_key FROM pgtrack.purged_version p WHERE p.relation_id = p_relation
+         UNION ALL SELECT e.row_key FROM pgtrack.erasure e WHERE e.relation_id = p_relation) k), true) THEN
+    RETURN false;
+  END IF;
   UPDATE pgtrack.key_change SET
     old_key = pgtrack._canonical_key(pgtrack._plain_numbers(old_key), v_record), new_key = pgtrack._canonical_key(pgtrack._plain_numbers(new_key), v_record)
   WHERE relation_id = p_relation;
@@ -3539,7 +3577,7 @@ EXCEPTION WHEN data_exception OR unique_violation THEN
 END
 $_canonical_keys$;
 COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS
-  'Writes all keys that stand as JSON in the form that the key''s present types have; false if they cannot be.';
+  'Writes all keys that stand as JSON in the form that the key''s present types have; false if they cannot be, or would be others.';
 
 -- An integer does not take 1.00.
 CREATE OR REPLACE FUNCTION pgtrack._plain_numbers(p_key jsonb) RETURNS jsonb
@@ -3595,7 +3633,8 @@ BEGIN
 
   UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
   WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
-  IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
+  -- A column of the same name may be another one.
+  IF v_keys IS DISTINCT FROM v_relation.key_columns OR p_recorded IS NOT NULL THEN
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
     SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
     FROM pgtrack.relation_column c
@@ -3613,7 +3652,7 @@ BEGIN
 END
 $_sync_key$;
 COMMENT ON FUNCTION pgtrack._sync_key(integer, text) IS
-  'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted or lost, if the key''s recorded values were that.';
+  'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted, or lost if rows cannot be told by the key''s recorded values; null if these stayed.';
 
 -- Not by their names, which may change places.
 CREATE OR REPLACE FUNCTION pgtrack._key_identity(p_relation integer, p_keys name[]) RETURNS jsonb
@@ -5852,8 +5891,23 @@ $_moved_version_sql$;
 COMMENT ON FUNCTION pgtrack._moved_version_sql(pgtrack.relation_shape) IS
   'The query for the number of a row''s change c and the row after it, in a table in which keys have changed.';
 
+-- A key column whose recorded values could not take its present type shows what it was.
+CREATE OR REPLACE FUNCTION pgtrack._shown_key_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shown_key_sql$
+BEGIN
+  RETURN (
+  SELECT concat(p_shape.key_json, string_agg(
+           format(' || CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END',
+                  g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until))
+  FROM pgtrack.relation_column g JOIN pgtrack.relation_column c ON c.relation_id = g.relation_id AND c.attnum = g.successor
+  WHERE g.relation_id = p_shape.relation_id AND c.column_name = ANY (p_shape.keys));
+END
+$_shown_key_sql$;
+COMMENT ON FUNCTION pgtrack._shown_key_sql(pgtrack.relation_shape) IS 'The key of h as JSON, for people: of images that were recorded under another type, too.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
--- next change, or the live row; where keys have changed, its lineage has to be followed.
+-- next change, or the live row; where keys have changed, its lineage has to be followed. Before the primary key was
+-- another one, neither is known.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
@@ -5861,6 +5915,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_version  text;
+  v_since    bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relid = p_table);
   v_first    bigint;
   v_last     bigint;
 BEGIN
@@ -5872,6 +5927,9 @@ BEGIN
     v_version := pgtrack._moved_version_sql(v_shape);
   ELSE
     v_version := pgtrack._version_sql(v_shape);
+  END IF;
+  IF v_since > 0 THEN
+    v_version := format('SELECT x.* FROM (SELECT) one LEFT JOIN LATERAL (%s) x ON c.pgtrack_statement_id >= %s', v_version, v_since);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -5893,7 +5951,7 @@ BEGIN
           ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
-    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
+    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE pgtrack._shown_key_sql(v_shape) END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
   USING p_table, v_first, p_max, v_last, v_shape;
 END
@@ -8965,8 +9023,9 @@ BEGIN
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
-  INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
-  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
+  INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who, key_since)
+  SELECT r.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user, r.key_since
+  FROM pgtrack.relation r WHERE r.relation_id = v_shape.relation_id;
   RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,
                 '; pgtrack.recover() does not bring back ' || v_lost);
 END
@@ -9471,7 +9530,7 @@ BEGIN
   ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
     RETURN true;
   END IF;
-  RETURN (v_key #>> '{}')::jsonb = p_key;
+  RETURN pgtrack._same_key((v_key #>> '{}')::jsonb, p_key);
 EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
   RETURN false;
 END
@@ -9490,41 +9549,80 @@ END
 $_erase_calls$;
 COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
 
-CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
 DECLARE
-  v_copy    record;
-  v_rows    bigint;
-  v_erased  bigint := 0;
+  v_copy  record;
+  v_left  text[] := '{}';
 BEGIN
   FOR v_copy IN
-    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls,
-           -- Values of foreign types are text in a copy, but for one from before they were.
-           (SELECT string_agg(CASE WHEN e.atttypid = 'text'::regtype
-                                   THEN pgtrack._stored_is_sql(p.kind, p.operator, p.equality, format('t.%I', p.column_name), format('k.%I', p.column_name))
-                                   ELSE pgtrack._live_is_sql(format('t.%I', p.column_name), p.type, format('k.%I', p.column_name), p.operator, p.equality) END,
-                              ' AND ')
-            FROM pgtrack._key_parts(p_shape.relation_id) p
-            JOIN pg_attribute e ON e.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND e.attname = p.column_name) AS is_key
+    SELECT h.oid::regclass AS name, n.nulls,
+           -- Rows of a copy from before the key was another one, or had another name, cannot be told.
+           CASE WHEN k.key_since = r.key_since AND c.count = cardinality(p_shape.keys) THEN c.is_key END AS is_key
     FROM pgtrack.kept k
-    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
-                       AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
-      -- A copy that was made before the key was another one is left, as its rows cannot be told.
-      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
-        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
-    GROUP BY k.kept_table
+    JOIN pgtrack.relation r USING (relation_id)
+    JOIN pg_class h ON h.relname = k.kept_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+    CROSS JOIN LATERAL (SELECT string_agg(format('%I = NULL', a.attname), ', ') AS nulls FROM pg_attribute a
+                        WHERE a.attrelid = h.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (p_shape.keys)) n
+    CROSS JOIN LATERAL (
+      -- Values of foreign types are text in a copy, but for one from before they were. And a key may have got another type.
+      SELECT count(*), string_agg(
+        CASE WHEN e.atttypid = p.type THEN pgtrack._live_is_sql(x.t, p.type, x.k, p.operator, p.equality)
+             ELSE pgtrack._stored_is_sql(p.kind, p.operator, p.equality,
+                    CASE WHEN e.atttypid = p.stored THEN x.t ELSE pgtrack._converted_sql(x.t, e.atttypid, p.stored_type) END, x.k) END, ' AND ') AS is_key
+      FROM pgtrack._key_parts(r.relation_id) p
+      JOIN pg_attribute e ON e.attrelid = h.oid AND e.attname = p.column_name
+      CROSS JOIN LATERAL (SELECT format('t.%I', p.column_name) AS t, format('k.%I', p.column_name) AS k) x) c
+    WHERE k.relation_id = p_shape.relation_id AND n.nulls IS NOT NULL
+    ORDER BY 1
   LOOP
-    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
-                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, v_copy.is_key) USING p_key;
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
-    v_erased := v_erased + v_rows;
+    BEGIN
+      EXECUTE format('UPDATE %s t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                     v_copy.name, v_copy.nulls, p_shape.key_record, coalesce(v_copy.is_key, 'false')) USING p_key;
+    EXCEPTION WHEN data_exception THEN
+      v_copy.is_key := NULL;
+    END;
+    IF v_copy.is_key IS NULL THEN
+      v_left := v_left || v_copy.name::text;
+    END IF;
   END LOOP;
-  RETURN v_erased;
+  RETURN v_left;
 END
 $_erase_copies$;
 COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
-  'Empties a row in the copies of its table that pgtrack.keep() made.';
+  'Empties a row in the copies of its table that pgtrack.keep() made; those in which it cannot be told.';
+
+-- What is recorded already, but not committed, is to be seen first, and nothing is recorded meanwhile. A statement changes
+-- rows before it records them; but whoever erases may have no right to lock the table, and all may lock its history.
+CREATE OR REPLACE FUNCTION pgtrack._wait_for_writers(p_shape pgtrack.relation_shape) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_wait_for_writers$
+BEGIN
+  IF has_table_privilege(p_shape.name::regclass, 'UPDATE, DELETE, TRUNCATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+  END IF;
+  EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.history);
+  IF pgtrack._snapshot_lasts() THEN
+    PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
+  END IF;
+END
+$_wait_for_writers$;
+COMMENT ON FUNCTION pgtrack._wait_for_writers(pgtrack.relation_shape) IS
+  'Waits for the transactions that have changed a table, and keeps others from it; refuses where they would not be seen.';
+
+CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_copies text[]) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_not_erased$
+DECLARE
+  v_since   bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id);
+  v_former  bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s h WHERE h.pgtrack_statement_id < %s', p_shape.history, v_since) INTO v_former;
+  RETURN concat_ws(' and ',
+    CASE WHEN v_former > 0 THEN format('%s changes of rows that were told by another primary key', v_former) END,
+    CASE WHEN p_copies <> '{}' THEN 'copies of such rows: ' || array_to_string(p_copies, ', ') END);
+END
+$_not_erased$;
+COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, text[]) IS
+  'What of a table may be of any of its rows, so that erasing one does not reach it; empty for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -9534,6 +9632,7 @@ DECLARE
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_copies  text[] := '{}';
   v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
@@ -9542,13 +9641,14 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
+  PERFORM pgtrack._wait_for_writers(v_shape);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
-    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
+    v_copies := pgtrack._erase_copies(v_shape, v_part.row_key);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
                    ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
@@ -9561,7 +9661,9 @@ BEGIN
   END LOOP;
   -- This call's own record says which row it was, as pgtrack.erasure does.
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
-  RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
+  RETURN concat_ws('; not reached: ',
+    format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased),
+    nullif(pgtrack._not_erased(v_shape, v_copies), ''));
 END
 $_erase$;
 COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of pgtrack.erase().';

@@ -41,7 +41,7 @@ BEGIN
   ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
     RETURN true;
   END IF;
-  RETURN (v_key #>> '{}')::jsonb = p_key;
+  RETURN pgtrack._same_key((v_key #>> '{}')::jsonb, p_key);
 EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
   RETURN false;
 END
@@ -60,41 +60,80 @@ END
 $_erase_calls$;
 COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
 
-CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
 DECLARE
-  v_copy    record;
-  v_rows    bigint;
-  v_erased  bigint := 0;
+  v_copy  record;
+  v_left  text[] := '{}';
 BEGIN
   FOR v_copy IN
-    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls,
-           -- Values of foreign types are text in a copy, but for one from before they were.
-           (SELECT string_agg(CASE WHEN e.atttypid = 'text'::regtype
-                                   THEN pgtrack._stored_is_sql(p.kind, p.operator, p.equality, format('t.%I', p.column_name), format('k.%I', p.column_name))
-                                   ELSE pgtrack._live_is_sql(format('t.%I', p.column_name), p.type, format('k.%I', p.column_name), p.operator, p.equality) END,
-                              ' AND ')
-            FROM pgtrack._key_parts(p_shape.relation_id) p
-            JOIN pg_attribute e ON e.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND e.attname = p.column_name) AS is_key
+    SELECT h.oid::regclass AS name, n.nulls,
+           -- Rows of a copy from before the key was another one, or had another name, cannot be told.
+           CASE WHEN k.key_since = r.key_since AND c.count = cardinality(p_shape.keys) THEN c.is_key END AS is_key
     FROM pgtrack.kept k
-    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
-                       AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
-      -- A copy that was made before the key was another one is left, as its rows cannot be told.
-      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
-        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
-    GROUP BY k.kept_table
+    JOIN pgtrack.relation r USING (relation_id)
+    JOIN pg_class h ON h.relname = k.kept_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+    CROSS JOIN LATERAL (SELECT string_agg(format('%I = NULL', a.attname), ', ') AS nulls FROM pg_attribute a
+                        WHERE a.attrelid = h.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (p_shape.keys)) n
+    CROSS JOIN LATERAL (
+      -- Values of foreign types are text in a copy, but for one from before they were. And a key may have got another type.
+      SELECT count(*), string_agg(
+        CASE WHEN e.atttypid = p.type THEN pgtrack._live_is_sql(x.t, p.type, x.k, p.operator, p.equality)
+             ELSE pgtrack._stored_is_sql(p.kind, p.operator, p.equality,
+                    CASE WHEN e.atttypid = p.stored THEN x.t ELSE pgtrack._converted_sql(x.t, e.atttypid, p.stored_type) END, x.k) END, ' AND ') AS is_key
+      FROM pgtrack._key_parts(r.relation_id) p
+      JOIN pg_attribute e ON e.attrelid = h.oid AND e.attname = p.column_name
+      CROSS JOIN LATERAL (SELECT format('t.%I', p.column_name) AS t, format('k.%I', p.column_name) AS k) x) c
+    WHERE k.relation_id = p_shape.relation_id AND n.nulls IS NOT NULL
+    ORDER BY 1
   LOOP
-    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
-                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, v_copy.is_key) USING p_key;
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
-    v_erased := v_erased + v_rows;
+    BEGIN
+      EXECUTE format('UPDATE %s t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
+                     v_copy.name, v_copy.nulls, p_shape.key_record, coalesce(v_copy.is_key, 'false')) USING p_key;
+    EXCEPTION WHEN data_exception THEN
+      v_copy.is_key := NULL;
+    END;
+    IF v_copy.is_key IS NULL THEN
+      v_left := v_left || v_copy.name::text;
+    END IF;
   END LOOP;
-  RETURN v_erased;
+  RETURN v_left;
 END
 $_erase_copies$;
 COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
-  'Empties a row in the copies of its table that pgtrack.keep() made.';
+  'Empties a row in the copies of its table that pgtrack.keep() made; those in which it cannot be told.';
+
+-- What is recorded already, but not committed, is to be seen first, and nothing is recorded meanwhile. A statement changes
+-- rows before it records them; but whoever erases may have no right to lock the table, and all may lock its history.
+CREATE OR REPLACE FUNCTION pgtrack._wait_for_writers(p_shape pgtrack.relation_shape) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_wait_for_writers$
+BEGIN
+  IF has_table_privilege(p_shape.name::regclass, 'UPDATE, DELETE, TRUNCATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+  END IF;
+  EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.history);
+  IF pgtrack._snapshot_lasts() THEN
+    PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
+  END IF;
+END
+$_wait_for_writers$;
+COMMENT ON FUNCTION pgtrack._wait_for_writers(pgtrack.relation_shape) IS
+  'Waits for the transactions that have changed a table, and keeps others from it; refuses where they would not be seen.';
+
+CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_copies text[]) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_not_erased$
+DECLARE
+  v_since   bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id);
+  v_former  bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s h WHERE h.pgtrack_statement_id < %s', p_shape.history, v_since) INTO v_former;
+  RETURN concat_ws(' and ',
+    CASE WHEN v_former > 0 THEN format('%s changes of rows that were told by another primary key', v_former) END,
+    CASE WHEN p_copies <> '{}' THEN 'copies of such rows: ' || array_to_string(p_copies, ', ') END);
+END
+$_not_erased$;
+COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, text[]) IS
+  'What of a table may be of any of its rows, so that erasing one does not reach it; empty for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -104,6 +143,7 @@ DECLARE
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_copies  text[] := '{}';
   v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
@@ -112,13 +152,14 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
+  PERFORM pgtrack._wait_for_writers(v_shape);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
   FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
-    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
+    v_copies := pgtrack._erase_copies(v_shape, v_part.row_key);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
                    ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
@@ -131,7 +172,9 @@ BEGIN
   END LOOP;
   -- This call's own record says which row it was, as pgtrack.erasure does.
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
-  RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
+  RETURN concat_ws('; not reached: ',
+    format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased),
+    nullif(pgtrack._not_erased(v_shape, v_copies), ''));
 END
 $_erase$;
 COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of pgtrack.erase().';

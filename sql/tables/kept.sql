@@ -5,7 +5,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.kept (
   definition   jsonb        NOT NULL,
   row_count    bigint       NOT NULL,
   at           timestamptz  NOT NULL,
-  who          text         NOT NULL
+  who          text         NOT NULL,
+  key_since    bigint       NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE pgtrack.kept IS 'Copies of all rows of a table, made by pgtrack.keep().';
 COMMENT ON COLUMN pgtrack.kept.kept_id IS 'Number.';
@@ -15,3 +16,4 @@ COMMENT ON COLUMN pgtrack.kept.definition IS 'What it takes to create the table 
 COMMENT ON COLUMN pgtrack.kept.row_count IS 'How many rows.';
 COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
+COMMENT ON COLUMN pgtrack.kept.key_since IS 'key_since of the table then: a copy from before its primary key was another one has another.';
