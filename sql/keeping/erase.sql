@@ -60,21 +60,21 @@ END
 $_erase_calls$;
 COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
 
-CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS text[]
+-- An empty row would come back as one, with nulls where the table has none, so the row is removed. In a copy from when
+-- another row may have had the key, or was told by another primary key, it cannot be told.
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
 DECLARE
   v_copy  record;
+  v_rows  bigint;
   v_left  text[] := '{}';
 BEGIN
   FOR v_copy IN
-    SELECT h.oid::regclass AS name, n.nulls,
-           -- Rows of a copy from before the key was another one, or had another name, cannot be told.
-           CASE WHEN k.key_since = r.key_since AND c.count = cardinality(p_shape.keys) THEN c.is_key END AS is_key
+    SELECT k.kept_id, h.oid::regclass AS name, k.statement_id > p_after AND k.statement_id <= p_until OR k.statement_id = 0 AS is_of_row,
+           CASE WHEN k.statement_id >= r.key_since AND c.count = cardinality(p_shape.keys) THEN c.is_key END AS is_key
     FROM pgtrack.kept k
     JOIN pgtrack.relation r USING (relation_id)
     JOIN pg_class h ON h.relname = k.kept_table AND h.relnamespace = 'pgtrack_history'::regnamespace
-    CROSS JOIN LATERAL (SELECT string_agg(format('%I = NULL', a.attname), ', ') AS nulls FROM pg_attribute a
-                        WHERE a.attrelid = h.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (p_shape.keys)) n
     CROSS JOIN LATERAL (
       -- Values of foreign types are text in a copy, but for one from before they were. And a key may have got another type.
       SELECT count(*), string_agg(
@@ -84,24 +84,27 @@ BEGIN
       FROM pgtrack._key_parts(r.relation_id) p
       JOIN pg_attribute e ON e.attrelid = h.oid AND e.attname = p.column_name
       CROSS JOIN LATERAL (SELECT format('t.%I', p.column_name) AS t, format('k.%I', p.column_name) AS k) x) c
-    WHERE k.relation_id = p_shape.relation_id AND n.nulls IS NOT NULL
-    ORDER BY 1
+    WHERE k.relation_id = p_shape.relation_id
+    ORDER BY k.kept_id
   LOOP
     BEGIN
-      EXECUTE format('UPDATE %s t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
-                     v_copy.name, v_copy.nulls, p_shape.key_record, coalesce(v_copy.is_key, 'false')) USING p_key;
+      EXECUTE format(CASE WHEN v_copy.is_of_row THEN 'DELETE FROM %s t USING' ELSE 'SELECT FROM %s t CROSS JOIN' END
+                     || ' jsonb_to_record($1) AS k(%s) WHERE %s', v_copy.name, p_shape.key_record, coalesce(v_copy.is_key, 'false')) USING p_key;
+      GET DIAGNOSTICS v_rows = ROW_COUNT;
     EXCEPTION WHEN data_exception THEN
       v_copy.is_key := NULL;
     END;
-    IF v_copy.is_key IS NULL THEN
+    IF v_copy.is_key IS NULL OR v_rows > 0 AND NOT v_copy.is_of_row THEN
       v_left := v_left || v_copy.name::text;
+    ELSIF v_rows > 0 THEN
+      UPDATE pgtrack.kept SET row_count = row_count - v_rows WHERE kept_id = v_copy.kept_id;
     END IF;
   END LOOP;
   RETURN v_left;
 END
 $_erase_copies$;
-COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
-  'Empties a row in the copies of its table that pgtrack.keep() made; those in which it cannot be told.';
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Removes a row, under one of its keys, from the copies of its table that pgtrack.keep() made; returns those in which it cannot be told.';
 
 -- What is recorded already, but not committed, is to be seen first, and nothing is recorded meanwhile. A statement changes
 -- rows before it records them; but whoever erases may have no right to lock the table, and all may lock its history.
@@ -120,20 +123,50 @@ $_wait_for_writers$;
 COMMENT ON FUNCTION pgtrack._wait_for_writers(pgtrack.relation_shape) IS
   'Waits for the transactions that have changed a table, and keeps others from it; refuses where they would not be seen.';
 
-CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_copies text[]) RETURNS text
+-- An earlier key leads to whatever row has the later one now. Where that is another row, the one that is meant was deleted
+-- under the later key before, and is followed from its first key on.
+CREATE OR REPLACE FUNCTION pgtrack._past_of_row(p_table regclass, p_relation integer, p_key jsonb)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_past_of_row$
+DECLARE
+  v_last  bigint := (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = p_key);
+BEGIN
+  IF EXISTS (SELECT FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = p_key) THEN
+    RETURN QUERY SELECT l.* FROM pgtrack._lineage(p_table, p_key) l;
+    RETURN;
+  ELSIF EXISTS (SELECT FROM pgtrack._key_changes(p_relation) m WHERE m.new_key = p_key) THEN
+    RAISE EXCEPTION 'the past of % (%) is not told by that key', pgtrack._name(p_table), pgtrack._key_text(p_key) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'The row that had it was deleted under a later key, to which another row has come since.',
+      HINT = format('Name the row by the first key that it had; SELECT * FROM pgtrack.changes(%L) shows it.', pgtrack._name(p_table));
+  END IF;
+  RETURN QUERY SELECT g.* FROM pgtrack._path(p_relation, p_key, 1 + coalesce(
+    (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = p_key AND m.statement_id < v_last),
+    (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relation_id = p_relation))) g;
+END
+$_past_of_row$;
+COMMENT ON FUNCTION pgtrack._past_of_row(regclass, integer, jsonb) IS
+  'The keys under which the row that had a key is recorded, each with the range of statements that found it there; never those of another row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_keys jsonb[], p_erased bigint, p_copies text[]) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_not_erased$
 DECLARE
   v_since   bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id);
+  v_under   bigint;
   v_former  bigint;
 BEGIN
+  EXECUTE format('SELECT count(*) FROM (SELECT DISTINCT u.key FROM unnest($1) u (key)) d CROSS JOIN LATERAL jsonb_to_record(d.key) AS k(%s)'
+                 ' JOIN %s h ON %s WHERE h.pgtrack_statement_id >= %s', p_shape.key_record, p_shape.history, p_shape.history_is_key, v_since)
+  INTO v_under USING p_keys;
   EXECUTE format('SELECT count(*) FROM %s h WHERE h.pgtrack_statement_id < %s', p_shape.history, v_since) INTO v_former;
-  RETURN concat_ws(' and ',
+  RETURN concat_ws('; ',
+    CASE WHEN v_under > p_erased THEN format('%s changes of other rows under the same key', v_under - p_erased) END,
     CASE WHEN v_former > 0 THEN format('%s changes of rows that were told by another primary key', v_former) END,
-    CASE WHEN p_copies <> '{}' THEN 'copies of such rows: ' || array_to_string(p_copies, ', ') END);
+    'copies of such rows in ' || (SELECT string_agg(DISTINCT c, ', ') FROM unnest(p_copies) c));
 END
 $_not_erased$;
-COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, text[]) IS
-  'What of a table may be of any of its rows, so that erasing one does not reach it; empty for nothing.';
+COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, jsonb[], bigint, text[]) IS
+  'What may be of the same person, but is not of the row that was erased, as far as it can be told; empty for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -143,6 +176,7 @@ DECLARE
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_keys    jsonb[] := '{}';
   v_copies  text[] := '{}';
   v_call    text;
 BEGIN
@@ -156,10 +190,11 @@ BEGIN
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
-  FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
+  FOR v_part IN SELECT l.* FROM pgtrack._past_of_row(p_table, v_shape.relation_id, p_key) l LOOP
+    v_keys := v_keys || v_part.row_key;
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
-    v_copies := pgtrack._erase_copies(v_shape, v_part.row_key);
+    v_copies := v_copies || pgtrack._erase_copies(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
                    ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
@@ -174,7 +209,7 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
   RETURN concat_ws('; not reached: ',
     format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased),
-    nullif(pgtrack._not_erased(v_shape, v_copies), ''));
+    nullif(pgtrack._not_erased(v_shape, v_keys, v_erased, v_copies), ''));
 END
 $_erase$;
 COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of pgtrack.erase().';
