@@ -9595,14 +9595,32 @@ COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb, bigint,
   'Removes a row, under one of its keys, from the copies of its table that pgtrack.keep() made; returns those in which it cannot be told.';
 
 -- What is recorded already, but not committed, is to be seen first, and nothing is recorded meanwhile. A statement changes
--- rows before it records them; but whoever erases may have no right to lock the table, and all may lock its history.
+-- rows before it records them; but whoever erases may have no right to lock the table, and all may lock its history. New
+-- writers wait behind the attempt, so it gives way and tries again, unless the caller has said how long it may wait.
 CREATE OR REPLACE FUNCTION pgtrack._wait_for_writers(p_shape pgtrack.relation_shape) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_wait_for_writers$
+DECLARE
+  v_is_unlimited CONSTANT  boolean := current_setting('lock_timeout') = '0';
 BEGIN
-  IF has_table_privilege(p_shape.name::regclass, 'UPDATE, DELETE, TRUNCATE') THEN
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
-  END IF;
-  EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.history);
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      PERFORM set_config('lock_timeout', '1s', true) WHERE v_is_unlimited;
+      IF has_table_privilege(p_shape.name::regclass, 'UPDATE, DELETE, TRUNCATE') THEN
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+      END IF;
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.history);
+      PERFORM set_config('lock_timeout', '0', true) WHERE v_is_unlimited;
+      EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 5 OR NOT v_is_unlimited THEN
+        RAISE EXCEPTION 'could not lock % to erase what is recorded of it', p_shape.name USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that have changed it did not end in time; what they record would not be erased.',
+          HINT = 'Try again when they have ended; pg_stat_activity shows them. With a lock_timeout it waits as long as that says, and whoever changes the table waits, too.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
+  END LOOP;
   IF pgtrack._snapshot_lasts() THEN
     PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
   END IF;
