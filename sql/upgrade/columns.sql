@@ -7,6 +7,7 @@ BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
       ('installed_version', 'revision', 'integer NOT NULL DEFAULT 1'),
+      ('kept', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
       ('key_change', 'statement_id', 'bigint'),
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
