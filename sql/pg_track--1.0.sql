@@ -10270,7 +10270,7 @@ BEGIN
                  ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
                  p_relation.history_table, p_relation.relation_id, p_which);
   GET DIAGNOSTICS changes = ROW_COUNT;
-  EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._key_changes(%1$s) c, pgtrack.statement s'
+  EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._noted_key_changes(%1$s) c, pgtrack.statement s'
                  ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
                  ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', p_relation.relation_id, p_which);
   EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', p_relation.relation_id, p_which);
@@ -10292,20 +10292,6 @@ BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
   v_call := pgtrack._begin_call(p_arguments);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r ORDER BY r.relation_id LOOP
-<<<<<<< HEAD
-    IF v_relation.relid IS NOT NULL THEN
-      PERFORM pgtrack._count_purged_versions(v_relation.relid, p_which);
-    END IF;
-    EXECUTE format('DELETE FROM pgtrack_history.%I h USING pgtrack.statement s'
-                   ' WHERE s.relation_id = %s AND h.pgtrack_statement_id = s.statement_id AND (%s)',
-                   v_relation.history_table, v_relation.relation_id, p_which);
-    GET DIAGNOSTICS changes = ROW_COUNT;
-    EXECUTE format('DELETE FROM pgtrack.key_change k USING pgtrack._noted_key_changes(%1$s) c, pgtrack.statement s'
-                   ' WHERE k.relation_id = %1$s AND k.xid = c.xid AND k.old_key = c.old_key AND k.new_key = c.new_key'
-                   ' AND s.relation_id = %1$s AND s.statement_id = c.statement_id AND (%2$s)', v_relation.relation_id, p_which);
-    EXECUTE format('DELETE FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_which);
-    GET DIAGNOSTICS statements = ROW_COUNT;
-=======
     "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
     BEGIN
       SELECT p.statements, p.changes INTO statements, changes FROM pgtrack._purge_relation(v_relation, p_until, p_which) p;
@@ -10316,7 +10302,6 @@ BEGIN
         HINT = 'The others are purged. SELECT * FROM pgtrack.follow_ddl() follows what was altered; then purge again.';
       CONTINUE;
     END;
->>>>>>> wt-x3
     IF statements > 0 THEN
       RETURN NEXT;
     END IF;
