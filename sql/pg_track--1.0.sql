@@ -2235,15 +2235,18 @@ END
 $_open$;
 COMMENT ON FUNCTION pgtrack._open() IS 'The statements of this transaction that have begun, as far as the note of them can be believed.';
 
-CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $open$
+-- Each table has a function of its own: who may make triggers with it changes with each DDL (_let_owners_make_triggers), and
+-- DDL on another table must not wait for that.
+CREATE OR REPLACE FUNCTION pgtrack._generate_open(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_open$
 BEGIN
-  PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
-  RETURN NULL;
+  PERFORM pgtrack._create_recorder(p_relation, format('open_%s', p_relation)::name, '', 'SET search_path = pg_catalog, pg_temp',
+    format('PERFORM pgtrack._note_open(pgtrack._open() || concat(%L, pg_trigger_depth(), left(TG_OP, 1)));', p_relation || ':'),
+    'Notes that a statement on @ has begun.');
 END
-$open$;
-COMMENT ON FUNCTION pgtrack_history.open() IS
-  'Notes that a statement on a table has begun. SECURITY DEFINER: whoever writes the table cannot seal the note.';
+$_generate_open$;
+COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
+  'Writes the function that notes when a statement on a table begins. It is SECURITY DEFINER: whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
@@ -2531,6 +2534,7 @@ BEGIN
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
+  PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   PERFORM pgtrack._drop_functions(p_relation);
@@ -2984,7 +2988,7 @@ BEGIN
     IF pgtrack._may_nest(v_relation.relid) THEN
       RETURN QUERY
         SELECT m.relid, 'pgtrack_open'::name, 'BEFORE INSERT OR UPDATE OR DELETE',
-               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.open(%L)', p_relation), is_always
+               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('open_%s', p_relation)), is_always
         FROM pgtrack._members(v_relation.relid) m;
     END IF;
   END IF;
@@ -3024,24 +3028,16 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_trigg
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH by_function AS MATERIALIZED (
-    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
-    FROM pgtrack.generated g
-    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
-    JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
-    -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
-    JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
-    WHERE g.relation_id = p_relation
-  ), opening AS (
-    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
-    FROM (SELECT f.tgrelid FROM by_function f
-          UNION SELECT m.relid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation) x
-    JOIN pg_trigger t ON t.tgrelid = x.tgrelid AND t.tgname = 'pgtrack_open' AND t.tgparentid = 0
-    WHERE t.tgfoid = to_regproc('pgtrack_history.open') AND starts_with(encode(t.tgargs, 'escape'), p_relation || '\000')
-  )
   -- Arguments end with a zero byte.
   SELECT t.tgrelid::regclass, t.tgname, encode(substr(t.tgargs, length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
-  FROM (TABLE by_function UNION ALL TABLE opening) t;
+  FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation
+        -- Of an earlier revision (upgrade/open.sql).
+        UNION ALL SELECT 'open') g
+  JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+  JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+  JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
+  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || '\000');
 END
 $_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
@@ -5111,10 +5107,10 @@ BEGIN
   v_events := pgtrack._silence_event_triggers();
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[]) UNION ALL SELECT 'open') f
-    JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    FROM pgtrack.generated g
+    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
     CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE a.grantee <> p.proowner AND a.grantee <> 0
+    WHERE g.relation_id = ANY (v_altered::integer[]) AND a.grantee <> p.proowner AND a.grantee <> 0
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
   END LOOP;
@@ -9930,6 +9926,63 @@ $_convert_foreign_columns$;
 COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
   'Stores as text what the history and the copies of a table have of types that an ordinary role can create.';
 
+-- ==== upgrade/open.sql ====
+
+-- Before revision 4 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
+-- writer waiting and the installing role may; the others go on with it until DDL on their table renews them.
+DO $open$
+BEGIN
+  IF to_regproc('pgtrack_history.open') IS NOT NULL THEN
+    CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN
+      PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
+      RETURN NULL;
+    END $$;
+    COMMENT ON FUNCTION pgtrack_history.open() IS
+      'Notes that a statement on a table has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
+  END IF;
+END
+$open$;
+
+CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
+BEGIN
+  IF to_regproc('pgtrack_history.open') IS NULL OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
+    RETURN false;
+  END IF;
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      PERFORM pgtrack._generate_triggers(p_relation, false);
+      RETURN true;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      PERFORM pg_sleep(0.05 + random() * 0.1);
+    WHEN insufficient_privilege THEN
+      RETURN true;
+    END;
+  END LOOP;
+  RETURN true;
+END
+$_renew_open$;
+COMMENT ON FUNCTION pgtrack._renew_open(integer) IS
+  'Lets the triggers of a table call its own function instead of open(), or leaves them; false if other triggers of it have to be mended, too.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_open() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_open$
+DECLARE
+  v_function  oid := to_regproc('pgtrack_history.open');
+BEGIN
+  IF v_function IS NOT NULL AND NOT EXISTS (
+       SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
+    DROP FUNCTION pgtrack_history.open();
+  END IF;
+-- It belongs to an extension, and this is not ALTER EXTENSION.
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE DEBUG '%', SQLERRM;
+END
+$_drop_open$;
+COMMENT ON FUNCTION pgtrack._drop_open() IS 'Drops open() once no trigger calls it any more.';
+
 -- ==== about.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack.version() RETURNS text
@@ -10291,8 +10344,9 @@ BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     PERFORM pgtrack._let_owner_read(v_relation.relid);
-    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
+  PERFORM pgtrack._drop_open();
 END
 $triggers$;
 

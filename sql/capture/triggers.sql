@@ -34,7 +34,7 @@ BEGIN
     IF pgtrack._may_nest(v_relation.relid) THEN
       RETURN QUERY
         SELECT m.relid, 'pgtrack_open'::name, 'BEFORE INSERT OR UPDATE OR DELETE',
-               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.open(%L)', p_relation), is_always
+               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('open_%s', p_relation)), is_always
         FROM pgtrack._members(v_relation.relid) m;
     END IF;
   END IF;
@@ -74,24 +74,16 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_trigg
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH by_function AS MATERIALIZED (
-    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
-    FROM pgtrack.generated g
-    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
-    JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
-    -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
-    JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
-    WHERE g.relation_id = p_relation
-  ), opening AS (
-    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
-    FROM (SELECT f.tgrelid FROM by_function f
-          UNION SELECT m.relid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation) x
-    JOIN pg_trigger t ON t.tgrelid = x.tgrelid AND t.tgname = 'pgtrack_open' AND t.tgparentid = 0
-    WHERE t.tgfoid = to_regproc('pgtrack_history.open') AND starts_with(encode(t.tgargs, 'escape'), p_relation || '\000')
-  )
   -- Arguments end with a zero byte.
   SELECT t.tgrelid::regclass, t.tgname, encode(substr(t.tgargs, length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
-  FROM (TABLE by_function UNION ALL TABLE opening) t;
+  FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation
+        -- Of an earlier revision (upgrade/open.sql).
+        UNION ALL SELECT 'open') g
+  JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+  JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+  JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
+  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || '\000');
 END
 $_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
