@@ -2246,7 +2246,7 @@ BEGIN
 END
 $_generate_open$;
 COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
-  'Writes the function that notes when a statement on a table begins. It is SECURITY DEFINER: whoever writes the table cannot seal the note.';
+  'Writes the function that notes that a statement on a table has begun. SECURITY DEFINER, as whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
@@ -4416,7 +4416,8 @@ BEGIN
   FOR v_command IN
     -- Who may not grant on a schema would write the row of the schema all the same, and keep others waiting for it. verify()
     -- says what is missing.
-    SELECT c.command FROM pgtrack._rights_to_read(p_table) c WHERE c.schema IS NULL OR has_schema_privilege(c.schema, 'USAGE WITH GRANT OPTION')
+    SELECT c.command FROM pgtrack._rights_to_read(p_table) c
+    WHERE c.schema IS NULL OR has_schema_privilege(c.schema, 'USAGE WITH GRANT OPTION')
   LOOP
     FOR attempt IN 1 .. 5 LOOP
       BEGIN
@@ -4919,7 +4920,8 @@ BEGIN
   END IF;
 END
 $_running_text$;
-COMMENT ON FUNCTION pgtrack._running_text(text) IS 'The text that the running command stands in, by the context; whether that is the command alone, and whether all names in it can be read.';
+COMMENT ON FUNCTION pgtrack._running_text(text) IS
+  'The text that has the running command, by the context; whether that is the command alone, and whether all names in it can be read.';
 
 CREATE OR REPLACE FUNCTION pgtrack._visible(p_name name, p_is_type boolean) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_visible$
@@ -4933,7 +4935,8 @@ BEGIN
   RETURN pg_catalog.to_regclass(v_name);
 END
 $_visible$;
-COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS 'The relation, or that of a composite type, which a bare name means under the noted search_path; null for none.';
+COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS
+  'The relation, or that of a composite type, which a bare name means under the noted search_path; null for none.';
 
 -- A name in quotes, or of letters, digits, _ and $, where what is not ASCII counts as a letter (src/backend/parser/scan.l).
 -- The catalogs are asked: to_regclass() fails for a schema that the user may not use.
@@ -4961,7 +4964,8 @@ BEGIN
   END LOOP;
 END
 $_altered_by$;
-COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS 'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
+COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS
+  'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._in_the_way(p_text text, p_is_alone boolean, p_is_whole boolean)
 RETURNS TABLE (relid regclass, trigger name, is_named boolean)
@@ -4970,7 +4974,8 @@ DECLARE
   v_altered  oid[] := ARRAY(SELECT a FROM pgtrack._altered_by(p_text, p_is_alone) a);
   v_named    oid[] := ARRAY(
     WITH RECURSIVE named (relid) AS (
-      SELECT c.oid FROM pg_class o JOIN pg_class c ON c.oid = o.oid OR o.relkind = 'c' AND c.reloftype = o.reltype WHERE o.oid = ANY (v_altered)
+      SELECT c.oid FROM pg_class o JOIN pg_class c ON c.oid = o.oid OR o.relkind = 'c' AND c.reloftype = o.reltype
+      WHERE o.oid = ANY (v_altered)
       -- What is done to a parent is done to those who inherit from it.
       UNION SELECT i.inhrelid FROM named n JOIN pg_inherits i ON i.inhparent = n.relid)
     SELECT n.relid FROM named n);
@@ -4985,7 +4990,8 @@ BEGIN
          -- As a whole word, quoted or not. Of a typed table the type may be named.
          OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
            SELECT FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x
-           WHERE x IS NOT NULL AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))));
+           WHERE x IS NOT NULL AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])',
+                                                    regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))));
 END
 $_in_the_way$;
 COMMENT ON FUNCTION pgtrack._in_the_way(text, boolean, boolean) IS
@@ -5087,8 +5093,9 @@ BEGIN
       PERFORM FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id FOR NO KEY UPDATE SKIP LOCKED;
       IF FOUND OR NOT EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation.relation_id)) THEN
         RETURN true;
-      ELSIF NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = p_relation.relid AND l.granted
-                        AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) THEN
+      ELSIF NOT EXISTS (SELECT FROM pg_locks l
+                        WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = p_relation.relid AND l.granted
+                          AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) THEN
         RETURN false;
       END IF;
       PERFORM pgtrack._lock_relation(p_relation.relation_id);
@@ -5154,6 +5161,35 @@ END
 $_outside_extension$;
 COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
 
+-- Those who read rows of its tables by their names (_prepare_to_read) go first, for as long as it takes. Meanwhile nothing is
+-- held that others want: whoever truncates another of the tables does not wait, too. At last all are held at once.
+CREATE OR REPLACE FUNCTION pgtrack._await_readers(p_tables regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_await_readers$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR attempt IN 1 .. 10 LOOP
+    BEGIN
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE NOWAIT;
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+    FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) LOOP
+      BEGIN
+        PERFORM FROM pgtrack.relation r WHERE r.relation_id = v_relation FOR UPDATE;
+        RAISE EXCEPTION 'the row is let go';
+      EXCEPTION WHEN raise_exception THEN
+        RAISE DEBUG '%', SQLERRM;
+      END;
+    END LOOP;
+  END LOOP;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE;
+END
+$_await_readers$;
+COMMENT ON FUNCTION pgtrack._await_readers(regclass[]) IS
+  'Waits until nobody reads tables by their names any more, and keeps others from it until the transaction ends.';
+
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
@@ -5172,8 +5208,7 @@ BEGIN
   IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
     v_events := pgtrack._silence_event_triggers();
     IF TG_TAG = 'ALTER SCHEMA' THEN
-      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+      PERFORM pgtrack._await_readers(v_tables);
     END IF;
     PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
     PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
@@ -10078,7 +10113,7 @@ BEGIN
       RETURN NULL;
     END $$;
     COMMENT ON FUNCTION pgtrack_history.open() IS
-      'Notes that a statement on a table has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
+      'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
   END IF;
 END
 $open$;
@@ -10086,7 +10121,8 @@ $open$;
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NULL OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
+  IF to_regproc('pgtrack_history.open') IS NULL
+     OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
     RETURN false;
   END IF;
   FOR attempt IN 1 .. 5 LOOP
@@ -10103,7 +10139,7 @@ BEGIN
 END
 $_renew_open$;
 COMMENT ON FUNCTION pgtrack._renew_open(integer) IS
-  'Lets the triggers of a table call its own function instead of open(), or leaves them; false if other triggers of it have to be mended, too.';
+  'Lets the triggers of a table call its own function, not open(), or leaves them; false if other triggers of it have to be mended, too.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_open() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_open$
@@ -10111,7 +10147,8 @@ DECLARE
   v_function  oid := to_regproc('pgtrack_history.open');
 BEGIN
   IF v_function IS NOT NULL AND NOT EXISTS (
-       SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
+       SELECT FROM pg_depend d
+       WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
     DROP FUNCTION pgtrack_history.open();
   END IF;
 -- It belongs to an extension, and this is not ALTER EXTENSION.

@@ -41,8 +41,9 @@ BEGIN
       PERFORM FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id FOR NO KEY UPDATE SKIP LOCKED;
       IF FOUND OR NOT EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation.relation_id)) THEN
         RETURN true;
-      ELSIF NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = p_relation.relid AND l.granted
-                        AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) THEN
+      ELSIF NOT EXISTS (SELECT FROM pg_locks l
+                        WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = p_relation.relid AND l.granted
+                          AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) THEN
         RETURN false;
       END IF;
       PERFORM pgtrack._lock_relation(p_relation.relation_id);
@@ -108,6 +109,35 @@ END
 $_outside_extension$;
 COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
 
+-- Those who read rows of its tables by their names (_prepare_to_read) go first, for as long as it takes. Meanwhile nothing is
+-- held that others want: whoever truncates another of the tables does not wait, too. At last all are held at once.
+CREATE OR REPLACE FUNCTION pgtrack._await_readers(p_tables regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_await_readers$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR attempt IN 1 .. 10 LOOP
+    BEGIN
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE NOWAIT;
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+    FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) LOOP
+      BEGIN
+        PERFORM FROM pgtrack.relation r WHERE r.relation_id = v_relation FOR UPDATE;
+        RAISE EXCEPTION 'the row is let go';
+      EXCEPTION WHEN raise_exception THEN
+        RAISE DEBUG '%', SQLERRM;
+      END;
+    END LOOP;
+  END LOOP;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE;
+END
+$_await_readers$;
+COMMENT ON FUNCTION pgtrack._await_readers(regclass[]) IS
+  'Waits until nobody reads tables by their names any more, and keeps others from it until the transaction ends.';
+
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
@@ -126,8 +156,7 @@ BEGIN
   IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
     v_events := pgtrack._silence_event_triggers();
     IF TG_TAG = 'ALTER SCHEMA' THEN
-      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+      PERFORM pgtrack._await_readers(v_tables);
     END IF;
     PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
     PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';

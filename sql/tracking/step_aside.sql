@@ -26,7 +26,8 @@ BEGIN
   END IF;
 END
 $_running_text$;
-COMMENT ON FUNCTION pgtrack._running_text(text) IS 'The text that the running command stands in, by the context; whether that is the command alone, and whether all names in it can be read.';
+COMMENT ON FUNCTION pgtrack._running_text(text) IS
+  'The text that has the running command, by the context; whether that is the command alone, and whether all names in it can be read.';
 
 CREATE OR REPLACE FUNCTION pgtrack._visible(p_name name, p_is_type boolean) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_visible$
@@ -40,7 +41,8 @@ BEGIN
   RETURN pg_catalog.to_regclass(v_name);
 END
 $_visible$;
-COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS 'The relation, or that of a composite type, which a bare name means under the noted search_path; null for none.';
+COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS
+  'The relation, or that of a composite type, which a bare name means under the noted search_path; null for none.';
 
 -- A name in quotes, or of letters, digits, _ and $, where what is not ASCII counts as a letter (src/backend/parser/scan.l).
 -- The catalogs are asked: to_regclass() fails for a schema that the user may not use.
@@ -68,7 +70,8 @@ BEGIN
   END LOOP;
 END
 $_altered_by$;
-COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS 'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
+COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS
+  'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._in_the_way(p_text text, p_is_alone boolean, p_is_whole boolean)
 RETURNS TABLE (relid regclass, trigger name, is_named boolean)
@@ -77,7 +80,8 @@ DECLARE
   v_altered  oid[] := ARRAY(SELECT a FROM pgtrack._altered_by(p_text, p_is_alone) a);
   v_named    oid[] := ARRAY(
     WITH RECURSIVE named (relid) AS (
-      SELECT c.oid FROM pg_class o JOIN pg_class c ON c.oid = o.oid OR o.relkind = 'c' AND c.reloftype = o.reltype WHERE o.oid = ANY (v_altered)
+      SELECT c.oid FROM pg_class o JOIN pg_class c ON c.oid = o.oid OR o.relkind = 'c' AND c.reloftype = o.reltype
+      WHERE o.oid = ANY (v_altered)
       -- What is done to a parent is done to those who inherit from it.
       UNION SELECT i.inhrelid FROM named n JOIN pg_inherits i ON i.inhparent = n.relid)
     SELECT n.relid FROM named n);
@@ -92,7 +96,8 @@ BEGIN
          -- As a whole word, quoted or not. Of a typed table the type may be named.
          OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
            SELECT FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x
-           WHERE x IS NOT NULL AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))));
+           WHERE x IS NOT NULL AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])',
+                                                    regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))));
 END
 $_in_the_way$;
 COMMENT ON FUNCTION pgtrack._in_the_way(text, boolean, boolean) IS

@@ -74,7 +74,8 @@ BEGIN
   FOR v_command IN
     -- Who may not grant on a schema would write the row of the schema all the same, and keep others waiting for it. verify()
     -- says what is missing.
-    SELECT c.command FROM pgtrack._rights_to_read(p_table) c WHERE c.schema IS NULL OR has_schema_privilege(c.schema, 'USAGE WITH GRANT OPTION')
+    SELECT c.command FROM pgtrack._rights_to_read(p_table) c
+    WHERE c.schema IS NULL OR has_schema_privilege(c.schema, 'USAGE WITH GRANT OPTION')
   LOOP
     FOR attempt IN 1 .. 5 LOOP
       BEGIN
