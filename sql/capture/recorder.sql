@@ -162,6 +162,7 @@ BEGIN
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
+  PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   PERFORM pgtrack._drop_functions(p_relation);

@@ -52,8 +52,9 @@ BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     PERFORM pgtrack._let_owner_read(v_relation.relid);
-    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
+  PERFORM pgtrack._drop_open();
 END
 $triggers$;
 
