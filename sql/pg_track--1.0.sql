@@ -11171,7 +11171,7 @@ COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
 
 -- ==== upgrade/open.sql ====
 
--- Before revision 4 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
+-- Before revision 3 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
 -- writer waiting and the installing role may; the others go on with it until DDL on their table renews them.
 DO $open$
 BEGIN

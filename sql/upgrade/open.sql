@@ -1,4 +1,4 @@
--- Before revision 4 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
+-- Before revision 3 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
 -- writer waiting and the installing role may; the others go on with it until DDL on their table renews them.
 DO $open$
 BEGIN

@@ -296,7 +296,9 @@ fn a_text_that_changes_a_redacted_column_is_not_kept_with_calls_either() {
             another|SELECT pgtrack.tag('another')",
             )
             .await;
-        session.check("SELECT count(*) FROM pgtrack.audit_entry WHERE statement LIKE '%secret%'", "0").await;
+        session
+            .check("SELECT count(*) FROM pgtrack.audit_entry WHERE statement LIKE '%secret%'", "0")
+            .await;
         // What the proxy heard of the same call.
         session
             .run(

@@ -77,7 +77,8 @@ fn ddl_of_two_owners_does_not_wait_for_each_other() {
             one.run("ROLLBACK").await;
         }
         // What both have made is there.
-        one.run("BEGIN; CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nests()").await;
+        one.run("BEGIN; CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nests()")
+            .await;
         two.run("CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nests()").await;
         one.run("COMMIT").await;
         session
@@ -109,7 +110,12 @@ fn tables_with_types_of_one_schema_are_made_at_once() {
         one.run("ROLLBACK").await;
         session.check("SELECT count(*) > 0 FROM pgtrack.verify()", "t").await;
         // Of two who may, the second waits, and does not fail.
-        session.run(&format!("GRANT USAGE ON SCHEMA types TO {}, {} WITH GRANT OPTION", names[0], names[1])).await;
+        session
+            .run(&format!(
+                "GRANT USAGE ON SCHEMA types TO {}, {} WITH GRANT OPTION",
+                names[0], names[1]
+            ))
+            .await;
         one.run("BEGIN; CREATE TABLE m (id int PRIMARY KEY, m types.mood)").await;
         let pid = two.rows("SELECT pg_backend_pid()").await;
         let second = tokio::spawn(async move {
@@ -149,14 +155,26 @@ fn alter_table_touches_the_table_that_it_names() {
             ("public", "/* two.t; */ ALTER TABLE one . \"t\" DROP COLUMN v -- of two.t", "one.t"),
             ("public", "alter -- two.t\n table if exists only one.T alter id type bigint", "one.t"),
             ("public", "ALTER TABLE ONLY (one.t) ALTER id TYPE bigint", "one.t"),
-            ("public", "ALTER TABLE one.t ADD COLUMN w text DEFAULT 'alter table two.t drop column id'", "one.t"),
+            (
+                "public",
+                "ALTER TABLE one.t ADD COLUMN w text DEFAULT 'alter table two.t drop column id'",
+                "one.t",
+            ),
             ("one, two", "ALTER TABLE t ALTER id TYPE bigint", "one.t"),
             ("one, two", "ALTER TABLE \"A \"\"B\" ALTER id TYPE bigint", "one.A \"B"),
-            ("two", "DO $$BEGIN SET LOCAL search_path = one; EXECUTE 'ALTER TABLE t ALTER id TYPE bigint;'; END$$", "one.t"),
+            (
+                "two",
+                "DO $$BEGIN SET LOCAL search_path = one; EXECUTE 'ALTER TABLE t ALTER id TYPE bigint;'; END$$",
+                "one.t",
+            ),
             ("two", "CALL one.in_plpgsql()", "one.t"),
             ("one, two", "ALTER TYPE kind ALTER ATTRIBUTE id TYPE bigint CASCADE", "one.typed"),
             ("public", "ALTER TABLE one.parent ALTER id TYPE bigint", "one.child one.parent"),
-            ("public", "ALTER TABLE one.t ALTER id TYPE bigint; ALTER TABLE one.\"A \"\"B\" ALTER id TYPE bigint; SELECT FROM one.typed", "one.A \"B one.t"),
+            (
+                "public",
+                "ALTER TABLE one.t ALTER id TYPE bigint; ALTER TABLE one.\"A \"\"B\" ALTER id TYPE bigint; SELECT FROM one.typed",
+                "one.A \"B one.t",
+            ),
             // What cannot be told: who uses another table is left in peace.
             ("two", "SELECT one.in_sql()", "one.t"),
             ("two", "/* of two.t */ ALTER TABLE one.t ALTER id TYPE bigint; SELECT 1", "one.t"),
@@ -168,13 +186,20 @@ fn alter_table_touches_the_table_that_it_names() {
             session.run("ROLLBACK").await;
         }
         // One that is named is waited for, as by the command itself.
-        let error = session.error("SET lock_timeout = '100ms'; ALTER TABLE two.t ALTER id TYPE bigint").await;
+        let error = session
+            .error("SET lock_timeout = '100ms'; ALTER TABLE two.t ALTER id TYPE bigint")
+            .await;
         assert!(error.starts_with("55P03: canceling statement due to lock timeout"), "{error}");
         reader.run("COMMIT").await;
         session
             .run("INSERT INTO one.child VALUES (1, 1); UPDATE one.child SET id = 2; ALTER TABLE one.parent ALTER id TYPE bigint; UPDATE one.child SET id = 3; SELECT one.in_sql()")
             .await;
-        session.check("SELECT ver, op FROM pgtrack.history('one.child', 3)", "1|INSERT\n2|UPDATE\n3|UPDATE").await;
+        session
+            .check(
+                "SELECT ver, op FROM pgtrack.history('one.child', 3)",
+                "1|INSERT\n2|UPDATE\n3|UPDATE",
+            )
+            .await;
         session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
     });
 }
@@ -184,7 +209,11 @@ fn a_schema_that_waits_for_its_new_name_keeps_nobody_from_its_other_tables() {
     on_outer_versions(async |session| {
         let names = ["ddl_rename_1", "ddl_rename_2"];
         let [one, two] = two_owners(&session, names).await;
-        one.run(&format!("GRANT USAGE, CREATE ON SCHEMA one TO {}; INSERT INTO t VALUES (1, 1)", names[1])).await;
+        one.run(&format!(
+            "GRANT USAGE, CREATE ON SCHEMA one TO {}; INSERT INTO t VALUES (1, 1)",
+            names[1]
+        ))
+        .await;
         two.run("CREATE TABLE one.guest (id int PRIMARY KEY); BEGIN; TRUNCATE one.guest").await;
         let other = session.another_as(names[0]).await;
         let pid = one.rows("SELECT pg_backend_pid()").await;
@@ -193,7 +222,12 @@ fn a_schema_that_waits_for_its_new_name_keeps_nobody_from_its_other_tables() {
         other.run("SET statement_timeout = '30s'; TRUNCATE one.t, one.n; ALTER TABLE one.n ADD COLUMN w int").await;
         two.run("COMMIT").await;
         renaming.await.expect("it ends");
-        session.check("SELECT table_name, row_count FROM pgtrack.activity WHERE operation = 'TRUNCATE'", "uno.t|1").await;
+        session
+            .check(
+                "SELECT table_name, row_count FROM pgtrack.activity WHERE operation = 'TRUNCATE'",
+                "uno.t|1",
+            )
+            .await;
         session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
         farewell(&session, names).await;
     });
@@ -204,14 +238,20 @@ fn a_trigger_function_is_replaced_while_others_use_the_tables() {
     on_outer_versions(async |session| {
         let names = ["ddl_function_1", "ddl_function_2"];
         let [one, two] = two_owners(&session, names).await;
-        one.run(&format!("GRANT USAGE ON SCHEMA one TO {}; GRANT SELECT ON n TO {0}", names[1])).await;
+        one.run(&format!("GRANT USAGE ON SCHEMA one TO {}; GRANT SELECT ON n TO {0}", names[1]))
+            .await;
         // A trigger that is needed no more waits for no reader.
         two.run("BEGIN; SELECT FROM one.n").await;
         one.run("CREATE OR REPLACE FUNCTION nests() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; INSERT INTO n VALUES (1, 1); UPDATE n SET v = 2").await;
         two.run("COMMIT").await;
         one.run("ALTER TABLE n ADD COLUMN w int; UPDATE n SET w = 3").await;
         session.check("SELECT count(*) FROM pg_trigger WHERE tgname = 'pgtrack_open' AND tgrelid = 'one.n'::regclass", "0").await;
-        session.check("SELECT ver, op FROM pgtrack.history('one.n', 1)", "1|INSERT\n2|UPDATE\n3|UPDATE").await;
+        session
+            .check(
+                "SELECT ver, op FROM pgtrack.history('one.n', 1)",
+                "1|INSERT\n2|UPDATE\n3|UPDATE",
+            )
+            .await;
         session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
         // One that tables of two owners share is replaced while one of them alters a table.
         two.run("CREATE TRIGGER y BEFORE UPDATE ON n FOR EACH ROW EXECUTE FUNCTION one.nests(); BEGIN; ALTER TABLE n ADD COLUMN w int; DROP TRIGGER x ON n").await;

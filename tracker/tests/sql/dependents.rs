@@ -11,7 +11,9 @@ async fn with_other_role(session: &Session, role: &str) -> Session {
 }
 
 async fn without_other_role(session: &Session, role: &str) {
-    session.run(&format!("DROP SCHEMA theirs CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    session
+        .run(&format!("DROP SCHEMA theirs CASCADE; DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
 }
 
 #[test]
@@ -77,7 +79,9 @@ fn a_partition_is_dropped_whatever_stands_on_its_recorder() {
                  CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (9) TO (99); SELECT pgtrack.track('p')",
             )
             .await;
-        let recorders = session.rows("SELECT function_name FROM pgtrack.generated WHERE leaf IS NOT NULL ORDER BY 1").await;
+        let recorders = session
+            .rows("SELECT function_name FROM pgtrack.generated WHERE leaf IS NOT NULL ORDER BY 1")
+            .await;
         for (number, recorder) in recorders.lines().enumerate() {
             other
                 .run(&format!("CREATE VIEW theirs.v{number} AS SELECT 1 WHERE pgtrack_history.{recorder}() IS NULL"))
@@ -118,7 +122,9 @@ fn an_installation_is_upgraded_whatever_stands_on_it() {
             f
             s
             v").await;
-        session.run("UPDATE t SET m = 'a'; ALTER TABLE t ADD COLUMN w int; UPDATE t SET w = 1").await;
+        session
+            .run("UPDATE t SET m = 'a'; ALTER TABLE t ADD COLUMN w int; UPDATE t SET w = 1")
+            .await;
         session
             .check(
                 "SELECT before ->> 'm' FROM pgtrack.history('t', 1)",

@@ -158,9 +158,13 @@ fn what_a_running_transaction_has_recorded_is_erased_too() {
                         "INSERT|~\nUPDATE|~",
                     )
                     .await;
-                session.check("SELECT count(*) FROM pgtrack.statement WHERE query ~ 'J'", "0").await;
+                session
+                    .check("SELECT count(*) FROM pgtrack.statement WHERE query ~ 'J'", "0")
+                    .await;
                 // What its snapshot does not show, it would leave.
-                eraser.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1").await;
+                eraser
+                    .run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1")
+                    .await;
                 session.run(&format!("UPDATE t SET name = 'K. {number}'")).await;
                 let error = eraser.error("SELECT pgtrack.erase('public.t', 1, 'asked for')").await;
                 assert!(error.starts_with("40001: could not serialize access"), "{error}");
@@ -195,7 +199,12 @@ fn what_is_not_reached_is_said() {
                 "public.t (id=2): the values of 0 recorded changes erased; not reached: 4 changes of rows that were told by another primary key; copies of such rows in pgtrack_history.t",
             )
             .await;
-        session.check("SELECT count(*) FROM pgtrack.changes('t') WHERE before ->> 'name' = 'Other'", "1").await;
+        session
+            .check(
+                "SELECT count(*) FROM pgtrack.changes('t') WHERE before ->> 'name' = 'Other'",
+                "1",
+            )
+            .await;
         // The erased row does not come back empty.
         session.run("DROP TABLE t; SELECT pgtrack.recover('t')").await;
         session.check("SELECT id, name FROM t", "2|Other!").await;
@@ -228,7 +237,10 @@ fn the_past_of_another_row_is_not_erased() {
         session.check(left, "W").await;
         session.run("INSERT INTO t VALUES (0, 'Z'); UPDATE t SET id = 1 WHERE id = 0; UPDATE t SET id = 6 WHERE id = 1; DELETE FROM t WHERE id = 6; UPDATE t SET id = 6 WHERE id = 5").await;
         let error = session.error("SELECT pgtrack.erase('t', 1, 'asked for')").await;
-        assert!(error.starts_with("55000: the past of public.t (id=1) is not told by that key"), "{error}");
+        assert!(
+            error.starts_with("55000: the past of public.t (id=1) is not told by that key"),
+            "{error}"
+        );
         session.run("SELECT pgtrack.erase('t', 0, 'asked for')").await;
         session.check(left, "W Y2").await;
     });
@@ -274,7 +286,10 @@ fn a_purge_does_not_wait_for_ddl_to_be_followed() {
         session.check("SELECT * FROM pgtrack.follow_ddl()", "public.t|followed|t").await;
         session.run("UPDATE t SET v = 'c'").await;
         session
-            .check("SELECT ver, before FROM pgtrack.history('t', 1)", r#"3|{"v": "b", "number": 1}"#)
+            .check(
+                "SELECT ver, before FROM pgtrack.history('t', 1)",
+                r#"3|{"v": "b", "number": 1}"#,
+            )
             .await;
     });
 }
@@ -309,7 +324,9 @@ fn a_table_that_cannot_be_purged_is_named_and_the_others_are_purged() {
                     .to_owned(),
             ]
         );
-        session.check("SELECT relation_id, count(*) FROM pgtrack.statement GROUP BY 1", "1|1").await;
+        session
+            .check("SELECT relation_id, count(*) FROM pgtrack.statement GROUP BY 1", "1|1")
+            .await;
         other.run("ROLLBACK").await;
         session.check("SELECT * FROM pgtrack.purge('0.2 s')", "public.t|1|1").await;
         session.check("SELECT count(*) FROM pgtrack.kept", "0").await;

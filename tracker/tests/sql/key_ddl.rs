@@ -170,7 +170,15 @@ fn recorded_keys_stay_what_they_were_where_a_type_keeps_less_of_them() {
             ("int", ["123456789", "2", "3"], "real"),
             ("double precision", ["0.1234567890123", "2", "3"], "real"),
             ("timestamp", ["2026-01-01 10:00", "2026-01-02", "2026-01-03"], "date"),
-            ("text", ["A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a13"], "uuid USING id::uuid"),
+            (
+                "text",
+                [
+                    "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+                    "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12",
+                    "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a13",
+                ],
+                "uuid USING id::uuid",
+            ),
         ]
         .into_iter()
         .enumerate()
@@ -192,7 +200,9 @@ fn recorded_keys_stay_what_they_were_where_a_type_keeps_less_of_them() {
                 session.check(changes, &recorded).await;
                 session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
             }
-            let error = session.error(&format!("SELECT * FROM pgtrack.as_of(NULL::t, 'less {number}')")).await;
+            let error = session
+                .error(&format!("SELECT * FROM pgtrack.as_of(NULL::t, 'less {number}')"))
+                .await;
             assert!(error.starts_with(OTHER_KEY), "{retyped}: {error}");
             session.run("UPDATE t SET v = 50 WHERE v = 11; SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
             session.check("SELECT v FROM t ORDER BY v", "2\n11").await;

@@ -276,10 +276,17 @@ fn a_table_that_is_attached_and_detached_keeps_what_was_recorded() {
         session
             .run("ALTER TABLE ev ATTACH PARTITION own FOR VALUES FROM (500) TO (600); UPDATE ev SET v = 'c'")
             .await;
-        session.check("SELECT op, before ->> 'v' FROM pgtrack.history('own', 501)", "
+        session
+            .check(
+                "SELECT op, before ->> 'v' FROM pgtrack.history('own', 501)",
+                "
             INSERT|~
-            UPDATE|a").await;
-        session.check("SELECT op, before ->> 'v' FROM pgtrack.history('ev', 501)", "UPDATE|b").await;
+            UPDATE|a",
+            )
+            .await;
+        session
+            .check("SELECT op, before ->> 'v' FROM pgtrack.history('ev', 501)", "UPDATE|b")
+            .await;
         session.run("ALTER TABLE ev DETACH PARTITION own; UPDATE own SET v = 'd'").await;
         session
             .check(
@@ -301,7 +308,9 @@ fn what_is_detached_elsewhere_is_not_tracked_and_a_warning_says_so() {
         session.run("SELECT pgtrack.track('ev'); INSERT INTO ev VALUES (1, 'a')").await;
         assert_eq!(
             session.notices("ALTER TABLE ev DETACH PARTITION ev1").await,
-            ["public.ev1 is not tracked: it is no partition any more, and its schema is not tracked"]
+            [
+                "public.ev1 is not tracked: it is no partition any more, and its schema is not tracked"
+            ]
         );
         session.run("UPDATE ev1 SET v = 'b'").await;
         session.check("SELECT count(*) FROM pgtrack.statement", "1").await;
