@@ -149,7 +149,7 @@ BEGIN
     SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (v_relation.key_columns) AS is_key,
            CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded'
                 WHEN x.is_retyped THEN 'retyped' ELSE 'collated' END AS reason,
-           format('ALTER COLUMN %I TYPE %s%s', c.history_column, format_type(h.atttypid, h.atttypmod), pgtrack._collation_sql(a)) AS clause
+           format_type(h.atttypid, h.atttypmod) || pgtrack._collation_sql(a) AS type_name
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
@@ -161,7 +161,7 @@ BEGIN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
     END IF;
     IF v_column.reason = 'collated' AND NOT v_column.is_key THEN
-      EXECUTE format('ALTER TABLE %s %s', v_history, v_column.clause);
+      PERFORM pgtrack._retype_history_column(v_history, v_column.history_column, v_column.type_name, quote_ident(v_column.history_column));
       CONTINUE;
     END IF;
     -- The history of a row is found by its key.
@@ -174,7 +174,7 @@ BEGIN
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
       type = NULL,
-      successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
+      successor = CASE WHEN v_column.reason IN ('retyped', 'collated') THEN v_column.attnum END,
       -- What is excluded now is not to be seen in images of before, either.
       until = CASE WHEN v_column.reason = 'excluded' THEN NULL
                    WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END

@@ -73,7 +73,7 @@ BEGIN
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
     RETURN QUERY
-      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c.command || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
     RETURN QUERY
       SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
@@ -93,6 +93,18 @@ BEGIN
         RETURN NEXT;
       END IF;
     END IF;
+  END LOOP;
+  FOR "table", problem, hint IN
+    SELECT pgtrack._name(c.oid), coalesce('it cannot be tracked, as its schema is: ' || w.reason, 'it is not tracked, but its schema is'),
+           CASE WHEN w.reason IS NULL THEN format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(c.oid)) END
+    FROM pgtrack.tracked_schema s JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    CROSS JOIN LATERAL (SELECT pgtrack._reason_not_to_track(c.oid)) w (reason)
+    -- One that was untracked by itself is meant to be so.
+    WHERE NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid AND (r.tracked_until IS NULL OR w.reason IS NULL))
+    ORDER BY 1
+  LOOP
+    RETURN NEXT;
   END LOOP;
   -- So it is after a restore where the roles were missing.
   IF EXISTS (SELECT FROM pg_roles o

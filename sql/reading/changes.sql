@@ -64,6 +64,20 @@ $_moved_version_sql$;
 COMMENT ON FUNCTION pgtrack._moved_version_sql(pgtrack.relation_shape) IS
   'The query for the number of a row''s change c and the row after it, in a table in which keys have changed.';
 
+-- A key column whose recorded values could not take its present type shows what it was.
+CREATE OR REPLACE FUNCTION pgtrack._shown_key_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shown_key_sql$
+BEGIN
+  RETURN (
+  SELECT concat(p_shape.key_json, string_agg(
+           format(' || CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END',
+                  g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until))
+  FROM pgtrack.relation_column g JOIN pgtrack.relation_column c ON c.relation_id = g.relation_id AND c.attnum = g.successor
+  WHERE g.relation_id = p_shape.relation_id AND c.column_name = ANY (p_shape.keys));
+END
+$_shown_key_sql$;
+COMMENT ON FUNCTION pgtrack._shown_key_sql(pgtrack.relation_shape) IS 'The key of h as JSON, for people: of images that were recorded under another type, too.';
+
 -- A key may have been another row's before, which was deleted or has another key now. What it was is no part of the row that
 -- has the key, and has no number among its versions.
 CREATE OR REPLACE FUNCTION pgtrack._changes_of_others(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
@@ -118,7 +132,8 @@ $_history_of_key$;
 COMMENT ON FUNCTION pgtrack._history_of_key(regclass, jsonb) IS 'Does the work of pgtrack.history(): first what the key was to other rows, then the history of the row.';
 
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
--- next change, or the live row; where keys have changed, its lineage has to be followed.
+-- next change, or the live row; where keys have changed, its lineage has to be followed. Before the primary key was
+-- another one, neither is known.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
@@ -126,6 +141,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_version  text;
+  v_since    bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relid = p_table);
   v_first    bigint;
   v_last     bigint;
 BEGIN
@@ -137,6 +153,9 @@ BEGIN
     v_version := pgtrack._moved_version_sql(v_shape);
   ELSE
     v_version := pgtrack._version_sql(v_shape);
+  END IF;
+  IF v_since > 0 THEN
+    v_version := format('SELECT x.* FROM (SELECT) one LEFT JOIN LATERAL (%s) x ON c.pgtrack_statement_id >= %s', v_version, v_since);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -158,7 +177,7 @@ BEGIN
           ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
-    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
+    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE pgtrack._shown_key_sql(v_shape) END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
   USING p_table, v_first, p_max, v_last, v_shape;
 END
