@@ -6252,7 +6252,10 @@ DECLARE
   v_taken      boolean;
   v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
-  row_key := CASE WHEN p_spellings IS NULL THEN pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key) ELSE p_key END;
+  row_key := p_key;
+  IF p_spellings IS NULL THEN
+    row_key := pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key);
+  END IF;
   after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
                  WHERE r.relid = p_table AND row_key IN (c.old_key, c.new_key)) THEN

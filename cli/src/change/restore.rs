@@ -39,7 +39,9 @@ async fn tell_company(
 ) -> Result<(), Error> {
     let mut screen = Screen::plain(&options.change.common.output);
     let is_gone = |operation| matches!(operation, Operation::Delete | Operation::Truncate);
-    let versions = history::row(&session.client, table, key).await?;
+    let mut versions = history::row(&session.client, table, key).await?;
+    // Another row that had the key does not come back.
+    versions.retain(|version| version.number.is_some());
     let Some(version) = versions.iter().rev().find(|version| is_gone(version.operation)) else {
         return Ok(());
     };

@@ -371,3 +371,48 @@ fn a_key_without_overlaps_is_a_key() {
         session.check("SELECT * FROM pgtrack.verify()", "").await;
     });
 }
+
+#[test]
+fn many_keys_that_are_noted_in_several_spellings_are_followed() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE EXTENSION citext; CREATE TABLE t (k citext PRIMARY KEY, v int); SELECT pgtrack.track('t');
+                 INSERT INTO t SELECT 'Bob' || n, n FROM generate_series(1, 200) n",
+            )
+            .await;
+        session.run("SELECT pgtrack.tag('first')").await;
+        for key in ["'x' || k", "'BOB' || v", "'X' || k"] {
+            session.run(&format!("UPDATE t SET k = {key}")).await;
+        }
+        session.run("UPDATE t SET k = 'bob' || v WHERE v % 2 = 0").await;
+        for (asked, keys) in
+            [("boB2", "1Bob2 2xBob2 3BOB2 4XBOB2 5bob2"), ("xBob1", "1Bob1 2xBob1 3BOB1 4XBOB1")]
+        {
+            session
+                .check(
+                    &format!("SELECT string_agg(ver || (after ->> 'k'), ' ' ORDER BY ver) FROM pgtrack.history('t', '{asked}')"),
+                    keys,
+                )
+                .await;
+        }
+        session
+            .check("SELECT max(ver), count(*) FROM pgtrack.changes('t', 1000)", "5|900")
+            .await;
+        session
+            .check(
+                "SELECT op, count(*) FROM pgtrack.diff('t', 'first') GROUP BY op ORDER BY op",
+                "DELETE|100\nINSERT|100\nUPDATE|100",
+            )
+            .await;
+        session.check("SELECT problem FROM pgtrack.verify()", "").await;
+        session
+            .check(
+                "SELECT inserted, updated, deleted FROM pgtrack.revert_table('t', 'first')",
+                "0|200|0",
+            )
+            .await;
+        session.check("SELECT count(*) FROM t WHERE k::text = 'Bob' || v", "200").await;
+        session.check("SELECT problem FROM pgtrack.verify()", "").await;
+    });
+}

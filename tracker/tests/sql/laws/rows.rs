@@ -22,7 +22,7 @@ fn a_row_reverted_to_a_version_is_that_version_and_versions_are_dense() {
                         "SELECT row_pk FROM pgtrack.changes('{table}', 1000)
                          WHERE EXISTS (SELECT FROM shop.{table} t WHERE to_jsonb(t) @> row_pk)
                          UNION SELECT row_pk FROM pgtrack.deleted('{table}', 1000)
-                         WHERE (SELECT h.after FROM pgtrack.history_pk('{table}', row_pk) h ORDER BY h.ver DESC LIMIT 1) IS NULL"
+                         WHERE (SELECT h.after FROM pgtrack.history_pk('{table}', row_pk) h ORDER BY h.ver DESC NULLS LAST LIMIT 1) IS NULL"
                     ))
                     .await;
                 for key in keys.lines() {
