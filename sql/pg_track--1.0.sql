@@ -2246,7 +2246,7 @@ BEGIN
 END
 $_generate_open$;
 COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
-  'Writes the function that notes when a statement on a table begins. It is SECURITY DEFINER: whoever writes the table cannot seal the note.';
+  'Writes the function that notes that a statement on a table has begun. SECURITY DEFINER, as whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
@@ -3059,6 +3059,17 @@ $_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
   'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
 
+-- One that is not needed any more does no harm, and what makes it so, such as a trigger function, locks no table.
+CREATE OR REPLACE FUNCTION pgtrack._drop_if_free(p_command text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_drop_if_free$
+BEGIN
+  PERFORM pgtrack._execute(p_command);
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RAISE DEBUG '%', SQLERRM;
+END
+$_drop_if_free$;
+COMMENT ON FUNCTION pgtrack._drop_if_free(text) IS 'Drops a trigger if nobody uses its table; else that is left to the next DDL.';
+
 -- With the rights of whoever tracks the table or alters it. Triggers that are as they should be are left alone: to touch
 -- one takes a lock that writers wait for.
 CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
@@ -3068,11 +3079,15 @@ DECLARE
 BEGIN
   -- A function that is missing could not be written yet.
   FOR v_trigger IN
-    SELECT c.command FROM pgtrack._trigger_changes(p_relation) c
+    SELECT c.command, c.name FROM pgtrack._trigger_changes(p_relation) c
     WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
     ORDER BY c.command LIKE 'CREATE %'
   LOOP
-    PERFORM pgtrack._execute(v_trigger.command);
+    IF v_trigger.name = 'pgtrack_open' AND v_trigger.command LIKE 'DROP %' THEN
+      PERFORM pgtrack._drop_if_free(v_trigger.command);
+    ELSE
+      PERFORM pgtrack._execute(v_trigger.command);
+    END IF;
   END LOOP;
   -- What nobody has disabled is enabled.
   IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN
@@ -4373,20 +4388,20 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
   'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
 -- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
-CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS TABLE (schema oid, command text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_rights_to_read$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   -- The schema of the table, and those of its columns' types, whose operators compare keys.
-  SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
+  SELECT n.oid, format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
   FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
     AND n.oid IN (SELECT c.relnamespace FROM pg_class c WHERE c.oid = p_table
                   UNION ALL SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)
   UNION ALL
-  SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
+  SELECT NULL, format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
 END
@@ -4398,13 +4413,25 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_m
 DECLARE
   v_command  text;
 BEGIN
-  FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
-    BEGIN
-      PERFORM pgtrack._execute(v_command);
-    -- Somebody else owns the schema. verify() says so.
-    EXCEPTION WHEN insufficient_privilege THEN
-      RAISE DEBUG '%', SQLERRM;
-    END;
+  FOR v_command IN
+    -- Who may not grant on a schema would write the row of the schema all the same, and keep others waiting for it. verify()
+    -- says what is missing.
+    SELECT c.command FROM pgtrack._rights_to_read(p_table) c
+    WHERE c.schema IS NULL OR has_schema_privilege(c.schema, 'USAGE WITH GRANT OPTION')
+  LOOP
+    FOR attempt IN 1 .. 5 LOOP
+      BEGIN
+        PERFORM pgtrack._execute(v_command);
+        EXIT;
+      EXCEPTION WHEN insufficient_privilege THEN
+        RAISE DEBUG '%', SQLERRM;
+        EXIT;
+      -- "tuple concurrently updated": somebody else, who was waited for, has granted something there.
+      WHEN internal_error THEN
+        CONTINUE WHEN attempt < 5;
+        RAISE;
+      END;
+    END LOOP;
   END LOOP;
 END
 $_let_owner_read$;
@@ -4863,62 +4890,143 @@ $_on_drop$;
 COMMENT ON FUNCTION pgtrack._on_drop() IS
   'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
 
--- ==== tracking/on_ddl.sql ====
-
--- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
--- table, its triggers and rights, as whoever runs the command. So one command fires three event triggers, in the order
--- of their names: pgtrack_ddl, pgtrack_ddl_triggers, pgtrack_ddl_triggers_made. The first tells the others in the setting
--- pgtrack.altered which relations have something to be done; nobody else runs between them.
--- Commands on our own objects are known by these, not by a setting, which a client could set.
+-- ==== tracking/step_aside.sql ====
 
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
--- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
+-- steps aside before the command and comes back after it. What is altered is not known yet, so the text says. Which text
+-- that is, and what it names, can mostly be told; then nothing else is touched. Otherwise every table of which the text
+-- speaks is, unless somebody uses it.
+
+-- Above our own line the context has the innermost text that runs, if any: of a function, DO or an extension's script.
+CREATE OR REPLACE FUNCTION pgtrack._running_text(p_context text, OUT command text, OUT is_alone boolean, OUT is_whole boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_running_text$
+DECLARE
+  c_space CONSTANT  text := '(\s|--[^\n]*\n|/\*([^*]|\*+[^*/])*\*+/)';
+  v_around          text := substring(p_context FROM E'^[^\\n]*\\n(.*)$');
+BEGIN
+  command := CASE WHEN v_around IS NULL THEN current_query()
+                  ELSE substring(v_around FROM '^SQL statement "(.*?)"(?:\n(?:PL/|SQL |extension )|$)') END;
+  -- Comments, and identifiers in Unicode escapes, may hide a name.
+  is_alone := command ~* format('^%s*alter\M', c_space) AND command !~ ';.*\S' AND command !~* '\mu&"';
+  is_whole := is_alone OR command !~* '(--|/\*|\mu&")';
+  IF command IS NULL THEN
+    is_alone := false;
+    is_whole := false;
+    command := concat_ws(E'\n', current_query(), p_context,
+      -- Of these the context has the names alone.
+      (SELECT string_agg(p.prosrc, E'\n') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+       WHERE l.lanname = 'sql' AND p.prosrc ~* '\malter\M' AND strpos(p_context, p.proname) > 0));
+  END IF;
+END
+$_running_text$;
+COMMENT ON FUNCTION pgtrack._running_text(text) IS
+  'The text that has the running command, by the context; whether that is the command alone, and whether all names in it can be read.';
+
+CREATE OR REPLACE FUNCTION pgtrack._visible(p_name name, p_is_type boolean) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_visible$
+DECLARE
+  v_name  text := quote_ident(p_name);
+BEGIN
+  PERFORM set_config('search_path', current_setting('pgtrack.search_path'), true);
+  IF p_is_type THEN
+    RETURN (SELECT t.typrelid FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) pg_catalog.to_regtype(v_name));
+  END IF;
+  RETURN pg_catalog.to_regclass(v_name);
+END
+$_visible$;
+COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS
+  'The relation, or that of a composite type, which a bare name means under the noted search_path; null for none.';
+
+-- A name in quotes, or of letters, digits, _ and $, where what is not ASCII counts as a letter (src/backend/parser/scan.l).
+-- The catalogs are asked: to_regclass() fails for a schema that the user may not use.
+CREATE OR REPLACE FUNCTION pgtrack._altered_by(p_text text, p_is_alone boolean) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_altered_by$
+DECLARE
+  c_space CONSTANT  text := '(?:\s|--[^\n]*\n|/\*(?:[^*]|\*+[^*/])*\*+/)';
+  c_name CONSTANT   text := '(?:"(?:[^"]|"")+"|[^\x01-\x40\x5b-\x5e\x60\x7b-\x7f][^\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*)';
+  v_match           text[];
+  v_name            text[];
+  v_relation        oid;
+BEGIN
+  FOR v_match IN
+    SELECT m FROM regexp_matches(p_text, CASE WHEN p_is_alone THEN '^' || c_space || '*' ELSE '\m' END || replace(replace(
+      'alter_+(table|type)\M(?:_+if_+exists\M)?(?:_+only\M_*\(?)?_*(@(?:\s*\.\s*@){0,2})', '_', c_space), '@', c_name), 'gi') m
+  LOOP
+    v_name := parse_ident(v_match[2]);
+    IF cardinality(v_name) = 1 THEN
+      v_relation := pgtrack._visible(v_name[1], lower(v_match[1]) = 'type');
+    ELSE
+      v_relation := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE n.nspname = v_name[cardinality(v_name) - 1]::name AND c.relname = v_name[cardinality(v_name)]::name);
+    END IF;
+    RETURN NEXT v_relation;
+  END LOOP;
+END
+$_altered_by$;
+COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS
+  'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
+
+CREATE OR REPLACE FUNCTION pgtrack._in_the_way(p_text text, p_is_alone boolean, p_is_whole boolean)
+RETURNS TABLE (relid regclass, trigger name, is_named boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_in_the_way$
+DECLARE
+  v_altered  oid[] := ARRAY(SELECT a FROM pgtrack._altered_by(p_text, p_is_alone) a);
+  v_named    oid[] := ARRAY(
+    WITH RECURSIVE named (relid) AS (
+      SELECT c.oid FROM pg_class o JOIN pg_class c ON c.oid = o.oid OR o.relkind = 'c' AND c.reloftype = o.reltype
+      WHERE o.oid = ANY (v_altered)
+      -- What is done to a parent is done to those who inherit from it.
+      UNION SELECT i.inhrelid FROM named n JOIN pg_inherits i ON i.inhparent = n.relid)
+    SELECT n.relid FROM named n);
+BEGIN
+  RETURN QUERY
+  SELECT c.oid::regclass, t.tgname, c.oid = ANY (v_named)
+  FROM pgtrack.relation r
+  JOIN pg_class c ON c.oid = r.relid
+  JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
+  WHERE pg_has_role(current_user, c.relowner, 'USAGE')
+    AND (c.oid = ANY (v_named)
+         -- As a whole word, quoted or not. Of a typed table the type may be named.
+         OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
+           SELECT FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x
+           WHERE x IS NOT NULL AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])',
+                                                    regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))));
+END
+$_in_the_way$;
+COMMENT ON FUNCTION pgtrack._in_the_way(text, boolean, boolean) IS
+  'The triggers for key changes on tables that a text alters, or may alter, with the rights of the current user.';
+
 CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_context text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
 DECLARE
-  v_table     regclass;
-  v_trigger   name;
-  v_is_named  boolean;
-  v_timeout   text := current_setting('lock_timeout');
-  v_text      text;
-  v_events    text;
+  v_running  record;
+  v_trigger  record;
+  v_timeout  text := current_setting('lock_timeout');
+  v_events   text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
   -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
   IF p_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
     RETURN;
   END IF;
-  -- Of a command in a function the context has the text.
-  v_text := concat_ws(E'\n', current_query(), p_context);
-  IF v_text !~* '\m(type|drop)\M' THEN
+  SELECT * INTO v_running FROM pgtrack._running_text(p_context);
+  IF v_running.command !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
   v_events := pgtrack._silence_event_triggers();
-  FOR v_table, v_trigger, v_is_named IN
-    SELECT r.relid, t.tgname,
-           v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
-    FROM pgtrack.relation r
-    JOIN pg_class c ON c.oid = r.relid
-    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
-    -- As a whole word, quoted or not.
-    -- Of a typed table the type may be named.
-    CROSS JOIN LATERAL (SELECT format('(%s)', string_agg(regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS name
-                        FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x WHERE x IS NOT NULL) n
-    WHERE v_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', n.name)
-      AND pg_has_role(current_user, c.relowner, 'USAGE')
-  LOOP
+  FOR v_trigger IN SELECT w.* FROM pgtrack._in_the_way(v_running.command, v_running.is_alone, v_running.is_whole) w LOOP
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
-    PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
+    PERFORM set_config('lock_timeout', CASE WHEN v_trigger.is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
-      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger, v_table));
+      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.trigger, v_trigger.relid));
     EXCEPTION WHEN lock_not_available THEN
-      IF v_is_named THEN
+      IF v_trigger.is_named THEN
         RAISE;
       END IF;
       CONTINUE;
     END;
-    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
+    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_trigger.relid::oid), true);
   END LOOP;
   PERFORM set_config('lock_timeout', v_timeout, true);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
@@ -4940,6 +5048,14 @@ END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
 
+-- ==== tracking/on_ddl.sql ====
+
+-- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
+-- table, its triggers and rights, as whoever runs the command. So one command fires three event triggers, in the order
+-- of their names: pgtrack_ddl, pgtrack_ddl_triggers, pgtrack_ddl_triggers_made. The first tells the others in the setting
+-- pgtrack.altered which relations have something to be done; nobody else runs between them.
+-- Commands on our own objects are known by these, not by a setting, which a client could set.
+
 -- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
 CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $_follow_rights$
@@ -4958,6 +5074,39 @@ END
 $_follow_rights$;
 COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
+-- What a command only concerns, as its trigger function or type, it does not lock. Where somebody else is just changing that, it
+-- is left to them, or to follow_ddl(): they may not end for long.
+CREATE OR REPLACE FUNCTION pgtrack._follow_or_leave(p_relation pgtrack.relation) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_or_leave$
+BEGIN
+  FOR attempt IN 1 .. 2 LOOP
+    BEGIN
+      PERFORM pgtrack._follow_relation(p_relation.relation_id);
+      RETURN true;
+    EXCEPTION WHEN lock_not_available THEN
+      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
+      -- does not fit into it: as for readers of the table, that is waited for.
+      IF NOT pgtrack._fits_history(p_relation.relation_id) THEN
+        PERFORM pgtrack._follow_shape(p_relation.relation_id);
+        RETURN true;
+      END IF;
+      PERFORM FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id FOR NO KEY UPDATE SKIP LOCKED;
+      IF FOUND OR NOT EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation.relation_id)) THEN
+        RETURN true;
+      ELSIF NOT EXISTS (SELECT FROM pg_locks l
+                        WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = p_relation.relid AND l.granted
+                          AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) THEN
+        RETURN false;
+      END IF;
+      PERFORM pgtrack._lock_relation(p_relation.relation_id);
+    END;
+  END LOOP;
+  RETURN true;
+END
+$_follow_or_leave$;
+COMMENT ON FUNCTION pgtrack._follow_or_leave(pgtrack.relation) IS
+  'Brings the history of a table in step with it, now or later; false if its triggers, too, are left to somebody else.';
+
 CREATE OR REPLACE FUNCTION pgtrack._follow_tables(p_tables regclass[]) RETURNS integer[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_tables$
 DECLARE
@@ -4969,19 +5118,15 @@ BEGIN
     WHERE r.tracked_until IS NULL AND r.relid = ANY (p_tables)
     ORDER BY c.relispartition DESC
   LOOP
-    v_altered := v_altered || v_relation.relation_id;
     BEGIN
-      PERFORM pgtrack._follow_relation(v_relation.relation_id);
-    EXCEPTION WHEN lock_not_available THEN
-      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
-      -- does not fit into it: as for readers of the table, that is waited for.
-      IF NOT pgtrack._fits_history(v_relation.relation_id) THEN
-        PERFORM pgtrack._follow_shape(v_relation.relation_id);
+      IF NOT pgtrack._follow_or_leave(v_relation) THEN
+        CONTINUE;
       END IF;
-    WHEN insufficient_privilege OR feature_not_supported THEN
+    EXCEPTION WHEN insufficient_privilege OR feature_not_supported THEN
       RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
         HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
     END;
+    v_altered := v_altered || v_relation.relation_id;
   END LOOP;
   v_altered := v_altered || ARRAY(
     SELECT e.relation_id FROM pgtrack._new_tables(p_tables) n
@@ -5016,6 +5161,35 @@ END
 $_outside_extension$;
 COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
 
+-- Those who read rows of its tables by their names (_prepare_to_read) go first, for as long as it takes. Meanwhile nothing is
+-- held that others want: whoever truncates another of the tables does not wait, too. At last all are held at once.
+CREATE OR REPLACE FUNCTION pgtrack._await_readers(p_tables regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_await_readers$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR attempt IN 1 .. 10 LOOP
+    BEGIN
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE NOWAIT;
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+    FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) LOOP
+      BEGIN
+        PERFORM FROM pgtrack.relation r WHERE r.relation_id = v_relation FOR UPDATE;
+        RAISE EXCEPTION 'the row is let go';
+      EXCEPTION WHEN raise_exception THEN
+        RAISE DEBUG '%', SQLERRM;
+      END;
+    END LOOP;
+  END LOOP;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE;
+END
+$_await_readers$;
+COMMENT ON FUNCTION pgtrack._await_readers(regclass[]) IS
+  'Waits until nobody reads tables by their names any more, and keeps others from it until the transaction ends.';
+
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
@@ -5034,8 +5208,7 @@ BEGIN
   IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
     v_events := pgtrack._silence_event_triggers();
     IF TG_TAG = 'ALTER SCHEMA' THEN
-      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+      PERFORM pgtrack._await_readers(v_tables);
     END IF;
     PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
     PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
@@ -9637,7 +9810,7 @@ BEGIN
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
     RETURN QUERY
-      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c.command || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
     RETURN QUERY
       SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
@@ -9940,7 +10113,7 @@ BEGIN
       RETURN NULL;
     END $$;
     COMMENT ON FUNCTION pgtrack_history.open() IS
-      'Notes that a statement on a table has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
+      'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
   END IF;
 END
 $open$;
@@ -9948,7 +10121,8 @@ $open$;
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NULL OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
+  IF to_regproc('pgtrack_history.open') IS NULL
+     OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
     RETURN false;
   END IF;
   FOR attempt IN 1 .. 5 LOOP
@@ -9965,7 +10139,7 @@ BEGIN
 END
 $_renew_open$;
 COMMENT ON FUNCTION pgtrack._renew_open(integer) IS
-  'Lets the triggers of a table call its own function instead of open(), or leaves them; false if other triggers of it have to be mended, too.';
+  'Lets the triggers of a table call its own function, not open(), or leaves them; false if other triggers of it have to be mended, too.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_open() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_open$
@@ -9973,7 +10147,8 @@ DECLARE
   v_function  oid := to_regproc('pgtrack_history.open');
 BEGIN
   IF v_function IS NOT NULL AND NOT EXISTS (
-       SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
+       SELECT FROM pg_depend d
+       WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
     DROP FUNCTION pgtrack_history.open();
   END IF;
 -- It belongs to an extension, and this is not ALTER EXTENSION.

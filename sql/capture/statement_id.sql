@@ -51,7 +51,7 @@ BEGIN
 END
 $_generate_open$;
 COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
-  'Writes the function that notes when a statement on a table begins. It is SECURITY DEFINER: whoever writes the table cannot seal the note.';
+  'Writes the function that notes that a statement on a table has begun. SECURITY DEFINER, as whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$

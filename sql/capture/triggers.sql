@@ -105,6 +105,17 @@ $_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
   'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
 
+-- One that is not needed any more does no harm, and what makes it so, such as a trigger function, locks no table.
+CREATE OR REPLACE FUNCTION pgtrack._drop_if_free(p_command text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_drop_if_free$
+BEGIN
+  PERFORM pgtrack._execute(p_command);
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RAISE DEBUG '%', SQLERRM;
+END
+$_drop_if_free$;
+COMMENT ON FUNCTION pgtrack._drop_if_free(text) IS 'Drops a trigger if nobody uses its table; else that is left to the next DDL.';
+
 -- With the rights of whoever tracks the table or alters it. Triggers that are as they should be are left alone: to touch
 -- one takes a lock that writers wait for.
 CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
@@ -114,11 +125,15 @@ DECLARE
 BEGIN
   -- A function that is missing could not be written yet.
   FOR v_trigger IN
-    SELECT c.command FROM pgtrack._trigger_changes(p_relation) c
+    SELECT c.command, c.name FROM pgtrack._trigger_changes(p_relation) c
     WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
     ORDER BY c.command LIKE 'CREATE %'
   LOOP
-    PERFORM pgtrack._execute(v_trigger.command);
+    IF v_trigger.name = 'pgtrack_open' AND v_trigger.command LIKE 'DROP %' THEN
+      PERFORM pgtrack._drop_if_free(v_trigger.command);
+    ELSE
+      PERFORM pgtrack._execute(v_trigger.command);
+    END IF;
   END LOOP;
   -- What nobody has disabled is enabled.
   IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN

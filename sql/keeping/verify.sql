@@ -71,7 +71,7 @@ BEGIN
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
     RETURN QUERY
-      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c.command || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
     RETURN QUERY
       SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),

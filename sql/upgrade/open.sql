@@ -10,7 +10,7 @@ BEGIN
       RETURN NULL;
     END $$;
     COMMENT ON FUNCTION pgtrack_history.open() IS
-      'Notes that a statement on a table has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
+      'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
   END IF;
 END
 $open$;
@@ -18,7 +18,8 @@ $open$;
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NULL OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
+  IF to_regproc('pgtrack_history.open') IS NULL
+     OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
     RETURN false;
   END IF;
   FOR attempt IN 1 .. 5 LOOP
@@ -35,7 +36,7 @@ BEGIN
 END
 $_renew_open$;
 COMMENT ON FUNCTION pgtrack._renew_open(integer) IS
-  'Lets the triggers of a table call its own function instead of open(), or leaves them; false if other triggers of it have to be mended, too.';
+  'Lets the triggers of a table call its own function, not open(), or leaves them; false if other triggers of it have to be mended, too.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_open() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_open$
@@ -43,7 +44,8 @@ DECLARE
   v_function  oid := to_regproc('pgtrack_history.open');
 BEGIN
   IF v_function IS NOT NULL AND NOT EXISTS (
-       SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
+       SELECT FROM pg_depend d
+       WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
     DROP FUNCTION pgtrack_history.open();
   END IF;
 -- It belongs to an extension, and this is not ALTER EXTENSION.

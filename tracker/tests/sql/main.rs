@@ -5,6 +5,7 @@ mod batches;
 mod calls;
 mod capture;
 mod columns;
+mod concurrent_ddl;
 mod ddl;
 mod drift;
 mod elsewhere;
