@@ -6086,6 +6086,27 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._noted_key_changes(integer) IS 'The key changes of a table as they were noted, each with the statement that made it.';
 
+-- OFFSET 0: those of each key are found by the index, whatever the planner thinks of the table.
+CREATE OR REPLACE FUNCTION pgtrack._departures(p_relation integer, p_keys jsonb[]) RETURNS TABLE (statement_id bigint, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT m.statement_id, m.new_key
+  FROM unnest(p_keys) k (key)
+  CROSS JOIN LATERAL (SELECT m.* FROM pgtrack._noted_key_changes(p_relation) m WHERE m.old_key = k.key OFFSET 0) m
+  WHERE m.new_key <> ALL (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._departures(integer, jsonb[]) IS 'The changes of a key, in whatever spelling, to another.';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrivals(p_relation integer, p_keys jsonb[]) RETURNS TABLE (statement_id bigint, old_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT m.statement_id, m.old_key
+  FROM unnest(p_keys) k (key)
+  CROSS JOIN LATERAL (SELECT m.* FROM pgtrack._noted_key_changes(p_relation) m WHERE m.new_key = k.key OFFSET 0) m
+  WHERE m.old_key <> ALL (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._arrivals(integer, jsonb[]) IS 'The changes of other keys to a key, in whatever spelling.';
+
 CREATE OR REPLACE FUNCTION pgtrack._compared_key_changes(p_relation integer)
 RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_compared_key_changes$
@@ -6241,7 +6262,7 @@ COMMENT ON FUNCTION pgtrack._digest_purged_keys(integer) IS 'Brings the purged v
 -- one of pgtrack._key_changes() already.
 CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_lineage$
 DECLARE
   v_shape      record;
   v_spellings  jsonb;
@@ -6266,12 +6287,10 @@ BEGIN
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > after_id
+    FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id > after_id
     ORDER BY m.statement_id DESC LIMIT 1;
     EXIT WHEN NOT FOUND OR EXISTS (
-      SELECT FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-      WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id >= v_move.statement_id);
+      SELECT FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id >= v_move.statement_id);
     EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
     INTO v_taken USING row_key, v_move.statement_id;
@@ -6283,18 +6302,13 @@ BEGIN
   -- Backward, from where it is now to where it came from.
   until_id := 9223372036854775807;
   LOOP
-    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = ANY (v_keys)), 0),
-           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = ANY (v_keys)), 0)
-    INTO v_arrival, v_departure
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE (m.new_key = ANY (v_keys) OR m.old_key = ANY (v_keys)) AND NOT (m.new_key = ANY (v_keys) AND m.old_key = ANY (v_keys))
-      AND m.statement_id < until_id;
+    v_arrival := coalesce((SELECT max(m.statement_id) FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
+    v_departure := coalesce((SELECT max(m.statement_id) FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
     after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
     SELECT pgtrack._equal_keys(v_spellings, m.old_key) INTO v_keys
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id = v_arrival;
+    FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id = v_arrival;
     row_key := v_keys[1];
     until_id := v_arrival;
   END LOOP;
@@ -8569,7 +8583,8 @@ COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
 CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
+-- Called for each of many rows: to plan its queries takes longer than to run them.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_path$
 DECLARE
   v_keys       jsonb[] := pgtrack._equal_keys(p_spellings, p_key);
   v_seen       bigint := p_from - 1;
@@ -8586,12 +8601,9 @@ BEGIN
   END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
-    FROM pgtrack._noted_key_changes(p_relation) m
-    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > v_seen
+    FROM pgtrack._departures(p_relation, v_keys) m WHERE m.statement_id > v_seen
     ORDER BY m.statement_id LIMIT 1;
-    SELECT min(m.statement_id) INTO v_arrival
-    FROM pgtrack._noted_key_changes(p_relation) m
-    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id > v_seen;
+    SELECT min(m.statement_id) INTO v_arrival FROM pgtrack._arrivals(p_relation, v_keys) m WHERE m.statement_id > v_seen;
     EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
     v_seen := least(v_departure.statement_id, v_arrival);
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
