@@ -6086,6 +6086,27 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._noted_key_changes(integer) IS 'The key changes of a table as they were noted, each with the statement that made it.';
 
+-- OFFSET 0: those of each key are found by the index, whatever the planner thinks of the table.
+CREATE OR REPLACE FUNCTION pgtrack._departures(p_relation integer, p_keys jsonb[]) RETURNS TABLE (statement_id bigint, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT m.statement_id, m.new_key
+  FROM unnest(p_keys) k (key)
+  CROSS JOIN LATERAL (SELECT m.* FROM pgtrack._noted_key_changes(p_relation) m WHERE m.old_key = k.key OFFSET 0) m
+  WHERE m.new_key <> ALL (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._departures(integer, jsonb[]) IS 'The changes of a key, in whatever spelling, to another.';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrivals(p_relation integer, p_keys jsonb[]) RETURNS TABLE (statement_id bigint, old_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT m.statement_id, m.old_key
+  FROM unnest(p_keys) k (key)
+  CROSS JOIN LATERAL (SELECT m.* FROM pgtrack._noted_key_changes(p_relation) m WHERE m.new_key = k.key OFFSET 0) m
+  WHERE m.old_key <> ALL (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._arrivals(integer, jsonb[]) IS 'The changes of other keys to a key, in whatever spelling.';
+
 CREATE OR REPLACE FUNCTION pgtrack._compared_key_changes(p_relation integer)
 RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_compared_key_changes$
@@ -6241,7 +6262,7 @@ COMMENT ON FUNCTION pgtrack._digest_purged_keys(integer) IS 'Brings the purged v
 -- one of pgtrack._key_changes() already.
 CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_lineage$
 DECLARE
   v_shape      record;
   v_spellings  jsonb;
@@ -6269,12 +6290,10 @@ BEGIN
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > after_id
+    FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id > after_id
     ORDER BY m.statement_id DESC LIMIT 1;
     EXIT WHEN NOT FOUND OR EXISTS (
-      SELECT FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-      WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id >= v_move.statement_id);
+      SELECT FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id >= v_move.statement_id);
     EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
     INTO v_taken USING row_key, v_move.statement_id;
@@ -6286,18 +6305,13 @@ BEGIN
   -- Backward, from where it is now to where it came from.
   until_id := 9223372036854775807;
   LOOP
-    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = ANY (v_keys)), 0),
-           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = ANY (v_keys)), 0)
-    INTO v_arrival, v_departure
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE (m.new_key = ANY (v_keys) OR m.old_key = ANY (v_keys)) AND NOT (m.new_key = ANY (v_keys) AND m.old_key = ANY (v_keys))
-      AND m.statement_id < until_id;
+    v_arrival := coalesce((SELECT max(m.statement_id) FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
+    v_departure := coalesce((SELECT max(m.statement_id) FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
     after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
     SELECT pgtrack._equal_keys(v_spellings, m.old_key) INTO v_keys
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id = v_arrival;
+    FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id = v_arrival;
     row_key := v_keys[1];
     until_id := v_arrival;
   END LOOP;
@@ -8572,7 +8586,8 @@ COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
 CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
+-- Called for each of many rows: to plan its queries takes longer than to run them.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_path$
 DECLARE
   v_keys       jsonb[] := pgtrack._equal_keys(p_spellings, p_key);
   v_seen       bigint := p_from - 1;
@@ -8589,12 +8604,9 @@ BEGIN
   END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
-    FROM pgtrack._noted_key_changes(p_relation) m
-    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > v_seen
+    FROM pgtrack._departures(p_relation, v_keys) m WHERE m.statement_id > v_seen
     ORDER BY m.statement_id LIMIT 1;
-    SELECT min(m.statement_id) INTO v_arrival
-    FROM pgtrack._noted_key_changes(p_relation) m
-    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id > v_seen;
+    SELECT min(m.statement_id) INTO v_arrival FROM pgtrack._arrivals(p_relation, v_keys) m WHERE m.statement_id > v_seen;
     EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
     v_seen := least(v_departure.statement_id, v_arrival);
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
@@ -11227,27 +11239,23 @@ COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
 -- ==== upgrade/open.sql ====
 
 -- Before revision 3 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
--- writer waiting and the installing role may; the others go on with it until DDL on their table renews them.
-DO $open$
+-- writer waiting and the installing role may; the others go on with it until DDL on their table renews them. Whoever restores
+-- a dump from then makes such triggers, too.
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NOT NULL THEN
-    CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-      PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
-      RETURN NULL;
-    END $$;
-    COMMENT ON FUNCTION pgtrack_history.open() IS
-      'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
-  END IF;
+  PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
+  RETURN NULL;
 END
 $open$;
+COMMENT ON FUNCTION pgtrack_history.open() IS
+  'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NULL
-     OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
+  IF (SELECT count(*) FILTER (WHERE c.name = 'pgtrack_open') = 0 OR count(*) FILTER (WHERE c.name <> 'pgtrack_open') > 0
+      FROM pgtrack._trigger_changes(p_relation) c) THEN
     RETURN false;
   END IF;
   FOR attempt IN 1 .. 5 LOOP
@@ -11265,23 +11273,6 @@ END
 $_renew_open$;
 COMMENT ON FUNCTION pgtrack._renew_open(integer) IS
   'Lets the triggers of a table call its own function, not open(), or leaves them; false if other triggers of it have to be mended, too.';
-
-CREATE OR REPLACE FUNCTION pgtrack._drop_open() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_open$
-DECLARE
-  v_function  oid := to_regproc('pgtrack_history.open');
-BEGIN
-  IF v_function IS NOT NULL AND NOT EXISTS (
-       SELECT FROM pg_depend d
-       WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
-    DROP FUNCTION pgtrack_history.open();
-  END IF;
--- It belongs to an extension, and this is not ALTER EXTENSION.
-EXCEPTION WHEN dependent_objects_still_exist THEN
-  RAISE DEBUG '%', SQLERRM;
-END
-$_drop_open$;
-COMMENT ON FUNCTION pgtrack._drop_open() IS 'Drops open() once no trigger calls it any more.';
 
 -- ==== about.sql ====
 
@@ -11645,7 +11636,6 @@ BEGIN
     PERFORM pgtrack._let_owner_read(v_relation.relid);
     PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
-  PERFORM pgtrack._drop_open();
 END
 $triggers$;
 

@@ -16,6 +16,27 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._noted_key_changes(integer) IS 'The key changes of a table as they were noted, each with the statement that made it.';
 
+-- OFFSET 0: those of each key are found by the index, whatever the planner thinks of the table.
+CREATE OR REPLACE FUNCTION pgtrack._departures(p_relation integer, p_keys jsonb[]) RETURNS TABLE (statement_id bigint, new_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT m.statement_id, m.new_key
+  FROM unnest(p_keys) k (key)
+  CROSS JOIN LATERAL (SELECT m.* FROM pgtrack._noted_key_changes(p_relation) m WHERE m.old_key = k.key OFFSET 0) m
+  WHERE m.new_key <> ALL (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._departures(integer, jsonb[]) IS 'The changes of a key, in whatever spelling, to another.';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrivals(p_relation integer, p_keys jsonb[]) RETURNS TABLE (statement_id bigint, old_key jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT m.statement_id, m.old_key
+  FROM unnest(p_keys) k (key)
+  CROSS JOIN LATERAL (SELECT m.* FROM pgtrack._noted_key_changes(p_relation) m WHERE m.new_key = k.key OFFSET 0) m
+  WHERE m.old_key <> ALL (p_keys);
+END;
+COMMENT ON FUNCTION pgtrack._arrivals(integer, jsonb[]) IS 'The changes of other keys to a key, in whatever spelling.';
+
 CREATE OR REPLACE FUNCTION pgtrack._compared_key_changes(p_relation integer)
 RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_compared_key_changes$

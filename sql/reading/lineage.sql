@@ -2,7 +2,7 @@
 -- one of pgtrack._key_changes() already.
 CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_lineage$
 DECLARE
   v_shape      record;
   v_spellings  jsonb;
@@ -30,12 +30,10 @@ BEGIN
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > after_id
+    FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id > after_id
     ORDER BY m.statement_id DESC LIMIT 1;
     EXIT WHEN NOT FOUND OR EXISTS (
-      SELECT FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-      WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id >= v_move.statement_id);
+      SELECT FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id >= v_move.statement_id);
     EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
     INTO v_taken USING row_key, v_move.statement_id;
@@ -47,18 +45,13 @@ BEGIN
   -- Backward, from where it is now to where it came from.
   until_id := 9223372036854775807;
   LOOP
-    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = ANY (v_keys)), 0),
-           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = ANY (v_keys)), 0)
-    INTO v_arrival, v_departure
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE (m.new_key = ANY (v_keys) OR m.old_key = ANY (v_keys)) AND NOT (m.new_key = ANY (v_keys) AND m.old_key = ANY (v_keys))
-      AND m.statement_id < until_id;
+    v_arrival := coalesce((SELECT max(m.statement_id) FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
+    v_departure := coalesce((SELECT max(m.statement_id) FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
     after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
     SELECT pgtrack._equal_keys(v_spellings, m.old_key) INTO v_keys
-    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
-    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id = v_arrival;
+    FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id = v_arrival;
     row_key := v_keys[1];
     until_id := v_arrival;
   END LOOP;

@@ -1,7 +1,8 @@
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
 CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
+-- Called for each of many rows: to plan its queries takes longer than to run them.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_path$
 DECLARE
   v_keys       jsonb[] := pgtrack._equal_keys(p_spellings, p_key);
   v_seen       bigint := p_from - 1;
@@ -18,12 +19,9 @@ BEGIN
   END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
-    FROM pgtrack._noted_key_changes(p_relation) m
-    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > v_seen
+    FROM pgtrack._departures(p_relation, v_keys) m WHERE m.statement_id > v_seen
     ORDER BY m.statement_id LIMIT 1;
-    SELECT min(m.statement_id) INTO v_arrival
-    FROM pgtrack._noted_key_changes(p_relation) m
-    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id > v_seen;
+    SELECT min(m.statement_id) INTO v_arrival FROM pgtrack._arrivals(p_relation, v_keys) m WHERE m.statement_id > v_seen;
     EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
     v_seen := least(v_departure.statement_id, v_arrival);
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN

@@ -26,6 +26,7 @@ mod names;
 mod nesting;
 mod obstacles;
 mod options;
+mod outline;
 mod own_commands;
 mod ownership;
 mod partitions;
