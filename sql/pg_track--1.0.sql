@@ -10760,20 +10760,21 @@ CREATE OR REPLACE FUNCTION pgtrack._past_of_row(p_table regclass, p_relation int
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_past_of_row$
 DECLARE
-  v_last  bigint := (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = p_key);
+  v_key   jsonb := pgtrack._noted_key(p_relation, p_key);
+  v_last  bigint := (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = v_key);
 BEGIN
-  IF EXISTS (SELECT FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = p_key) THEN
+  IF EXISTS (SELECT FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = v_key) THEN
     RETURN QUERY SELECT l.* FROM pgtrack._lineage(p_table, p_key) l;
     RETURN;
-  ELSIF EXISTS (SELECT FROM pgtrack._key_changes(p_relation) m WHERE m.new_key = p_key) THEN
+  ELSIF EXISTS (SELECT FROM pgtrack._key_changes(p_relation) m WHERE m.new_key = v_key) THEN
     RAISE EXCEPTION 'the past of % (%) is not told by that key', pgtrack._name(p_table), pgtrack._key_text(p_key) USING
       ERRCODE = 'object_not_in_prerequisite_state',
       DETAIL = 'The row that had it was deleted under a later key, to which another row has come since.',
       HINT = format('Name the row by the first key that it had; SELECT * FROM pgtrack.changes(%L) shows it.', pgtrack._name(p_table));
   END IF;
-  RETURN QUERY SELECT g.* FROM pgtrack._path(p_relation, p_key, 1 + coalesce(
-    (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = p_key AND m.statement_id < v_last),
-    (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relation_id = p_relation))) g;
+  RETURN QUERY SELECT g.* FROM pgtrack._path(p_relation, v_key, 1 + coalesce(
+    (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = v_key AND m.statement_id < v_last),
+    (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relation_id = p_relation)), pgtrack._spellings(p_relation)) g;
 END
 $_past_of_row$;
 COMMENT ON FUNCTION pgtrack._past_of_row(regclass, integer, jsonb) IS
