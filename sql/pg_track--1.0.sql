@@ -2226,6 +2226,7 @@ BEGIN
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
 
+  PERFORM pgtrack._generate_moves(p_relation, v_mode);
   FOR v_variant IN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
   LOOP
@@ -2233,9 +2234,10 @@ BEGIN
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;',
+  rows  pg_catalog.int8;%s',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
-             ELSE v_next END),
+             ELSE v_next END,
+        CASE v_mode WHEN 'tree' THEN pgtrack._moving_sql(p_relation, v_variant.column1) ELSE '' END),
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
                                   '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
@@ -2245,23 +2247,27 @@ BEGIN
   ELSE
     %7$s;
   END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
+  GET DIAGNOSTICS rows = ROW_COUNT;%9$s
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s
   END IF;$body$,
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
-        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record,
+                            v_from || CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1) ELSE '' END),
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
-        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
-             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  IF v_mode = 'tree' THEN
+    PERFORM pgtrack._generate_move_functions(p_relation);
+    PERFORM pgtrack._generate_has_arrived(p_relation);
+  END IF;
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
@@ -2416,6 +2422,47 @@ COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
 
 -- ==== capture/key_recorder.sql ====
 
+CREATE OR REPLACE FUNCTION pgtrack._same_key_sql(p_relation integer, p_columns name[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
+  SELECT string_agg(CASE WHEN k.kind IS NULL
+                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
+                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
+                    ' AND ' ORDER BY k.position)
+  FROM pgtrack._key_parts(p_relation) k WHERE p_columns IS NULL OR k.column_name = ANY (p_columns);
+END;
+COMMENT ON FUNCTION pgtrack._same_key_sql(integer, name[]) IS
+  'The condition, in a row trigger for UPDATE, that the key is what it was, or those of its columns; null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type, true)),
+                                                     ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._key_sql(integer, text) IS
+  'The expression for the key of a record, in code that has pgtrack._pinned_settings(); null where there is none.';
+
+-- Of a row of a transition table, or of the history, in code that may have no settings of its own.
+CREATE OR REPLACE FUNCTION pgtrack._live_key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation),
+                string_agg(pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type), ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation), string_agg(format('%s.%I', p_record, k.history_column), ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._stored_key_sql(integer, text) IS 'The expression for the key of an image of a partitioned table.';
+
 -- A key is written in one form, whatever the session prefers.
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
@@ -2424,7 +2471,6 @@ DECLARE
   v_relation           pgtrack.relation;
   v_old                text;
   v_arguments          text;
-  v_old_key            text;
   v_new_key            text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
@@ -2432,24 +2478,21 @@ BEGIN
                WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation) LOOP
     EXECUTE format('DROP FUNCTION %s', v_old);
   END LOOP;
-  IF v_relation.key_columns = '{}' THEN
-    RETURN;
-  END IF;
-  IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
-           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
-    INTO v_old_key, v_new_key
-    FROM pgtrack._key_parts(p_relation) k
-    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
-                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
+  IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
-      format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
+      concat(format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%2$L::oid[]);',
+                    p_relation, ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+        CASE p_mode WHEN 'tree' THEN format($$
+        -- It has not moved.
+        DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;$$, format('moves_%s', p_relation)) END,
+        CASE WHEN v_relation.key_columns <> '{}' THEN format($$
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
-        p_relation, v_old_key, v_new_key,
-        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
-        ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+        VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %1$s, %2$s, %3$s, %4$s);$$,
+          p_relation, pgtrack._key_sql(p_relation, 'OLD'), pgtrack._key_sql(p_relation, 'NEW'),
+          CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END) END),
       'Records each change of a primary key of @.');
+  END IF;
+  IF p_mode <> 'tree' OR v_relation.key_columns = '{}' THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.
@@ -2465,63 +2508,339 @@ COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS '
 
 -- ==== capture/moves.sql ====
 
--- An UPDATE that moves a row to another partition fires no row trigger for UPDATE. It puts the row into both transition
--- tables at the same position, unless a trigger on the new partition swallowed a row. Then positions say nothing, and
--- what disappeared and what appeared is recorded as that. (Joining the two by position could be planned as a nested
--- loop, which takes forever on many rows; a sort cannot.)
-CREATE OR REPLACE FUNCTION pgtrack._moves_sql(p_relation integer) RETURNS text
+-- Rows that move to another partition. PostgreSQL deletes such a row and inserts it again, and no row trigger for UPDATE fires
+-- after that; in MERGE not even the transition tables of UPDATE hold it, but those of DELETE and INSERT, whose statement
+-- triggers may not fire at all. So a BEFORE trigger on the leaf, the last one, notes a row whose partition key changes in the
+-- table moves_N: with what it was, so that MERGE loses nothing, and with its keys. The note is gone when the row turns out
+-- to have stayed (record_key_N), and when the UPDATE is recorded. Settings could carry such notes, but a client can clear them.
+
+CREATE OR REPLACE FUNCTION pgtrack._partition_columns(p_leaf regclass) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Columns of a partition key, in expressions too, depend on their table as a whole (StorePartitionKey in src/backend/catalog/heap.c).
+  SELECT array_agg(DISTINCT a.attname ORDER BY a.attname)
+  FROM pg_partition_ancestors(p_leaf) p
+  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = p.relid AND d.objsubid > 0
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.relid AND d.refobjsubid = 0 AND d.deptype = 'i'
+  JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid;
+END;
+COMMENT ON FUNCTION pgtrack._partition_columns(regclass) IS 'The columns that decide in which partition a row of a leaf is.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_before_trigger(p_table regclass, p_event integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- tgtype: bit 0 row, bit 1 before (src/include/catalog/pg_trigger.h).
+  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+                 WHERE m.is_leaf AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & p_event <> 0
+                   AND p.pronamespace <> 'pgtrack_history'::regnamespace);
+END;
+COMMENT ON FUNCTION pgtrack._has_before_trigger(regclass, integer) IS
+  'Whether an application''s BEFORE ROW trigger on a table, or a leaf of it, is for an event: 4 INSERT, 8 DELETE, 16 UPDATE.';
+
+CREATE OR REPLACE FUNCTION pgtrack._move_triggers(p_relation integer, p_is_always boolean)
+RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH leaf AS MATERIALIZED (
+    SELECT r.relid AS root, m.relid, x.columns, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(x.columns) c) AS list,
+           pgtrack._has_before_trigger(m.relid, 16) AS rewrites, pgtrack._has_before_trigger(m.relid, 8) AS may_stay,
+           pgtrack._has_before_trigger(r.relid, 4) AS may_vanish,
+           coalesce(pgtrack._same_key_sql(p_relation, x.columns), (
+             SELECT string_agg(format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', c), ' AND ')
+             FROM unnest(x.columns) c)) AS same_place
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+    CROSS JOIN LATERAL (SELECT pgtrack._partition_columns(m.relid) AS columns) x
+    WHERE r.relation_id = p_relation AND m.is_leaf AND x.columns IS NOT NULL)
+  -- The tilde sorts last.
+  SELECT l.relid, '~pgtrack_move'::name, concat('BEFORE UPDATE', CASE WHEN NOT l.rewrites THEN ' OF ' || l.list END),
+         format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I(%L, %L)', l.same_place, format('note_move_%s', p_relation),
+                NOT l.may_stay, NOT l.may_vanish), p_is_always
+  FROM leaf l
+  -- Whether it has stayed.
+  UNION ALL
+  SELECT l.relid, 'pgtrack_key'::name,
+         concat('AFTER UPDATE', CASE WHEN NOT l.rewrites THEN ' OF ' || coalesce(
+           (SELECT string_agg(quote_ident(k), ', ') FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns) k WHERE r.relation_id = p_relation), l.list) END),
+         format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I()',
+                coalesce(pgtrack._same_key_sql(p_relation, NULL), l.same_place), format('record_key_%s', p_relation)), p_is_always
+  FROM leaf l
+  UNION ALL
+  SELECT l.relid, '~pgtrack_leave'::name, 'BEFORE DELETE',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('follow_move_%s', p_relation)), p_is_always
+  FROM leaf l WHERE l.may_stay
+  -- The first and the last of the destination's: what comes through both has arrived.
+  UNION ALL
+  SELECT l.relid, x.name::name, 'BEFORE INSERT',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.is_last), p_is_always
+  FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', false), ('~pgtrack_enter', true)) AS x (name, is_last) WHERE l.may_vanish
+  UNION ALL
+  SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
+         format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('claim_moves_%s', p_relation)), p_is_always
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation AND NOT m.is_leaf;
+END;
+COMMENT ON FUNCTION pgtrack._move_triggers(integer, boolean) IS 'The triggers of a partitioned table that tell which rows move, and which keys change.';
+
+-- Columns are numbered as in the history, of which the table is a shadow; it is made anew when that has changed.
+CREATE OR REPLACE FUNCTION pgtrack._generate_moves(p_relation integer, p_mode text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_moves$
+DECLARE
+  v_table    text := format('pgtrack_history.moves_%s', p_relation);
+  v_columns  text;
+BEGIN
+  SELECT string_agg(format('image_%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) INTO v_columns
+  FROM pgtrack.relation r
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attnum > 1 AND NOT a.attisdropped
+  WHERE r.relation_id = p_relation AND p_mode = 'tree';
+  IF to_regclass(v_table) IS NOT NULL AND v_columns IS NOT DISTINCT FROM (
+       SELECT string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+       FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE 'image\_%' AND NOT a.attisdropped) THEN
+    RETURN;
+  END IF;
+  EXECUTE format('DROP TABLE IF EXISTS %s', v_table);
+  IF p_mode <> 'tree' THEN
+    RETURN;
+  END IF;
+  -- No note outlives its transaction.
+  EXECUTE format('CREATE UNLOGGED TABLE %s (
+      move_id  bigint   NOT NULL DEFAULT nextval(''pgtrack.statement_id_seq''),
+      xid      xid8     NOT NULL DEFAULT pg_current_xact_id(),
+      depth    integer  NOT NULL DEFAULT pg_trigger_depth(),
+      leaf     oid      NOT NULL,
+      place    tid      NOT NULL,
+      departs  boolean  NOT NULL,
+      arrives  boolean  NOT NULL,
+      entries  integer  NOT NULL DEFAULT 0,
+      claimed  integer,
+      old_key  jsonb,
+      new_key  jsonb,
+      %s)', v_table, v_columns);
+  EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
+  EXECUTE format('CREATE INDEX ON %s (xid, leaf, place)', v_table);
+  EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
+    (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+END
+$_generate_moves$;
+COMMENT ON FUNCTION pgtrack._generate_moves(integer, text) IS 'Makes the table of the notes of moving rows for a partitioned table, and takes it from any other.';
+
+-- ==== capture/move_recorder.sql ====
+
+-- The statement that notes a row that is about to move: with the columns of the old and the new row in generated code, or executed with parameters.
+CREATE OR REPLACE FUNCTION pgtrack._move_sql(p_relation integer, p_old text, p_new text, p_place text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO pgtrack_history.%I (%s) VALUES (%s)', format('moves_%s', p_relation),
+                concat_ws(', ', 'leaf, place, departs, arrives, old_key, new_key', string_agg(format('image_%s', h.attnum), ', ' ORDER BY a.attnum)),
+                concat_ws(', ', p_place, coalesce(pgtrack._key_sql(p_relation, p_old), 'NULL'), coalesce(pgtrack._key_sql(p_relation, p_new), 'NULL'),
+                          string_agg(pgtrack._output_sql(p_old || '.' || quote_ident(a.attname), a.atttypid, true), ', ' ORDER BY a.attnum)))
+  FROM pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  CROSS JOIN LATERAL (SELECT pgtrack._attnum(r.relid, c.column_name, c.attnum) AS attnum OFFSET 0) n
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._move_sql(integer, text, text, text) IS 'The statement that notes a row of a partitioned table that is about to move.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_move_trigger(p_relation integer, p_name text, p_settings text, p_body text, p_comment text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._create_function(p_relation, format('%I()', p_name || '_' || p_relation),
+    concat_ws(' ', 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER', p_settings), concat(E'\nBEGIN\n  ', p_body, E'\nEND\n'), p_comment, NULL);
+END;
+COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text) IS
+  'Creates one of the trigger functions that know which rows of a partitioned table move.';
+
+-- An application's BEFORE triggers may have the last word about a row. So where there are some, a note says when they have let it go,
+-- and when it has come through those of its destination. Nothing of its own statement comes between.
+CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
+DECLARE
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
+  v_moves              text := format('pgtrack_history.moves_%s', p_relation);
+BEGIN
+  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move', c_settings, format($$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+    EXECUTE pgtrack._move_sql(%2$s, '($1)', '($2)', '$3, $4, $5, $6') USING OLD, NEW, TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean;
+  ELSE
+    %3$s;
+  END IF;
+  RETURN NEW;$$,
+    pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
+    'Notes each row of @ that is about to move to another partition.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', c_settings, format($$IF TG_OP = 'DELETE' THEN
+    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = TG_RELID AND place = OLD.ctid;
+    RETURN OLD;
+  END IF;
+  UPDATE %1$s AS m SET entries = m.entries + 1, arrives = TG_ARGV[0]::boolean, new_key = CASE WHEN TG_ARGV[0]::boolean THEN %2$s ELSE m.new_key END
+  WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE WHEN TG_ARGV[0]::boolean THEN m.entries = 1 ELSE m.entries < 2 END
+    AND m.move_id = (SELECT l.move_id FROM %1$s AS l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth() ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
+  RETURN NEW;$$, v_moves, coalesce(pgtrack._key_sql(p_relation, 'NEW'), 'NULL')),
+    'Follows a row of @ on its way to another partition.');
+  -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
+  -- and not of one around it that has called a function.
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE SET search_path = pg_catalog, pg_temp',
+    format($$PERFORM pgtrack_history.%1$I(coalesce((SELECT m.move_id FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_trigger_depth());
+  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves),
+    'Finds out which of the rows that move are those of an UPDATE on @.');
+  -- Foreign keys of others act at the end of a statement, one trigger deeper.
+  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
+    'RETURNS void LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp',
+    format($$UPDATE %1$s SET claimed = $2
+    WHERE xid = pg_current_xact_id_if_assigned() AND move_id > $1 AND claimed IS NULL
+      AND depth = (SELECT min(m.depth) FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > $1 AND m.claimed IS NULL)$$, v_moves),
+    'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('record_moves_%s(bigint, boolean, integer)', p_relation),
+    'RETURNS bigint LANGUAGE plpgsql VOLATILE', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
+END
+$_generate_move_functions$;
+COMMENT ON FUNCTION pgtrack._generate_move_functions(integer) IS 'Writes the functions of a partitioned table that deal with rows that move.';
+
+-- The images of rows that an UPDATE has moved are in its transition table already, those of MERGE are not. What the destination
+-- did not take is deleted: before the statement, which may have given its key to another row.
+CREATE OR REPLACE FUNCTION pgtrack._record_moves_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
-          IF (SELECT pg_catalog.count(*) FROM pgtrack_new) OPERATOR(pg_catalog.=) pgtrack.rows THEN
-            INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-            SELECT pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass), pg_catalog.pg_current_xact_id(), %1$s,
-                   pgtrack_history.key_%1$s(%2$s), pgtrack_history.key_%1$s(%3$s), pgtrack.id
-            FROM (SELECT z.is_new, %4$s
-                  FROM (SELECT pg_catalog.row_number() OVER () AS position, false AS is_new, %5$s FROM pgtrack_old AS r
-                        UNION ALL
-                        SELECT pg_catalog.row_number() OVER () AS position, true AS is_new, %5$s FROM pgtrack_new AS r) AS z
-                  WINDOW w AS (ORDER BY z.position, z.is_new)) AS z
-            WHERE NOT z.is_new AND NOT (%6$s);
-          ELSE
-            <<pgtrack_moves>>
-            DECLARE
-              gone_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-              come_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-              moved    pg_catalog.int8;
-            BEGIN
-              UPDATE pgtrack_history.%7$I AS h SET pgtrack_statement_id = pgtrack_moves.gone_id
-              WHERE h.pgtrack_statement_id OPERATOR(pg_catalog.=) pgtrack.id AND NOT EXISTS (SELECT FROM pgtrack_new AS r WHERE %8$s);
-              GET DIAGNOSTICS moved = ROW_COUNT;
-              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%9$s
-              END IF;
-              rows := pgtrack.rows OPERATOR(pg_catalog.-) pgtrack_moves.moved;
-              %10$s WHERE NOT EXISTS (SELECT FROM pgtrack_old AS h WHERE %11$s);
-              GET DIAGNOSTICS moved = ROW_COUNT;
-              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%12$s
-              END IF;
-            END;
-          END IF;$$,
-    p_relation,
-    string_agg(format('z.old_%s', position), ', ' ORDER BY position),
-    string_agg(format('z.new_%s', position), ', ' ORDER BY position),
-    string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
-    string_agg(format('%s AS key_%s', x.new, position), ', ' ORDER BY position),
-    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('z.old_%s', position), format('z.new_%s', position)), ' AND ' ORDER BY position),
-    r.history_table,
-    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('h.%I', history_column), x.new), ' AND ' ORDER BY position),
-    pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
-    pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
-    string_agg(pgtrack._stored_is_sql(kind, operator, equality, x.old, x.new), ' AND ' ORDER BY position),
-    pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
+<<pgtrack>>
+DECLARE
+  gone_id  pg_catalog.int8;
+  gone     pg_catalog.int8 := 0;
+  added    pg_catalog.int8 := 0;
+BEGIN
+  SELECT pg_catalog.min(m.move_id), pg_catalog.count(*) INTO gone_id, gone FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives%7$s;
+  IF NOT $2 THEN
+    INSERT INTO pgtrack_history.%2$I (%3$s)
+    SELECT CASE WHEN m.arrives THEN $1 ELSE pgtrack.gone_id END%4$s FROM pgtrack_history.%1$I AS m
+    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs
+    ORDER BY m.move_id;
+    GET DIAGNOSTICS added = ROW_COUNT;
+  END IF;%5$s
+  DELETE FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3;
+  IF pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN%6$s
+  END IF;
+  RETURN pgtrack.added OPERATOR(pg_catalog.-) pgtrack.gone;
+END
+$$,
+    format('moves_%s', p_relation), r.history_table,
+    concat_ws(', ', 'pgtrack_statement_id', string_agg(quote_ident(h.attname), ', ' ORDER BY h.attnum)),
+    string_agg(format(', m.image_%s', h.attnum), '' ORDER BY h.attnum),
+    CASE WHEN r.key_columns <> '{}' THEN format($$
+  INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+  SELECT m.move_id, m.xid, %2$s, m.old_key, m.new_key, $1 FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
+  IF $2 AND pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN
+    UPDATE pgtrack_history.%3$I AS r SET pgtrack_statement_id = pgtrack.gone_id
+    WHERE r.pgtrack_statement_id OPERATOR(pg_catalog.=) $1 AND %4$s OPERATOR(pg_catalog.=) ANY (
+      SELECT m.old_key FROM pgtrack_history.%1$I AS m
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
+  END IF;$$, format('moves_%s', p_relation), p_relation, r.history_table, pgtrack._stored_key_sql(p_relation, 'r')) END,
+    pgtrack._statement_sql(p_relation, 'D', 'pgtrack.gone_id', 'pgtrack.gone'),
+    -- Without a key nothing tells which of the images it is.
+    CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END)
   FROM pgtrack.relation r
-  CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k
-  CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('r.%I', k.column_name), k.type, true) AS new,
-                             pgtrack._output_sql(format('h.%I', k.column_name), k.type, true) AS old) x
-  WHERE r.relation_id = p_relation
-  GROUP BY r.relation_id;
+  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 1 AND NOT h.attisdropped
+  WHERE r.relation_id = p_relation GROUP BY r.relation_id;
 END;
-COMMENT ON FUNCTION pgtrack._moves_sql(integer) IS 'The part of a partitioned table''s UPDATE recorder that notes changed keys.';
+COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the function that records the rows that an UPDATE or MERGE has moved.';
+
+-- ==== capture/unmoved.sql ====
+
+-- What the recorders of a partitioned table do about rows that move. In MERGE these are in the transition tables of DELETE and
+-- INSERT, if it has such actions, but they are the UPDATE's. The triggers fire in the order DELETE, UPDATE, INSERT
+-- (fireASTriggers in src/backend/executor/nodeModifyTable.c): a row that left is told by its note, one that came by the change
+-- of its key, which is recorded by then. Without a primary key nothing tells it, and its deletion and insertion are recorded as such.
+
+CREATE OR REPLACE FUNCTION pgtrack._moving_sql(p_relation integer, p_operation text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
+                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change AS m WHERE m.xid' ELSE format('pgtrack_history.%I AS m WHERE m.xid', format('moves_%s', p_relation)) END,
+                CASE p_operation WHEN 'insert' THEN format('m.relation_id OPERATOR(pg_catalog.=) %s', p_relation)
+                                 WHEN 'update' THEN 'm.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth()'
+                                 ELSE 'm.claimed IS NULL AND m.departs' END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows move.';
+
+CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(CASE p_operation
+    WHEN 'insert' THEN ' WHERE NOT pgtrack.moving OR NOT pgtrack_history.%1$I(%2$s)'
+    WHEN 'delete' THEN ' WHERE NOT pgtrack.moving OR NOT %2$s OPERATOR(pg_catalog.=) ANY (SELECT m.old_key FROM pgtrack_history.%3$I AS m '
+                       'WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL AND m.departs)'
+    ELSE '' END, format('has_arrived_%s', p_relation), pgtrack._live_key_sql(p_relation, 'r'), format('moves_%s', p_relation))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns <> '{}';
+END;
+COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text) IS 'The condition, in a recorder of a partitioned table, that a row does not belong to the UPDATE of a MERGE.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_note_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(
+    (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, pgtrack._output_sql(format('r.%I', k.column_name), k.type), format('m.image_%s', h.attnum)),
+                       ' AND ' ORDER BY k.position)
+     FROM pgtrack._key_parts(p_relation) k
+     JOIN pgtrack.relation r ON r.relation_id = p_relation
+     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = k.history_column),
+    (SELECT format('ROW(%s)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(%s)::pg_catalog.record',
+                   string_agg(pgtrack._output_sql(format('r.%I', a.attname), a.atttypid), ', ' ORDER BY a.attnum),
+                   string_agg(format('m.image_%s', h.attnum), ', ' ORDER BY a.attnum))
+     FROM pgtrack.relation r
+     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
+     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND a.attname = c.column_name AND NOT a.attisdropped
+     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+     WHERE r.relation_id = p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._is_note_sql(integer) IS 'The condition that a row of a transition table is the one of a note.';
+
+CREATE OR REPLACE FUNCTION pgtrack._moved_sql(p_relation integer, p_operation text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE p_operation WHEN 'update' THEN format($$
+  IF pgtrack.moving THEN
+    -- A plain UPDATE has the rows that it moves in its transition table.
+    rows := pgtrack.rows OPERATOR(pg_catalog.+) pgtrack_history.%2$I(pgtrack.id, EXISTS (
+      SELECT FROM pgtrack_old AS r CROSS JOIN (
+        SELECT m.* FROM pgtrack_history.%1$I AS m
+        WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth() AND m.departs
+        ORDER BY m.move_id LIMIT 1) AS m
+      WHERE %3$s), pg_catalog.pg_trigger_depth());
+  END IF;$$, format('moves_%s', p_relation), format('record_moves_%s', p_relation), pgtrack._is_note_sql(p_relation))
+  WHEN 'delete' THEN (SELECT format($$
+  IF pgtrack.moving THEN
+    DELETE FROM pgtrack_history.%1$I AS m
+    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL;
+  END IF;$$, format('moves_%s', p_relation)) FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns = '{}') END;
+END;
+COMMENT ON FUNCTION pgtrack._moved_sql(integer, text) IS 'The part of a recorder of a partitioned table that deals with the rows that have moved.';
+
+-- Nobody can insert a row under a key that another has come to and not left. So one that was inserted there is that other.
+CREATE OR REPLACE FUNCTION pgtrack._generate_has_arrived(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_has_arrived$
+BEGIN
+  PERFORM pgtrack._create_function(p_relation, format('has_arrived_%s(jsonb)', p_relation),
+    'RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp', format($$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM pgtrack.key_change c
+    WHERE c.relation_id = %1$s AND c.new_key = $1 AND c.xid = pg_current_xact_id() AND c.statement_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) d WHERE d.old_key = $1 AND d.xid = c.xid AND d.statement_id > c.statement_id)
+      AND NOT EXISTS (
+        SELECT FROM jsonb_to_record($1) AS k(%2$s) JOIN pgtrack_history.%3$I h ON %4$s
+        JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+        WHERE h.pgtrack_statement_id > c.statement_id AND s.operation IN ('D', 'T')));
+END
+$$, p_relation, string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), r.history_table,
+      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position)),
+    'Whether a row of @ has come under a key in this transaction, and is there.', NULL)
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(p_relation) k
+  WHERE r.relation_id = p_relation GROUP BY r.history_table;
+END
+$_generate_has_arrived$;
+COMMENT ON FUNCTION pgtrack._generate_has_arrived(integer) IS 'Writes the function that tells a row that a MERGE has moved from one that it has inserted.';
 
 -- ==== capture/triggers.sql ====
 
@@ -2531,18 +2850,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_wanted_trigge
 DECLARE
   v_relation  pgtrack.relation;
   v_mode      text;
-  v_same_key  text;
+  v_same_key  text := pgtrack._same_key_sql(p_relation, NULL);
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   is_always := (v_relation.options ->> 'replica')::boolean;
-  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
-  SELECT string_agg(CASE WHEN k.kind IS NULL
-                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
-                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
-                    ' AND ' ORDER BY k.position) INTO v_same_key
-  FROM pgtrack._key_parts(p_relation) k;
-
   IF v_mode = 'row' THEN
     RETURN QUERY
       SELECT v_relation.relid, format('!pgtrack_%s', o)::name, 'AFTER ' || upper(o),
@@ -2551,10 +2863,7 @@ BEGIN
   ELSE
     RETURN QUERY
       SELECT m.relid, format('pgtrack_%s', o.name)::name, 'AFTER ' || upper(o.name),
-             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
-               CASE WHEN o.name = 'update' AND v_mode = 'tree' AND v_same_key IS NOT NULL
-                    THEN 'OLD TABLE AS pgtrack_old NEW TABLE AS pgtrack_new' ELSE o.tables END,
-               format('record_%s_%s', o.name, p_relation)), is_always
+             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', o.tables, format('record_%s_%s', o.name, p_relation)), is_always
       FROM pgtrack._members(v_relation.relid) m
       CROSS JOIN (VALUES ('insert', 'NEW TABLE AS pgtrack_new'), ('update', 'OLD TABLE AS pgtrack_old'),
                          ('delete', 'OLD TABLE AS pgtrack_old')) AS o (name, tables);
@@ -2574,7 +2883,9 @@ BEGIN
 
   -- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
   -- set the key are left out, unless a BEFORE trigger may set it in any statement.
-  IF v_mode <> 'tree' AND v_same_key IS NOT NULL THEN
+  IF v_mode = 'tree' THEN
+    RETURN QUERY SELECT m.* FROM pgtrack._move_triggers(p_relation, is_always) m;
+  ELSIF v_same_key IS NOT NULL THEN
     RETURN QUERY
       SELECT v_relation.relid, CASE v_mode WHEN 'row' THEN '!pgtrack_key' ELSE 'pgtrack_key' END::name,
              'AFTER UPDATE' || CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN ''

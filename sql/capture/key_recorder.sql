@@ -1,3 +1,44 @@
+CREATE OR REPLACE FUNCTION pgtrack._same_key_sql(p_relation integer, p_columns name[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
+  SELECT string_agg(CASE WHEN k.kind IS NULL
+                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
+                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
+                    ' AND ' ORDER BY k.position)
+  FROM pgtrack._key_parts(p_relation) k WHERE p_columns IS NULL OR k.column_name = ANY (p_columns);
+END;
+COMMENT ON FUNCTION pgtrack._same_key_sql(integer, name[]) IS
+  'The condition, in a row trigger for UPDATE, that the key is what it was, or those of its columns; null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type, true)),
+                                                     ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._key_sql(integer, text) IS
+  'The expression for the key of a record, in code that has pgtrack._pinned_settings(); null where there is none.';
+
+-- Of a row of a transition table, or of the history, in code that may have no settings of its own.
+CREATE OR REPLACE FUNCTION pgtrack._live_key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation),
+                string_agg(pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type), ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation), string_agg(format('%s.%I', p_record, k.history_column), ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._stored_key_sql(integer, text) IS 'The expression for the key of an image of a partitioned table.';
+
 -- A key is written in one form, whatever the session prefers.
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
@@ -6,7 +47,6 @@ DECLARE
   v_relation           pgtrack.relation;
   v_old                text;
   v_arguments          text;
-  v_old_key            text;
   v_new_key            text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
@@ -14,24 +54,21 @@ BEGIN
                WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation) LOOP
     EXECUTE format('DROP FUNCTION %s', v_old);
   END LOOP;
-  IF v_relation.key_columns = '{}' THEN
-    RETURN;
-  END IF;
-  IF p_mode <> 'tree' THEN
-    SELECT string_agg(format('%L, %s', k.column_name, x.old), ', ' ORDER BY k.position),
-           string_agg(format('%L, %s', k.column_name, x.new), ', ' ORDER BY k.position)
-    INTO v_old_key, v_new_key
-    FROM pgtrack._key_parts(p_relation) k
-    CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('OLD.%I', k.column_name), k.type, true) AS old,
-                               pgtrack._output_sql(format('NEW.%I', k.column_name), k.type, true) AS new) x;
+  IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
-      format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%5$L::oid[]);
+      concat(format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%2$L::oid[]);',
+                    p_relation, ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+        CASE p_mode WHEN 'tree' THEN format($$
+        -- It has not moved.
+        DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;$$, format('moves_%s', p_relation)) END,
+        CASE WHEN v_relation.key_columns <> '{}' THEN format($$
         INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %1$s, jsonb_build_object(%2$s), jsonb_build_object(%3$s), %4$s);',
-        p_relation, v_old_key, v_new_key,
-        CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END,
-        ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
+        VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %1$s, %2$s, %3$s, %4$s);$$,
+          p_relation, pgtrack._key_sql(p_relation, 'OLD'), pgtrack._key_sql(p_relation, 'NEW'),
+          CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END) END),
       'Records each change of a primary key of @.');
+  END IF;
+  IF p_mode <> 'tree' OR v_relation.key_columns = '{}' THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.

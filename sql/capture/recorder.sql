@@ -116,6 +116,7 @@ BEGIN
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
 
+  PERFORM pgtrack._generate_moves(p_relation, v_mode);
   FOR v_variant IN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
   LOOP
@@ -123,9 +124,10 @@ BEGIN
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;',
+  rows  pg_catalog.int8;%s',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
-             ELSE v_next END),
+             ELSE v_next END,
+        CASE v_mode WHEN 'tree' THEN pgtrack._moving_sql(p_relation, v_variant.column1) ELSE '' END),
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
                                   '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
@@ -135,23 +137,27 @@ BEGIN
   ELSE
     %7$s;
   END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
+  GET DIAGNOSTICS rows = ROW_COUNT;%9$s
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s
   END IF;$body$,
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
-        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record,
+                            v_from || CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1) ELSE '' END),
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
-        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
-             THEN pgtrack._moves_sql(p_relation) ELSE '' END,
+        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  IF v_mode = 'tree' THEN
+    PERFORM pgtrack._generate_move_functions(p_relation);
+    PERFORM pgtrack._generate_has_arrived(p_relation);
+  END IF;
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;

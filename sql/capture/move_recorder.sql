@@ -1,0 +1,120 @@
+-- The statement that notes a row that is about to move: with the columns of the old and the new row in generated code, or executed with parameters.
+CREATE OR REPLACE FUNCTION pgtrack._move_sql(p_relation integer, p_old text, p_new text, p_place text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO pgtrack_history.%I (%s) VALUES (%s)', format('moves_%s', p_relation),
+                concat_ws(', ', 'leaf, place, departs, arrives, old_key, new_key', string_agg(format('image_%s', h.attnum), ', ' ORDER BY a.attnum)),
+                concat_ws(', ', p_place, coalesce(pgtrack._key_sql(p_relation, p_old), 'NULL'), coalesce(pgtrack._key_sql(p_relation, p_new), 'NULL'),
+                          string_agg(pgtrack._output_sql(p_old || '.' || quote_ident(a.attname), a.atttypid, true), ', ' ORDER BY a.attnum)))
+  FROM pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  CROSS JOIN LATERAL (SELECT pgtrack._attnum(r.relid, c.column_name, c.attnum) AS attnum OFFSET 0) n
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._move_sql(integer, text, text, text) IS 'The statement that notes a row of a partitioned table that is about to move.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_move_trigger(p_relation integer, p_name text, p_settings text, p_body text, p_comment text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._create_function(p_relation, format('%I()', p_name || '_' || p_relation),
+    concat_ws(' ', 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER', p_settings), concat(E'\nBEGIN\n  ', p_body, E'\nEND\n'), p_comment, NULL);
+END;
+COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text) IS
+  'Creates one of the trigger functions that know which rows of a partitioned table move.';
+
+-- An application's BEFORE triggers may have the last word about a row. So where there are some, a note says when they have let it go,
+-- and when it has come through those of its destination. Nothing of its own statement comes between.
+CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
+DECLARE
+  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
+  v_moves              text := format('pgtrack_history.moves_%s', p_relation);
+BEGIN
+  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move', c_settings, format($$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+    EXECUTE pgtrack._move_sql(%2$s, '($1)', '($2)', '$3, $4, $5, $6') USING OLD, NEW, TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean;
+  ELSE
+    %3$s;
+  END IF;
+  RETURN NEW;$$,
+    pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
+    'Notes each row of @ that is about to move to another partition.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', c_settings, format($$IF TG_OP = 'DELETE' THEN
+    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = TG_RELID AND place = OLD.ctid;
+    RETURN OLD;
+  END IF;
+  UPDATE %1$s AS m SET entries = m.entries + 1, arrives = TG_ARGV[0]::boolean, new_key = CASE WHEN TG_ARGV[0]::boolean THEN %2$s ELSE m.new_key END
+  WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE WHEN TG_ARGV[0]::boolean THEN m.entries = 1 ELSE m.entries < 2 END
+    AND m.move_id = (SELECT l.move_id FROM %1$s AS l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth() ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
+  RETURN NEW;$$, v_moves, coalesce(pgtrack._key_sql(p_relation, 'NEW'), 'NULL')),
+    'Follows a row of @ on its way to another partition.');
+  -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
+  -- and not of one around it that has called a function.
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE SET search_path = pg_catalog, pg_temp',
+    format($$PERFORM pgtrack_history.%1$I(coalesce((SELECT m.move_id FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_trigger_depth());
+  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves),
+    'Finds out which of the rows that move are those of an UPDATE on @.');
+  -- Foreign keys of others act at the end of a statement, one trigger deeper.
+  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
+    'RETURNS void LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp',
+    format($$UPDATE %1$s SET claimed = $2
+    WHERE xid = pg_current_xact_id_if_assigned() AND move_id > $1 AND claimed IS NULL
+      AND depth = (SELECT min(m.depth) FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > $1 AND m.claimed IS NULL)$$, v_moves),
+    'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('record_moves_%s(bigint, boolean, integer)', p_relation),
+    'RETURNS bigint LANGUAGE plpgsql VOLATILE', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
+END
+$_generate_move_functions$;
+COMMENT ON FUNCTION pgtrack._generate_move_functions(integer) IS 'Writes the functions of a partitioned table that deal with rows that move.';
+
+-- The images of rows that an UPDATE has moved are in its transition table already, those of MERGE are not. What the destination
+-- did not take is deleted: before the statement, which may have given its key to another row.
+CREATE OR REPLACE FUNCTION pgtrack._record_moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+<<pgtrack>>
+DECLARE
+  gone_id  pg_catalog.int8;
+  gone     pg_catalog.int8 := 0;
+  added    pg_catalog.int8 := 0;
+BEGIN
+  SELECT pg_catalog.min(m.move_id), pg_catalog.count(*) INTO gone_id, gone FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives%7$s;
+  IF NOT $2 THEN
+    INSERT INTO pgtrack_history.%2$I (%3$s)
+    SELECT CASE WHEN m.arrives THEN $1 ELSE pgtrack.gone_id END%4$s FROM pgtrack_history.%1$I AS m
+    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs
+    ORDER BY m.move_id;
+    GET DIAGNOSTICS added = ROW_COUNT;
+  END IF;%5$s
+  DELETE FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3;
+  IF pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN%6$s
+  END IF;
+  RETURN pgtrack.added OPERATOR(pg_catalog.-) pgtrack.gone;
+END
+$$,
+    format('moves_%s', p_relation), r.history_table,
+    concat_ws(', ', 'pgtrack_statement_id', string_agg(quote_ident(h.attname), ', ' ORDER BY h.attnum)),
+    string_agg(format(', m.image_%s', h.attnum), '' ORDER BY h.attnum),
+    CASE WHEN r.key_columns <> '{}' THEN format($$
+  INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+  SELECT m.move_id, m.xid, %2$s, m.old_key, m.new_key, $1 FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
+  IF $2 AND pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN
+    UPDATE pgtrack_history.%3$I AS r SET pgtrack_statement_id = pgtrack.gone_id
+    WHERE r.pgtrack_statement_id OPERATOR(pg_catalog.=) $1 AND %4$s OPERATOR(pg_catalog.=) ANY (
+      SELECT m.old_key FROM pgtrack_history.%1$I AS m
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
+  END IF;$$, format('moves_%s', p_relation), p_relation, r.history_table, pgtrack._stored_key_sql(p_relation, 'r')) END,
+    pgtrack._statement_sql(p_relation, 'D', 'pgtrack.gone_id', 'pgtrack.gone'),
+    -- Without a key nothing tells which of the images it is.
+    CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END)
+  FROM pgtrack.relation r
+  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 1 AND NOT h.attisdropped
+  WHERE r.relation_id = p_relation GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the function that records the rows that an UPDATE or MERGE has moved.';
