@@ -2244,7 +2244,7 @@ BEGIN
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
-  ELSE
+  ELS%11$sE
     %7$s;
   END IF;
   GET DIAGNOSTICS rows = ROW_COUNT;%9$s
@@ -2253,12 +2253,12 @@ BEGIN
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
-        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record,
-                            v_from || CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1) ELSE '' END),
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
         CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
@@ -2445,6 +2445,14 @@ END;
 COMMENT ON FUNCTION pgtrack._key_sql(integer, text) IS
   'The expression for the key of a record, in code that has pgtrack._pinned_settings(); null where there is none.';
 
+CREATE OR REPLACE FUNCTION pgtrack._key_is_plain(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(bool_and(k.type = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean,date}'::regtype[])), true)
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_is_plain(integer) IS 'Whether a key is the same as JSON whatever the session prefers.';
+
 -- Of a row of a transition table, or of the history, in code that may have no settings of its own.
 CREATE OR REPLACE FUNCTION pgtrack._live_key_sql(p_relation integer, p_record text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2479,7 +2487,8 @@ BEGIN
     EXECUTE format('DROP FUNCTION %s', v_old);
   END LOOP;
   IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
-    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
+    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',
+      c_settings || CASE p_mode WHEN 'tree' THEN ' SET enable_seqscan = off' ELSE '' END,
       concat(format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%2$L::oid[]);',
                     p_relation, ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
         CASE p_mode WHEN 'tree' THEN format($$
@@ -2613,7 +2622,7 @@ BEGIN
       claimed  integer,
       old_key  jsonb,
       new_key  jsonb,
-      %s)', v_table, v_columns);
+      %s) WITH (vacuum_truncate = false)', v_table, v_columns);
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
   EXECUTE format('CREATE INDEX ON %s (xid, leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
@@ -2655,10 +2664,13 @@ COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text
 CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
 DECLARE
-  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
+  c_path CONSTANT      text := 'SET search_path = pg_catalog, pg_temp ';
+  -- Statistics say of the table that it is empty, which it is not while rows move.
+  c_settings CONSTANT  text := c_path || 'SET enable_seqscan = off ' || pgtrack._pinned_settings();
   v_moves              text := format('pgtrack_history.moves_%s', p_relation);
 BEGIN
-  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move', c_settings, format($$IF %1$s THEN
+  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move',
+    c_path || CASE WHEN pgtrack._key_is_plain(p_relation) AND pgtrack._recorder_settings(p_relation) = '' THEN '' ELSE pgtrack._pinned_settings() END, format($$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     EXECUTE pgtrack._move_sql(%2$s, '($1)', '($2)', '$3, $4, $5, $6') USING OLD, NEW, TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean;
   ELSE
@@ -2677,20 +2689,23 @@ BEGIN
   RETURN NEW;$$, v_moves, coalesce(pgtrack._key_sql(p_relation, 'NEW'), 'NULL')),
     'Follows a row of @ on its way to another partition.');
   -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
-  -- and not of one around it that has called a function.
-  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE SET search_path = pg_catalog, pg_temp',
-    format($$PERFORM pgtrack_history.%1$I(coalesce((SELECT m.move_id FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_trigger_depth());
+  -- and not of one around it that has called a function. Foreign keys of others act at the end of a statement, one trigger deeper.
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$PERFORM pgtrack_history.%1$I(coalesce((
+    SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
+    ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
   RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves),
     'Finds out which of the rows that move are those of an UPDATE on @.');
-  -- Foreign keys of others act at the end of a statement, one trigger deeper.
-  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
-    'RETURNS void LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp',
-    format($$UPDATE %1$s SET claimed = $2
-    WHERE xid = pg_current_xact_id_if_assigned() AND move_id > $1 AND claimed IS NULL
-      AND depth = (SELECT min(m.depth) FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > $1 AND m.claimed IS NULL)$$, v_moves),
-    'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation), 'RETURNS void LANGUAGE plpgsql VOLATILE', format($$
+BEGIN
+  UPDATE %1$s AS m SET claimed = $2
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.move_id OPERATOR(pg_catalog.>) $1 AND m.claimed IS NULL
+    AND m.depth OPERATOR(pg_catalog.=) (
+      SELECT pg_catalog.min(l.depth) FROM %1$s AS l
+      WHERE l.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND l.move_id OPERATOR(pg_catalog.>) $1 AND l.claimed IS NULL);
+END
+$$, v_moves), 'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
   PERFORM pgtrack._create_function(p_relation, format('record_moves_%s(bigint, boolean, integer)', p_relation),
-    'RETURNS bigint LANGUAGE plpgsql VOLATILE', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
+    'RETURNS bigint LANGUAGE plpgsql VOLATILE SET enable_seqscan = off', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
 END
 $_generate_move_functions$;
 COMMENT ON FUNCTION pgtrack._generate_move_functions(integer) IS 'Writes the functions of a partitioned table that deal with rows that move.';
@@ -2755,8 +2770,8 @@ COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the funct
 CREATE OR REPLACE FUNCTION pgtrack._moving_sql(p_relation integer, p_operation text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
-                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change AS m WHERE m.xid' ELSE format('pgtrack_history.%I AS m WHERE m.xid', format('moves_%s', p_relation)) END,
+  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
+                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change' ELSE format('pgtrack_history.%I', format('moves_%s', p_relation)) END,
                 CASE p_operation WHEN 'insert' THEN format('m.relation_id OPERATOR(pg_catalog.=) %s', p_relation)
                                  WHEN 'update' THEN 'm.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth()'
                                  ELSE 'm.claimed IS NULL AND m.departs' END)
@@ -2764,17 +2779,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows move.';
 
-CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text) RETURNS text
+-- A statement of its own: with a condition that is mostly empty, PostgreSQL would plan the usual one anew each time.
+CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(CASE p_operation
-    WHEN 'insert' THEN ' WHERE NOT pgtrack.moving OR NOT pgtrack_history.%1$I(%2$s)'
-    WHEN 'delete' THEN ' WHERE NOT pgtrack.moving OR NOT %2$s OPERATOR(pg_catalog.=) ANY (SELECT m.old_key FROM pgtrack_history.%3$I AS m '
-                       'WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL AND m.departs)'
-    ELSE '' END, format('has_arrived_%s', p_relation), pgtrack._live_key_sql(p_relation, 'r'), format('moves_%s', p_relation))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns <> '{}';
+  SELECT format(E'IF pgtrack.moving THEN\n    %s;\n  ELS', pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from || format(CASE p_operation
+      WHEN 'insert' THEN ' WHERE NOT pgtrack_history.%1$I(%2$s)'
+      ELSE ' WHERE NOT %2$s OPERATOR(pg_catalog.=) ANY (SELECT m.old_key FROM pgtrack_history.%3$I AS m '
+           'WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL AND m.departs)' END,
+    format('has_arrived_%s', p_relation), pgtrack._live_key_sql(p_relation, 'r'), format('moves_%s', p_relation))))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns <> '{}' AND p_operation <> 'update';
 END;
-COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text) IS 'The condition, in a recorder of a partitioned table, that a row does not belong to the UPDATE of a MERGE.';
+COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text, text) IS
+  'The branch of a recorder of a partitioned table, while rows move, that records those which do not belong to the UPDATE of a MERGE.';
 
 CREATE OR REPLACE FUNCTION pgtrack._is_note_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -4480,6 +4497,7 @@ CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
   v_table     regclass;
+  v_member    regclass;
   v_trigger   name;
   v_is_named  boolean;
   v_timeout   text := current_setting('lock_timeout');
@@ -4497,12 +4515,14 @@ BEGIN
   IF v_text !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
-  FOR v_table, v_trigger, v_is_named IN
-    SELECT r.relid, t.tgname,
+  FOR v_table, v_member, v_trigger, v_is_named IN
+    SELECT r.relid, m.relid, t.tgname,
            v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
-    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
+    CROSS JOIN LATERAL pgtrack._members(r.relid) m
+    JOIN pg_trigger t ON t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
+    JOIN pg_class l ON l.oid = m.relid AND pg_has_role(current_user, l.relowner, 'USAGE')
     -- As a whole word, quoted or not.
     -- Of a typed table the type may be named.
     CROSS JOIN LATERAL (SELECT format('(%s)', string_agg(regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS name
@@ -4513,7 +4533,11 @@ BEGIN
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
     PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+      -- In the order of writers: a partitioned table before its partitions.
+      IF v_member <> v_table THEN
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_table);
+      END IF;
+      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_member);
     EXCEPTION WHEN lock_not_available THEN
       IF v_is_named THEN
         RAISE;
@@ -4568,7 +4592,8 @@ BEGIN
   -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
   v_altered := v_altered || ARRAY(
     SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
+                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
       AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
   IF v_altered = '{}' THEN
     RETURN '{}';

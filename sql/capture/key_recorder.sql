@@ -21,6 +21,14 @@ END;
 COMMENT ON FUNCTION pgtrack._key_sql(integer, text) IS
   'The expression for the key of a record, in code that has pgtrack._pinned_settings(); null where there is none.';
 
+CREATE OR REPLACE FUNCTION pgtrack._key_is_plain(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(bool_and(k.type = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean,date}'::regtype[])), true)
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_is_plain(integer) IS 'Whether a key is the same as JSON whatever the session prefers.';
+
 -- Of a row of a transition table, or of the history, in code that may have no settings of its own.
 CREATE OR REPLACE FUNCTION pgtrack._live_key_sql(p_relation integer, p_record text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -55,7 +63,8 @@ BEGIN
     EXECUTE format('DROP FUNCTION %s', v_old);
   END LOOP;
   IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
-    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
+    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',
+      c_settings || CASE p_mode WHEN 'tree' THEN ' SET enable_seqscan = off' ELSE '' END,
       concat(format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%2$L::oid[]);',
                     p_relation, ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
         CASE p_mode WHEN 'tree' THEN format($$

@@ -29,10 +29,13 @@ COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text
 CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
 DECLARE
-  c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
+  c_path CONSTANT      text := 'SET search_path = pg_catalog, pg_temp ';
+  -- Statistics say of the table that it is empty, which it is not while rows move.
+  c_settings CONSTANT  text := c_path || 'SET enable_seqscan = off ' || pgtrack._pinned_settings();
   v_moves              text := format('pgtrack_history.moves_%s', p_relation);
 BEGIN
-  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move', c_settings, format($$IF %1$s THEN
+  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move',
+    c_path || CASE WHEN pgtrack._key_is_plain(p_relation) AND pgtrack._recorder_settings(p_relation) = '' THEN '' ELSE pgtrack._pinned_settings() END, format($$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
     EXECUTE pgtrack._move_sql(%2$s, '($1)', '($2)', '$3, $4, $5, $6') USING OLD, NEW, TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean;
   ELSE
@@ -51,20 +54,23 @@ BEGIN
   RETURN NEW;$$, v_moves, coalesce(pgtrack._key_sql(p_relation, 'NEW'), 'NULL')),
     'Follows a row of @ on its way to another partition.');
   -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
-  -- and not of one around it that has called a function.
-  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE SET search_path = pg_catalog, pg_temp',
-    format($$PERFORM pgtrack_history.%1$I(coalesce((SELECT m.move_id FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_trigger_depth());
+  -- and not of one around it that has called a function. Foreign keys of others act at the end of a statement, one trigger deeper.
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$PERFORM pgtrack_history.%1$I(coalesce((
+    SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
+    ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
   RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves),
     'Finds out which of the rows that move are those of an UPDATE on @.');
-  -- Foreign keys of others act at the end of a statement, one trigger deeper.
-  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
-    'RETURNS void LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp',
-    format($$UPDATE %1$s SET claimed = $2
-    WHERE xid = pg_current_xact_id_if_assigned() AND move_id > $1 AND claimed IS NULL
-      AND depth = (SELECT min(m.depth) FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > $1 AND m.claimed IS NULL)$$, v_moves),
-    'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation), 'RETURNS void LANGUAGE plpgsql VOLATILE', format($$
+BEGIN
+  UPDATE %1$s AS m SET claimed = $2
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.move_id OPERATOR(pg_catalog.>) $1 AND m.claimed IS NULL
+    AND m.depth OPERATOR(pg_catalog.=) (
+      SELECT pg_catalog.min(l.depth) FROM %1$s AS l
+      WHERE l.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND l.move_id OPERATOR(pg_catalog.>) $1 AND l.claimed IS NULL);
+END
+$$, v_moves), 'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
   PERFORM pgtrack._create_function(p_relation, format('record_moves_%s(bigint, boolean, integer)', p_relation),
-    'RETURNS bigint LANGUAGE plpgsql VOLATILE', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
+    'RETURNS bigint LANGUAGE plpgsql VOLATILE SET enable_seqscan = off', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
 END
 $_generate_move_functions$;
 COMMENT ON FUNCTION pgtrack._generate_move_functions(integer) IS 'Writes the functions of a partitioned table that deal with rows that move.';

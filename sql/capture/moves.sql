@@ -103,7 +103,7 @@ BEGIN
       claimed  integer,
       old_key  jsonb,
       new_key  jsonb,
-      %s)', v_table, v_columns);
+      %s) WITH (vacuum_truncate = false)', v_table, v_columns);
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
   EXECUTE format('CREATE INDEX ON %s (xid, leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',

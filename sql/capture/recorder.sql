@@ -134,7 +134,7 @@ BEGIN
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
-  ELSE
+  ELS%11$sE
     %7$s;
   END IF;
   GET DIAGNOSTICS rows = ROW_COUNT;%9$s
@@ -143,12 +143,12 @@ BEGIN
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
-        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record,
-                            v_from || CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1) ELSE '' END),
+        pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
         CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 

@@ -6,8 +6,8 @@
 CREATE OR REPLACE FUNCTION pgtrack._moving_sql(p_relation integer, p_operation text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
-                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change AS m WHERE m.xid' ELSE format('pgtrack_history.%I AS m WHERE m.xid', format('moves_%s', p_relation)) END,
+  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
+                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change' ELSE format('pgtrack_history.%I', format('moves_%s', p_relation)) END,
                 CASE p_operation WHEN 'insert' THEN format('m.relation_id OPERATOR(pg_catalog.=) %s', p_relation)
                                  WHEN 'update' THEN 'm.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth()'
                                  ELSE 'm.claimed IS NULL AND m.departs' END)
@@ -15,17 +15,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows move.';
 
-CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text) RETURNS text
+-- A statement of its own: with a condition that is mostly empty, PostgreSQL would plan the usual one anew each time.
+CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(CASE p_operation
-    WHEN 'insert' THEN ' WHERE NOT pgtrack.moving OR NOT pgtrack_history.%1$I(%2$s)'
-    WHEN 'delete' THEN ' WHERE NOT pgtrack.moving OR NOT %2$s OPERATOR(pg_catalog.=) ANY (SELECT m.old_key FROM pgtrack_history.%3$I AS m '
-                       'WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL AND m.departs)'
-    ELSE '' END, format('has_arrived_%s', p_relation), pgtrack._live_key_sql(p_relation, 'r'), format('moves_%s', p_relation))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns <> '{}';
+  SELECT format(E'IF pgtrack.moving THEN\n    %s;\n  ELS', pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from || format(CASE p_operation
+      WHEN 'insert' THEN ' WHERE NOT pgtrack_history.%1$I(%2$s)'
+      ELSE ' WHERE NOT %2$s OPERATOR(pg_catalog.=) ANY (SELECT m.old_key FROM pgtrack_history.%3$I AS m '
+           'WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL AND m.departs)' END,
+    format('has_arrived_%s', p_relation), pgtrack._live_key_sql(p_relation, 'r'), format('moves_%s', p_relation))))
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns <> '{}' AND p_operation <> 'update';
 END;
-COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text) IS 'The condition, in a recorder of a partitioned table, that a row does not belong to the UPDATE of a MERGE.';
+COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text, text) IS
+  'The branch of a recorder of a partitioned table, while rows move, that records those which do not belong to the UPDATE of a MERGE.';
 
 CREATE OR REPLACE FUNCTION pgtrack._is_note_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
 DECLARE
   v_table     regclass;
+  v_member    regclass;
   v_trigger   name;
   v_is_named  boolean;
   v_timeout   text := current_setting('lock_timeout');
@@ -28,12 +29,14 @@ BEGIN
   IF v_text !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
-  FOR v_table, v_trigger, v_is_named IN
-    SELECT r.relid, t.tgname,
+  FOR v_table, v_member, v_trigger, v_is_named IN
+    SELECT r.relid, m.relid, t.tgname,
            v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
     FROM pgtrack.relation r
     JOIN pg_class c ON c.oid = r.relid
-    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
+    CROSS JOIN LATERAL pgtrack._members(r.relid) m
+    JOIN pg_trigger t ON t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
+    JOIN pg_class l ON l.oid = m.relid AND pg_has_role(current_user, l.relowner, 'USAGE')
     -- As a whole word, quoted or not.
     -- Of a typed table the type may be named.
     CROSS JOIN LATERAL (SELECT format('(%s)', string_agg(regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS name
@@ -44,7 +47,11 @@ BEGIN
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
     PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_table);
+      -- In the order of writers: a partitioned table before its partitions.
+      IF v_member <> v_table THEN
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_table);
+      END IF;
+      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_member);
     EXCEPTION WHEN lock_not_available THEN
       IF v_is_named THEN
         RAISE;
@@ -99,7 +106,8 @@ BEGIN
   -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
   v_altered := v_altered || ARRAY(
     SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
+                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
       AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
   IF v_altered = '{}' THEN
     RETURN '{}';
