@@ -2546,6 +2546,15 @@ END;
 COMMENT ON FUNCTION pgtrack._has_before_trigger(regclass, integer) IS
   'Whether an application''s BEFORE ROW trigger on a table, or a leaf of it, is for an event: 4 INSERT, 8 DELETE, 16 UPDATE.';
 
+CREATE OR REPLACE FUNCTION pgtrack._generated_keys(p_relation integer) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(a.attname::text ORDER BY a.attnum)
+  FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = ANY (r.key_columns) AND a.attgenerated = 's'
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._generated_keys(integer) IS 'The generated columns of a table''s key; null where there are none.';
+
 CREATE OR REPLACE FUNCTION pgtrack._move_triggers(p_relation integer, p_is_always boolean)
 RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2582,6 +2591,10 @@ BEGIN ATOMIC
   SELECT l.relid, x.name::name, 'BEFORE INSERT',
          format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.is_last), p_is_always
   FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', false), ('~pgtrack_enter', true)) AS x (name, is_last) WHERE l.may_vanish
+  UNION ALL
+  SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('arrive_%s', p_relation)), p_is_always
+  FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
   UNION ALL
   SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
          format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('claim_moves_%s', p_relation)), p_is_always
@@ -2679,6 +2692,15 @@ BEGIN
   RETURN NEW;$$,
     pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
     'Notes each row of @ that is about to move to another partition.');
+  -- PostgreSQL computes generated columns after the BEFORE triggers.
+  IF pgtrack._generated_keys(p_relation) IS NOT NULL THEN
+    PERFORM pgtrack._create_move_trigger(p_relation, 'arrive', c_settings, format($$UPDATE %1$s SET entries = -1, new_key = %2$s
+  WHERE xid = pg_current_xact_id() AND move_id = (
+    SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
+      AND m.departs AND m.arrives AND m.new_key - %3$L::text[] = %2$s - %3$L::text[] ORDER BY m.move_id LIMIT 1);
+  RETURN NULL;$$, v_moves, pgtrack._key_sql(p_relation, 'NEW'), pgtrack._generated_keys(p_relation)),
+      'Completes the new key of a row of @ that has moved.');
+  END IF;
   PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', c_settings, format($$IF TG_OP = 'DELETE' THEN
     UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = TG_RELID AND place = OLD.ctid;
     RETURN OLD;

@@ -44,6 +44,15 @@ BEGIN
   RETURN NEW;$$,
     pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
     'Notes each row of @ that is about to move to another partition.');
+  -- PostgreSQL computes generated columns after the BEFORE triggers.
+  IF pgtrack._generated_keys(p_relation) IS NOT NULL THEN
+    PERFORM pgtrack._create_move_trigger(p_relation, 'arrive', c_settings, format($$UPDATE %1$s SET entries = -1, new_key = %2$s
+  WHERE xid = pg_current_xact_id() AND move_id = (
+    SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
+      AND m.departs AND m.arrives AND m.new_key - %3$L::text[] = %2$s - %3$L::text[] ORDER BY m.move_id LIMIT 1);
+  RETURN NULL;$$, v_moves, pgtrack._key_sql(p_relation, 'NEW'), pgtrack._generated_keys(p_relation)),
+      'Completes the new key of a row of @ that has moved.');
+  END IF;
   PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', c_settings, format($$IF TG_OP = 'DELETE' THEN
     UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = TG_RELID AND place = OLD.ctid;
     RETURN OLD;

@@ -27,6 +27,15 @@ END;
 COMMENT ON FUNCTION pgtrack._has_before_trigger(regclass, integer) IS
   'Whether an application''s BEFORE ROW trigger on a table, or a leaf of it, is for an event: 4 INSERT, 8 DELETE, 16 UPDATE.';
 
+CREATE OR REPLACE FUNCTION pgtrack._generated_keys(p_relation integer) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(a.attname::text ORDER BY a.attnum)
+  FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = ANY (r.key_columns) AND a.attgenerated = 's'
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._generated_keys(integer) IS 'The generated columns of a table''s key; null where there are none.';
+
 CREATE OR REPLACE FUNCTION pgtrack._move_triggers(p_relation integer, p_is_always boolean)
 RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -63,6 +72,10 @@ BEGIN ATOMIC
   SELECT l.relid, x.name::name, 'BEFORE INSERT',
          format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.is_last), p_is_always
   FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', false), ('~pgtrack_enter', true)) AS x (name, is_last) WHERE l.may_vanish
+  UNION ALL
+  SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('arrive_%s', p_relation)), p_is_always
+  FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
   UNION ALL
   SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
          format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('claim_moves_%s', p_relation)), p_is_always

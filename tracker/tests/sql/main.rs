@@ -19,6 +19,7 @@ mod keeping;
 mod key_ddl;
 mod keys;
 mod laws;
+mod merging;
 mod names;
 mod nesting;
 mod obstacles;
