@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test sql test-sql test-proxy bench bench-capture bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
+.PHONY: demo test regress sql test-sql test-proxy bench bench-capture bench-ddl bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -14,6 +14,12 @@ VERSIONS ?= 15 16 17 18
 # Runs every test on real servers, in a real browser.
 test: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --workspace --features pgtrack/cloud
+
+# PostgreSQL's own regression suite, with its schemas tracked from the first statement: what is different then is explained in
+# scripts/regress-differences. Takes a quarter of an hour; apt has to know the distribution's sources.
+regress:
+	@scripts/setup test
+	@scripts/regress
 
 # Formatting, lints, documentation, and how safe the SQL is.
 check:
@@ -50,8 +56,8 @@ drivers: postgres
 test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
 
-# Both benchmarks.
-bench: bench-capture bench-proxy
+# All benchmarks.
+bench: bench-capture bench-ddl bench-proxy
 
 # Measures what recording costs, against no tracking and against the peers in PEERS=directory: of each a folder with
 # install.sql and track.sql, which tracks the table :table. FULL=1 takes longer and reads 50 million changes;
@@ -59,6 +65,11 @@ bench: bench-capture bench-proxy
 bench-capture:
 	@scripts/setup bench
 	@cargo run --quiet -p pgtrack-tracker --example capture -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(PEERS)
+
+# Measures DDL, track() and verify() where tables are many. TABLES="100 1000" takes fewer of them.
+bench-ddl:
+	@scripts/setup bench
+	@scripts/bench-ddl $(TABLES)
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
 # PGBOUNCER=path is another build of that.

@@ -5,20 +5,57 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.version() IS 'The installed version of pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack.help() RETURNS TABLE (call text, description text)
+-- An earlier version had it without an argument.
+DROP FUNCTION IF EXISTS pgtrack.help();
+
+CREATE OR REPLACE FUNCTION pgtrack._functions() RETURNS TABLE (verb text, call text, description text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- Two forms of a verb differ only in the key's type; one line for both.
-  SELECT DISTINCT ON (h.call, h.position) h.call, h.description
-  FROM (SELECT format('pgtrack.%s(%s)', p.proname,
+  SELECT DISTINCT ON (f.verb, f.call) f.verb, f.call, f.description
+  FROM (SELECT regexp_replace(coalesce((SELECT o.proname FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND 'plan_' || o.proname = p.proname LIMIT 1),
+                                       p.proname), '_pk$', '') AS verb,
+               format('pgtrack.%s(%s)', p.proname,
                       regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
-               obj_description(p.oid, 'pg_proc') AS description,
-               array_position('{track,untrack,log,show,changes,history,history_pk,deleted,undo,revert,rollback_to,restore,undo_transaction}'::text[], p.proname::text) AS position
+               obj_description(p.oid, 'pg_proc') AS description
         FROM pg_proc p
-        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') h
-  ORDER BY h.position NULLS LAST, h.call;
+        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') f
+  ORDER BY f.verb, f.call;
 END;
-COMMENT ON FUNCTION pgtrack.help() IS 'Every function with what it does.';
+COMMENT ON FUNCTION pgtrack._functions() IS
+  'Every function for people. Of one verb are also its twin that only plans, and its form for a key of several columns.';
+
+CREATE OR REPLACE FUNCTION pgtrack._wrapped(p_text text, p_width integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT rtrim(regexp_replace(p_text, format('(.{1,%s})(\s+|$)', p_width), E'\\1\n', 'g'), E'\n');
+END;
+COMMENT ON FUNCTION pgtrack._wrapped(text, integer) IS 'A text in lines of a width.';
+
+CREATE OR REPLACE FUNCTION pgtrack.help(verb text DEFAULT NULL) RETURNS TABLE (call text, description text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $help$
+DECLARE
+  c_first CONSTANT  text[] := '{track,untrack,log,show,changes,history,blame,deleted,undo_last,undo,undo_transaction,restore,revert,rollback_to}';
+  v_verb            text := regexp_replace(lower(help.verb), '^pgtrack\.|\(.*$', '', 'g');
+BEGIN
+  IF v_verb IS NULL THEN
+    RETURN QUERY
+      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 75), '\s+\S*$', '') || ' …' END
+      FROM (SELECT DISTINCT ON (a.verb) a.verb, rtrim(split_part(regexp_replace(a.description, '[:;.] ', E'\n'), E'\n', 1), '.') AS line
+            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE 'pgtrack.plan\_%') f
+      ORDER BY array_position(c_first, f.verb), f.verb;
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT pgtrack._wrapped(f.call, 46), pgtrack._wrapped(f.description, 46)
+    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, 'pgtrack\.([a-z_]+)')) ORDER BY f.call LIKE 'pgtrack.plan\_%', f.call;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no function "%"', help.verb USING
+      ERRCODE = 'undefined_function', HINT = 'SELECT * FROM pgtrack.help() lists them.';
+  END IF;
+END
+$help$;
+COMMENT ON FUNCTION pgtrack.help(text) IS 'Every function in one line; all about one of them, named without pgtrack, such as help(''undo'').';
 
 CREATE OR REPLACE FUNCTION pgtrack.info() RETURNS TABLE (property text, value text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -8,7 +8,7 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
--- Schema revision 2.
+-- Schema revision 3.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
 DO $guard$
@@ -44,6 +44,19 @@ BEGIN
 END
 $guard$;
 
+-- Event triggers of the application are not for this script. Ours, of an earlier installation, need not follow it either.
+DO $silence$
+BEGIN
+  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
+    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
+      PERFORM pg_catalog.set_config('event_triggers', 'off', true);
+    ELSIF EXISTS (SELECT FROM pg_catalog.pg_event_trigger e WHERE NOT pg_catalog.starts_with(e.evtname::pg_catalog.text, 'pgtrack_')) THEN
+      PERFORM pg_catalog.set_config('session_replication_role', 'replica', true);
+    END IF;
+  END IF;
+END
+$silence$;
+
 -- Installing again finds most objects in place; that is no news.
 SET LOCAL client_min_messages = warning;
 -- Nothing but PostgreSQL's own objects is found by its bare name from here on.
@@ -60,9 +73,10 @@ DECLARE
   v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_name        name;
   v_role        pg_roles;
+  c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
-  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
+  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT (r.rolbypassrls AND has_parameter_privilege(r.oid, c_setting, 'SET'))) FROM pg_roles r
                         WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
     LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
     -- As CREATE SCHEMA would say, had it been what waited.
@@ -96,6 +110,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- So that no event trigger of others fires for what it does (_silence_event_triggers).
+  IF v_me.rolsuper AND NOT has_parameter_privilege('pgtrack_owner', c_setting, 'SET') THEN
+    EXECUTE format('GRANT SET ON PARAMETER %s TO pgtrack_owner', c_setting);
   END IF;
   -- When a session began tells whether it is the one that the proxy speaks of.
   IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN
@@ -271,16 +289,27 @@ BEGIN
       ('relation_shape', 'key_is_plain', 'boolean'),
       ('relation_shape', 'key_entered', 'text'),
       ('relation_shape', 'type_names', 'text'),
-      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+      ('relation_shape', 'inserted', 'text[]'),
+      ('relation_shape', 'inserted_values', 'text[]'),
+      ('relation_shape', 'inserted_since', 'bigint[]'),
+      ('relation_shape', 'updated', 'text[]'),
+      ('relation_shape', 'updated_values', 'text[]'),
+      ('relation_shape', 'updated_differ', 'text[]'),
+      ('relation_shape', 'updated_stayed', 'text[]'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
+      ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
   LOOP
     EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
   END LOOP;
-  IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = 'versions') THEN
-    ALTER TABLE pgtrack.relation_shape DROP COLUMN versions;
-  END IF;
+  FOR v_part IN
+    SELECT a.attname AS column_name FROM pg_attribute a
+    WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = ANY ('{versions,insert_columns,insert_values,assignments,merges}')
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.relation_shape DROP COLUMN %I', v_part.column_name);
+  END LOOP;
 END
 $columns$;
 
@@ -338,12 +367,14 @@ COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: the numbe
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,
   options      jsonb        NOT NULL,
-  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  identity     text
 );
 COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
 COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
 COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
 COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
+COMMENT ON COLUMN pgtrack.tracked_schema.identity IS 'The cluster and OID of the schema, by which it is known when it is renamed; null if not known.';
 
 -- ==== tables/relation_shape.sql ====
 
@@ -363,18 +394,21 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   key_json         text,
   image            text,
   live_image       text,
-  insert_columns   text,
-  insert_values    text,
-  assignments      text,
   differs          text,
-  merges           text,
   differing        text,
   row_values       text,
   change_keys      text,
   restored         text,
   key_is_plain     boolean,
   key_entered      text,
-  type_names       text
+  type_names       text,
+  inserted         text[],
+  inserted_values  text[],
+  inserted_since   bigint[],
+  updated          text[],
+  updated_values   text[],
+  updated_differ   text[],
+  updated_stayed   text[]
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -392,11 +426,7 @@ COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c
 COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
-COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
-COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
-COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
-COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
 COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
@@ -404,6 +434,13 @@ COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the ta
 COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
 COMMENT ON COLUMN pgtrack.relation_shape.key_entered IS 'The key k as JSON, in the form in which it is stored, where a caller may write it in others; else null.';
 COMMENT ON COLUMN pgtrack.relation_shape.type_names IS 'The names of types that they have in them, apart from PostgreSQL''s own; null for none.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted IS 'The columns that a row which is inserted can be given.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted_values IS 'Their values, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted_since IS 'Images recorded by statements up to this one do not have them.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated IS 'The columns that can be set back in a row.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_values IS 'Their values, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_differ IS 'For each the condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_stayed IS 'For each the condition that t is what c says.';
 
 -- ==== tables/relation_column.sql ====
 
@@ -705,7 +742,11 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
-      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)'),
+      ('generated_relation_idx', 'pgtrack.generated (relation_id)'),
+      ('generated_leaf_idx', 'pgtrack.generated (leaf)'),
+      ('relation_recovering_idx', 'pgtrack.relation (schema_name, table_name) WHERE tracked_until = ''infinity'''),
+      ('relation_redacted_idx', 'pgtrack.relation (relation_id) WHERE options -> ''redact'' <> ''[]''')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
   LOOP
@@ -713,6 +754,68 @@ BEGIN
   END LOOP;
 END
 $complete$;
+
+-- ==== catalog/own_commands.sql ====
+
+-- Commands of ours fire the event triggers of the application like its own commands. Theirs shall find what they name, and
+-- may do what they do, as without us. So they do not fire for ours where the current user may turn them off: superusers,
+-- and the owner of pg_track, whom a superuser installed. What is done as whoever alters a table is executed under that
+-- session's search_path otherwise.
+
+CREATE OR REPLACE FUNCTION pgtrack._silence_event_triggers() RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_silence_event_triggers$
+DECLARE
+  -- Before PostgreSQL 17 there is no setting for these alone. To change this one makes the session plan its queries anew.
+  c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
+  v_before            text := current_setting(c_setting);
+BEGIN
+  IF c_setting = 'session_replication_role' AND NOT EXISTS (
+       SELECT FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid WHERE e.evtenabled IN ('O', 'A') AND p.pronamespace <> 'pgtrack'::regnamespace)
+     OR v_before IN ('off', 'replica') OR NOT has_parameter_privilege(c_setting, 'SET') THEN
+    RETURN NULL;
+  END IF;
+  PERFORM set_config(c_setting, CASE c_setting WHEN 'event_triggers' THEN 'off' ELSE 'replica' END, true);
+  RETURN v_before;
+END
+$_silence_event_triggers$;
+COMMENT ON FUNCTION pgtrack._silence_event_triggers() IS
+  'Keeps event triggers from firing, if that is needed and the current user may; what _let_event_triggers_fire() takes.';
+
+CREATE OR REPLACE FUNCTION pgtrack._let_event_triggers_fire(p_before text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $_let_event_triggers_fire$
+BEGIN
+  PERFORM set_config(CASE WHEN p_before IN ('on', 'off') THEN 'event_triggers' ELSE 'session_replication_role' END, p_before, true);
+END
+$_let_event_triggers_fire$;
+COMMENT ON FUNCTION pgtrack._let_event_triggers_fire(text) IS 'Ends what _silence_event_triggers() began.';
+
+-- Triggers, checks and defaults of the application run in an undo as in any other statement, and its event triggers for a
+-- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path. What
+-- is called first notes it, as everything after that has one of its own.
+CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+END;
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for code of the application that runs because of the call.';
+
+-- What is bare in our own text is found in pg_catalog first, whatever the path says.
+CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
+END;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
+
+-- A command that is executed here names everything in full, so that no path misleads it.
+CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text, p_path text DEFAULT pgtrack._noted_path()) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute$
+BEGIN
+  PERFORM set_config('search_path', p_path, true);
+  EXECUTE p_command;
+END
+$_execute$;
+COMMENT ON FUNCTION pgtrack._execute(text, text) IS 'Executes a command under the noted search_path, for event triggers of the application.';
 
 -- ==== catalog/epoch.sql ====
 
@@ -807,13 +910,64 @@ $_name$;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
 
 CREATE OR REPLACE FUNCTION pgtrack._attnum(p_table regclass, p_name name, p_attnum smallint) RETURNS smallint
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_attnum$
+BEGIN
+  RETURN (
   -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
   SELECT coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attname = p_name AND a.attnum > 0), p_attnum)
-  WHERE p_attnum IS NOT NULL;
-END;
+  WHERE p_attnum IS NOT NULL);
+END
+$_attnum$;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
+
+-- ==== catalog/snapshot.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._snapshot_lasts() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
+END;
+COMMENT ON FUNCTION pgtrack._snapshot_lasts() IS 'Whether this transaction sees to its end what it saw at first: others may have changed tables and rows since.';
+
+-- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
+-- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
+CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
+DECLARE
+  c_modulus CONSTANT  bigint := 4294967296;
+  v_snapshot          pg_snapshot := pg_current_snapshot();
+  v_own               bigint := pg_current_xact_id()::text::bigint;
+  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  v_next              bigint;
+BEGIN
+  BEGIN
+    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
+    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
+    RETURNING xmin::text::bigint INTO v_next;
+    RAISE EXCEPTION USING ERRCODE = 'PGT01';
+  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
+    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
+  END;
+  IF v_next - v_since > 100000
+     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
+     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
+    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
+      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
+  END IF;
+END
+$_require_present_snapshot$;
+COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
+  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
+  'SECURITY DEFINER: it writes a row, to take it back at once.';
 
 -- ==== catalog/fingerprint.sql ====
 
@@ -825,26 +979,33 @@ BEGIN
     (SELECT bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0))
      FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
     (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
-    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary));
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary),
+    -- Foreign keys that may update the table's rows (_may_repeat).
+    (SELECT '/f' WHERE EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'
+                               AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')))));
 END
 $_fingerprint$;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and whether foreign keys update it, as a short text to compare.';
 
 -- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
 CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_name$
+BEGIN
+  RETURN (
   SELECT nullif((pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::regclass, p_table, p_attnum)).object_names[3],
-                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name;
-END;
+                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name);
+END
+$_column_name$;
 COMMENT ON FUNCTION pgtrack._column_name(regclass, smallint) IS 'What a column is called now; null if it was dropped.';
 
 CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
-END;
-COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_identity$
+BEGIN
+  RETURN (
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c);
+END
+$_identity$;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table, or of a schema; a dump that is restored has others.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
@@ -914,12 +1075,14 @@ COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
   'create, the kind.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_type$
+BEGIN
+  RETURN (
   -- A domain's constraints are the live table's business: images are partly null.
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
-  FROM pgtrack._base_type(p_type, p_typmod) b;
-END;
+  FROM pgtrack._base_type(p_type, p_typmod) b);
+END
+$_stored_type$;
 COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
   'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
@@ -976,15 +1139,17 @@ COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorder_settings(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorder_settings$
+BEGIN
+  RETURN (
   SELECT CASE WHEN EXISTS (
     SELECT FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
     WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
-  THEN pgtrack._pinned_settings() ELSE '' END;
-END;
+  THEN pgtrack._pinned_settings() ELSE '' END);
+END
+$_recorder_settings$;
 COMMENT ON FUNCTION pgtrack._recorder_settings(integer) IS
   'The settings that the recorders of a table need, so that what they write does not depend on the session''s; most need none.';
 
@@ -1047,8 +1212,9 @@ COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
   'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
 
 CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_equal_sql$
+BEGIN
+  RETURN (
   -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
   -- the operator's own types on both sides make sure that it is this one.
   SELECT coalesce(
@@ -1057,28 +1223,33 @@ BEGIN ATOMIC
                  ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
                              p_right, format_type(o.oprright, -1)) END
      FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
-    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right));
-END;
+    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)));
+END
+$_equal_sql$;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
   'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
 
 -- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
 -- cast of the type's owner may lead to another one, or to none.
 CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_is_sql$
+BEGIN
+  RETURN (
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
-              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
-END;
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END);
+END
+$_live_is_sql$;
 COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
   'The condition that a value of the live table is the one that is stored.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_is_sql$
+BEGIN
+  RETURN (
   SELECT CASE WHEN p_kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_left, p_right)
-              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END;
-END;
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END);
+END
+$_stored_is_sql$;
 COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
 
 -- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make
@@ -1116,8 +1287,9 @@ COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored
 -- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
 -- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
 CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_runs_foreign_code$
+BEGIN
+  RETURN (
   WITH RECURSIVE part (type) AS (
     SELECT p_type WHERE p_type >= 16384
     UNION
@@ -1144,8 +1316,9 @@ BEGIN ATOMIC
     LEFT JOIN pg_operator o ON o.oid = c.operator
     LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
-    WHERE NOT r.rolsuper AND r.rolname <> current_user);
-END;
+    WHERE NOT r.rolsuper AND r.rolname <> current_user));
+END
+$_runs_foreign_code$;
 COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
   'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 
@@ -1193,8 +1366,9 @@ $_retyped$;
 COMMENT ON FUNCTION pgtrack._retyped(anyelement, anycompatible, text) IS 'A recorded value of a column that has another type now.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorded(p_column pgtrack.relation_column, p_image text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded$
+BEGIN
+  RETURN (
   SELECT coalesce(
     'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
                                  p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
@@ -1204,25 +1378,30 @@ BEGIN ATOMIC
   FROM pgtrack.relation_column g
   JOIN pgtrack.relation r ON r.relation_id = g.relation_id
   JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = p_column.history_column
-  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
-END;
+  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum);
+END
+$_recorded$;
 COMMENT ON FUNCTION pgtrack._recorded(pgtrack.relation_column, text) IS
   'The expression for what an image says of a column, recorded before its type was changed or after that.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorded_since(p_column pgtrack.relation_column) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded_since$
+BEGIN
+  RETURN (
   SELECT least(min(g.since), p_column.since)
-  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
-END;
+  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum);
+END
+$_recorded_since$;
 COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';
 
 -- ==== catalog/key_shape.sql ====
 
 -- Equality is strategy 3 of a btree operator class.
 CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_operators$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT k.position, k.attnum, p.amopopr
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
@@ -1231,14 +1410,17 @@ BEGIN ATOMIC
   JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
                 AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
   WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
-END;
+END
+$_key_operators$;
 COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
 RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
                operator oid, equality text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
          h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
   FROM pgtrack.relation r
@@ -1248,7 +1430,8 @@ BEGIN ATOMIC
   JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
   LEFT JOIN pgtrack._key_operators(r.relid) o ON o.attnum = a.attnum
   WHERE r.relation_id = p_relation;
-END;
+END
+$_key_parts$;
 COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
   'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
 
@@ -1284,50 +1467,47 @@ COMMENT ON FUNCTION pgtrack._make_key_shape(pgtrack.relation_shape) IS 'Makes th
 --   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
 --   shown             old in a plan, which refuses what an undo would refuse
 --   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
---   kept, to_update, to_insert  the live value and that of h, as they can be written
+--   value             that of h as it can be written
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
-               base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
-               can_insert boolean, can_update boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+               base text, shown text, compared text, wanted text, value text, can_insert boolean, can_update boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH col AS (
     SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
            format_type(b.atttypid, b.atttypmod) AS stored_type,
-           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           a.atttypid AS type, format_type(a.atttypid, a.atttypmod) AS type_name, y.type AS base_type, pgtrack._foreign_kind(a.atttypid) AS kind,
            format('t.%I', a.attname) AS live, format('%I of %s', a.attname, pgtrack._name(p_table)) AS name,
-           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
-           p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+           a.attgenerated = '' AS can_insert, p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen
     FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
     CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
                         UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (
     SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
            -- What a domain is based on is what is stored; rows of different types cannot be compared.
            CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
-                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
-           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
-                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared
     FROM col
   ), written AS (
     SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
   )
   SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
          CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
-         kept, compared,
+         compared,
          CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
-         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
-         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
-         can_insert, can_update AND is_chosen
+         CASE WHEN type <> base_type THEN format('(%s)::%s', value, type_name) ELSE value END,
+         can_insert, can_insert AND is_chosen
   FROM written;
-END;
+END
+$_column_parts$;
 COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
   'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
 
@@ -1354,19 +1534,21 @@ BEGIN
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
-         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(value ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(since ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(value ORDER BY attnum) FILTER (WHERE can_update),
          -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END',
-                           column_name, compared, base, to_update, kept), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(format('ROW(%s)::record *<> ROW(%s)::record', compared, wanted) ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(format('ROW(%s)::record *= ROW(%s)::record', compared, base) ORDER BY attnum) FILTER (WHERE can_update),
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments,
-       p_shape.differs, p_shape.merges, p_shape.differing
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.inserted, p_shape.inserted_values, p_shape.inserted_since,
+       p_shape.updated, p_shape.updated_values, p_shape.differs, p_shape.updated_differ, p_shape.updated_stayed, p_shape.differing
   FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
 
   SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
@@ -1383,8 +1565,9 @@ COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass,
 
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_values$
+BEGIN
+  RETURN (
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
                          WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
                                                           x.old, x.none, x.value, x.type)
@@ -1397,8 +1580,9 @@ BEGIN ATOMIC
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
                 ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
                                         format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped);
+END
+$_row_values$;
 COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
   'The image h as the columns of a row of the table''s type; what is not recorded is null.';
 
@@ -1448,12 +1632,14 @@ $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_type_names$
+BEGIN
+  RETURN (
   SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
   FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384);
+END
+$_type_names$;
 COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
   'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
@@ -1479,6 +1665,26 @@ $_hold_table$;
 COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
   'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
+-- PostgreSQL calls what is in indexes and statistics when it plans a query of their table. Who makes one, or alters the
+-- table, waits for this lock; who writes rows does not.
+CREATE OR REPLACE FUNCTION pgtrack._hold_definition(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_hold_definition$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  IF NOT pg_is_in_recovery() AND has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', p_table);
+  END IF;
+  RETURN pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.relation = p_table AND l.pid = pg_backend_pid() AND l.granted
+      AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN false;
+END
+$_hold_definition$;
+COMMENT ON FUNCTION pgtrack._hold_definition(regclass) IS
+  'Keeps a table what it is, its indexes and statistics too, until the transaction ends; false if the current user, or whoever called it before, may not, or others just change them.';
+
 -- Whoever renames a schema waits for this lock (_on_ddl).
 CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_name$
@@ -1487,7 +1693,7 @@ BEGIN
 END
 $_hold_name$;
 COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
-  'Keeps the schema of a tracked table from being renamed until the transaction ends; for a superuser.';
+  'Keeps the schema of a tracked table from being renamed until the transaction ends; for who may lock its row in pgtrack.relation.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$
@@ -1659,7 +1865,7 @@ DECLARE
   v_before  text;
 BEGIN
   -- An older snapshot does not show all of them.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     v_names := 'ALL';
   ELSIF v_names IS NULL THEN
     RETURN;
@@ -1712,9 +1918,37 @@ BEGIN ATOMIC
   -- Settings of applications cannot be listed; these would be recorded as the session's.
   UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
   UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
-  WHERE s.context IN ('user', 'superuser') AND s.name NOT LIKE 'transaction%' AND s.name NOT IN ('search_path', 'seed');
+  WHERE s.context IN ('user', 'superuser')
+    AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
 COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
+
+-- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
+-- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
+-- SET. So what runs the code has such clauses, and sets everything to another value at its end: the values of before are
+-- in force afterwards, or somebody has set something for the session.
+CREATE OR REPLACE FUNCTION pgtrack._other_settings() RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(x.name, x.other)
+  FROM (
+    SELECT s.name, CASE s.vartype
+             WHEN 'bool' THEN CASE s.setting WHEN 'on' THEN 'off' ELSE 'on' END
+             WHEN 'enum' THEN (SELECT min(e.value) FROM unnest(s.enumvals) AS e (value) WHERE e.value <> s.setting)
+             WHEN 'integer' THEN CASE s.setting WHEN s.min_val THEN s.max_val ELSE s.min_val END
+             ELSE CASE s.setting WHEN v.one THEN v.two ELSE v.one END END AS other
+    FROM pg_settings s
+    LEFT JOIN (VALUES ('DateStyle', 'ISO, YMD', 'SQL, DMY'), ('TimeZone', 'UTC', 'Etc/GMT+7'), ('default_tablespace', 'pg_default', ''),
+                      ('temp_tablespaces', 'pg_default', ''), ('application_name', gen_random_uuid()::text, '')) AS v (name, one, two) USING (name)
+    WHERE s.context = 'user' AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'exit_on_error')
+      AND (s.vartype IN ('bool', 'enum') OR v.name IS NOT NULL OR s.name = 'extra_float_digits' OR s.name LIKE '%\_timeout')
+    UNION ALL SELECT p.name, gen_random_uuid()::text FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
+    -- Only superusers may have a clause for what is no setting of PostgreSQL's.
+    WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+      AND set_config(p.name, coalesce(current_setting(p.name, true), ''), true) IS NOT NULL) x
+  WHERE x.other IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._other_settings() IS 'For each setting by which a session can be misled, a value that it does not have.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
 RETURNS SETOF jsonb
@@ -1722,18 +1956,23 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
   v_counts    text := current_setting('track_functions');
+  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
+  v_others    jsonb := pgtrack._other_settings();
   v_state     text[];
   v_left      record;
   v_name      text;
+  v_events    text;
 BEGIN
   -- Others may not, and have less to lose.
   IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     PERFORM set_config('track_functions', 'all', true);
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
-  EXECUTE format($create$
-    CREATE FUNCTION %s(statements text[], query text, path text) RETURNS SETOF jsonb
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format($create$
+    CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
+    RETURNS SETOF pg_catalog.jsonb
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp %s AS $$
     DECLARE
       v_statement  text;
       v_row        record;
@@ -1752,16 +1991,24 @@ BEGIN
         END LOOP;
       END IF;
       PERFORM pgtrack._finish_constraints(path);
-    END $$$create$, v_function);
-  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
+      PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
+      FROM pg_catalog.jsonb_each_text(others) o;
+    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)), p_path);
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function), p_path);
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role), p_path);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  -- Of the path, it is the present value that nobody knows.
+  PERFORM set_config('search_path', v_mark, true);
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
-  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
-  EXECUTE format('DROP FUNCTION %s', v_function);
+  PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
@@ -1876,8 +2123,9 @@ COMMENT ON FUNCTION pgtrack._hmac(bytea, bytea) IS 'HMAC-SHA-256 (RFC 2104) with
 --   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
 --              (rows applied by logical replication, for which the triggers fire ALWAYS).
 CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_capture_mode$
+BEGIN
+  RETURN (
   SELECT CASE
     WHEN (p_options ->> 'replica')::boolean THEN 'row'
     WHEN c.relkind = 'p' THEN 'tree'
@@ -1885,8 +2133,9 @@ BEGIN ATOMIC
     -- Its last child was dropped, of which its own triggers hear nothing.
     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p_table AND t.tgname = '!pgtrack_update' AND t.tgenabled = 'O') THEN 'row'
     ELSE 'statement' END
-  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table);
+END
+$_capture_mode$;
 COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
 
 CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
@@ -1903,20 +2152,23 @@ COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partition
 -- of them is recorded first gives numbers to those that began before it.
 -- What looks like a call and is none of PostgreSQL's functions may be one of the application's, that does anything.
 CREATE OR REPLACE FUNCTION pgtrack._calls_unknown_function(p_source text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_calls_unknown_function$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
     WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
                          'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
       AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
-           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))));
-END;
+           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)))));
+END
+$_calls_unknown_function$;
 COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
     JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
@@ -1924,16 +2176,19 @@ BEGIN ATOMIC
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
        OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
-       OR pgtrack._calls_unknown_function(p.prosrc));
-END;
+       OR pgtrack._calls_unknown_function(p.prosrc)));
+END
+$_may_nest$;
 COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_rewrite_rows$
+BEGIN
+  RETURN (
   -- tgtype: bit 0 row, bit 1 before, bit 4 update (src/include/catalog/pg_trigger.h).
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19);
-END;
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19));
+END
+$_may_rewrite_rows$;
 COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';
 
 -- ==== capture/statement_id.sql ====
@@ -2051,21 +2306,24 @@ $_hide_text$;
 COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hiding_sql$
+BEGIN
+  RETURN (
   SELECT $$
           IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
              pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
             PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
           END IF;$$
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]');
+END
+$_hiding_sql$;
 COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
   'The part of a recorder that hides the text of the query; null for tables that hide none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_text_sql$
+BEGIN
+  RETURN (
   -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
   SELECT CASE
     WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
@@ -2076,8 +2334,9 @@ BEGIN ATOMIC
               WHEN pg_catalog.set_config('pgtrack.shown_text',
                      pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
               THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_text_sql$;
 COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
@@ -2114,8 +2373,9 @@ COMMENT ON FUNCTION pgtrack._concerns_hidden(xid8) IS
 -- every variable, a table alias every column.
 
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_images_sql$
+BEGIN
+  RETURN (
   -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
   -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (%s) SELECT %s%s', r.history_table,
@@ -2134,14 +2394,16 @@ BEGIN ATOMIC
     WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
       AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))) v ON true
   WHERE r.relation_id = p_relation
-  GROUP BY r.relation_id;
-END;
+  GROUP BY r.relation_id);
+END
+$_images_sql$;
 COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
   'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_statement_sql$
+BEGIN
+  RETURN (
   -- What a client sets is bounded.
   SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
@@ -2156,8 +2418,9 @@ BEGIN ATOMIC
             pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_statement_sql$;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
 
 CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
@@ -2171,11 +2434,11 @@ BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
   -- One that was there keeps its rights; to revoke them fires event triggers.
   v_function := format('pgtrack_history.%s', p_signature);
-  IF EXISTS (SELECT FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE p.oid = v_function AND a.grantee = 0) THEN
+  IF has_function_privilege('public', v_function, 'EXECUTE') THEN
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   END IF;
   v_comment := replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
-  IF v_comment IS DISTINCT FROM obj_description(v_function, 'pg_proc') THEN
+  IF NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = 'pg_proc'::regclass AND d.objoid = v_function AND d.objsubid = 0 AND d.description = v_comment) THEN
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, v_comment);
   END IF;
   INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
@@ -2199,14 +2462,16 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 
 -- A trigger function records for the tables that it was written for, and for nobody who attaches it to another.
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_stale_sql$
+BEGIN
+  RETURN (
   SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
-                (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
+                (SELECT jsonb_object_agg(c.attnum, jsonb_build_array(c.column_name, c.type::bigint)) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_is_stale_sql$;
 COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
   'The condition, in a trigger function of a table, that it was written for another table or another shape.';
 
@@ -2221,6 +2486,7 @@ DECLARE
   v_variant    record;
   v_record     text;
   v_from       text;
+  v_repeats    boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
@@ -2231,6 +2497,7 @@ BEGIN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
   LOOP
     v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_repeats := v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid);
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
@@ -2240,25 +2507,29 @@ BEGIN
         CASE v_mode WHEN 'tree' THEN pgtrack._moving_sql(p_relation, v_variant.column1) ELSE '' END),
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
-                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
+                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  '
+                  WHEN 'tree' THEN coalesce(pgtrack._are_moving_sql(p_relation, v_variant.column1), '') ELSE '' END
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
   ELS%11$sE
     %7$s;
   END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;%9$s
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s
+  GET DIAGNOSTICS rows = ROW_COUNT;%12$s
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
   END IF;$body$,
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
         pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
         -- A column that was found just now is in the images of later numbers.
-        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
-        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END,
+        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
+        -- What follows the images is written for this key.
+        || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
+        CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
-        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END),
+        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
+        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
@@ -2266,6 +2537,7 @@ BEGIN
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   IF v_mode = 'tree' THEN
     PERFORM pgtrack._generate_move_functions(p_relation);
+    PERFORM pgtrack._generate_are_moving(p_relation);
     PERFORM pgtrack._generate_has_arrived(p_relation);
   END IF;
   PERFORM pgtrack._drop_functions(p_relation);
@@ -2284,7 +2556,7 @@ BEGIN
     JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = g.function_name
     JOIN pgtrack.relation r ON r.relation_id = g.relation_id
     WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass)
   LOOP
     EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
     DELETE FROM pgtrack.generated WHERE function_name = v_function;
@@ -2300,12 +2572,14 @@ COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for
 -- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_truncate_recorder$
+BEGIN
+  RETURN (
   SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
                       ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_truncate_recorder$;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
@@ -2347,7 +2621,7 @@ BEGIN
       DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
       HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
+  PERFORM pgtrack._hold_name(p_table);
   v_function := pgtrack._foreign_expression(p_table);
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
@@ -2356,7 +2630,7 @@ BEGIN
                       v_function, current_user),
       HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     PERFORM pgtrack._require_present_snapshot(p_table);
   END IF;
 END
@@ -2367,8 +2641,9 @@ COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
 -- PostgreSQL folds expressions of a table's indexes, statistics and partition key in each query of the table
 -- (eval_const_expressions in src/backend/utils/cache/relcache.c), with the rights of whoever plans it.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_expression$
+BEGIN
+  RETURN (
   SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
   FROM pgtrack._members(p_table) m
   CROSS JOIN LATERAL (
@@ -2382,45 +2657,32 @@ BEGIN ATOMIC
   -- A function of a superuser may make values of any type, and with them run a domain's checks.
   LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
   JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid);
-END;
+  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid));
+END
+$_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
   'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
 
--- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
--- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
-CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
-DECLARE
-  c_modulus CONSTANT  bigint := 4294967296;
-  v_snapshot          pg_snapshot := pg_current_snapshot();
-  v_own               bigint := pg_current_xact_id()::text::bigint;
-  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-  v_next              bigint;
+-- ==== capture/key_recorder.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._key_types(p_relation integer) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(k.type ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_types(integer) IS 'The types of the columns of a table''s primary key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_same_key(p_relation integer, p_types oid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_same_key$
 BEGIN
-  BEGIN
-    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
-    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
-    RETURNING xmin::text::bigint INTO v_next;
-    RAISE EXCEPTION USING ERRCODE = 'PGT01';
-  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
-    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
-  END;
-  IF v_next - v_since > 100000
-     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
-     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
-    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
-      ERRCODE = 'serialization_failure',
-      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
-      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
+  IF pgtrack._key_types(p_relation) IS DISTINCT FROM p_types THEN
+    RAISE EXCEPTION 'the primary key of % has changed unnoticed', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() follows it.';
   END IF;
 END
-$_require_present_snapshot$;
-COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
-  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
-  'SECURITY DEFINER: it writes a row, to take it back at once.';
-
--- ==== capture/key_recorder.sql ====
+$_require_same_key$;
+COMMENT ON FUNCTION pgtrack._require_same_key(integer, oid[]) IS 'Refuses to go on in code that was written for a key of other types.';
 
 CREATE OR REPLACE FUNCTION pgtrack._same_key_sql(p_relation integer, p_columns name[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2471,6 +2733,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stored_key_sql(integer, text) IS 'The expression for the key of an image of a partitioned table.';
 
+CREATE OR REPLACE FUNCTION pgtrack._key_change_sql(p_relation integer, p_old text, p_new text, p_statement text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)'
+                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, %s, %s, %s)',
+                p_relation, pgtrack._key_sql(p_relation, p_old), pgtrack._key_sql(p_relation, p_new), p_statement);
+END;
+COMMENT ON FUNCTION pgtrack._key_change_sql(integer, text, text, text) IS
+  'The statement that notes that a row got another key: in generated code, or executed with its images as parameters.';
+
 -- A key is written in one form, whatever the session prefers.
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
@@ -2480,6 +2752,7 @@ DECLARE
   v_old                text;
   v_arguments          text;
   v_new_key            text;
+  v_statement          text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -2487,21 +2760,19 @@ BEGIN
     EXECUTE format('DROP FUNCTION %s', v_old);
   END LOOP;
   IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
+    v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',
       c_settings || CASE p_mode WHEN 'tree' THEN ' SET enable_seqscan = off' ELSE '' END,
-      concat(format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%2$L::oid[]);',
-                    p_relation, ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
-        CASE p_mode WHEN 'tree' THEN format($$
-        -- It has not moved.
-        DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;$$, format('moves_%s', p_relation)) END,
-        CASE WHEN v_relation.key_columns <> '{}' THEN format($$
-        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %1$s, %2$s, %3$s, %4$s);$$,
-          p_relation, pgtrack._key_sql(p_relation, 'OLD'), pgtrack._key_sql(p_relation, 'NEW'),
-          CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END) END),
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);%3$s
+  END IF;%4$s$body$,
+        pgtrack._is_stale_sql(p_relation), p_relation,
+        CASE WHEN v_relation.key_columns <> '{}' THEN format(E'\n    EXECUTE pgtrack._key_change_sql(%s, ''($1)'', ''($2)'', %L) USING OLD, NEW;\n  ELSE\n    %s;',
+          p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)) END,
+        CASE p_mode WHEN 'tree' THEN pgtrack._stayed_sql(p_relation) END),
       'Records each change of a primary key of @.');
   END IF;
-  IF p_mode <> 'tree' OR v_relation.key_columns = '{}' THEN
+  IF v_relation.key_columns = '{}' OR p_mode <> 'tree' AND (p_mode = 'row' OR NOT pgtrack._may_repeat(v_relation.relid)) THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.
@@ -2522,6 +2793,26 @@ COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS '
 -- triggers may not fire at all. So a BEFORE trigger on the leaf, the last one, notes a row whose partition key changes in the
 -- table moves_N: with what it was, so that MERGE loses nothing, and with its keys. The note is gone when the row turns out
 -- to have stayed (record_key_N), and when the UPDATE is recorded. Settings could carry such notes, but a client can clear them.
+
+-- Nearly always no row has moved. A session's own count of the notes that it has written, which nobody can change, says so
+-- without a query; it may still have those of transactions before. Superusers can stop PostgreSQL from counting.
+CREATE OR REPLACE FUNCTION pgtrack._may_move_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0'
+                ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''', format('pgtrack_history.moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._may_move_sql(integer) IS 'The condition that rows of a partitioned table may have moved in this transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+  IF %s THEN
+    DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;
+  END IF;$$, pgtrack._may_move_sql(p_relation), format('moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._stayed_sql(integer) IS 'The part of the recorder of keys that takes back the note of a row that has not moved.';
 
 CREATE OR REPLACE FUNCTION pgtrack._partition_columns(p_leaf regclass) RETURNS name[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2589,11 +2880,11 @@ BEGIN ATOMIC
   -- The first and the last of the destination's: what comes through both has arrived.
   UNION ALL
   SELECT l.relid, x.name::name, 'BEFORE INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.is_last), p_is_always
-  FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', false), ('~pgtrack_enter', true)) AS x (name, is_last) WHERE l.may_vanish
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.event), p_is_always
+  FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', 'enters'), ('~pgtrack_enter', 'has entered')) AS x (name, event) WHERE l.may_vanish
   UNION ALL
   SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('arrive_%s', p_relation)), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), 'is computed'), p_is_always
   FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
   UNION ALL
   SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
@@ -2673,13 +2964,37 @@ COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text
   'Creates one of the trigger functions that know which rows of a partitioned table move.';
 
 -- An application's BEFORE triggers may have the last word about a row. So where there are some, a note says when they have let it go,
--- and when it has come through those of its destination. Nothing of its own statement comes between.
+-- and when it has come through those of its destination. Nothing of its own statement comes between. PostgreSQL computes
+-- generated columns of a key after them.
+CREATE OR REPLACE FUNCTION pgtrack._trace_move_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+BEGIN
+  CASE $1
+  WHEN 'leaves' THEN
+    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = $2 AND place = $3;
+  WHEN 'is computed' THEN
+    UPDATE %1$s SET entries = -1, new_key = $4
+    WHERE xid = pg_current_xact_id_if_assigned() AND move_id = (
+      SELECT m.move_id FROM %1$s m
+      WHERE m.xid = pg_current_xact_id_if_assigned() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
+        AND m.departs AND m.arrives AND m.new_key - %2$L::text[] = $4 - %2$L::text[] ORDER BY m.move_id LIMIT 1);
+  ELSE
+    UPDATE %1$s m SET entries = m.entries + 1, arrives = $1 = 'has entered', new_key = CASE $1 WHEN 'has entered' THEN $4 ELSE m.new_key END
+    WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE $1 WHEN 'has entered' THEN m.entries = 1 ELSE m.entries < 2 END
+      AND m.move_id = (SELECT l.move_id FROM %1$s l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth()
+                       ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
+  END CASE;
+END
+$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'));
+END;
+COMMENT ON FUNCTION pgtrack._trace_move_sql(integer) IS 'The body of the function that notes how far a moving row has come.';
+
 CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
 DECLARE
   c_path CONSTANT      text := 'SET search_path = pg_catalog, pg_temp ';
-  -- Statistics say of the table that it is empty, which it is not while rows move.
-  c_settings CONSTANT  text := c_path || 'SET enable_seqscan = off ' || pgtrack._pinned_settings();
   v_moves              text := format('pgtrack_history.moves_%s', p_relation);
 BEGIN
   PERFORM pgtrack._create_move_trigger(p_relation, 'note_move',
@@ -2692,30 +3007,30 @@ BEGIN
   RETURN NEW;$$,
     pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
     'Notes each row of @ that is about to move to another partition.');
-  -- PostgreSQL computes generated columns after the BEFORE triggers.
-  IF pgtrack._generated_keys(p_relation) IS NOT NULL THEN
-    PERFORM pgtrack._create_move_trigger(p_relation, 'arrive', c_settings, format($$UPDATE %1$s SET entries = -1, new_key = %2$s
-  WHERE xid = pg_current_xact_id() AND move_id = (
-    SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
-      AND m.departs AND m.arrives AND m.new_key - %3$L::text[] = %2$s - %3$L::text[] ORDER BY m.move_id LIMIT 1);
-  RETURN NULL;$$, v_moves, pgtrack._key_sql(p_relation, 'NEW'), pgtrack._generated_keys(p_relation)),
-      'Completes the new key of a row of @ that has moved.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', '', format($$IF %1$s THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+      PERFORM pgtrack_history.%2$I('leaves', TG_RELID, OLD.ctid, NULL);
+    ELSE
+      PERFORM pgtrack_history.%2$I(TG_ARGV[0], NULL, NULL, %3$s);
+    END IF;
   END IF;
-  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', c_settings, format($$IF TG_OP = 'DELETE' THEN
-    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = TG_RELID AND place = OLD.ctid;
+  IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
     RETURN OLD;
   END IF;
-  UPDATE %1$s AS m SET entries = m.entries + 1, arrives = TG_ARGV[0]::boolean, new_key = CASE WHEN TG_ARGV[0]::boolean THEN %2$s ELSE m.new_key END
-  WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE WHEN TG_ARGV[0]::boolean THEN m.entries = 1 ELSE m.entries < 2 END
-    AND m.move_id = (SELECT l.move_id FROM %1$s AS l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth() ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
-  RETURN NEW;$$, v_moves, coalesce(pgtrack._key_sql(p_relation, 'NEW'), 'NULL')),
+  RETURN NEW;$$,
+    pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation), coalesce(pgtrack._live_key_sql(p_relation, 'NEW'), 'NULL')),
     'Follows a row of @ on its way to another partition.');
+  PERFORM pgtrack._create_function(p_relation, format('trace_move_%s(text, oid, tid, jsonb)', p_relation),
+    'RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', pgtrack._trace_move_sql(p_relation),
+    'Notes how far a row of @ has come on its way to another partition.', NULL);
   -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
   -- and not of one around it that has called a function. Foreign keys of others act at the end of a statement, one trigger deeper.
-  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$PERFORM pgtrack_history.%1$I(coalesce((
-    SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
-    ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
-  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves),
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$IF %3$s THEN
+    PERFORM pgtrack_history.%1$I(coalesce((
+      SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
+      ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
+  END IF;
+  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves, pgtrack._may_move_sql(p_relation)),
     'Finds out which of the rows that move are those of an UPDATE on @.');
   PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation), 'RETURNS void LANGUAGE plpgsql VOLATILE', format($$
 BEGIN
@@ -2792,14 +3107,36 @@ COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the funct
 CREATE OR REPLACE FUNCTION pgtrack._moving_sql(p_relation integer, p_operation text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
-                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change' ELSE format('pgtrack_history.%I', format('moves_%s', p_relation)) END,
-                CASE p_operation WHEN 'insert' THEN format('m.relation_id OPERATOR(pg_catalog.=) %s', p_relation)
-                                 WHEN 'update' THEN 'm.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth()'
-                                 ELSE 'm.claimed IS NULL AND m.departs' END)
+  SELECT format(E'\n  moving  pg_catalog.bool := %s;', pgtrack._may_move_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
 END;
-COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows move.';
+COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows may move.';
+
+-- Functions of their own: the plans are made for tables that are thought to be empty, which they are not while rows move.
+CREATE OR REPLACE FUNCTION pgtrack._generate_are_moving(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_are_moving$
+BEGIN
+  PERFORM pgtrack._create_function(p_relation, format('are_moving_%s(text, integer)', p_relation),
+    'RETURNS boolean LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', format($$
+BEGIN
+  RETURN CASE $1
+    WHEN 'insert' THEN EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id_if_assigned() AND c.relation_id = %1$s)
+    WHEN 'update' THEN EXISTS (SELECT FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.claimed = $2)
+    ELSE EXISTS (SELECT FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.claimed IS NULL AND m.departs) END;
+END
+$$, p_relation, format('pgtrack_history.%I', format('moves_%s', p_relation))), 'Whether a statement on @ concerns rows that have moved.', NULL);
+END
+$_generate_are_moving$;
+COMMENT ON FUNCTION pgtrack._generate_are_moving(integer) IS 'Writes the function that says whether a statement concerns rows that have moved.';
+
+CREATE OR REPLACE FUNCTION pgtrack._are_moving_sql(p_relation integer, p_operation text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(E'IF pgtrack.moving THEN\n    moving := pgtrack_history.%I(%L, pg_catalog.pg_trigger_depth());\n  END IF;\n  ',
+                format('are_moving_%s', p_relation), p_operation)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._are_moving_sql(integer, text) IS 'The part of a recorder of a partitioned table that finds out whether rows move.';
 
 -- A statement of its own: with a condition that is mostly empty, PostgreSQL would plan the usual one anew each time.
 CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text, p_from text) RETURNS text
@@ -2881,6 +3218,157 @@ END
 $_generate_has_arrived$;
 COMMENT ON FUNCTION pgtrack._generate_has_arrived(integer) IS 'Writes the function that tells a row that a MERGE has moved from one that it has inserted.';
 
+-- ==== capture/order.sql ====
+
+-- The queries of foreign keys that act (CASCADE, SET NULL, SET DEFAULT) belong to the statement that they act for. So one
+-- statement can change a row more than once, and PostgreSQL shows all its updates of a table to the trigger at once, in
+-- the order in which they happened. Each update of a row after its first gets a number of its own then.
+CREATE OR REPLACE FUNCTION pgtrack._may_repeat(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    JOIN pg_catalog.pg_constraint c ON c.conrelid = m.relid AND c.contype = 'f'
+    WHERE c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd'));
+END;
+COMMENT ON FUNCTION pgtrack._may_repeat(regclass) IS 'Whether a foreign key may update rows of a table, maybe such as the statement has updated itself.';
+
+-- Nearly always no row is there twice, which one look at the keys says.
+CREATE OR REPLACE FUNCTION pgtrack._order_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+          IF pgtrack.rows OPERATOR(pg_catalog.>) 1 THEN
+            IF EXISTS (SELECT FROM pgtrack_old AS r GROUP BY %2$s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1)
+               OR EXISTS (SELECT FROM pgtrack._key_changes_of(%1$s, pgtrack.id)) THEN
+              <<pgtrack_order>>
+              DECLARE
+                keys     pg_catalog.jsonb[] := ARRAY(SELECT pgtrack_history.key_%1$s(%2$s) FROM pgtrack_old AS r);
+                ids      pg_catalog.int8[];
+                next_id  pg_catalog.int8;
+                updates  pg_catalog.int8;
+              BEGIN
+                IF pgtrack.rows OPERATOR(pg_catalog.=) pg_catalog.cardinality(pgtrack_order.keys) THEN
+                  ids := pgtrack._in_order(%1$s, pgtrack.id, pgtrack_order.keys);
+                END IF;
+                IF pgtrack_order.ids IS NOT NULL THEN
+                  DELETE FROM pgtrack_history.%3$I AS h WHERE h.pgtrack_statement_id OPERATOR(pg_catalog.=) pgtrack.id;
+                  %4$s;
+                  FOR next_id, updates IN
+                    SELECT x.id, pg_catalog.count(*) FROM pg_catalog.unnest(pgtrack_order.ids) AS x (id) GROUP BY x.id ORDER BY x.id
+                  LOOP
+                    IF pgtrack_order.next_id OPERATOR(pg_catalog.=) pgtrack.id THEN
+                      rows := pgtrack_order.updates;
+                    ELSE%5$s
+                    END IF;
+                  END LOOP;
+                END IF;
+              END;
+            END IF;
+          END IF;$$,
+    p_relation, string_agg(pgtrack._output_sql(format('r.%I', k.column_name), k.type, true), ', ' ORDER BY k.position), r.history_table,
+    pgtrack._images_sql(p_relation, 'update', 'pgtrack_order.ids[(pg_catalog.row_number() OVER ())::pg_catalog.int4]', 'r', ' FROM pgtrack_old AS r'),
+    pgtrack._statement_sql(p_relation, 'U', 'pgtrack_order.next_id', 'pgtrack_order.updates'))
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k
+  WHERE r.relation_id = p_relation
+  GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._order_sql(integer) IS 'The part of an UPDATE recorder that gives numbers of their own to further updates of the same rows.';
+
+-- However many rows a transaction is thought to have, they are found by its number and not by a scan of the whole.
+CREATE OR REPLACE FUNCTION pgtrack._key_changes_of(p_relation integer, p_statement bigint) RETURNS SETOF pgtrack.key_change
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $_key_changes_of$
+DECLARE
+  v_change  pgtrack.key_change;
+  v_since   bigint;
+BEGIN
+  FOR v_change IN
+    SELECT c.* FROM (SELECT c.* FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id() OFFSET 0) c
+    WHERE c.relation_id = p_relation AND (c.statement_id IS NULL OR c.statement_id = p_statement)
+  LOOP
+    -- Those without a number belong to the next UPDATE that is recorded (_key_changes).
+    v_since := coalesce(v_since, (
+      SELECT max(s.statement_id) FROM (SELECT s.* FROM pgtrack.statement s WHERE s.xid = pg_current_xact_id() OFFSET 0) s
+      WHERE s.relation_id = p_relation AND s.operation = 'U'), 0);
+    IF v_change.statement_id IS NOT NULL OR v_change.change_id > v_since THEN
+      RETURN NEXT v_change;
+    END IF;
+  END LOOP;
+END
+$_key_changes_of$;
+COMMENT ON FUNCTION pgtrack._key_changes_of(integer, bigint) IS 'The key changes by an UPDATE that is just being recorded.';
+
+-- What happened at a key: a row was changed there, left it, or arrived. Whoever finds a row at a key comes after who brought
+-- it there, and whoever comes to a key does not come before the one who left it.
+CREATE OR REPLACE FUNCTION pgtrack._rounds(p_before jsonb[], p_after jsonb[], p_may_share_keys boolean) RETURNS integer[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_rounds$
+DECLARE
+  v_rounds  integer[] := array_fill(1, ARRAY[cardinality(p_before)]);
+  v_event   record;
+BEGIN
+  FOR v_event IN
+    SELECT e.* FROM (
+      SELECT t.position, t.is_arrival, lag(t.position) OVER w AS earlier, lag(t.is_departure) OVER w AS is_left
+      FROM (SELECT c.position, c.before AS key, false AS is_arrival, c.before <> c.after AS is_departure
+            FROM unnest(p_before, p_after) WITH ORDINALITY AS c (before, after, position)
+            UNION ALL
+            SELECT c.position, c.after, true, false
+            FROM unnest(p_before, p_after) WITH ORDINALITY AS c (before, after, position)
+            WHERE c.before <> c.after AND NOT p_may_share_keys) t
+      WINDOW w AS (PARTITION BY t.key ORDER BY t.position)) e
+    WHERE e.earlier IS NOT NULL ORDER BY e.position
+  LOOP
+    v_rounds[v_event.position] := greatest(v_rounds[v_event.position],
+                                           v_rounds[v_event.earlier] + CASE WHEN v_event.is_arrival AND v_event.is_left THEN 0 ELSE 1 END);
+  END LOOP;
+  RETURN v_rounds;
+END
+$_rounds$;
+COMMENT ON FUNCTION pgtrack._rounds(jsonb[], jsonb[], boolean) IS
+  'For updates in the order in which they happened, each with the key before and after it: the how manieth update of its row it is, at least. '
+  'p_may_share_keys: that a key is there twice for a while is no reason to take two rows for one.';
+
+-- Key changes are in the order of the updates. One is the last update that finds a row at its old key, or the last before
+-- the next row comes there: so they are found from the end.
+CREATE OR REPLACE FUNCTION pgtrack._in_order(p_relation integer, p_statement bigint, p_keys jsonb[]) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_in_order$
+DECLARE
+  v_after    jsonb[] := p_keys;
+  v_changes  bigint[];
+  v_places   integer[];
+  v_old      jsonb[];
+  v_new      jsonb[];
+  v_next     integer;
+  v_rounds   integer[];
+  v_numbers  bigint[];
+  v_ids      bigint[];
+BEGIN
+  SELECT array_agg(c.change_id ORDER BY c.change_id), array_agg(c.old_key ORDER BY c.change_id), array_agg(c.new_key ORDER BY c.change_id)
+  INTO v_changes, v_old, v_new FROM pgtrack._key_changes_of(p_relation, p_statement) c;
+  v_next := coalesce(cardinality(v_changes), 0);
+  v_places := array_fill(NULL::integer, ARRAY[v_next]);
+  FOR i IN REVERSE cardinality(p_keys) .. 1 LOOP
+    EXIT WHEN v_next = 0;
+    IF p_keys[i] = v_old[v_next] THEN
+      v_after[i] := v_new[v_next];
+      v_places[v_next] := i;
+      v_next := v_next - 1;
+    END IF;
+  END LOOP;
+  v_rounds := pgtrack._rounds(p_keys, v_after, (
+    SELECT pgtrack._has_deferrable_key(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
+  v_numbers := p_statement || ARRAY(SELECT nextval('pgtrack.statement_id_seq') FROM generate_series(2, (SELECT max(x) FROM unnest(v_rounds) x)));
+  IF cardinality(v_numbers) > 1 THEN
+    v_ids := ARRAY(SELECT v_numbers[x.round] FROM unnest(v_rounds) WITH ORDINALITY AS x (round, position) ORDER BY x.position);
+    UPDATE pgtrack.key_change c SET statement_id = v_ids[x.place]
+    FROM unnest(v_changes, v_places) AS x (change_id, place) WHERE c.change_id = x.change_id AND x.place IS NOT NULL;
+  END IF;
+  RETURN v_ids;
+END
+$_in_order$;
+COMMENT ON FUNCTION pgtrack._in_order(integer, bigint, jsonb[]) IS
+  'Of the updates in a transition table, with the keys that their rows had, the statement numbers; null if they need no more than one.';
+
 -- ==== capture/triggers.sql ====
 
 -- Row triggers have names that sort before an application's, so that what those change is recorded after its cause.
@@ -2945,30 +3433,48 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
 
+-- They are found by their functions, and by the tables that have any: a former partition keeps its own until it is followed.
 CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original. Arguments end with a zero byte.
-  SELECT t.tgrelid::regclass, t.tgname,
-         pg_catalog.encode(pg_catalog.substr(t.tgargs, pg_catalog.length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
-  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-  WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
-    AND (p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation)
-         OR p.proname = 'open' AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), p_relation || '\000'));
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_triggers$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH by_function AS MATERIALIZED (
+    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
+    FROM pgtrack.generated g
+    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+    -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+    JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
+    WHERE g.relation_id = p_relation
+  ), opening AS (
+    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
+    FROM (SELECT f.tgrelid FROM by_function f
+          UNION SELECT m.relid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation) x
+    JOIN pg_trigger t ON t.tgrelid = x.tgrelid AND t.tgname = 'pgtrack_open' AND t.tgparentid = 0
+    WHERE t.tgfoid = to_regproc('pgtrack_history.open') AND starts_with(encode(t.tgargs, 'escape'), p_relation || '\000')
+  )
+  -- Arguments end with a zero byte.
+  SELECT t.tgrelid::regclass, t.tgname, encode(substr(t.tgargs, length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
+  FROM (TABLE by_function UNION ALL TABLE opening) t;
+END
+$_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
   'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
 
 CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
 RETURNS TABLE (relid regclass, name name, command text, function name)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_trigger_changes$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
                            ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
          substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
   FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
   WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
-END;
+END
+$_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
   'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
 
@@ -2985,13 +3491,17 @@ BEGIN
     WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
     ORDER BY c.command LIKE 'CREATE %'
   LOOP
-    EXECUTE v_trigger.command;
+    PERFORM pgtrack._execute(v_trigger.command);
   END LOOP;
+  -- What nobody has disabled is enabled.
+  IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN
+    RETURN;
+  END IF;
   FOR v_trigger IN
     SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
     WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
   LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
+    PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
   END LOOP;
 END
 $_generate_triggers$;
@@ -3037,8 +3547,7 @@ BEGIN
   EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id) WITH (pages_per_range = 32, autosummarize = on)',
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
-  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
+  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
 COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history table of a table that is tracked for the first time.';
@@ -3046,12 +3555,14 @@ COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history tab
 -- ==== capture/history_columns.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass, p_others name[] DEFAULT '{}') RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_name$
+BEGIN
+  RETURN (
   -- Names that begin with pgtrack_ are ours, in queries, too.
   SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
-  FROM pg_attribute a WHERE a.attrelid = p_history;
-END;
+  FROM pg_attribute a WHERE a.attrelid = p_history);
+END
+$_history_name$;
 COMMENT ON FUNCTION pgtrack._history_name(text, regclass, name[]) IS 'The name of a history column for a column of that name; others are about to be made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void
@@ -3240,18 +3751,39 @@ COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS
 
 -- ==== capture/drift.sql ====
 
+-- From PostgreSQL's caches, whatever the age of the snapshot. To take a field of a null runs no code of the type's.
+CREATE OR REPLACE FUNCTION pgtrack._present_columns(p_table regclass, p_attnums smallint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_columns$
+DECLARE
+  v_columns  jsonb;
+BEGIN
+  -- A table of another database, from which this one was restored.
+  IF pgtrack._name(p_table) IS NULL THEN
+    RETURN '{}';
+  END IF;
+  EXECUTE (
+    SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT (NULL::%s).*) r',
+                  string_agg(format('%L, jsonb_build_array(%L, pg_typeof(r.%I)::oid::bigint)', c.attnum, c.name, c.name), ', ' ORDER BY c.attnum), p_table)
+    FROM (SELECT n AS attnum, pgtrack._column_name(p_table, n) AS name FROM unnest(p_attnums) n) c WHERE c.name IS NOT NULL)
+  INTO v_columns;
+  RETURN v_columns;
+END
+$_present_columns$;
+COMMENT ON FUNCTION pgtrack._present_columns(regclass, smallint[]) IS 'What columns are called now, and the OIDs of their types, by their numbers; without those that were dropped.';
+
 -- Generated code knows a table's columns, and a table may change its shape where no event trigger follows. So the
 -- code asks first. The question costs nothing: claiming to be IMMUTABLE, it is answered when PostgreSQL plans it, and
--- as it names the table, PostgreSQL plans it again whenever the table has changed.
-CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text, p_names jsonb) RETURNS boolean
+-- as it names the table, PostgreSQL plans it again whenever the table has changed. A value of another type than the code
+-- was written for would be cast on its way into history, by a function of whoever made that type.
+CREATE OR REPLACE FUNCTION pgtrack._has_drifted(p_table regclass, p_identity text, p_shape text, p_columns jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_has_drifted$
 BEGIN
   IF p_identity <> pgtrack._identity(p_table) THEN
     RETURN true;
   END IF;
-  -- An older snapshot shows an older shape than the code may have been written for. What columns are called is asked elsewhere.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-    RETURN EXISTS (SELECT FROM jsonb_each_text(p_names) n WHERE n.value IS DISTINCT FROM pgtrack._column_name(p_table, n.key::smallint));
+  -- An older snapshot shows an older shape than the code may have been written for.
+  IF pgtrack._snapshot_lasts() THEN
+    RETURN p_columns <> pgtrack._present_columns(p_table, ARRAY(SELECT c::smallint FROM jsonb_object_keys(p_columns) c));
   END IF;
   RETURN p_shape <> pgtrack._fingerprint(p_table);
 END
@@ -3259,25 +3791,55 @@ $_has_drifted$;
 COMMENT ON FUNCTION pgtrack._has_drifted(regclass, text, text, jsonb) IS
   'Whether a table is not what trigger functions were generated for: altered unnoticed, or restored elsewhere from a dump.';
 
--- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
--- new column held is then not known, as before there was one.
-CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms' AS $_follow$
+CREATE OR REPLACE FUNCTION pgtrack._require_known_types(p_relation integer) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_known_types$
+DECLARE
+  v_table    regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  v_present  jsonb := pgtrack._present_columns(v_table, ARRAY(
+    SELECT c.attnum FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL));
 BEGIN
-  PERFORM pgtrack._require_member(p_relation, p_table);
-  -- What is followed must be seen as it is now.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-    RETURN;
+  IF EXISTS (SELECT FROM pgtrack.relation_column c
+             WHERE c.relation_id = p_relation AND (v_present -> c.attnum::text ->> 1)::oid <> c.type) THEN
+    RAISE EXCEPTION 'the type of a column of % has changed unnoticed', v_table USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = 'Its history cannot follow in a transaction whose snapshot may be older than the change.',
+      HINT = 'Try the transaction again. If that fails, too, SELECT * FROM pgtrack.follow_ddl().';
   END IF;
+END
+$_require_known_types$;
+COMMENT ON FUNCTION pgtrack._require_known_types(integer) IS 'Refuses to record values of other types than history has columns for.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_unnoticed(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_unnoticed$
+DECLARE
+  v_events CONSTANT  text := pgtrack._silence_event_triggers();
+BEGIN
   PERFORM pgtrack._lock_relation(p_relation);
   PERFORM pgtrack._begin_epoch();
   PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_follow_unnoticed$;
+COMMENT ON FUNCTION pgtrack._follow_unnoticed(integer) IS 'Follows what no event trigger has reported.';
+
+-- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
+-- new column held is then not known, as before there was one.
+CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
+SET jit = off SET enable_nestloop = on AS $_follow$
+BEGIN
+  PERFORM pgtrack._require_member(p_relation, p_table);
+  -- What is followed must be seen as it is now.
+  -- In an extension's script it would become a part of the extension; that is followed when it is over (_outside_extension).
+  IF pgtrack._snapshot_lasts() OR pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')) IS NOT NULL THEN
+    PERFORM pgtrack._require_known_types(p_relation);
+    RETURN;
+  END IF;
+  PERFORM pgtrack._follow_unnoticed(p_relation);
 EXCEPTION WHEN lock_not_available THEN
   IF NOT pgtrack._fits_history(p_relation) THEN
     PERFORM set_config('lock_timeout', '0', true);
-    PERFORM pgtrack._lock_relation(p_relation);
-    PERFORM pgtrack._begin_epoch();
-    PERFORM pgtrack._sync(p_relation);
+    PERFORM pgtrack._follow_unnoticed(p_relation);
   END IF;
 END
 $_follow$;
@@ -3291,7 +3853,7 @@ BEGIN ATOMIC
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
     WHERE c.relation_id = r.relation_id
-      AND format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod))
+      AND (c.type <> a.atttypid OR format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 END;
 COMMENT ON FUNCTION pgtrack._fits_history(integer) IS 'Whether the recorded columns of a table still fit into its history, whatever else it has got.';
@@ -3410,10 +3972,11 @@ DECLARE
   v_lost   boolean;
 BEGIN
   -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+  IF pgtrack._snapshot_lasts() OR NOT has_table_privilege(p_table, 'SELECT')
+     OR row_security_active(p_table) OR NOT pgtrack._hold_definition(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL THEN
     RETURN false;
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;
+  PERFORM pgtrack._hold_name(p_table);
   v_shape := pgtrack._make_shape(p_table);
   -- Rows that have got another key and were not changed since.
   EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'
@@ -3739,8 +4302,8 @@ COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
 BEGIN
-  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+  IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
+                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
     EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
     EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
@@ -3806,17 +4369,24 @@ END;
 COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
   'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
+-- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT r.relation_id
-  FROM pgtrack.relation r
-  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
-  LEFT JOIN pg_class t ON t.oid = r.relid
-  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.relacl, t.relowner, h.relowner) END
-        <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
-END;
-COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_relations_with_other_rights$
+DECLARE
+  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE age(t.xmin) <= 0 AND t.relkind IN ('r', 'p'));
+  v_histories  name[] := ARRAY(SELECT h.relname FROM pg_class h WHERE h.oid = ANY (v_changed) AND h.relnamespace = 'pgtrack_history'::regnamespace);
+BEGIN
+  RETURN QUERY
+    SELECT r.relation_id
+    FROM pgtrack.relation r
+    JOIN pg_class t ON t.oid = r.relid
+    JOIN pg_class h ON h.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+    WHERE r.relation_id IN (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
+                            UNION ALL SELECT x.relation_id FROM pgtrack.relation x WHERE v_histories <> '{}' AND x.history_table = ANY (v_histories))
+      AND pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+END
+$_relations_with_other_rights$;
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$
@@ -3882,8 +4452,8 @@ COMMENT ON FUNCTION pgtrack._caller(text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
-  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
-                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_last,undo_transaction,undo_transactions,undo_statements,undo_where,'
+                              'undo_batch,revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
                               'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;
@@ -4045,10 +4615,12 @@ $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_deferrable_key(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate);
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_deferrable_key$
+BEGIN
+  RETURN (
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate));
+END
+$_has_deferrable_key$;
 COMMENT ON FUNCTION pgtrack._has_deferrable_key(regclass) IS 'Whether a table''s primary key may be checked later than at once.';
 
 CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
@@ -4089,21 +4661,43 @@ COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
   'The options for one table: of a schema''s tables each takes the columns that it has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track_schema$
+BEGIN
+  RETURN (
   SELECT CASE
     WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
     WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
   END
   FROM pg_catalog.pg_namespace n
-  WHERE n.oid = p_schema;
-END;
+  WHERE n.oid = p_schema);
+END
+$_reason_not_to_track_schema$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
 
+-- Only what has a length of its own must lie in the page.
+CREATE OR REPLACE FUNCTION pgtrack._least_width(p_table regclass) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_least_width$
+DECLARE
+  v_width   integer := 0;
+  v_column  record;
+BEGIN
+  FOR v_column IN
+    SELECT a.attlen, CASE a.attalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END AS alignment FROM pg_attribute a
+    WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen > 0 AND a.attnotnull
+    ORDER BY a.attnum
+  LOOP
+    v_width := (v_width + v_column.alignment - 1) / v_column.alignment * v_column.alignment + v_column.attlen;
+  END LOOP;
+  RETURN v_width;
+END
+$_least_width$;
+COMMENT ON FUNCTION pgtrack._least_width(regclass) IS 'The bytes that each row of a table has at least, behind its header.';
+
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track$
+BEGIN
+  RETURN (
   SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
@@ -4116,10 +4710,13 @@ BEGIN ATOMIC
     WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
       THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+    -- 8136: a page without its header, a row's pointer and a row's header.
+    WHEN c.relnatts > 400 AND pgtrack._least_width(c.oid) + 8 > 8136 THEN 'its rows fill a page, and those of its history need 8 bytes more'
   END)
   FROM pg_catalog.pg_class c
-  WHERE c.oid = p_table;
-END;
+  WHERE c.oid = p_table);
+END
+$_reason_not_to_track$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';
 
 -- ==== audit/purge.sql ====
@@ -4151,19 +4748,24 @@ COMMENT ON FUNCTION pgtrack.purge_audit(interval) IS
 CREATE OR REPLACE FUNCTION pgtrack._enroll(p_table regclass, p_options jsonb, OUT relation_id integer, OUT status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_enroll$
 DECLARE
+  v_events    text;
   v_relation  pgtrack.relation;
   v_class     record;
   v_hides     boolean := pgtrack._some_text_is_hidden();
+  v_taken     name[] := '{}';
 BEGIN
+  v_events := pgtrack._silence_event_triggers();
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
   SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
   status := 'tracked';
   IF v_relation.relation_id IS NULL THEN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
-    v_relation.history_table := pgtrack._free_name(
-      left(v_class.relname::text, 50) || '_' || v_relation.relation_id,
-      (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+    LOOP
+      v_relation.history_table := pgtrack._free_name(left(v_class.relname::text, 50) || '_' || v_relation.relation_id, v_taken);
+      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL;
+      v_taken := v_taken || v_relation.history_table;
+    END LOOP;
     INSERT INTO pgtrack.relation (relation_id, relid, schema_name, table_name, history_table, key_columns, key_equality, options, tracked_since)
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
     PERFORM pgtrack._create_history(v_relation.relation_id);
@@ -4183,6 +4785,7 @@ BEGIN
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_enroll$;
 COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
@@ -4190,8 +4793,10 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
 
 -- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
 CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_rights_to_read$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   -- The schema of the table, and those of its columns' types, whose operators compare keys.
   SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
   FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
@@ -4203,7 +4808,8 @@ BEGIN ATOMIC
   SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
-END;
+END
+$_rights_to_read$;
 COMMENT ON FUNCTION pgtrack._rights_to_read(regclass) IS 'What the owner of pg_track lacks to read a table and its partitions, as commands.';
 
 CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
@@ -4213,7 +4819,7 @@ DECLARE
 BEGIN
   FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
     BEGIN
-      EXECUTE v_command;
+      PERFORM pgtrack._execute(v_command);
     -- Somebody else owns the schema. verify() says so.
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE DEBUG '%', SQLERRM;
@@ -4227,11 +4833,15 @@ COMMENT ON FUNCTION pgtrack._let_owner_read(regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
 DECLARE
+  v_events   text;
   v_tracked  record;
 BEGIN
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._hold_definition(p_table);
   PERFORM pgtrack._let_owner_read(p_table);
   SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
   PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_tracked.status;
 END
 $_track_table$;
@@ -4284,7 +4894,7 @@ COMMENT ON FUNCTION pgtrack._schema(text) IS 'The schema of that name, or null.'
 
 CREATE OR REPLACE FUNCTION pgtrack._track(p_target text, p_table regclass, p_options jsonb)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_track$
 DECLARE
   v_options  jsonb := pgtrack._options(p_options);
   v_schema   oid := pgtrack._schema(p_target);
@@ -4311,12 +4921,12 @@ BEGIN
   END IF;
   IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
     -- For tables to come, which somebody else may own.
-    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
-                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
+    PERFORM pgtrack._execute(format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                                    (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack')));
   END IF;
-  INSERT INTO pgtrack.tracked_schema (schema_name, options)
-  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
-  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options, identity)
+  SELECT n.nspname, v_options, pgtrack._identity(n.oid) FROM pg_namespace n WHERE n.oid = v_schema
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options, identity = excluded.identity;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
     WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -4349,6 +4959,7 @@ CREATE OR REPLACE FUNCTION pgtrack.track(target text, options jsonb DEFAULT '{}'
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS
@@ -4364,7 +4975,7 @@ DECLARE
   v_trigger  record;
 BEGIN
   FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+    PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid));
   END LOOP;
 END
 $_drop_triggers$;
@@ -4379,7 +4990,7 @@ BEGIN
   -- Where the owner of pg_track owns the table, the right is its own.
   FOR v_member IN SELECT m.relid FROM pgtrack._members(p_table) m JOIN pg_class c ON c.oid = m.relid
                   WHERE pg_get_userbyid(c.relowner) <> v_owner AND has_table_privilege(v_owner, m.relid, 'SELECT') LOOP
-    EXECUTE format('REVOKE SELECT ON %s FROM %I', v_member, v_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON %s FROM %I', v_member, v_owner));
   END LOOP;
 END
 $_let_owner_go$;
@@ -4387,7 +4998,7 @@ COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_own
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
@@ -4420,9 +5031,139 @@ CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
 COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';
+
+-- ==== tracking/tables_of_ddl.sql ====
+
+-- Which tables a command is about
+
+-- Schemas, types and extensions are what tables lie in, are made of, and belong to.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_others() RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_others$
+BEGIN
+  RETURN ARRAY(
+    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
+    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
+    UNION ALL
+    SELECT e.objid FROM pg_event_trigger_ddl_commands() d
+    JOIN pg_depend e ON d.classid = 'pg_extension'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid
+      AND e.classid = 'pg_class'::regclass AND e.deptype = 'e'
+    UNION ALL
+    -- A type that is called otherwise now, or found elsewhere, is so in what was generated. So are arrays of it, and domains.
+    SELECT u.objid
+    FROM (WITH RECURSIVE touched (type) AS (
+            SELECT t.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_type t
+              ON d.classid = 'pg_namespace'::regclass AND t.typnamespace = d.objid OR d.classid = 'pg_type'::regclass AND t.oid = d.objid
+            UNION
+            SELECT e.objid FROM pg_event_trigger_ddl_commands() d
+            JOIN pg_depend e ON d.classid = 'pg_extension'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid
+              AND e.classid = 'pg_type'::regclass AND e.deptype = 'e'
+            UNION
+            SELECT e.objid FROM touched t
+            JOIN pg_depend e ON e.refclassid = 'pg_type'::regclass AND e.refobjid = t.type AND e.classid = 'pg_type'::regclass)
+          SELECT t.type FROM touched t) t
+    JOIN pg_depend u ON u.refclassid = 'pg_type'::regclass AND u.refobjid = t.type AND u.classid = 'pg_class'::regclass
+    JOIN pgtrack.relation r ON r.relid = u.objid);
+END
+$_tables_of_others$;
+COMMENT ON FUNCTION pgtrack._tables_of_others() IS 'In an event trigger: the tables that a command about a schema, a type or an extension concerns.';
+
+-- In PL/pgSQL, which keeps its plans.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
+DECLARE
+  v_altered  oid[];
+BEGIN
+  -- Our own commands are most of them.
+  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
+     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
+    RETURN '{}';
+  END IF;
+  v_altered := ARRAY(
+    -- A trigger's, an index's or a trigger function's command names that object, not its table.
+    SELECT x.relid
+    FROM pg_event_trigger_ddl_commands() d
+    -- Looked up one by one, by the catalogs' indexes: each of them may be large.
+    CROSS JOIN LATERAL (
+      SELECT coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = d.objid), d.objid) WHERE d.classid = 'pg_class'::regclass
+      UNION ALL
+      SELECT t.tgrelid FROM pg_trigger t
+      WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+        AND (SELECT p.pronamespace FROM pg_proc p WHERE p.oid = t.tgfoid) <> 'pgtrack_history'::regnamespace
+      UNION ALL
+      SELECT (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = e.objid) FROM pg_depend e
+      WHERE d.classid = 'pg_proc'::regclass AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.classid = 'pg_trigger'::regclass
+      OFFSET 0) AS x (relid)
+    WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
+  -- Typed tables are altered with their type.
+  v_altered := v_altered || ARRAY(
+    SELECT e.objid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'c'
+    JOIN pg_depend e ON e.refclassid = 'pg_type'::regclass AND e.refobjid = c.reltype AND e.classid = 'pg_class'::regclass AND e.objsubid = 0);
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
+    v_altered := v_altered || pgtrack._tables_of_others();
+  END IF;
+  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
+  v_altered := v_altered || ARRAY(
+    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
+    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
+                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
+      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
+  IF v_altered = '{}' THEN
+    RETURN '{}';
+  END IF;
+  RETURN ARRAY(
+    SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
+    UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
+    -- A table that became a partition gives its triggers to the root's.
+    UNION SELECT r.relid FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) t JOIN pgtrack.relation r ON r.relid = t.relid
+          WHERE c.oid = ANY (v_altered) AND c.relkind = 'p'
+    UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
+    -- What is done to a parent is done to those who inherit from it.
+    UNION (WITH RECURSIVE child (oid) AS (
+             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
+             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
+           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
+END
+$_tables_of_ddl$;
+COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
+
+-- One that was untracked by itself stays so.
+CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT c.oid::regclass, s.options
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
+    AND pgtrack._reason_not_to_track(c.oid) IS NULL
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    -- Nor one that recover() is just making.
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
+  ORDER BY c.relname;
+END;
+COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
+
+-- A schema that was renamed goes on being tracked under its new name. One that is dropped and made again is tracked as before.
+CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
+  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name, pgtrack._identity(n.oid) AS identity
+        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        LEFT JOIN pg_class c ON c.relnamespace = n.oid LEFT JOIN pgtrack.relation r ON r.relid = c.oid) x
+  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
+  WHERE (s.schema_name = x.old_name OR s.identity = x.identity) AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = s.schema_name)
+    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
+  UPDATE pgtrack.tracked_schema s SET identity = pgtrack._identity(n.oid)
+  FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+  WHERE s.schema_name = n.nspname AND s.identity IS DISTINCT FROM pgtrack._identity(n.oid);
+END;
+COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
 
 -- ==== tracking/drops.sql ====
 
@@ -4467,44 +5208,82 @@ END
 $_refuse_loss_of_history$;
 COMMENT ON FUNCTION pgtrack._refuse_loss_of_history() IS 'In an event trigger: refuses to drop what would take recorded values along.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+-- One that was a partition and is tracked by itself is both.
+CREATE OR REPLACE FUNCTION pgtrack._drop_recorders() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_recorders$
 DECLARE
   v_dropped  record;
 BEGIN
-  PERFORM pgtrack._refuse_loss_of_history();
   FOR v_dropped IN
-    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
-           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
-                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, g.function_name AS recorder
-    FROM pg_event_trigger_dropped_objects() d
-    -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
-    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
-    ORDER BY d.objsubid
+    SELECT x.*, r.options ->> 'on_drop' AS on_drop
+    FROM (SELECT d.objsubid, r.relation_id, NULL::name AS recorder,
+                 CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3]) ELSE 'drop' END AS what
+          FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid WHERE d.classid = 'pg_class'::regclass
+          UNION ALL
+          -- A partition is known by the function that records its TRUNCATE.
+          SELECT d.objsubid, g.relation_id, g.function_name,
+                 CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3]) ELSE format('drop partition %s of', d.object_identity) END
+          FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.generated g ON g.leaf = d.objid WHERE d.classid = 'pg_class'::regclass) x
+    JOIN pgtrack.relation r ON r.relation_id = x.relation_id AND r.tracked_until IS NULL
+    ORDER BY x.objsubid
   LOOP
     IF v_dropped.on_drop = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
-    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+    ELSIF v_dropped.recorder IS NOT NULL AND v_dropped.objsubid = 0 THEN
       EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
       DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
-  -- Rights on its history are those on the table, of which there are none any more.
-  PERFORM pgtrack._sync_rights(r.relation_id)
-  FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
-  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
-  FROM pg_event_trigger_dropped_objects() d
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
+END
+$_drop_recorders$;
+COMMENT ON FUNCTION pgtrack._drop_recorders() IS 'In an event trigger: drops what was written for partitions that are dropped; refuses the drop where on_drop says so.';
+
+-- DROP TYPE ... CASCADE and its like take columns, defaults and triggers of tables along, of which no other event tells.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_drop() RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_drop$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT x.relid), '{}') FROM (
+      SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid
+                  ELSE to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid END::regclass AS relid
+      FROM pg_event_trigger_dropped_objects() d
+      WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
+        AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
+        -- Those we drop ourselves.
+        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^!?pgtrack_')) x
+    JOIN pg_class c ON c.oid = x.relid);
+END
+$_tables_of_drop$;
+COMMENT ON FUNCTION pgtrack._tables_of_drop() IS 'In an event trigger: the tables that are still there and have lost something by a drop.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan
+AS $_on_drop$
+DECLARE
+  v_dropped  oid[] := ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0);
+  v_tables   regclass[];
+  v_events   text;
+BEGIN
+  PERFORM pgtrack._refuse_loss_of_history();
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._drop_recorders();
+  IF v_dropped <> '{}' THEN
+    -- Rights on its history are those on the table, of which there are none any more.
+    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
+    UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (v_dropped);
+  END IF;
+  -- ALTER TABLE tells itself what it was about.
+  IF TG_TAG LIKE 'DROP %' THEN
+    v_tables := pgtrack._tables_of_drop();
+    PERFORM set_config('pgtrack.altered', CASE WHEN v_tables <> '{}' THEN array_to_string(pgtrack._follow_tables(v_tables), ' ') ELSE '' END, true);
+  END IF;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_on_drop$;
 COMMENT ON FUNCTION pgtrack._on_drop() IS
   'Notes that a tracked table was dropped, or refuses it; its history stays. SECURITY DEFINER: whoever drops it needs no rights on pg_track.';
 
--- ==== tracking/event_triggers.sql ====
+-- ==== tracking/on_ddl.sql ====
 
 -- DDL by anybody is followed. What belongs to pg_track is changed as its owner (SECURITY DEFINER); what belongs to the
 -- table, its triggers and rights, as whoever runs the command. So one command fires three event triggers, in the order
@@ -4515,28 +5294,28 @@ COMMENT ON FUNCTION pgtrack._on_drop() IS
 -- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
 -- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
 -- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
-CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $_before_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_context text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
 DECLARE
   v_table     regclass;
   v_member    regclass;
   v_trigger   name;
   v_is_named  boolean;
   v_timeout   text := current_setting('lock_timeout');
-  v_context   text;
   v_text      text;
+  v_events    text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  GET DIAGNOSTICS v_context = PG_CONTEXT;
   -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
-  IF v_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
+  IF p_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
     RETURN;
   END IF;
   -- Of a command in a function the context has the text.
-  v_text := concat_ws(E'\n', current_query(), v_context);
+  v_text := concat_ws(E'\n', current_query(), p_context);
   IF v_text !~* '\m(type|drop)\M' THEN
     RETURN;
   END IF;
+  v_events := pgtrack._silence_event_triggers();
   FOR v_table, v_member, v_trigger, v_is_named IN
     SELECT r.relid, m.relid, t.tgname,
            v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
@@ -4559,7 +5338,7 @@ BEGIN
       IF v_member <> v_table THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_table);
       END IF;
-      EXECUTE format('DROP TRIGGER %I ON %s', v_trigger, v_member);
+      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger, v_member));
     EXCEPTION WHEN lock_not_available THEN
       IF v_is_named THEN
         RAISE;
@@ -4569,100 +5348,24 @@ BEGIN
     PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
   END LOOP;
   PERFORM set_config('lock_timeout', v_timeout, true);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_step_aside$;
+COMMENT ON FUNCTION pgtrack._step_aside(text) IS 'Does the work of pgtrack._before_ddl().';
+
+-- It has no path of its own: the caller's is the one to be noted.
+CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
+LANGUAGE plpgsql AS $_before_ddl$
+DECLARE
+  v_context  text;
+BEGIN
+  GET DIAGNOSTICS v_context = PG_CONTEXT;
+  IF pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+    PERFORM pgtrack._note_path(), pgtrack._step_aside(v_context);
+  END IF;
 END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
-
--- In PL/pgSQL, which keeps its plans.
-CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
-DECLARE
-  v_altered  oid[];
-BEGIN
-  -- Our own commands are most of them.
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
-     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
-    RETURN '{}';
-  END IF;
-  v_altered := ARRAY(
-    -- A trigger's, an index's or a trigger function's command names that object, not its table.
-    SELECT coalesce(t.tgrelid, i.indrelid, f.tgrelid, d.objid)
-    FROM pg_event_trigger_ddl_commands() d
-    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-    LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-    LEFT JOIN pg_trigger f ON d.classid = 'pg_proc'::regclass AND f.tgfoid = d.objid
-    LEFT JOIN pg_proc p ON p.oid = coalesce(t.tgfoid, f.tgfoid)
-    WHERE (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass) OR f.oid IS NOT NULL)
-      AND p.pronamespace IS DISTINCT FROM 'pgtrack_history'::regnamespace
-      AND d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack');
-  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
-    v_altered := v_altered || ARRAY(
-    SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON d.classid = 'pg_namespace'::regclass AND c.relnamespace = d.objid
-    WHERE c.relispartition OR c.oid IN (SELECT r.relid FROM pgtrack.relation r)
-    -- A type that is called otherwise now, or found elsewhere, is so in what was generated.
-    UNION ALL
-    SELECT r.relid::oid FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND a.atttypid >= 16384
-    JOIN pg_type t ON t.oid = a.atttypid
-    WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                  WHERE d.classid = 'pg_namespace'::regclass AND d.objid = t.typnamespace
-                     OR d.classid = 'pg_type'::regclass AND d.objid IN (t.oid, t.typelem)
-                     OR d.classid = 'pg_extension'::regclass AND EXISTS (
-                          SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid IN (t.oid, t.typelem)
-                          AND e.refclassid = d.classid AND e.refobjid = d.objid AND e.deptype = 'e')));
-  END IF;
-  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
-  v_altered := v_altered || ARRAY(
-    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
-                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
-      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
-  IF v_altered = '{}' THEN
-    RETURN '{}';
-  END IF;
-  RETURN ARRAY(
-    SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
-    UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
-    UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
-    -- What is done to a parent is done to those who inherit from it.
-    UNION (WITH RECURSIVE child (oid) AS (
-             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (v_altered)
-             UNION SELECT i.inhrelid FROM child JOIN pg_inherits i ON i.inhparent = child.oid)
-           SELECT c.oid::regclass FROM child JOIN pg_class c ON c.oid = child.oid WHERE NOT c.relispartition));
-END
-$_tables_of_ddl$;
-COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables that a command concerns, none of them ours.';
-
--- One that was untracked by itself stays so.
-CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT c.oid::regclass, s.options
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-  WHERE c.oid = ANY (p_tables) AND c.relkind IN ('r', 'p')
-    AND pgtrack._reason_not_to_track(c.oid) IS NULL
-    -- Nor one that recover() is just making.
-    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid
-                    OR r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
-  ORDER BY c.relname;
-END;
-COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
-
--- A schema that was renamed goes on being tracked under its new name.
-CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  UPDATE pgtrack.tracked_schema s SET schema_name = x.new_name
-  FROM (SELECT DISTINCT r.schema_name AS old_name, n.nspname AS new_name
-        FROM pg_event_trigger_ddl_commands() d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
-        JOIN pg_class c ON c.relnamespace = n.oid JOIN pgtrack.relation r ON r.relid = c.oid) x
-  -- A table's former schema is not followed everywhere; one that is still there was not renamed.
-  WHERE s.schema_name = x.old_name AND NOT EXISTS (SELECT FROM pg_namespace o WHERE o.nspname = x.old_name)
-    AND NOT EXISTS (SELECT FROM pgtrack.tracked_schema o WHERE o.schema_name = x.new_name);
-END;
-COMMENT ON FUNCTION pgtrack._follow_schemas() IS 'In an event trigger: gives tracked schemas the names that they have now.';
 
 -- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
 CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
@@ -4682,49 +5385,91 @@ END
 $_follow_rights$;
 COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_tables(p_tables regclass[]) RETURNS integer[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_tables$
 DECLARE
-  v_tables    regclass[];
   v_relation  pgtrack.relation;
   v_altered   integer[] := '{}';
 BEGIN
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.tracked_until IS NULL AND r.relid = ANY (p_tables)
+    ORDER BY c.relispartition DESC
+  LOOP
+    v_altered := v_altered || v_relation.relation_id;
+    BEGIN
+      PERFORM pgtrack._follow_relation(v_relation.relation_id);
+    EXCEPTION WHEN lock_not_available THEN
+      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
+      -- does not fit into it: as for readers of the table, that is waited for.
+      IF NOT pgtrack._fits_history(v_relation.relation_id) THEN
+        PERFORM pgtrack._follow_shape(v_relation.relation_id);
+      END IF;
+    WHEN insufficient_privilege OR feature_not_supported THEN
+      RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
+        HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
+    END;
+  END LOOP;
+  v_altered := v_altered || ARRAY(
+    SELECT e.relation_id FROM pgtrack._new_tables(p_tables) n
+    CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
+  RETURN pgtrack._let_owners_make_triggers(v_altered)
+    || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
+             WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
+END
+$_follow_tables$;
+COMMENT ON FUNCTION pgtrack._follow_tables(regclass[]) IS
+  'Brings the history of tables in step with them, and begins that of new ones. Returns the relations whose triggers have to change.';
+
+-- What a script of an extension makes or replaces belongs to the extension, and it may replace nothing else. So its tables
+-- are followed when CREATE or ALTER EXTENSION is over. Which ones stands in a setting, sealed.
+CREATE OR REPLACE FUNCTION pgtrack._outside_extension(p_tables regclass[]) RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_outside_extension$
+DECLARE
+  v_put_off  regclass[] := string_to_array(pgtrack._unsealed('extension', nullif(current_setting('pgtrack.extension', true), '')), ' ')::oid[]::regclass[];
+BEGIN
+  -- While pg_track itself is made as an extension, there is no key to seal with, nor anything that is tracked.
+  IF NOT EXISTS (SELECT FROM pgtrack.secret) THEN
+    RETURN '{}';
+  END IF;
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.in_extension) THEN
+    PERFORM set_config('pgtrack.extension', pgtrack._sealed('extension', array_to_string((p_tables || v_put_off)::oid[], ' ')), true);
+    RETURN '{}';
+  ELSIF v_put_off IS NOT NULL THEN
+    PERFORM set_config('pgtrack.extension', '', true);
+  END IF;
+  RETURN p_tables || v_put_off;
+END
+$_outside_extension$;
+COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
+DECLARE
+  v_tables   regclass[];
+  v_altered  integer[] := '{}';
+  v_events   text;
+BEGIN
   IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
     PERFORM pgtrack._follow_rights()
-    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE');
+    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension);
     RETURN;
   END IF;
-  v_tables := pgtrack._tables_of_ddl();
+  v_tables := pgtrack._outside_extension(pgtrack._tables_of_ddl());
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF TG_TAG = 'ALTER SCHEMA' THEN
-    -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-    PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
-    PERFORM pgtrack._follow_schemas();
-  END IF;
-  IF v_tables <> '{}' THEN
-    -- A table that became a partition gives its triggers to the root's.
-    FOR v_relation IN
-      SELECT r.* FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-      WHERE r.tracked_until IS NULL AND (r.relid = ANY (v_tables) OR c.relispartition)
-      ORDER BY c.relispartition DESC
-    LOOP
-      v_altered := v_altered || v_relation.relation_id;
-      BEGIN
-        PERFORM pgtrack._follow_relation(v_relation.relation_id);
-      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl().
-      EXCEPTION WHEN lock_not_available THEN
-        RAISE DEBUG 'the history of % is in use', pgtrack._name(v_relation.relid);
-      WHEN insufficient_privilege THEN
-        RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
-          HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
-      END;
-    END LOOP;
-    v_altered := v_altered || ARRAY(
-      SELECT e.relation_id FROM pgtrack._new_tables(v_tables) n
-      CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
-    v_altered := pgtrack._let_owners_make_triggers(v_altered)
-      || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
-               WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
+  IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
+    v_events := pgtrack._silence_event_triggers();
+    IF TG_TAG = 'ALTER SCHEMA' THEN
+      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+    END IF;
+    PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
+    PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
+    IF v_tables <> '{}' THEN
+      v_altered := pgtrack._follow_tables(v_tables);
+    END IF;
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
 END
@@ -4732,17 +5477,17 @@ $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
   'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_on_ddl_triggers$
+CREATE OR REPLACE FUNCTION pgtrack._mend_triggers() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
 DECLARE
-  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
+  v_altered   text[] := string_to_array(current_setting('pgtrack.altered', true), ' ');
   v_relation  record;
+  v_events    text;
 BEGIN
-  IF v_altered IS NULL OR NOT has_schema_privilege('pgtrack', 'USAGE') THEN
-    RETURN;
-  END IF;
   -- The commands of this function end in the same event triggers, which have nothing to do then.
   PERFORM set_config('pgtrack.altered', '', true);
+  v_events := pgtrack._silence_event_triggers();
   -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
   FOR v_relation IN
     SELECT r.relation_id, r.relid, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
@@ -4758,29 +5503,45 @@ BEGIN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     END IF;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
+END
+$_mend_triggers$;
+COMMENT ON FUNCTION pgtrack._mend_triggers() IS 'Does the work of pgtrack._on_ddl_triggers().';
+
+-- It has no path of its own: the caller's is the one to be noted.
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
+LANGUAGE plpgsql AS $_on_ddl_triggers$
+BEGIN
+  IF COALESCE(pg_catalog.current_setting('pgtrack.altered', true), '') OPERATOR(pg_catalog.<>) '' AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
+    PERFORM pgtrack._note_path(), pgtrack._mend_triggers();
+  END IF;
 END
 $_on_ddl_triggers$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
 
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_ddl_triggers_made$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_on_ddl_triggers_made$
 DECLARE
   v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
   v_function  record;
+  v_events    text;
 BEGIN
   IF v_altered IS NULL THEN
     RETURN;
   END IF;
   PERFORM set_config('pgtrack.altered', '', true);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND a.grantee <> p.proowner AND a.grantee <> 0
-      AND (p.proname = 'open' OR p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[])))
+    FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[]) UNION ALL SELECT 'open') f
+    JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    CROSS JOIN LATERAL aclexplode(p.proacl) a
+    WHERE a.grantee <> p.proowner AND a.grantee <> 0
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_on_ddl_triggers_made$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
@@ -4794,9 +5555,9 @@ DECLARE
   v_relations integer[] := '{}';
 BEGIN
   FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid(c.relowner) AS table_owner, p.oid::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t JOIN pg_class c ON c.oid = t.relid
-    LEFT JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = t.function
+    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
+           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
     WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
   LOOP
     v_relations := v_relations || v_trigger.relation_id;
@@ -4810,11 +5571,19 @@ $_let_owners_make_triggers$;
 COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
   'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';
 
+-- ==== tracking/event_triggers.sql ====
+
+-- Which commands are followed (on_ddl.sql, drops.sql).
 DO $event_triggers$
 DECLARE
-  c_tags CONSTANT  text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                   'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER EXTENSION'];
-  v_trigger        record;
+  c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
+                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE SCHEMA', 'ALTER SCHEMA',
+                                    'ALTER TYPE', 'CREATE EXTENSION', 'ALTER EXTENSION'];
+  -- What can take columns, defaults, keys or triggers of a table along.
+  c_drops CONSTANT  text[] := ARRAY['DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP SEQUENCE', 'DROP COLLATION', 'DROP TABLE',
+                                    'DROP FOREIGN TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP SCHEMA', 'DROP EXTENSION', 'DROP OWNED', 'DROP TRIGGER',
+                                    'DROP OPERATOR', 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY'];
+  v_trigger         record;
 BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
@@ -4823,8 +5592,8 @@ BEGIN
       SELECT * FROM (VALUES
         ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
         ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
-        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
-        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
+        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
+        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
         ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
       ) AS t (name, event, tags, function, comment)
     LOOP
@@ -4860,9 +5629,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
-AS $_follow_relation$
+CREATE OR REPLACE FUNCTION pgtrack._follow_shape(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow_shape$
 DECLARE
   v_table   regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_reason  text;
@@ -4891,6 +5659,14 @@ BEGIN
   PERFORM pgtrack._sync(p_relation);
   RETURN v_status;
 END
+$_follow_shape$;
+COMMENT ON FUNCTION pgtrack._follow_shape(integer) IS 'Brings the history of a table in step with what became of it, however long it is in use.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_follow_relation$
+BEGIN
+  RETURN pgtrack._follow_shape(p_relation);
+END
 $_follow_relation$;
 COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
   'Brings the history of a table in step with what became of it. SECURITY DEFINER: history belongs to the owner of pg_track.';
@@ -4898,9 +5674,12 @@ COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
 CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
 DECLARE
-  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  v_status  text := pgtrack._follow_relation(p_relation.relation_id);
+  v_status  text;
 BEGIN
+  -- For the owner of pg_track, who may not lock it.
+  PERFORM pgtrack._hold_definition(p_relation.relid) WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid);
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  v_status := pgtrack._follow_relation(p_relation.relation_id);
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
     PERFORM pgtrack._generate_triggers(p_relation.relation_id, false);
@@ -4913,7 +5692,7 @@ $_follow_table$;
 COMMENT ON FUNCTION pgtrack._follow_table(pgtrack.relation) IS 'Brings the tracking of one table in step with what became of it.';
 
 CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $follow_ddl$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $follow_ddl$
 DECLARE
   v_relation  record;
   v_new       record;
@@ -4933,7 +5712,7 @@ BEGIN
       status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
-                   OR object_not_in_prerequisite_state THEN
+                   OR object_not_in_prerequisite_state OR feature_not_supported THEN
       done := false;
       status := format('could not be followed: %s', SQLERRM);
     END;
@@ -5671,6 +6450,23 @@ $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
 
+-- A number that a driver sends without its type comes here, too. A table's name that is a number would stand in quotes.
+CREATE OR REPLACE FUNCTION pgtrack.log("table" text, max integer DEFAULT 20, by_who text DEFAULT NULL, by_application text DEFAULT NULL,
+                                       since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
+               tables text[], row_count bigint, query text)
+LANGUAGE plpgsql STABLE AS $log$
+BEGIN
+  IF $1 OPERATOR(pg_catalog.~) '^[0-9]+$' THEN
+    RETURN QUERY SELECT l.* FROM pgtrack._log($1::pg_catalog.int4, NULL, $3, $4, $5, $6) l;
+  ELSE
+    RETURN QUERY SELECT l.* FROM pgtrack._log($2, CASE WHEN $1 IS NOT NULL THEN pgtrack._table($1, NULL) END, $3, $4, $5, $6) l;
+  END IF;
+END
+$log$;
+COMMENT ON FUNCTION pgtrack.log(text, integer, text, text, timestamptz, timestamptz) IS
+  'The latest transactions that changed a table, newest first; only those of one person, application or time if asked.';
+
 -- ==== reading/show.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
@@ -5729,6 +6525,19 @@ BEGIN
       merge_bases    tid[]
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._step') IS NULL THEN
+    CREATE TYPE pgtrack._step AS (
+      number      integer,
+      kind        text,
+      columns     integer[],
+      places      tid[],
+      leaves      oid[],
+      handles     tid[],
+      masks       varbit[],
+      is_moved    boolean,
+      is_ordered  boolean
+    );
+  END IF;
   IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
     CREATE TYPE pgtrack._set AS (
       tables     regclass[],
@@ -5767,6 +6576,16 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._step IS 'Rows of a table to which a revert does the same: one part of its statement.';
+COMMENT ON COLUMN pgtrack._step.number IS 'Which table of the work.';
+COMMENT ON COLUMN pgtrack._step.kind IS 'delete, update, insert; or exchange: deleted and inserted again.';
+COMMENT ON COLUMN pgtrack._step.columns IS 'The columns that are given values, by their numbers in the shape.';
+COMMENT ON COLUMN pgtrack._step.places IS 'Where the rows are (ctid).';
+COMMENT ON COLUMN pgtrack._step.leaves IS 'In which partitions, in the same order; null where there are none.';
+COMMENT ON COLUMN pgtrack._step.handles IS 'The images that they are made from, or that have their keys, in the same order; null where a key alone is known.';
+COMMENT ON COLUMN pgtrack._step.masks IS 'Which of the columns each row is given, bit by number; null: all of them.';
+COMMENT ON COLUMN pgtrack._step.is_moved IS 'Whether the rows have other keys than their images.';
+COMMENT ON COLUMN pgtrack._step.is_ordered IS 'Whether the rows have to be taken in this order, after those of the step before.';
 COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
 COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
 COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
@@ -5859,6 +6678,377 @@ $undo_as_myself$;
 COMMENT ON FUNCTION pgtrack.undo_as_myself() IS
   'Lets a superuser, in this transaction, undo changes of tables that have several owners: their triggers, checks and defaults then run as the superuser.';
 
+-- ==== undoing/steps.sql ====
+
+-- An undo sets only the columns in which a row differs, as triggers for UPDATE OF a column, rights on columns, checks of
+-- domains and identity columns mean it. The columns that an UPDATE sets are fixed, so rows are grouped by what triggers
+-- can tell of them: in a group each row is given its own columns, and keeps its values in the others.
+
+-- Where a trigger watches a generated column, it watches those that this is made of.
+CREATE OR REPLACE FUNCTION pgtrack._watched_columns(p_table regclass, p_columns text[]) RETURNS TABLE (watcher oid, columns integer[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT t.oid, array_agg(c.number::integer)
+  FROM pgtrack._members(p_table) m
+  JOIN pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal AND t.tgattr::text <> ''
+  JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN unnest(p_columns) WITH ORDINALITY AS c (name, number) ON c.name = quote_ident(a.attname)
+  WHERE a.attnum = ANY (t.tgattr::smallint[])
+     OR EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
+                WHERE d.adrelid = t.tgrelid AND d.adnum = ANY (t.tgattr::smallint[]) AND p.refobjid = d.adrelid AND p.refobjsubid = a.attnum)
+  GROUP BY t.oid;
+END;
+COMMENT ON FUNCTION pgtrack._watched_columns(regclass, text[]) IS
+  'The triggers of a table that are for UPDATE OF some columns, each with the numbers of these.';
+
+CREATE OR REPLACE FUNCTION pgtrack._mask(p_columns integer[], p_length integer) RETURNS varbit
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.string_agg(CASE WHEN i OPERATOR(pg_catalog.=) ANY (p_columns) THEN '1' ELSE '0' END, '' ORDER BY i)::varbit
+  FROM pg_catalog.generate_series(1, p_length) i;
+END;
+COMMENT ON FUNCTION pgtrack._mask(integer[], integer) IS 'Columns as bits, the first for number 1.';
+
+-- Rows of each set of columns, as one step for each set of triggers that this fires.
+CREATE OR REPLACE FUNCTION pgtrack._merged_steps(p_steps pgtrack._step[], p_table regclass, p_columns text[]) RETURNS SETOF pgtrack._step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH watched AS MATERIALIZED (
+    SELECT w.watcher, w.columns FROM pgtrack._watched_columns(p_table, p_columns) w
+  ), step AS MATERIALIZED (
+    SELECT s.*, ARRAY(SELECT w.watcher FROM watched w WHERE w.columns && s.columns ORDER BY w.watcher) AS fired,
+           pgtrack._mask(s.columns, cardinality(p_columns)) AS mask
+    FROM unnest(p_steps) s
+  ), merged AS (
+    SELECT s.number, s.kind, s.fired, s.is_moved, array_agg(DISTINCT c ORDER BY c) AS columns, count(DISTINCT s.mask) > 1 AS are_several
+    FROM step s CROSS JOIN LATERAL unnest(s.columns) c GROUP BY s.number, s.kind, s.fired, s.is_moved
+  )
+  SELECT m.number, m.kind, m.columns, r.places, r.leaves, r.handles, r.masks, m.is_moved, false
+  FROM merged m
+  CROSS JOIN LATERAL (
+    SELECT array_agg(x.place) AS places, array_agg(x.leaf) FILTER (WHERE x.leaf IS NOT NULL) AS leaves, array_agg(x.handle) AS handles,
+           CASE WHEN m.are_several THEN array_agg(s.mask) END AS masks
+    FROM step s CROSS JOIN LATERAL unnest(s.places, s.leaves, s.handles) AS x (place, leaf, handle)
+    WHERE s.number = m.number AND s.kind = m.kind AND s.fired = m.fired AND s.is_moved = m.is_moved) r;
+END;
+COMMENT ON FUNCTION pgtrack._merged_steps(pgtrack._step[], regclass, text[]) IS
+  'Steps that update a table, as few as triggers for UPDATE OF columns allow.';
+
+CREATE OR REPLACE FUNCTION pgtrack._places_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape) RETURNS TABLE (is_delete boolean, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.is_delete, x.query
+  FROM (VALUES
+    (true, p_work.deletes,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ''{}''::boolean[] AS differs, false AS is_moved'
+            ' FROM %s h JOIN %s t ON %s WHERE h.ctid = ANY ($1)', p_shape.history, p_shape.live_table, p_shape.live_is_history)),
+    (true, CASE WHEN p_work.deleted_keys <> '{}' THEN '{"(0,0)"}'::tid[] END,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, NULL::tid AS handle, ''{}''::boolean[] AS differs, true AS is_moved FROM unnest($2) AS x (key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s', p_shape.key_record, p_shape.live_table, p_shape.live_is_key)),
+    (false, p_work.updates,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM %s h JOIN %s t ON %s WHERE h.ctid = ANY ($3)',
+            array_to_string(p_shape.updated_differ, ', '), p_shape.history, p_shape.live_table, p_shape.live_is_history)),
+    (false, p_work.keyed_updates,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s',
+            array_to_string(p_shape.updated_differ, ', '), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key)),
+    -- Others have changed the rest since.
+    (false, p_work.merges,
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM unnest($6, $7) AS x (handle, base)'
+            ' JOIN %s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base JOIN %s t ON %s',
+            (SELECT string_agg(format('%s AND %s', u.differs, u.stayed), ', ' ORDER BY u.number)
+             FROM unnest(p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (differs, stayed, number)),
+            p_shape.history, p_shape.live_table, p_shape.live_is_history))
+  ) AS x (is_delete, handles, query)
+  WHERE x.handles <> '{}' AND (x.is_delete OR p_shape.updated <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._places_sql(pgtrack._work, pgtrack.relation_shape) IS
+  'Queries for the rows that a revert deletes or updates: where each is, its image, and in which columns it differs.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_partitioned(p_table regclass) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT c.relkind OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) p_table;
+END;
+COMMENT ON FUNCTION pgtrack._is_partitioned(regclass) IS 'Whether a row''s place is one in a partition.';
+
+CREATE OR REPLACE FUNCTION pgtrack._fixed_columns(p_table regclass, p_columns text[]) RETURNS integer[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT ARRAY(SELECT c.number::integer FROM unnest(p_columns) WITH ORDINALITY AS c (name, number)
+               JOIN pg_attribute a ON a.attrelid = p_table AND quote_ident(a.attname) = c.name AND a.attidentity = 'a');
+END;
+COMMENT ON FUNCTION pgtrack._fixed_columns(regclass, text[]) IS 'The numbers of columns that are GENERATED ALWAYS AS IDENTITY.';
+
+-- A column that an image knows nothing of is not named, so that it has its default, or its next number.
+CREATE OR REPLACE FUNCTION pgtrack._insert_steps(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer) RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_insert_steps$
+DECLARE
+  v_steps  pgtrack._step[];
+BEGIN
+  IF p_work.inserts <> '{}' THEN
+    EXECUTE format('SELECT array_agg(s) FROM (SELECT $2, ''insert'', array_positions(ARRAY[%s], true), NULL::tid[], NULL::oid[],'
+                   ' array_agg(h.ctid), NULL::varbit[], false, false FROM %s h WHERE h.ctid = ANY ($1) GROUP BY 3) s',
+                   (SELECT string_agg(CASE u.since WHEN 0 THEN 'true' ELSE format('h.pgtrack_statement_id > %s', u.since) END, ', '
+                                      ORDER BY u.number) FROM unnest(p_shape.inserted_since) WITH ORDINALITY AS u (since, number)),
+                   p_shape.history)
+    INTO v_steps USING p_work.inserts, p_number;
+  END IF;
+  RETURN coalesce(v_steps, '{}');
+END
+$_insert_steps$;
+COMMENT ON FUNCTION pgtrack._insert_steps(pgtrack._work, pgtrack.relation_shape, integer) IS
+  'The steps that insert rows again, for each set of columns that their images know.';
+
+CREATE OR REPLACE FUNCTION pgtrack._steps(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer) RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_steps$
+DECLARE
+  v_leaf     text := CASE WHEN pgtrack._is_partitioned(p_work.relid) THEN 'array_agg(x.leaf)' ELSE 'NULL::oid[]' END;
+  v_fixed    integer[] := pgtrack._fixed_columns(p_work.relid, p_shape.updated);
+  v_query    record;
+  v_steps    pgtrack._step[];
+  v_updates  pgtrack._step[] := '{}';
+  v_all      pgtrack._step[] := '{}';
+BEGIN
+  FOR v_query IN SELECT p.is_delete, string_agg(p.query, ' UNION ALL ') AS query FROM pgtrack._places_sql(p_work, p_shape) p GROUP BY p.is_delete LOOP
+    -- OFFSET 0: what the planner thinks of the columns' values says nothing about how many sets there are.
+    EXECUTE format('SELECT array_agg(s) FROM (SELECT $8, %L, array_positions(x.differs, true), array_agg(x.place), %s,'
+                   ' CASE WHEN count(x.handle) > 0 THEN array_agg(x.handle) END, NULL::varbit[], x.is_moved, false'
+                   ' FROM (%s OFFSET 0) x WHERE %s GROUP BY x.differs, x.is_moved) s',
+                   CASE WHEN v_query.is_delete THEN 'delete' ELSE 'update' END, v_leaf, v_query.query,
+                   CASE WHEN v_query.is_delete THEN 'true' ELSE 'true = ANY (x.differs)' END)
+    INTO v_steps USING p_work.deletes, p_work.deleted_keys, p_work.updates, p_work.keyed_updates, p_work.updated_keys,
+                       p_work.merges, p_work.merge_bases, p_number;
+    IF v_query.is_delete THEN
+      v_all := v_all || coalesce(v_steps, '{}');
+    ELSE
+      v_updates := coalesce(v_steps, '{}');
+    END IF;
+  END LOOP;
+  -- What no UPDATE can set is a new row's.
+  IF v_fixed <> '{}' THEN
+    FOR n IN 1 .. cardinality(v_updates) LOOP
+      IF v_updates[n].columns && v_fixed THEN
+        v_updates[n].kind := 'exchange';
+      END IF;
+    END LOOP;
+  END IF;
+  IF cardinality(v_updates) > 1 THEN
+    v_updates := ARRAY(SELECT m FROM pgtrack._merged_steps(v_updates, p_work.relid, p_shape.updated) m);
+  END IF;
+  RETURN v_all || v_updates || pgtrack._insert_steps(p_work, p_shape, p_number);
+END
+$_steps$;
+COMMENT ON FUNCTION pgtrack._steps(pgtrack._work, pgtrack.relation_shape, integer) IS 'The steps of a revert that are about one table.';
+
+-- PostgreSQL would name no column, and nothing that helps. Of a table that may not be updated at all it says so itself.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_missing_rights(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_steps pgtrack._step[], p_writer name)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_missing_rights$
+DECLARE
+  v_missing  text;
+  v_rest     text;
+BEGIN
+  IF NOT has_any_column_privilege(p_writer, p_work.relid, 'UPDATE') OR has_table_privilege(p_writer, p_work.relid, 'UPDATE') THEN
+    RETURN;
+  END IF;
+  SELECT string_agg(u.name, ', ' ORDER BY u.number) FILTER (WHERE NOT u.may), string_agg(quote_literal(u.name), ', ' ORDER BY u.number) FILTER (WHERE u.may)
+  INTO v_missing, v_rest
+  FROM (SELECT u.name, u.number, has_column_privilege(p_writer, p_work.relid, a.attnum, 'UPDATE') AS may
+        FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number)
+        JOIN pg_attribute a ON a.attrelid = p_work.relid AND a.attnum > 0 AND quote_ident(a.attname) = u.name
+        WHERE EXISTS (SELECT FROM unnest(p_steps) s WHERE s.kind = 'update' AND u.number = ANY (s.columns))) u;
+  IF v_missing IS NOT NULL THEN
+    RAISE EXCEPTION 'permission denied for columns of %: %', p_shape.name, v_missing USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('Rows differ in them, and %s may not set them back.', p_writer),
+      HINT = CASE WHEN v_rest IS NULL THEN 'Let a role undo it that may update them.'
+                  ELSE format('columns => ARRAY[%s] leaves them as they are.', v_rest) END;
+  END IF;
+END
+$_refuse_missing_rights$;
+COMMENT ON FUNCTION pgtrack._refuse_missing_rights(pgtrack._work, pgtrack.relation_shape, pgtrack._step[], name) IS
+  'Refuses to set back columns that the role that writes may not update, and says how to leave them.';
+
+-- ==== undoing/exchange.sql ====
+
+-- Some rows cannot be set back by an UPDATE: an identity column that is GENERATED ALWAYS, or values that go round in a
+-- circle. They are deleted and inserted again within the one statement, if that means nothing else: no trigger takes
+-- it for another row, no foreign key acts on those that refer to it.
+CREATE OR REPLACE FUNCTION pgtrack._exchange_obstacle(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.obstacle
+  FROM (SELECT format('trigger %I', t.tgname) AS obstacle
+        FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE NOT t.tgisinternal AND p.pronamespace NOT IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace)
+        UNION ALL
+        SELECT format('foreign key %I of %s', c.conname, c.conrelid::regclass)
+        FROM pgtrack._members(p_table) m JOIN pg_constraint c ON c.confrelid = m.relid AND c.contype = 'f' AND c.confdeltype <> 'a') x
+  ORDER BY x.obstacle LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._exchange_obstacle(regclass) IS
+  'What makes a row that is deleted and inserted again mean something else; null for nothing.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_fixed(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_steps pgtrack._step[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_fixed$
+DECLARE
+  v_obstacle  text := pgtrack._exchange_obstacle(p_work.relid);
+  v_columns   text;
+BEGIN
+  SELECT string_agg(DISTINCT p_shape.updated[c], ', ') INTO v_columns
+  FROM unnest(p_steps) s CROSS JOIN LATERAL unnest(s.columns) c
+  WHERE s.kind = 'exchange' AND c = ANY (pgtrack._fixed_columns(p_work.relid, p_shape.updated));
+  IF v_columns IS NOT NULL AND v_obstacle IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot set back % of %, which is GENERATED ALWAYS AS IDENTITY', v_columns, p_shape.name USING
+      ERRCODE = 'generated_always',
+      DETAIL = format('No UPDATE can set it, and a row that is deleted and inserted again would mean something else to the %s.', v_obstacle),
+      HINT = 'Name in columns => those that shall be set back, without this one.';
+  END IF;
+END
+$_refuse_fixed$;
+COMMENT ON FUNCTION pgtrack._refuse_fixed(pgtrack._work, pgtrack.relation_shape, pgtrack._step[]) IS
+  'Refuses to set back identity columns where their rows cannot be exchanged.';
+
+-- ==== undoing/statement.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('(SELECT count(*) FROM %s)', part), ' + '), '0::bigint')
+  FROM pg_catalog.unnest(p_parts) part;
+END;
+COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
+
+-- The rows are locked, and stay where they are until this statement moves them. In a partitioned table the key tells
+-- the partition, where a row has not got another since.
+CREATE OR REPLACE FUNCTION pgtrack._step_source(p_step pgtrack._step, p_shape pgtrack.relation_shape, OUT source text, OUT is_place text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('(SELECT %s FROM unnest(%s) AS x (%s)%s OFFSET 0) h',
+                concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*' END, 'x.place AS pgtrack_place',
+                          CASE WHEN p_step.leaves IS NOT NULL THEN 'x.leaf AS pgtrack_leaf' END,
+                          CASE WHEN p_step.masks IS NOT NULL THEN 'x.mask AS pgtrack_mask' END),
+                concat_ws(', ', quote_literal(p_step.places) || '::tid[]', quote_literal(p_step.leaves) || '::oid[]',
+                          quote_literal(p_step.handles) || '::tid[]', quote_literal(p_step.masks) || '::varbit[]'),
+                concat_ws(', ', 'place', CASE WHEN p_step.leaves IS NOT NULL THEN 'leaf' END,
+                          CASE WHEN p_step.handles IS NOT NULL THEN 'handle' END, CASE WHEN p_step.masks IS NOT NULL THEN 'mask' END),
+                CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END),
+         concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
+                   CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END);
+END;
+COMMENT ON FUNCTION pgtrack._step_source(pgtrack._step, pgtrack.relation_shape) IS
+  'The images h of a step with where their rows are, and the condition that the row t is there.';
+
+-- The value that column number p_number of the row t gets from the image h.
+CREATE OR REPLACE FUNCTION pgtrack._new_value(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_step.masks IS NULL THEN p_shape.updated_values[p_number]
+              ELSE format('CASE WHEN get_bit(h.pgtrack_mask, %s) = 1 THEN %s ELSE t.%s END',
+                          p_number - 1, p_shape.updated_values[p_number], p_shape.updated[p_number]) END;
+END;
+COMMENT ON FUNCTION pgtrack._new_value(pgtrack._step, pgtrack.relation_shape, integer) IS 'The value that a step gives to a column.';
+
+-- What a row keeps is taken from the one that goes: the statement's snapshot shows it to the end.
+CREATE OR REPLACE FUNCTION pgtrack._exchange_sql(p_step pgtrack._step, p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s JOIN %s t ON %s'
+                ' WHERE (TABLE updated) IS NOT NULL',
+                p_shape.name, string_agg(c.name, ', ' ORDER BY a.attnum),
+                string_agg(CASE WHEN u.number = ANY (p_step.columns) THEN pgtrack._new_value(p_step, p_shape, u.number::integer)
+                                ELSE format('t.%s', c.name) END, ', ' ORDER BY a.attnum),
+                s.source, p_shape.live_table, s.is_place)
+  FROM pgtrack._step_source(p_step, p_shape) s
+  JOIN pg_attribute a ON a.attrelid = p_shape.name::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  CROSS JOIN LATERAL quote_ident(a.attname) AS c (name)
+  LEFT JOIN unnest(p_shape.updated) WITH ORDINALITY AS u (name, number) ON u.name = c.name
+  GROUP BY s.source, s.is_place;
+END;
+COMMENT ON FUNCTION pgtrack._exchange_sql(pgtrack._step, pgtrack.relation_shape) IS 'The part that inserts the rows again that a step exchanges.';
+
+-- Deletes come first and inserts last, so that a unique value is free before it is used again: each kind waits for the
+-- parts before it, and steps that have an order for each other.
+CREATE OR REPLACE FUNCTION pgtrack._parts(p_steps pgtrack._step[], p_shape pgtrack.relation_shape)
+RETURNS TABLE (phase text, name text, kind text, query text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT x.phase, x.name, s.kind, format('%s AS (%s RETURNING 1)', x.name, x.query)
+  FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+  CROSS JOIN LATERAL (SELECT ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step AS step,
+                             format('%s_%s', s.number, s.step) AS id) r
+  CROSS JOIN LATERAL pgtrack._step_source(r.step, p_shape) f
+  CROSS JOIN LATERAL (
+    SELECT 'deleted', format('deleted_%s', r.id),
+           format('DELETE FROM %s t USING %s WHERE %s AND (TABLE planned) IS NOT NULL', p_shape.live_table, f.source, f.is_place)
+    WHERE s.kind IN ('delete', 'exchange')
+    UNION ALL
+    SELECT 'updated', format('updated_%s', r.id),
+           format('UPDATE %s t SET %s FROM %s WHERE %s AND (%s) IS NOT NULL', p_shape.live_table,
+                  (SELECT string_agg(format('%s = %s', p_shape.updated[c], pgtrack._new_value(r.step, p_shape, c)), ', ') FROM unnest(s.columns) c),
+                  f.source, f.is_place,
+                  CASE WHEN s.is_ordered AND p_steps[s.step - 1].is_ordered THEN format('SELECT count(*) FROM updated_%s_%s', s.number, s.step - 1)
+                       ELSE 'TABLE deleted' END)
+    WHERE s.kind = 'update'
+    UNION ALL
+    SELECT 'inserted', format('inserted_%s', r.id),
+           format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+                  p_shape.name, (SELECT string_agg(p_shape.inserted[c], ', ') FROM unnest(s.columns) c),
+                  (SELECT string_agg(p_shape.inserted_values[c], ', ') FROM unnest(s.columns) c), p_shape.history, s.handles)
+    WHERE s.kind = 'insert'
+    UNION ALL
+    SELECT 'inserted', format('inserted_%s', r.id), pgtrack._exchange_sql(r.step, p_shape)
+    WHERE s.kind = 'exchange'
+  ) AS x (phase, name, query);
+END;
+COMMENT ON FUNCTION pgtrack._parts(pgtrack._step[], pgtrack.relation_shape) IS
+  'The parts of the statement that does a revert that are about one table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+DECLARE
+  v_shape    pgtrack.relation_shape;
+  v_steps    pgtrack._step[];
+  v_parts    record;
+  v_deletes  text[] := '{}';
+  v_updates  text[] := '{}';
+  v_inserts  text[] := '{}';
+  v_deleted  text[] := '{}';
+  v_updated  text[] := '{}';
+  v_counts   text[] := '{}';
+BEGIN
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_steps := ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = n);
+    SELECT array_agg(p.query) FILTER (WHERE p.phase = 'deleted') AS deletes,
+           array_agg(p.query) FILTER (WHERE p.phase = 'updated') AS updates,
+           array_agg(p.query) FILTER (WHERE p.phase = 'inserted') AS inserts,
+           array_agg(p.name) FILTER (WHERE p.phase = 'deleted') AS deleted,
+           array_agg(p.name) FILTER (WHERE p.phase = 'updated') AS updated,
+           array_agg(p.name) FILTER (WHERE p.kind = 'delete') AS deleted_rows,
+           array_agg(p.name) FILTER (WHERE p.phase = 'updated' OR p.kind = 'exchange' AND p.phase = 'inserted') AS updated_rows,
+           array_agg(p.name) FILTER (WHERE p.kind = 'insert') AS inserted_rows
+    INTO v_parts FROM pgtrack._parts(v_steps, v_shape) p;
+    v_deletes := v_deletes || v_parts.deletes;
+    v_updates := v_updates || v_parts.updates;
+    v_inserts := v_inserts || v_parts.inserts;
+    v_deleted := v_deleted || v_parts.deleted;
+    v_updated := v_updated || v_parts.updated;
+    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
+                                   pgtrack._sum(v_parts.inserted_rows), pgtrack._sum(v_parts.updated_rows), pgtrack._sum(v_parts.deleted_rows),
+                                   pgtrack._hidden_sql(p_work[n], v_steps, v_shape, p_writer));
+  END LOOP;
+  RETURN format(E'WITH %s\n%s',
+    array_to_string(pgtrack._planned_sql() || v_deletes || format('deleted AS (SELECT %s FROM planned)', pgtrack._sum(v_deleted))
+                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
+    array_to_string(v_counts, E'\nUNION ALL\n'));
+END
+$_undo_sql$;
+COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], pgtrack._step[], text[], name) IS
+  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
+  'It returns what was done to each table.';
+
 -- ==== undoing/hidden.sql ====
 
 -- Where row security, or a right that is missing, hides rows or history from the role that writes, a revert would do a
@@ -5886,154 +7076,348 @@ END;
 COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
   'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
 
-CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_steps pgtrack._step[], p_shape pgtrack.relation_shape, p_role name)
 RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
-DECLARE
-  v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
-  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
-                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
-  v_part      record;
-  v_hidden    text[] := '{0}';
-BEGIN
-  IF NOT pgtrack._may_hide(p_work.relid, p_role) THEN
-    RETURN '0::bigint';
-  END IF;
-  FOR v_part IN
-    SELECT p.* FROM (VALUES
-      ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
-      ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
-      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
-       coalesce(p_shape.differs, 'false')),
-      ('updated_by_key', cardinality(p_work.keyed_updates),
-       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
-              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
-      ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
-      ('deleted_by_key', cardinality(p_work.deleted_keys),
-       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
-    ) AS p (done, planned, source, is_due)
-    WHERE p.planned > 0
-  LOOP
-    v_hidden := v_hidden || CASE
-      WHEN v_part.done = '' OR v_part.done LIKE 'updated%' AND p_shape.assignments IS NULL
-           OR pgtrack._has_row_trigger(p_work.relid, CASE WHEN v_part.done LIKE 'deleted%' THEN 8 ELSE 16 END)
-      THEN format('(SELECT %s - count(*) FROM %s)', v_part.planned, v_part.source)
-      -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
-      ELSE format('(SELECT %s - count(*) + greatest(count(*) FILTER (WHERE %s) - (SELECT count(*) FROM %s_%s), 0) FROM %s)',
-                  v_part.planned, v_part.is_due, v_part.done, p_number, v_part.source) END;
-  END LOOP;
-  RETURN array_to_string(v_hidden, ' + ');
-END
-$_hidden_sql$;
-COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack.relation_shape, name, integer) IS
-  'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
-
--- ==== undoing/statement.sql ====
-
-CREATE OR REPLACE FUNCTION pgtrack._sum(p_parts text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('(SELECT count(*) FROM %s)', part), ' + '), '0::bigint')
-  FROM pg_catalog.unnest(p_parts) part;
-END;
-COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows some parts of a query have together.';
-
--- One part for each kind of work there is, so that no trigger fires for nothing. Deletes come first and inserts last, so
--- that a unique value is free before it is used again: each kind waits for the parts before it.
-CREATE OR REPLACE FUNCTION pgtrack._parts(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_number integer)
-RETURNS TABLE (phase text, name text, query text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT x.phase, format('%s_%s', x.name, p_number), format('%s_%s AS (%s RETURNING 1)', x.name, p_number, x.query)
-  FROM (VALUES
-    ('deleted', 'deleted', p_work.deletes <> '{}',
-     format('DELETE FROM %s t USING %s h WHERE h.ctid = ANY (%L::tid[]) AND %s',
-            p_shape.live_table, p_shape.history, p_work.deletes, p_shape.live_is_history)),
-    ('deleted', 'deleted_by_key', p_work.deleted_keys <> '{}',
-     format('DELETE FROM %s t USING unnest(%L::jsonb[]) AS x (key) CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE %s',
-            p_shape.live_table, p_work.deleted_keys, p_shape.key_record, p_shape.live_is_key)),
-    ('updated', 'updated', p_work.updates <> '{}' AND p_shape.assignments IS NOT NULL,
-     format('UPDATE %s t SET %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND %s AND %s AND (TABLE deleted) IS NOT NULL',
-            p_shape.live_table, p_shape.assignments, p_shape.history, p_work.updates, p_shape.live_is_history, p_shape.differs)),
-    ('updated', 'updated_by_key', p_work.keyed_updates <> '{}' AND p_shape.assignments IS NOT NULL,
-     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::jsonb[]) AS x (handle, key)'
-            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle'
-            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
-            p_shape.live_table, p_shape.assignments, p_work.keyed_updates, p_work.updated_keys, p_shape.key_record, p_shape.history,
-            p_shape.live_is_key)),
-    ('updated', 'merged', p_work.merges <> '{}' AND p_shape.merges IS NOT NULL,
-     format('UPDATE %s t SET %s FROM unnest(%L::tid[], %L::tid[]) AS x (handle, base)'
-            ' JOIN %s h ON h.ctid = x.handle JOIN %5$s c ON c.ctid = x.base'
-            ' WHERE %s AND (TABLE deleted) IS NOT NULL',
-            p_shape.live_table, p_shape.merges, p_work.merges, p_work.merge_bases, p_shape.history, p_shape.live_is_history)),
-    ('inserted', 'inserted', p_work.inserts <> '{}',
-     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h'
-            ' WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
-            p_shape.name, p_shape.insert_columns, p_shape.insert_values, p_shape.history, p_work.inserts))
-  ) AS x (phase, name, is_there, query)
-  WHERE x.is_there;
+  SELECT CASE WHEN pgtrack._may_hide(p_work.relid, p_role) THEN concat_ws(' + ', format(
+      '(SELECT %s - count(*) FROM %s h WHERE h.ctid = ANY (%L::tid[]))',
+      coalesce(cardinality(p_work.inserts), 0), p_shape.history, p_work.inserts), (
+    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', cardinality(s.places), CASE
+        WHEN NOT pgtrack._has_row_trigger(p_work.relid, CASE s.kind WHEN 'delete' THEN 8 ELSE 16 END)
+        -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
+        THEN format('%s_%s_%s', CASE s.kind WHEN 'delete' THEN 'deleted' WHEN 'update' THEN 'updated' ELSE 'inserted' END, s.number, s.step)
+        ELSE format('%s JOIN %s t ON %s', f.source, p_shape.live_table, f.is_place) END), ' + ')
+    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+    CROSS JOIN LATERAL pgtrack._step_source(
+      ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step, p_shape) f
+    WHERE s.kind <> 'insert'))
+  ELSE '0::bigint' END;
 END;
-COMMENT ON FUNCTION pgtrack._parts(pgtrack._work, pgtrack.relation_shape, integer) IS
-  'The parts of the statement that does a revert that are about one table.';
+COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.relation_shape, name) IS
+  'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';
 
-CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+-- ==== undoing/collisions.sql ====
+
+-- Unique indexes and exclusion constraints that are not deferrable are checked for each row at once, so a row can get a
+-- value only after the row that has it. Which rows wait for which is asked of the values beforehand, not found out by
+-- trying: what triggers do outside of the transaction would be done twice. The values are looked at as the role that
+-- writes: expressions, predicates and operators may be code of the table's owner.
+CREATE OR REPLACE FUNCTION pgtrack._checked_indexes(p_table regclass, p_changed text[])
+RETURNS TABLE (relid regclass, index oid, name name, is_exclusion boolean, same_nulls boolean, columns name[], predicate text,
+               keys text[], operators oid[], leaf oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT m.relid::regclass, i.indexrelid, k.relname, i.indisexclusion, i.indnullsnotdistinct, u.columns, pg_get_expr(i.indpred, i.indrelid),
+         e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END
+  FROM pgtrack._members(p_table) m
+  JOIN pg_index i ON i.indrelid = m.relid AND (i.indisunique OR i.indisexclusion) AND i.indimmediate AND i.indisready
+  JOIN pg_class k ON k.oid = i.indexrelid
+  LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.conexclop IS NOT NULL
+  CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname ORDER BY a.attnum) AS columns, bool_or(a.attgenerated <> '' OR quote_ident(a.attname) = ANY (p_changed)) AS is_changed
+    FROM pg_attribute a
+    WHERE a.attrelid = i.indrelid AND a.attnum > 0
+      AND (a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])
+           OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) u
+  CROSS JOIN LATERAL (
+    SELECT array_agg(format('(%s)%s', pg_get_indexdef(i.indexrelid, p.n, false),
+                            (SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+                             WHERE l.oid = (i.indcollation::oid[])[p.n - 1])) ORDER BY p.n) AS keys,
+           array_agg(coalesce(c.conexclop[p.n], (
+             SELECT o.amopopr FROM pg_opclass s JOIN pg_amop o ON o.amopfamily = s.opcfamily AND o.amoplefttype = s.opcintype
+             AND o.amoprighttype = s.opcintype AND o.amopstrategy = 3 WHERE s.oid = (i.indclass::oid[])[p.n - 1])) ORDER BY p.n) AS operators
+    FROM generate_series(1, i.indnkeyatts::integer) AS p (n)) e
+  -- A primary key is changed apart; an index of a partition that is one of the whole table's is checked as that.
+  WHERE u.is_changed AND NOT i.indisprimary
+    AND (m.relid = p_table OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
+    -- A row as a whole cannot be made of some columns.
+    AND strpos(concat(e.keys::text, pg_get_expr(i.indpred, i.indrelid)), format('%I.*', (SELECT r.relname FROM pg_class r WHERE r.oid = m.relid))) = 0;
+END;
+COMMENT ON FUNCTION pgtrack._checked_indexes(regclass, text[]) IS
+  'The unique indexes and exclusion constraints of a table that are checked row by row and have one of some columns in them.';
+
+-- Of a generated column the image says what it was.
+CREATE OR REPLACE FUNCTION pgtrack._row_of_columns(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_table regclass, p_columns name[],
+                                                   OUT present text, OUT wanted text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(format('t.%I', a.attname), ', '),
+         string_agg(format('(%s)::%s AS %I', CASE
+           WHEN u.number = ANY (p_step.columns) THEN pgtrack._new_value(p_step, p_shape, u.number::integer)
+           WHEN a.attgenerated <> '' THEN coalesce(
+             (SELECT p.old FROM pgtrack._column_parts(p_shape.relation_id, p_table, NULL) p WHERE p.column_name = a.attname), format('t.%I', a.attname))
+           ELSE format('t.%I', a.attname) END, format_type(a.atttypid, a.atttypmod), a.attname), ', ')
+  FROM unnest(p_columns) c
+  JOIN pg_attribute a ON a.attrelid = p_table AND a.attname = c
+  LEFT JOIN unnest(p_shape.updated) WITH ORDINALITY AS u (name, number) ON u.name = quote_ident(a.attname);
+END;
+COMMENT ON FUNCTION pgtrack._row_of_columns(pgtrack._step, pgtrack.relation_shape, regclass, name[]) IS
+  'Columns of a row as they are, and as a step makes them.';
+
+-- The rows are numbered through all steps that have something to do with an index; p_rows is all of them as one step.
+CREATE OR REPLACE FUNCTION pgtrack._collisions_sql(p_rows pgtrack._step, p_shape pgtrack.relation_shape, p_table regclass, p_changed text[])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('WITH h AS MATERIALIZED (SELECT h.*, row_number() OVER () AS pgtrack_number FROM %s) SELECT'
+                ' coalesce(array_agg(c.index), ''{}'') AS indexes, coalesce(array_agg(c.follower), ''{}'') AS followers,'
+                ' coalesce(array_agg(c.leader), ''{}'') AS leaders FROM (%s) c', min(s.source), string_agg(format(
+    'SELECT %s::oid AS index, w.number AS follower, p.number AS leader FROM'
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %s t ON %s%s CROSS JOIN LATERAL (SELECT %s FROM (SELECT %s) %I%s OFFSET 0) e) w JOIN'
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %2$s t ON %3$s%4$s CROSS JOIN LATERAL (SELECT %5$s FROM (SELECT %9$s) %7$I%8$s OFFSET 0) e) p'
+    ' ON w.number <> p.number AND %10$s',
+    x.index::text, p_shape.live_table, s.is_place, ' AND t.tableoid = ' || x.leaf, k.list, r.wanted, n.relname, ' WHERE ' || x.predicate, r.present, k.equal),
+    ' UNION ALL '))
+  FROM pgtrack._checked_indexes(p_table, p_changed) x
+  JOIN pg_class n ON n.oid = x.relid
+  CROSS JOIN LATERAL pgtrack._step_source(p_rows, p_shape) s
+  CROSS JOIN LATERAL pgtrack._row_of_columns(p_rows, p_shape, p_table, x.columns) r
+  CROSS JOIN LATERAL (
+    SELECT string_agg(format('%s AS e%s', u.key, u.n), ', ' ORDER BY u.n) AS list,
+           CASE WHEN x.same_nulls AND NOT x.is_exclusion
+             THEN format('ROW(%s)::record OPERATOR(pg_catalog.=) ROW(%s)::record',
+                         string_agg(format('w.e%s', u.n), ', ' ORDER BY u.n), string_agg(format('p.e%s', u.n), ', ' ORDER BY u.n))
+             ELSE string_agg(pgtrack._equal_sql(u.operator, 'pg_catalog.=', format('w.e%s', u.n), format('p.e%s', u.n)), ' AND ' ORDER BY u.n) END AS equal
+    FROM unnest(x.keys, x.operators) WITH ORDINALITY AS u (key, operator, n)) k;
+END;
+COMMENT ON FUNCTION pgtrack._collisions_sql(pgtrack._step, pgtrack.relation_shape, regclass, text[]) IS
+  'The query for which rows of a revert get a value that another one has, which it has to give up before; null where no index is concerned.';
+
+-- ==== undoing/order.sql ====
+
+-- Rows in an order in which each comes after those that it waits for. Whoever is in a circle waits for ever: one row of
+-- each circle is taken out, to be deleted before all others and inserted after them. Of the rows that may come next, one
+-- of the same step is taken as long as there is one.
+CREATE OR REPLACE FUNCTION pgtrack._in_turn(p_steps integer[], p_followers integer[], p_leaders integer[],
+                                            OUT turns integer[], OUT runs integer[], OUT exchanged integer[], OUT circles integer[])
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_in_turn$
 DECLARE
-  v_shape    pgtrack.relation_shape;
-  v_parts    record;
-  v_deletes  text[] := '{}';
-  v_updates  text[] := '{}';
-  v_inserts  text[] := '{}';
-  v_deleted  text[] := '{}';
-  v_updated  text[] := '{}';
-  v_counts   text[] := '{}';
+  v_rows     integer := cardinality(p_steps);
+  v_edges    integer := cardinality(p_leaders);
+  -- The edges of each row, as lists: those to rows that wait for it, and to rows that it waits for.
+  v_first    integer[] := array_fill(0, ARRAY[v_rows]);
+  v_next     integer[] := array_fill(0, ARRAY[v_edges]);
+  v_waits    integer[] := array_fill(0, ARRAY[v_rows]);
+  v_back     integer[] := array_fill(0, ARRAY[v_rows]);
+  v_further  integer[] := array_fill(0, ARRAY[v_edges]);
+  v_state    integer[] := array_fill(-1, ARRAY[v_rows]);
+  v_ready    integer[] := array_fill(0, ARRAY[(SELECT max(s) FROM unnest(p_steps) s)]);
+  v_below    integer[] := array_fill(0, ARRAY[v_rows]);
+  v_step     integer := 1;
+  v_run      integer := 0;
+  v_row      integer;
+  v_edge     integer;
+  v_seek     integer := 1;
+  v_walk     integer := 0;
 BEGIN
-  FOR n IN 1 .. cardinality(p_work) LOOP
-    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
-    SELECT array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.query END), NULL) AS deletes,
-           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.query END), NULL) AS updates,
-           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.query END), NULL) AS inserts,
-           array_remove(array_agg(CASE p.phase WHEN 'deleted' THEN p.name END), NULL) AS deleted,
-           array_remove(array_agg(CASE p.phase WHEN 'updated' THEN p.name END), NULL) AS updated,
-           array_remove(array_agg(CASE p.phase WHEN 'inserted' THEN p.name END), NULL) AS inserted
-    INTO v_parts FROM pgtrack._parts(p_work[n], v_shape, n) p;
-    v_deletes := v_deletes || v_parts.deletes;
-    v_updates := v_updates || v_parts.updates;
-    v_inserts := v_inserts || v_parts.inserts;
-    v_deleted := v_deleted || v_parts.deleted;
-    v_updated := v_updated || v_parts.updated;
-    v_counts := v_counts || format('SELECT %L AS "table", %s AS inserted, %s AS updated, %s AS deleted, %s AS hidden', v_shape.name,
-                                   pgtrack._sum(v_parts.inserted), pgtrack._sum(v_parts.updated), pgtrack._sum(v_parts.deleted),
-                                   pgtrack._hidden_sql(p_work[n], v_shape, p_writer, n));
+  turns := '{}';
+  runs := '{}';
+  exchanged := '{}';
+  circles := '{}';
+  -- State: -1 in no edge, 0 waiting, -2 done, more than 0 the walk that came by last.
+  FOR e IN 1 .. v_edges LOOP
+    v_next[e] := v_first[p_leaders[e]];
+    v_first[p_leaders[e]] := e;
+    v_further[e] := v_back[p_followers[e]];
+    v_back[p_followers[e]] := e;
+    v_waits[p_followers[e]] := v_waits[p_followers[e]] + 1;
+    v_state[p_followers[e]] := 0;
+    v_state[p_leaders[e]] := 0;
   END LOOP;
-  RETURN format(E'WITH %s\n%s',
-    array_to_string(v_deletes || format('deleted AS (SELECT %s)', pgtrack._sum(v_deleted))
-                    || v_updates || format('updated AS (SELECT (TABLE deleted) + %s)', pgtrack._sum(v_updated)) || v_inserts, E',\n'),
-    array_to_string(v_counts, E'\nUNION ALL\n'));
+  FOR r IN REVERSE v_rows .. 1 LOOP
+    IF v_state[r] = 0 AND v_waits[r] = 0 THEN
+      v_below[r] := v_ready[p_steps[r]];
+      v_ready[p_steps[r]] := r;
+    END IF;
+  END LOOP;
+  LOOP
+    IF v_run = 0 OR v_ready[v_step] = 0 THEN
+      SELECT s INTO v_step FROM generate_subscripts(v_ready, 1) s WHERE v_ready[s] > 0 LIMIT 1;
+      v_run := v_run + 1;
+    END IF;
+    IF v_step IS NOT NULL THEN
+      v_row := v_ready[v_step];
+      v_ready[v_step] := v_below[v_row];
+      turns := turns || v_row;
+      runs := runs || v_run;
+    ELSE
+      v_step := 1;
+      WHILE v_seek <= v_rows AND v_state[v_seek] < 0 LOOP
+        v_seek := v_seek + 1;
+      END LOOP;
+      EXIT WHEN v_seek > v_rows;
+      v_walk := v_walk + 1;
+      v_row := v_seek;
+      WHILE v_state[v_row] <> v_walk LOOP
+        v_state[v_row] := v_walk;
+        WHILE v_state[p_leaders[v_back[v_row]]] = -2 LOOP
+          v_back[v_row] := v_further[v_back[v_row]];
+        END LOOP;
+        v_row := p_leaders[v_back[v_row]];
+      END LOOP;
+      exchanged := exchanged || v_row;
+      circles := circles || v_back[v_row];
+    END IF;
+    v_state[v_row] := -2;
+    v_edge := v_first[v_row];
+    WHILE v_edge > 0 LOOP
+      v_waits[p_followers[v_edge]] := v_waits[p_followers[v_edge]] - 1;
+      IF v_waits[p_followers[v_edge]] = 0 AND v_state[p_followers[v_edge]] >= 0 THEN
+        v_below[p_followers[v_edge]] := v_ready[p_steps[p_followers[v_edge]]];
+        v_ready[p_steps[p_followers[v_edge]]] := p_followers[v_edge];
+      END IF;
+      v_edge := v_next[v_edge];
+    END LOOP;
+  END LOOP;
 END
-$_undo_sql$;
-COMMENT ON FUNCTION pgtrack._undo_sql(pgtrack._work[], text[], name) IS
-  'The one statement that does a revert; of rows that are updated only some columns if they are named. '
-  'It returns what was done to each table.';
+$_in_turn$;
+COMMENT ON FUNCTION pgtrack._in_turn(integer[], integer[], integer[]) IS
+  'Orders the rows that have edges: their turns, in runs of one step each; which rows have to be exchanged, and by which edge each is in a circle.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_circle(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_obstacle text, p_index oid, p_rows tid[])
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_circle$
+DECLARE
+  v_keys          text;
+  v_is_exclusion  boolean := (SELECT i.indisexclusion FROM pg_index i WHERE i.indexrelid = p_index);
+  v_name          name := (SELECT c.relname FROM pg_class c WHERE c.oid = p_index);
+BEGIN
+  EXECUTE format('SELECT string_agg(format(''(%%s)'', pgtrack._key_text(%s)), '' and '' ORDER BY h.ctid) FROM %s h WHERE h.ctid = ANY ($1)',
+                 p_shape.key_json, p_shape.history)
+  INTO v_keys USING p_rows;
+  RAISE EXCEPTION 'rows of % cannot be set back one after the other', p_shape.name USING
+    ERRCODE = CASE WHEN v_is_exclusion THEN '23P01' ELSE '23505' END,
+    DETAIL = format('%s are in each other''s way by %I, and a row that is deleted and inserted again would mean something else to the %s.',
+                    v_keys, v_name, p_obstacle),
+    HINT = 'Give one of the rows another value and undo with on_conflict => ''force''; or make the constraint DEFERRABLE.',
+    CONSTRAINT = v_name, TABLE = p_work.relid::regclass::text;
+END
+$_refuse_circle$;
+COMMENT ON FUNCTION pgtrack._refuse_circle(pgtrack._work, pgtrack.relation_shape, text, oid, tid[]) IS
+  'Refuses rows whose values go round in a circle and that cannot be exchanged.';
+
+-- All rows of a table that are updated, as one step whose columns are those of any.
+CREATE OR REPLACE FUNCTION pgtrack._as_one_step(p_steps pgtrack._step[], p_length integer, OUT step pgtrack._step, OUT origins integer[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT ROW(min(s.number), 'update', (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(p_steps) u CROSS JOIN LATERAL unnest(u.columns) c WHERE u.kind = 'update'),
+             array_agg(x.place ORDER BY s.step, x.n), array_agg(x.leaf ORDER BY s.step, x.n) FILTER (WHERE x.leaf IS NOT NULL),
+             array_agg(x.handle ORDER BY s.step, x.n), array_agg(coalesce(x.mask, s.whole) ORDER BY s.step, x.n), true, true)::pgtrack._step,
+         array_agg(s.step::integer ORDER BY s.step, x.n)
+  FROM (SELECT s.*, pgtrack._mask(s.columns, p_length) AS whole
+        FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+        WHERE s.kind = 'update') s
+  CROSS JOIN LATERAL ROWS FROM (unnest(s.places), unnest(s.leaves), unnest(s.handles), unnest(s.masks)) WITH ORDINALITY AS x (place, leaf, handle, mask, n);
+END;
+COMMENT ON FUNCTION pgtrack._as_one_step(pgtrack._step[], integer) IS 'The rows that steps update as one step, and of which step each is.';
+
+CREATE OR REPLACE FUNCTION pgtrack._reordered(p_steps pgtrack._step[], p_all pgtrack._step, p_origins integer[], p_turns integer[], p_runs integer[],
+                                              p_exchanged integer[])
+RETURNS pgtrack._step[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH row AS MATERIALIZED (
+    SELECT x.*, t.turn, t.run, e.number IS NOT NULL AS is_exchanged
+    FROM ROWS FROM (unnest(p_all.places), unnest(p_all.leaves), unnest(p_all.handles), unnest(p_all.masks), unnest(p_origins))
+      WITH ORDINALITY AS x (place, leaf, handle, mask, origin, number)
+    LEFT JOIN unnest(p_turns, p_runs) WITH ORDINALITY AS t (number, run, turn) ON t.number = x.number
+    LEFT JOIN unnest(p_exchanged) AS e (number) ON e.number = x.number
+  ), step AS (
+    SELECT r.origin, r.run, r.is_exchanged, array_agg(r.place ORDER BY r.turn, r.number) AS places,
+           array_agg(r.leaf ORDER BY r.turn, r.number) FILTER (WHERE r.leaf IS NOT NULL) AS leaves,
+           array_agg(r.handle ORDER BY r.turn, r.number) AS handles, array_agg(r.mask ORDER BY r.turn, r.number) AS masks
+    FROM row r GROUP BY r.origin, r.run, r.is_exchanged
+  )
+  SELECT ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.kind <> 'update')
+      || ARRAY(SELECT ROW(o.number, CASE WHEN s.is_exchanged THEN 'exchange' ELSE 'update' END, o.columns, s.places, s.leaves, s.handles,
+                          CASE WHEN o.masks IS NOT NULL OR s.is_exchanged THEN s.masks END, o.is_moved, s.run IS NOT NULL)::pgtrack._step
+               FROM step s
+               CROSS JOIN LATERAL (SELECT p_steps[s.origin] AS step) p
+               CROSS JOIN LATERAL (SELECT (p.step).number, (p.step).columns, (p.step).masks, (p.step).is_moved) o
+               ORDER BY s.run NULLS FIRST);
+END;
+COMMENT ON FUNCTION pgtrack._reordered(pgtrack._step[], pgtrack._step, integer[], integer[], integer[], integer[]) IS
+  'Steps with those rows in turn that wait for each other.';
+
+CREATE OR REPLACE FUNCTION pgtrack._in_order(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_steps pgtrack._step[], p_writer name)
+RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_in_order$
+DECLARE
+  v_changed     text[] := ARRAY(SELECT DISTINCT p_shape.updated[c] FROM unnest(p_steps) s CROSS JOIN LATERAL unnest(s.columns) c WHERE s.kind = 'update');
+  v_all         record;
+  v_query       text;
+  v_collisions  record;
+  v_turns       record;
+  v_obstacle    text;
+BEGIN
+  IF v_changed = '{}' OR NOT EXISTS (SELECT FROM pgtrack._checked_indexes(p_work.relid, v_changed)) THEN
+    RETURN p_steps;
+  END IF;
+  SELECT * INTO v_all FROM pgtrack._as_one_step(p_steps, cardinality(p_shape.updated));
+  v_query := pgtrack._collisions_sql(v_all.step, p_shape, p_work.relid, v_changed);
+  IF p_writer <> current_user THEN
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L) j CROSS JOIN LATERAL jsonb_to_record(j)'
+                      ' AS r (indexes oid[], followers integer[], leaders integer[])', p_writer, v_query);
+  END IF;
+  EXECUTE v_query INTO v_collisions;
+  IF v_collisions.leaders = '{}' THEN
+    RETURN p_steps;
+  END IF;
+  SELECT * INTO v_turns FROM pgtrack._in_turn(v_all.origins, v_collisions.followers, v_collisions.leaders);
+  IF v_turns.exchanged <> '{}' THEN
+    v_obstacle := pgtrack._exchange_obstacle(p_work.relid);
+    IF v_obstacle IS NOT NULL THEN
+      PERFORM pgtrack._refuse_circle(p_work, p_shape, v_obstacle, v_collisions.indexes[v_turns.circles[1]],
+                                     ARRAY[(v_all.step).handles[v_turns.exchanged[1]],
+                                           (v_all.step).handles[v_collisions.leaders[v_turns.circles[1]]]]);
+    END IF;
+  END IF;
+  RETURN pgtrack._reordered(p_steps, v_all.step, v_all.origins, v_turns.turns, v_turns.runs, v_turns.exchanged);
+END
+$_in_order$;
+COMMENT ON FUNCTION pgtrack._in_order(pgtrack._work, pgtrack.relation_shape, pgtrack._step[], name) IS
+  'The steps of a revert in an order that unique indexes and exclusion constraints allow.';
 
 -- ==== undoing/apply.sql ====
 
--- Triggers, checks and defaults of the application run in the statement of an undo as in any other: names that they do not
--- qualify are found through the caller's search_path. The verbs note it, as everything after them has one of its own.
-CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
-LANGUAGE sql VOLATILE
+-- The statement is planned so that it takes the rows one by one, in the order in which they are given, from where they
+-- are: no estimate of the planner changes the order, or makes it read a whole table or history for some rows. Whatever
+-- runs in it is planned with the settings that were in force before: the first part sets them back.
+CREATE OR REPLACE FUNCTION pgtrack._plan_settings() RETURNS TABLE (name text, value text)
+LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+  VALUES ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_seqscan', 'off'), ('enable_nestloop', 'on'), ('enable_tidscan', 'on'),
+         ('jit', 'off');
 END;
-COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for the application''s code in the undo that follows.';
+COMMENT ON FUNCTION pgtrack._plan_settings() IS 'The settings under which the statement of a revert is planned.';
 
--- What is bare in our own text is found in pg_catalog first, whatever the path says.
-CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._planned_sql() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
+  SELECT format('planned AS MATERIALIZED (SELECT concat(%s))', string_agg(format('set_config(%L, %L, true)', p.name, current_setting(p.name)), ', '))
+  FROM pgtrack._plan_settings() p;
 END;
-COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for a statement that runs the application''s code.';
+COMMENT ON FUNCTION pgtrack._planned_sql() IS 'The part of a statement that sets back the settings under which it was planned.';
+
+CREATE OR REPLACE FUNCTION pgtrack._all_steps(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS pgtrack._step[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_all_steps$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+  v_steps  pgtrack._step[];
+  v_all    pgtrack._step[] := '{}';
+BEGIN
+  FOR n IN 1 .. cardinality(p_work) LOOP
+    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_steps := pgtrack._steps(p_work[n], v_shape, n);
+    PERFORM pgtrack._refuse_missing_rights(p_work[n], v_shape, v_steps, p_writer), pgtrack._refuse_fixed(p_work[n], v_shape, v_steps);
+    v_all := v_all || pgtrack._in_order(p_work[n], v_shape, v_steps, p_writer);
+  END LOOP;
+  RETURN v_all;
+END
+$_all_steps$;
+COMMENT ON FUNCTION pgtrack._all_steps(pgtrack._work[], text[], name) IS 'The steps of a revert, or why it cannot be done.';
 
 CREATE OR REPLACE FUNCTION pgtrack._apply(p_work pgtrack._work[], p_message text, p_columns text[] DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint)
@@ -6041,25 +7425,34 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_apply$
 DECLARE
   v_message  text := current_setting('pgtrack.message', true);
   -- Before code of anybody else may have set another.
+  v_settings text[];
   v_path     text := pgtrack._noted_path();
+  v_setting  text;
   v_writer   name;
+  v_steps    pgtrack._step[] := '{}';
   v_query    text;
   v_hidden   bigint;
   v_done     jsonb := '{}';
   v_left     record;
 BEGIN
   v_writer := pgtrack._writer(p_work);
-  PERFORM pgtrack._refuse_cascades(p_work, v_writer);
-  v_query := pgtrack._undo_sql(p_work, p_columns, v_writer);
+  v_steps := pgtrack._all_steps(p_work, p_columns, v_writer);
+  PERFORM pgtrack._refuse_cascades(p_work, v_steps, p_columns, v_writer);
+  v_query := pgtrack._undo_sql(p_work, v_steps, p_columns, v_writer);
+  v_settings := ARRAY(SELECT format('SET LOCAL %I = %L', p.name, p.value) FROM pgtrack._plan_settings() p);
   IF v_writer <> current_user THEN
-    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, ''{}'', %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
+    v_query := format('SELECT r.* FROM pgtrack._as_role(%L, %L, %L, %L) j CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j)'
                       ' AS r ("table" text, inserted bigint, updated bigint, deleted bigint, hidden bigint)',
-                      v_writer, v_query, v_path);
+                      v_writer, v_settings, v_query, v_path);
     v_path := 'pg_catalog, pg_temp';
+    v_settings := '{}';
   END IF;
   -- The triggers that record this read why it is done.
   PERFORM set_config('pgtrack.message', coalesce(p_message, v_message, ''), true);
   PERFORM set_config('search_path', v_path, true);
+  FOREACH v_setting IN ARRAY v_settings LOOP
+    EXECUTE v_setting;
+  END LOOP;
   FOR "table", inserted, updated, deleted, v_hidden IN EXECUTE v_query LOOP
     IF v_hidden OPERATOR(pg_catalog.>) 0 THEN
       RAISE EXCEPTION 'row security hides % of the rows of % that this would change', v_hidden, "table" USING
@@ -6137,13 +7530,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
 
-CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
-COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
-
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
 -- lock keeps that from being added meanwhile.
@@ -6156,18 +7542,19 @@ BEGIN
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RETURN v_owner;
   END IF;
-  PERFORM pgtrack._hold_table(p_table);
-  EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
-                 CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
-  v_function := pgtrack._foreign_expression(p_table);
-  IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+  IF pgtrack._hold_definition(p_table) THEN
+    v_function := 'the code of ' || pgtrack._foreign_expression(p_table);
+  ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    v_function := 'an index or statistics that are made meanwhile';
+  END IF;
+  IF v_function IS NULL AND pgtrack._snapshot_lasts()
      AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'what has come since this transaction''s snapshot';
   END IF;
   IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
+      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
   RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
@@ -6190,13 +7577,35 @@ END;
 COMMENT ON FUNCTION pgtrack._referred_sql(pg_constraint) IS
   'For the rows p that a foreign key refers to: the columns of theirs as JSON, the columns of a record of that, and the condition that the row t refers to it.';
 
+-- ON UPDATE CASCADE is no matter: who refers to a row goes on doing so, and nothing is lost.
+CREATE OR REPLACE FUNCTION pgtrack._acted_on_sql(p_constraint pg_constraint, p_steps pgtrack._step[], p_kind text, p_shape pgtrack.relation_shape)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH referred AS MATERIALIZED (
+    SELECT array_agg(u.number::integer) AS numbers
+    FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number)
+    JOIN pg_attribute a ON a.attrelid = p_constraint.confrelid AND a.attnum = ANY (p_constraint.confkey) AND quote_ident(a.attname) = u.name
+  )
+  SELECT format('WITH p AS MATERIALIZED (%s)', string_agg(format('SELECT t.* FROM %s JOIN %s t ON %s%s', f.source, p_shape.live_table, f.is_place, m.is_set), ' UNION ALL '))
+  FROM unnest(p_steps) s
+  CROSS JOIN LATERAL pgtrack._step_source(s, p_shape) f
+  CROSS JOIN referred r
+  CROSS JOIN LATERAL (SELECT CASE WHEN p_kind = 'update' AND s.masks IS NOT NULL THEN format(' AND 1 IN (%s)', (
+    SELECT string_agg(format('get_bit(h.pgtrack_mask, %s)', n - 1), ', ') FROM unnest(r.numbers) n)) END AS is_set) m
+  WHERE s.kind = p_kind AND (p_kind = 'delete' OR s.columns && r.numbers)
+  HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._acted_on_sql(pg_constraint, pgtrack._step[], text, pgtrack.relation_shape) IS
+  'The part p for the rows of a table that a revert deletes, or gives other values that a foreign key refers to; null for none.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
--- if they refer to the row then, too.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_writer name) RETURNS void
+-- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
 DECLARE
   v_key       record;
-  v_parent    record;
+  v_parent    pgtrack.relation_shape;
   v_work      pgtrack._work;
   v_child     record;
   v_spared    text;
@@ -6204,14 +7613,14 @@ DECLARE
   v_inserted  text;
   v_reader    name;
   v_table     text;
-  v_deleted   text;
+  v_acted_on  text;
   v_query     text;
   v_referred  record;
   v_values    jsonb;
   v_count     bigint;
 BEGIN
   FOR v_key IN
-    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype, c AS key, k.relkind,
+    SELECT w.relid, w.number, c.conrelid, c.conname, a.kind, a.action, c AS key, k.relkind,
            (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
                                 pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
                                 pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
@@ -6219,12 +7628,14 @@ BEGIN
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
            pgtrack._image_refers_sql(c) AS image_refers
-    FROM unnest(p_work) w
-    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND c.conparentid = 0
+    FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
+    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
     JOIN pg_class k ON k.oid = c.conrelid
-    WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
+    JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd')
   LOOP
-    SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
+    v_parent := pgtrack._shape(v_key.relid, p_columns);
+    v_acted_on := pgtrack._acted_on_sql(v_key.key, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = v_key.number), v_key.kind, v_parent);
+    CONTINUE WHEN v_acted_on IS NULL;
     v_reader := pgtrack._reader_of_referrer(v_key.conrelid, p_writer);
     -- A foreign key is about the table alone, or about its partitions.
     v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
@@ -6248,19 +7659,12 @@ BEGIN
       v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
                            v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
-    v_deleted := format(
-      'WITH p AS MATERIALIZED ('
-      '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
-      '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
-      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)',
-      v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
-      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key);
     IF v_reader IN (p_writer, current_user) THEN
-      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_deleted, v_table, v_key.refers, v_spared, v_inserted);
+      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_inserted);
     ELSE
       -- Somebody else's table has no part in this undo; it is told what would be deleted.
       SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
-      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_deleted, v_referred.record);
+      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_acted_on, v_referred.record);
       IF p_writer = current_user THEN
         EXECUTE v_query INTO v_values;
       ELSE
@@ -6275,18 +7679,20 @@ BEGIN
       EXECUTE v_query INTO v_count;
     END IF;
     IF v_count > 0 THEN
-      RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
+      RAISE EXCEPTION 'rows of % refer to rows of % that this would %', v_key.conrelid::regclass, v_parent.name,
+        CASE v_key.kind WHEN 'delete' THEN 'delete' ELSE 'give another key' END USING
         ERRCODE = 'foreign_key_violation',
         DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
-                        CASE v_key.confdeltype WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
-        HINT = 'Delete those rows first, or undo what made them.',
+                        CASE v_key.action WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
+        HINT = CASE v_key.kind WHEN 'delete' THEN 'Delete those rows first, or undo what made them.'
+                               ELSE 'Let those rows refer to others first, or undo what made them.' END,
         CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
     END IF;
   END LOOP;
 END
 $_refuse_cascades$;
-COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], name) IS
-  'Refuses a revert whose deletions would, by ON DELETE CASCADE or SET NULL, change rows that it does not know of.';
+COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS
+  'Refuses a revert that would, by ON DELETE CASCADE or SET NULL, or ON UPDATE SET NULL, change rows that it does not know of.';
 
 -- ==== undoing/row.sql ====
 
@@ -6632,6 +8038,31 @@ END
 $_version_at$;
 COMMENT ON FUNCTION pgtrack._version_at(regclass, jsonb, timestamptz) IS 'The version a row had at a moment.';
 
+-- Whoever restores an order wants its items back, too.
+CREATE OR REPLACE FUNCTION pgtrack._tell_company(p_relation integer, p_statement bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tell_company$
+DECLARE
+  v_xid      bigint;
+  v_company  text;
+BEGIN
+  SELECT s.xid::text::bigint INTO v_xid FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  SELECT string_agg(format('%s %s, %s', c.operation, c.table_name, CASE c.row_count WHEN 1 THEN '1 row' ELSE c.row_count || ' rows' END), '; '
+                    ORDER BY c.first)
+  INTO v_company
+  FROM (SELECT pgtrack._operation(s.operation) AS operation, format('%I.%I', r.schema_name, r.table_name) AS table_name,
+               sum(s.row_count) - CASE WHEN bool_or(s.relation_id = p_relation AND s.statement_id = p_statement) THEN 1 ELSE 0 END AS row_count,
+               min(s.statement_id) AS first
+        FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
+        WHERE s.xid = v_xid::text::xid8 GROUP BY 1, 2) c
+  WHERE c.row_count > 0;
+  IF v_company IS NOT NULL THEN
+    RAISE NOTICE 'more went in the same transaction, %: %', v_xid, v_company USING
+      HINT = format('SELECT * FROM pgtrack.undo_transaction(%s) brings all of it back.', v_xid);
+  END IF;
+END
+$_tell_company$;
+COMMENT ON FUNCTION pgtrack._tell_company(integer, bigint) IS 'Tells, in a notice, what else was done by the transaction that deleted a row.';
+
 CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
 DECLARE
@@ -6655,6 +8086,7 @@ BEGIN
       ERRCODE = 'no_data_found',
       HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
   END IF;
+  PERFORM pgtrack._tell_company(v_shape.relation_id, v.statement_id) FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = v_version + 1;
   RETURN v_version;
 END
 $_version_to_restore$;
@@ -7038,7 +8470,7 @@ BEGIN
                            AND l.mode IN ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
     -- Where the snapshot is older than the lock, rows may have come that it does not show.
-    IF NOT v_is_locked AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    IF NOT v_is_locked AND pgtrack._snapshot_lasts() THEN
       PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
     END IF;
   ELSE
@@ -7153,7 +8585,10 @@ BEGIN
     v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
   END IF;
   v_set.label := 'these changes';
-  IF v_names = '{xid}' THEN
+  IF v_names = '{}' AND p_choice ?| '{xid,xids,statement_ids}' THEN
+    RAISE EXCEPTION 'there is no such transaction: its number is null' USING
+      ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
+  ELSIF v_names = '{xid}' THEN
     v_set.condition := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
     v_set.label := format('transaction %s', p_choice ->> 'xid');
     v_set.reverts := format('xid:%s', p_choice ->> 'xid');
@@ -7197,6 +8632,178 @@ BEGIN ATOMIC
   SELECT coalesce(string_agg(format('(%s)', pgtrack._of_transaction(x)), ' OR '), 'false') FROM unnest(p_xids) x;
 END;
 COMMENT ON FUNCTION pgtrack._of_transactions(bigint[]) IS 'The condition for statements of some transactions.';
+
+-- ==== undoing/last.sql ====
+
+-- "My last" is what somebody did a moment ago where they are now: the same login and actor, program and address. A pool of
+-- sessions, or people who share a login, look the same here: rather than guess, we refuse.
+DO $types$
+BEGIN
+  IF pg_catalog.to_regtype('pgtrack._own_change') IS NULL THEN
+    CREATE TYPE pgtrack._own_change AS (xid xid8, at timestamptz, place text, session text, application text, address inet);
+  END IF;
+END
+$types$;
+COMMENT ON TYPE pgtrack._own_change IS 'A change that the session user made.';
+COMMENT ON COLUMN pgtrack._own_change.xid IS 'The transaction.';
+COMMENT ON COLUMN pgtrack._own_change.at IS 'When.';
+COMMENT ON COLUMN pgtrack._own_change.place IS 'The program and address, for people.';
+COMMENT ON COLUMN pgtrack._own_change.session IS 'The proxy''s name for the session, if it came through one.';
+COMMENT ON COLUMN pgtrack._own_change.application IS 'application_name.';
+COMMENT ON COLUMN pgtrack._own_change.address IS 'The address that the server saw.';
+
+CREATE OR REPLACE FUNCTION pgtrack._place(p_application text, p_address text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('%s from %s', coalesce(quote_literal(nullif(p_application, '')), 'a program without a name'), coalesce(p_address, 'a local socket'));
+END;
+COMMENT ON FUNCTION pgtrack._place(text, text) IS 'The program and address that a session has, for people.';
+
+-- Only a comment is worth reading.
+CREATE OR REPLACE FUNCTION pgtrack._is_of(p_actor text, p_query text, p_person text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT CASE WHEN coalesce(p_actor, '') OPERATOR(pg_catalog.=) '' AND pg_catalog.strpos(p_query, '*/') OPERATOR(pg_catalog.>) 0
+              THEN coalesce(pgtrack._actor(p_actor, p_query), '') OPERATOR(pg_catalog.=) coalesce(p_person, '')
+              ELSE coalesce(p_actor, '') OPERATOR(pg_catalog.=) coalesce(p_person, '') END;
+END;
+COMMENT ON FUNCTION pgtrack._is_of(text, text, text) IS 'Whether a statement was made on behalf of an actor; null or empty is of nobody but the user.';
+
+-- One walk back through the statements, newest first, that ends as soon as enough is known. What has a higher number than a
+-- transaction of this session was written after the session began, so what was written before ends the search for one.
+CREATE OR REPLACE FUNCTION pgtrack._latest_changes(p_actor text, p_here text, OUT latest pgtrack._own_change, OUT other pgtrack._own_change)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $_latest_changes$
+DECLARE
+  v_began   timestamptz := (SELECT s.backend_start FROM pg_stat_get_activity(pg_backend_pid()) s);
+  v_change  pgtrack._own_change;
+BEGIN
+  FOR v_change IN
+    SELECT s.xid, s.at, pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)), split_part(s.context, ' ', 4),
+           s.application, s.client_addr
+    FROM pgtrack.statement s
+    WHERE s.user_name = session_user AND coalesce(s.reverts, '') = ''
+      AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
+      AND pgtrack._is_of(s.actor, s.query, p_actor)
+    ORDER BY s.xid DESC
+  LOOP
+    IF v_change.place = p_here AND v_change.at >= v_began THEN
+      latest := v_change;
+      other := NULL;
+      RETURN;
+    ELSIF latest.xid IS NULL THEN
+      latest := v_change;
+    ELSIF other.xid IS NULL AND v_change.place <> latest.place AND v_change.at >= latest.at - interval '1 hour' THEN
+      other := v_change;
+    END IF;
+    EXIT WHEN (v_change.at >= v_began) IS NOT TRUE AND (other.xid IS NOT NULL OR v_change.at < latest.at - interval '1 hour');
+  END LOOP;
+END
+$_latest_changes$;
+COMMENT ON FUNCTION pgtrack._latest_changes(text, text) IS
+  'The latest change of the session user and an actor that is no undo: of this session, else from anywhere, and then the latest of '
+  'the hour before it that was made elsewhere.';
+
+CREATE OR REPLACE FUNCTION pgtrack._change_before(p_actor text, p_place text, p_before xid8) RETURNS xid8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+BEGIN ATOMIC
+  SELECT s.xid FROM pgtrack.statement s
+  WHERE s.xid < p_before AND s.user_name = session_user AND coalesce(s.reverts, '') = ''
+    AND s.statement_id >= (SELECT coalesce(max(e.first_statement_id), 0) FROM pgtrack.epoch e)
+    AND pgtrack._is_of(s.actor, s.query, p_actor)
+    AND pgtrack._place(s.application, pgtrack._client_addr(s.context, s.client_addr)) = p_place
+  ORDER BY s.xid DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION pgtrack._change_before(text, text, xid8) IS
+  'The latest transaction of the session user and an actor, from a place, that is no undo and before another.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sessions_like(p_application text, p_address inet, p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- What may not be seen of a session may be the same.
+  SELECT count(*) FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND a.usename = session_user AND a.pid <> pg_backend_pid()
+    AND coalesce(a.backend_type, 'client backend') = 'client backend'
+    AND (a.backend_start IS NULL
+         OR a.backend_start <= p_at AND a.application_name = p_application AND a.client_addr IS NOT DISTINCT FROM p_address);
+END;
+COMMENT ON FUNCTION pgtrack._sessions_like(text, inet, timestamptz) IS
+  'How many other sessions of this login and program, from an address, were there at a moment and still are.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_last(p_problem text, p_detail text, p_hint text, p_is_none boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_last$
+BEGIN
+  RAISE EXCEPTION '%', p_problem USING
+    ERRCODE = CASE WHEN p_is_none THEN 'no_data_found' ELSE 'object_not_in_prerequisite_state' END, DETAIL = p_detail, HINT = p_hint;
+END
+$_refuse_last$;
+COMMENT ON FUNCTION pgtrack._refuse_last(text, text, text, boolean) IS 'Refuses to say which transaction is somebody''s latest.';
+
+CREATE OR REPLACE FUNCTION pgtrack._find_last(p_actor text, p_back integer) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_find_last$
+DECLARE
+  c_hint CONSTANT  text := 'SELECT * FROM pgtrack.log() shows the latest transactions; pgtrack.undo_transaction(xid) undoes one of them.';
+  v_person         text := session_user || coalesce(' on behalf of ' || nullif(p_actor, ''), '');
+  v_session        text := split_part(pgtrack._session_context(), ' ', 4);
+  v_here           text := pgtrack._place(current_setting('application_name'),
+                                          pgtrack._client_addr(pgtrack._session_context(), inet_client_addr()));
+  v_found          record;
+  v_last           pgtrack._own_change;
+  v_other          pgtrack._own_change;
+  v_xid            xid8;
+BEGIN
+  SELECT * INTO v_found FROM pgtrack._latest_changes(p_actor, v_here);
+  v_last := v_found.latest;
+  v_other := v_found.other;
+  IF v_last.xid IS NULL THEN
+    PERFORM pgtrack._refuse_last(format('no change of %s is recorded', v_person),
+      'Undos do not count, nor do changes from before a restore of this database.', c_hint, true);
+  ELSIF v_last.xid = pg_current_xact_id_if_assigned() THEN
+    PERFORM pgtrack._refuse_last('your latest changes are those of this transaction',
+      'It has not ended.', 'ROLLBACK takes them back.', false);
+  ELSIF v_other.xid IS NOT NULL THEN
+    PERFORM pgtrack._refuse_last('it is not clear which transaction is your latest',
+      format('As %s, %s made transaction %s at %s, and %s transaction %s at %s.',
+             v_person, v_last.place, v_last.xid, v_last.at, v_other.place, v_other.xid, v_other.at), c_hint, false);
+  -- A session of the proxy's has a name of its own.
+  ELSIF (v_session <> '' AND v_last.session = v_session) IS NOT TRUE
+        AND pgtrack._sessions_like(v_last.application, v_last.address, v_last.at) > (CASE v_last.place WHEN v_here THEN 0 ELSE 1 END) THEN
+    PERFORM pgtrack._refuse_last('it is not clear which transaction is your latest',
+      format('Transaction %s was made at %s as %s by %s, and more than one session like that is connected: it may be another''s.',
+             v_last.xid, v_last.at, v_person, v_last.place), c_hint, false);
+  END IF;
+  v_xid := v_last.xid;
+  FOR i IN 1 .. p_back LOOP
+    v_xid := pgtrack._change_before(p_actor, v_last.place, v_xid);
+  END LOOP;
+  IF v_xid IS NULL THEN
+    PERFORM pgtrack._refuse_last(format('%s made fewer transactions than that', v_person),
+      'Those that count were made by the same program, from the same address, and are no undos.', c_hint, true);
+  END IF;
+  RETURN v_xid::text::bigint;
+END
+$_find_last$;
+COMMENT ON FUNCTION pgtrack._find_last(text, integer) IS
+  'The latest transaction of the session user and an actor that is no undo, or one before it; an error where that is not clear. '
+  'SECURITY DEFINER: what somebody did counts where they may not read it, and a function of the proxy''s says who is here. '
+  'It tells of the session user''s own transactions alone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._my_last() RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_my_last$
+DECLARE
+  v_xid  bigint := pgtrack._find_last(current_setting('pgtrack.actor', true), 0);
+  v_log  record;
+BEGIN
+  SELECT max(a.at) AS at,
+         coalesce((array_agg(left(regexp_replace(a.query, '\s+', ' ', 'g'), 200) ORDER BY a.statement_id))[1],
+                  string_agg(DISTINCT a.table_name, ', ')) AS what INTO v_log
+  FROM pgtrack.activity a
+  WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = v_xid::text::xid8);
+  RAISE NOTICE 'your latest is transaction % of %: %', v_xid, v_log.at, v_log.what;
+  RETURN v_xid;
+END
+$_my_last$;
+COMMENT ON FUNCTION pgtrack._my_last() IS 'The transaction that undo_last() undoes; says which in a notice.';
 
 -- ==== points/after.sql ====
 
@@ -7562,55 +9169,61 @@ COMMENT ON FUNCTION pgtrack.as_of(anyelement, timestamptz) IS 'The rows of a tab
 
 -- ==== points/diff.sql ====
 
+-- What each point says of a row: its image there, or that it was not there under this key. A row of which a point says
+-- nothing was there what it is now.
+CREATE OR REPLACE FUNCTION pgtrack._point_sql(p_table regclass, p_which text, p_retaken text, p_name text, p_has_moves boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('SELECT %s AS key, %s AS canonical_key, %L AS point, false AS is_arrival, CASE WHEN NOT h.pgtrack_is_insert THEN %s END AS image'
+                ' FROM (%s) h',
+                s.key_json, CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(%s, %L)', s.key_json, s.key_record) ELSE s.key_json END,
+                p_name, s.image, pgtrack._first_changes_sql(p_table, p_which, p_retaken))
+      || CASE WHEN p_has_moves
+              THEN format(' UNION ALL SELECT a.new_key, a.new_key, %L, true, NULL FROM (%s) a',
+                          p_name, pgtrack._arrivals_sql(p_table, p_which, p_retaken))
+              ELSE '' END
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._point_sql(regclass, text, text, text, boolean) IS
+  'The query for the rows of a table that have changed, or come to their key, since a point, with their images there.';
+
 CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to text)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
 DECLARE
-  v_shape         record;
-  v_from          text := pgtrack._after_in(p_table, p_from);
-  v_to            text := pgtrack._after_in(p_table, p_to);
-  v_from_retaken  text := pgtrack._retaken(p_table, v_from, p_from);
-  v_to_retaken    text := pgtrack._retaken(p_table, v_to, p_to);
+  v_shape      record;
+  v_from       text := pgtrack._after_in(p_table, p_from);
+  v_to         text := pgtrack._after_in(p_table, p_to);
+  v_has_moves  boolean;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  -- A row that a set of statements did not change is now what it was before the set.
+  v_has_moves := EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id);
   RETURN QUERY EXECUTE format($$
-    WITH first_from AS MATERIALIZED (%1$s), first_to AS MATERIALIZED (%2$s),
-    state AS (
-      SELECT x.key,
-             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
-             EXISTS (SELECT FROM first_from h WHERE %4$s) AS is_in_from,
-             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
-             EXISTS (SELECT FROM first_to h WHERE %4$s) AS is_in_to,
-             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %8$s) AS from_live,
-             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %9$s) AS to_live
-      FROM (SELECT %10$s AS key FROM first_from h UNION SELECT %10$s FROM first_to h%11$s) x
-      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%12$s)
-    ), change AS (
-      SELECT s.key, CASE WHEN s.is_in_from THEN s.from_image ELSE s.from_live END AS before,
-             CASE WHEN s.is_in_to THEN s.to_image ELSE s.to_live END AS after
-      FROM state s
+    WITH state AS (
+      SELECT (array_agg(p.key))[1] AS key, p.canonical_key,
+             bool_or(p.point = 'from' AND NOT p.is_arrival) AS is_in_from, bool_or(p.point = 'to' AND NOT p.is_arrival) AS is_in_to,
+             bool_or(p.point = 'from' AND p.is_arrival) AS came_since_from, bool_or(p.point = 'to' AND p.is_arrival) AS came_since_to,
+             (array_agg(p.image) FILTER (WHERE p.point = 'from' AND NOT p.is_arrival))[1] AS from_image,
+             (array_agg(p.image) FILTER (WHERE p.point = 'to' AND NOT p.is_arrival))[1] AS to_image
+      FROM (%1$s UNION ALL %2$s) p GROUP BY p.canonical_key
+    ), live AS MATERIALIZED (
+      SELECT s.*, CASE WHEN t.ctid IS NOT NULL THEN %4$s END AS image
+      FROM state s CROSS JOIN LATERAL jsonb_to_record(s.canonical_key) AS k(%3$s)
+      LEFT JOIN %5$s t ON %7$s AND NOT (s.is_in_from AND s.is_in_to)
+    ), change AS MATERIALIZED (
+      SELECT l.key, CASE WHEN l.is_in_from THEN l.from_image WHEN NOT l.came_since_from THEN l.image END AS before,
+             CASE WHEN l.is_in_to THEN l.to_image WHEN NOT l.came_since_to THEN l.image END AS after
+      FROM live l
     )
-    SELECT %13$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
+    SELECT %6$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
-    pgtrack._first_changes_sql(p_table, v_from, v_from_retaken), pgtrack._first_changes_sql(p_table, v_to, v_to_retaken),
-    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.live_table, v_shape.live_is_key,
-    pgtrack._arrived_sql(p_table, v_from, v_from_retaken), pgtrack._arrived_sql(p_table, v_to, v_to_retaken),
-    v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
+    pgtrack._point_sql(p_table, v_from, pgtrack._retaken(p_table, v_from, p_from), 'from', v_has_moves),
+    pgtrack._point_sql(p_table, v_to, pgtrack._retaken(p_table, v_to, p_to), 'to', v_has_moves),
+    v_shape.key_record, v_shape.live_image, v_shape.live_table, v_shape.name, v_shape.live_is_key);
 END
 $_diff$;
 COMMENT ON FUNCTION pgtrack._diff(regclass, text, text) IS 'Does the work of pgtrack.diff().';
-
-CREATE OR REPLACE FUNCTION pgtrack._arrived_keys_sql(p_table regclass, p_from text, p_to text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format(
-    ' UNION SELECT a.new_key FROM pgtrack._key_changes(%1$s) a JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id'
-    ' WHERE (%2$s) OR (%3$s)', r.relation_id, p_from, p_to)
-  FROM pgtrack.relation r WHERE r.relid = p_table;
-END;
-COMMENT ON FUNCTION pgtrack._arrived_keys_sql(regclass, text, text) IS 'The query part for the keys that rows were given after one of two points.';
 
 CREATE OR REPLACE FUNCTION pgtrack.diff("table" text, "from" text, "to" text DEFAULT 'now', schema text DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
@@ -7851,9 +9464,11 @@ DECLARE
   v_column  record;
   v_count   integer := 0;
   v_call    text;
+  v_events  text;
 BEGIN
   PERFORM pgtrack._require_owner('release a type from the history of');
   v_call := pgtrack._begin_call(jsonb_build_object('type', type));
+  v_events := pgtrack._silence_event_triggers();
   FOR v_column IN
     SELECT h.oid::regclass AS history, a.attname, c.column_name, format('%I.%I', r.schema_name, r.table_name) AS table_name,
            r.relid IS NOT NULL AND c.attnum IS NOT NULL AS is_used
@@ -7873,47 +9488,173 @@ BEGIN
                    v_column.history, v_column.attname);
     v_count := v_count + 1;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN format('%s: %s columns of histories are text now', type, v_count);
 END
 $release_type$;
 COMMENT ON FUNCTION pgtrack.release_type(regtype) IS
   'Makes text of what was recorded in columns of a type that no tracked table has any more, so that the type or its extension can be dropped.';
 
--- ==== keeping/keep.sql ====
+-- ==== keeping/definition.sql ====
 
--- The newest values of a row are in its table alone: DROP TABLE takes them along. A copy, made before, does not follow
--- later changes.
+-- What a table is besides its rows, as it stands in the catalogs when the rows are kept: DROP TABLE takes all of it along.
+
+CREATE OR REPLACE FUNCTION pgtrack._columns_of(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_agg(jsonb_build_object(
+           'name', a.attname,
+           'type', format_type(a.atttypid, a.atttypmod)
+                   || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname)
+                                FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace JOIN pg_type t ON t.oid = a.atttypid
+                                WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation), ''),
+           -- A sequence that belongs to the column goes with it; an identity takes its place.
+           'clause', CASE WHEN a.attgenerated = 's' THEN format('GENERATED ALWAYS AS (%s) STORED', pg_get_expr(d.adbin, d.adrelid))
+                          WHEN a.attgenerated = 'v' THEN format('GENERATED ALWAYS AS (%s) VIRTUAL', pg_get_expr(d.adbin, d.adrelid))
+                          WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
+                          WHEN pg_get_serial_sequence(p_table::text, a.attname) IS NOT NULL THEN 'GENERATED BY DEFAULT AS IDENTITY'
+                          WHEN d.adbin IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END
+                     || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+           'stored', a.attgenerated = '')
+         ORDER BY a.attnum)
+  FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pgtrack._columns_of(regclass) IS 'The columns of a table.';
+
+-- Rights of the owner's are among them: an owner may have given up some.
+CREATE OR REPLACE FUNCTION pgtrack._rights_of(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_build_object(
+    'row_security', c.relrowsecurity,
+    'forced', c.relforcerowsecurity,
+    'policies', (
+      SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'name', p.policyname, 'kind', p.permissive, 'command', p.cmd, 'roles', p.roles, 'using', p.qual, 'check', p.with_check)
+             ORDER BY p.policyname), '[]')
+      FROM pg_policies p WHERE (p.schemaname, p.tablename) = (n.nspname, c.relname)),
+    'grants', (
+      SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'role', CASE x.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(x.grantee) END,
+               'right', x.privilege_type, 'column', g.column_name, 'grantable', x.is_grantable)), '[]')
+      FROM (SELECT NULL::name AS column_name, coalesce(c.relacl, acldefault('r', c.relowner)) AS acl
+            UNION ALL SELECT a.attname, a.attacl FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped) g
+      CROSS JOIN LATERAL aclexplode(g.acl) x))
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._rights_of(regclass) IS 'Row security, policies and grants of a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._partitions_of(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'name', pgtrack._name(t.relid), 'parent', pgtrack._name(t.parentrelid), 'bound', pg_get_expr(c.relpartbound, c.oid),
+           'key', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END, 'options', c.reloptions,
+           'owner', pg_get_userbyid(c.relowner), 'rights', pgtrack._rights_of(c.oid))
+         ORDER BY t.level, t.relid), '[]')
+  FROM pg_partition_tree(p_table) t JOIN pg_class c ON c.oid = t.relid
+  WHERE t.relid <> p_table;
+END;
+COMMENT ON FUNCTION pgtrack._partitions_of(regclass) IS 'The partitions of a table, parents before children.';
+
+-- What calls functions or concerns other tables: it may not come back, as those may be gone by then. A foreign key of
+-- another owner's table is not checked when it comes back: that would plan a query of this table with that owner's rights.
+CREATE OR REPLACE FUNCTION pgtrack._attached_to(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(jsonb_build_object('what', x.what, 'owner', pg_get_userbyid(x.owner), 'statements', x.statements)
+                            ORDER BY x.rank, x.what), '[]')
+  FROM pg_class c CROSS JOIN LATERAL (
+    SELECT 1 AS rank, format('the trigger %I', t.tgname) AS what, c.relowner AS owner,
+           ARRAY[pg_get_triggerdef(t.oid)]
+             || CASE t.tgenabled WHEN 'O' THEN '{}'::text[]
+                     ELSE ARRAY[format('ALTER TABLE %s %s TRIGGER %I', p_table,
+                                       CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
+                                       t.tgname)] END AS statements
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND t.tgparentid = 0 AND p.pronamespace <> 'pgtrack_history'::regnamespace
+    UNION ALL
+    SELECT 2, format('the rule %I', r.rulename), c.relowner, ARRAY[pg_get_ruledef(r.oid)] FROM pg_rewrite r WHERE r.ev_class = p_table
+    UNION ALL
+    SELECT 3, format('the foreign key %I of %s', k.conname, pgtrack._name(k.conrelid)), o.relowner,
+           ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', pgtrack._name(k.conrelid), k.conname, pg_get_constraintdef(k.oid),
+                        CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)]
+    FROM pg_constraint k JOIN pg_class o ON o.oid = k.conrelid
+    WHERE k.confrelid = p_table AND k.contype = 'f' AND k.conrelid <> p_table AND k.conparentid = 0) x
+  WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._attached_to(regclass) IS 'The triggers and rules of a table, and the foreign keys of others that refer to it.';
+
 CREATE OR REPLACE FUNCTION pgtrack._definition(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT jsonb_build_object(
-    'columns', (
-      SELECT jsonb_agg(jsonb_build_object(
-               'name', a.attname,
-               'type', format_type(a.atttypid, a.atttypmod)
-                       || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
-                                    JOIN pg_type t ON t.oid = a.atttypid WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation), ''),
-               -- A sequence that belongs to the column goes with it; an identity takes its place.
-               'clause', CASE WHEN a.attgenerated <> '' THEN format('GENERATED ALWAYS AS (%s) %s', pg_get_expr(d.adbin, d.adrelid),
-                                                                     CASE a.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END)
-                              WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
-                              WHEN pg_get_serial_sequence(p_table::text, a.attname) IS NOT NULL THEN 'GENERATED BY DEFAULT AS IDENTITY'
-                              WHEN d.adbin IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END
-                         || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
-               'stored', a.attgenerated = '')
-             ORDER BY a.attnum)
-      FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-      WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped),
+    'columns', pgtrack._columns_of(p_table),
     'constraints', (
-      SELECT coalesce(jsonb_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)) ORDER BY c.contype DESC, c.conname), '[]')
-      FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype IN ('p', 'u', 'c', 'x', 'f') AND c.conislocal),
+      SELECT coalesce(jsonb_agg(format('ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid))
+                                ORDER BY k.contype DESC, k.conname), '[]')
+      FROM pg_constraint k WHERE k.conrelid = p_table AND k.contype IN ('p', 'u', 'c', 'x', 'f') AND k.conislocal),
     'indexes', (
-      SELECT coalesce(jsonb_agg(pg_get_indexdef(i.indexrelid)), '[]') FROM pg_index i
-      WHERE i.indrelid = p_table AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)),
-    'owner', (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table));
+      -- Of a partitioned table it is of its partitions, too.
+      SELECT coalesce(jsonb_agg(replace(pg_get_indexdef(x.oid), format(' INDEX %I ON ONLY ', x.relname), format(' INDEX %I ON ', x.relname))
+                                ORDER BY x.relname), '[]')
+      FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = p_table AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)),
+    'owner', pg_get_userbyid(c.relowner),
+    'options', c.reloptions,
+    'key', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
+    'partitions', pgtrack._partitions_of(p_table),
+    'rights', pgtrack._rights_of(p_table),
+    'attached', pgtrack._attached_to(p_table),
+    'comments', (
+      SELECT coalesce(jsonb_agg(format('COMMENT ON %s IS %L', CASE d.objsubid WHEN 0 THEN 'TABLE ' || p_table
+                                       ELSE format('COLUMN %s.%I', p_table, a.attname) END, d.description)), '[]')
+      FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = d.objsubid
+      WHERE d.classoid = 'pg_class'::regclass AND d.objoid = p_table))
+  FROM pg_class c WHERE c.oid = p_table;
 END;
-COMMENT ON FUNCTION pgtrack._definition(regclass) IS 'What it takes to create a table again: columns, constraints, indexes and owner.';
+COMMENT ON FUNCTION pgtrack._definition(regclass) IS
+  'What it takes to create a table again: columns, constraints, indexes, partitions, owner, rights, comments, and what is attached to it.';
 
+CREATE OR REPLACE FUNCTION pgtrack._not_kept(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(x.what, ', ')
+  FROM (
+    SELECT format('the view %s', pgtrack._name(v.oid)) AS what
+    FROM pg_class v
+    WHERE v.relkind IN ('v', 'm') AND v.oid <> p_table AND EXISTS (
+      SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+      WHERE r.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p_table)
+    UNION ALL SELECT format('the statistics %I', s.stxname) FROM pg_statistic_ext s WHERE s.stxrelid = p_table
+    UNION ALL SELECT format('the publication %I', b.pubname) FROM pg_publication_rel r JOIN pg_publication b ON b.oid = r.prpubid
+              WHERE r.prrelid = p_table
+    UNION ALL SELECT format('inheritance from %s', pgtrack._name(i.inhparent)) FROM pg_inherits i WHERE i.inhrelid = p_table
+    UNION ALL SELECT format('the child %s', pgtrack._name(i.inhrelid)) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent
+              WHERE i.inhparent = p_table AND c.relkind = 'r'
+    UNION ALL SELECT format('being a table of type %s', c.reloftype::regtype) FROM pg_class c WHERE c.oid = p_table AND c.reloftype <> 0
+    UNION ALL SELECT 'UNLOGGED' FROM pg_class c WHERE c.oid = p_table AND c.relpersistence = 'u'
+    UNION ALL SELECT 'the replica identity' FROM pg_class c WHERE c.oid = p_table AND c.relreplident <> 'd'
+    UNION ALL SELECT 'the tablespace' FROM pg_class c WHERE c.oid = p_table AND c.reltablespace <> 0
+    UNION ALL SELECT format('the %s of the partition %s alone', l.what, pgtrack._name(t.relid))
+              FROM pg_partition_tree(p_table) t
+              CROSS JOIN LATERAL (
+                SELECT 'index ' || i.indexrelid::regclass AS what FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                WHERE i.indrelid = t.relid AND NOT x.relispartition
+                UNION ALL SELECT format('trigger %I', g.tgname) FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+                WHERE g.tgrelid = t.relid AND NOT g.tgisinternal AND g.tgparentid = 0 AND p.pronamespace <> 'pgtrack_history'::regnamespace
+                UNION ALL SELECT format('constraint %I', k.conname) FROM pg_constraint k
+                WHERE k.conrelid = t.relid AND k.conislocal AND k.contype IN ('c', 'f') AND k.conparentid = 0) l
+              WHERE t.relid <> p_table) x;
+END;
+COMMENT ON FUNCTION pgtrack._not_kept(regclass) IS 'What of a table pgtrack.recover() will not bring back; null for nothing.';
+
+-- ==== keeping/keep.sql ====
+
+-- The newest values of a row are in its table alone: DROP TABLE takes them along. A copy, made before, does not follow
+-- later changes.
 CREATE OR REPLACE FUNCTION pgtrack._kept_values(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -7933,7 +9674,9 @@ DECLARE
   v_shape  record;
   v_name   name;
   v_rows   bigint;
+  v_lost   text := pgtrack._not_kept(p_table);
   v_call   text;
+  v_events text;
 BEGIN
   PERFORM pgtrack._hold_table(p_table);
   PERFORM pgtrack._prepare_to_read(p_table);
@@ -7942,12 +9685,15 @@ BEGIN
     left((SELECT c.relname::text FROM pg_class c WHERE c.oid = p_table), 40) || to_char(clock_timestamp(), '"_kept_"YYYYMMDD_HH24MISS'),
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
+  v_events := pgtrack._silence_event_triggers();
   EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
   VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
-  RETURN format('%s: %s rows kept in pgtrack_history.%I', v_shape.name, v_rows, v_name);
+  RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,
+                '; pgtrack.recover() does not bring back ' || v_lost);
 END
 $_keep$;
 COMMENT ON FUNCTION pgtrack._keep(regclass) IS
@@ -7960,7 +9706,106 @@ LANGUAGE sql VOLATILE AS $keep$
   SELECT pgtrack._keep(pgtrack._table($1, $2))
 $keep$;
 COMMENT ON FUNCTION pgtrack.keep(text, text) IS
-  'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover().';
+  'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover(). '
+  'Says what else of the table would not come back.';
+
+-- ==== keeping/recover_rights.sql ====
+
+-- Who may do what with a table that comes back. Default privileges may have given rights on it that it did not have before,
+-- so what it has now is taken away first. A policy that cannot be made again is replaced by one that shows nothing.
+
+CREATE OR REPLACE FUNCTION pgtrack._try_as_role(p_role name, p_what text, p_statements text[]) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_try_as_role$
+BEGIN
+  PERFORM pgtrack._as_role(p_role, p_statements, NULL, pgtrack._noted_path());
+  RETURN true;
+EXCEPTION
+  -- All of these classes: what is missing or not allowed, rows that do not meet a constraint, what cannot be done with the table.
+  WHEN syntax_error_or_access_rule_violation OR integrity_constraint_violation OR object_not_in_prerequisite_state
+    OR feature_not_supported THEN
+    RAISE WARNING '% is not recovered: %', p_what, SQLERRM USING DETAIL = format('It was: %s', array_to_string(p_statements, '; '));
+    RETURN false;
+END
+$_try_as_role$;
+COMMENT ON FUNCTION pgtrack._try_as_role(name, text, text[]) IS
+  'Executes statements with the rights of a role, or says in a warning why that cannot be done.';
+
+CREATE OR REPLACE FUNCTION pgtrack._role_sql(p_role text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- No role can have this name.
+  SELECT CASE p_role WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(p_role) END;
+END;
+COMMENT ON FUNCTION pgtrack._role_sql(text) IS 'A role as it stands in GRANT and CREATE POLICY.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_role(p_role text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_role = 'public' OR to_regrole(quote_ident(p_role)) IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._is_role(text) IS 'Whether there is such a role, or it is everybody.';
+
+CREATE OR REPLACE FUNCTION pgtrack._grants_sql(p_table regclass, p_grants jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT ARRAY(
+    SELECT DISTINCT format('REVOKE ALL ON TABLE %s FROM %s', p_table,
+                           CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END)
+    FROM pg_class c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x
+    WHERE c.oid = p_table AND (p_grants IS NOT NULL OR x.grantee <> c.relowner))
+  || ARRAY(
+    SELECT format('GRANT %s%s ON TABLE %s TO %s%s', g."right", ' (' || quote_ident(g."column") || ')', p_table, pgtrack._role_sql(g.role),
+                  CASE WHEN g.grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM jsonb_to_recordset(p_grants) AS g (role text, "right" text, "column" text, grantable boolean)
+    WHERE pgtrack._is_role(g.role));
+END;
+COMMENT ON FUNCTION pgtrack._grants_sql(regclass, jsonb) IS
+  'The statements that give a table these grants and no others; where they are not known, to nobody but the owner.';
+
+CREATE OR REPLACE FUNCTION pgtrack._policy_sql(p_table regclass, p_policy jsonb, p_is_closed boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT concat(format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', p_policy ->> 'name', p_table, p_policy ->> 'kind', p_policy ->> 'command',
+                       string_agg(pgtrack._role_sql(r.role), ', ')),
+                ' USING (' || CASE WHEN p_is_closed AND p_policy ->> 'using' IS NOT NULL THEN 'false' ELSE p_policy ->> 'using' END || ')',
+                ' WITH CHECK (' || CASE WHEN p_is_closed AND p_policy ->> 'check' IS NOT NULL THEN 'false' ELSE p_policy ->> 'check' END || ')')
+  FROM jsonb_array_elements_text(p_policy -> 'roles') AS r (role)
+  WHERE pgtrack._is_role(r.role)
+  HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._policy_sql(regclass, jsonb, boolean) IS
+  'The statement that makes a policy again, or one in its place that shows and admits nothing; null if its roles are gone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_rights(p_table regclass, p_owner name, p_rights jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rights$
+DECLARE
+  v_policy  jsonb;
+  v_made    text;
+  v_gone    text;
+BEGIN
+  SELECT string_agg(DISTINCT x.role, ', ') INTO v_gone
+  FROM (SELECT g ->> 'role' AS role FROM jsonb_array_elements(p_rights -> 'grants') g
+        UNION SELECT jsonb_array_elements_text(p -> 'roles') FROM jsonb_array_elements(p_rights -> 'policies') p) x
+  WHERE NOT pgtrack._is_role(x.role);
+  IF v_gone IS NOT NULL THEN
+    RAISE WARNING 'grants and policies of % for % are not recovered: there are no such roles', pgtrack._name(p_table), v_gone;
+  ELSIF p_rights IS NULL THEN
+    RAISE WARNING 'nobody but % has rights on %', p_owner, pgtrack._name(p_table) USING
+      DETAIL = 'An older version made the copy, without grants, policies, triggers and comments.';
+  END IF;
+  FOR v_policy IN SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p LOOP
+    v_made := pgtrack._policy_sql(p_table, v_policy, false);
+    CONTINUE WHEN v_made IS NULL OR pgtrack._try_as_role(p_owner, format('the policy %I', v_policy ->> 'name'), ARRAY[v_made]);
+    PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)], NULL, pgtrack._noted_path());
+  END LOOP;
+  PERFORM pgtrack._as_role(p_owner, pgtrack._grants_sql(p_table, p_rights -> 'grants')
+    || ARRAY(SELECT format('ALTER TABLE %s %s ROW LEVEL SECURITY', p_table, x.clause)
+             FROM (VALUES ('ENABLE', 'row_security'), ('FORCE', 'forced')) AS x (clause, name) WHERE (p_rights ->> x.name)::boolean),
+    NULL, pgtrack._noted_path());
+END
+$_recover_rights$;
+COMMENT ON FUNCTION pgtrack._recover_rights(regclass, name, jsonb) IS
+  'Gives a table that was created again its policies and grants, and no others.';
 
 -- ==== keeping/recover.sql ====
 
@@ -8006,11 +9851,11 @@ DECLARE
   v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
-    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
   END IF;
-  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   IF NOT v_may_read THEN
-    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
   END IF;
   RETURN v_rows;
 END
@@ -8037,15 +9882,10 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c ~ c_check));
-  -- PostgreSQL makes indexes with the owner's rights, who may lack that on the schema.
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-    WHERE c !~ c_check AND c !~ c_reference
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-  LOOP
-    EXECUTE v_part;
-  END LOOP;
+             WHERE c ~ c_check)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c !~ c_check AND c !~ c_reference)
+    || ARRAY(SELECT jsonb_array_elements_text(p_kept.definition -> 'indexes')));
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
@@ -8058,12 +9898,29 @@ BEGIN
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
     PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
-      format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
+      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
   END LOOP;
 END
 $_recover_rows$;
 COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
   'Fills a table that was created again from a copy, and gives it its constraints and indexes.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_sql(p_name text, p_definition jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(format('CREATE TABLE %s %s%s%s', x.name, x.body, ' PARTITION BY ' || (x.definition ->> 'key'), ' WITH (' || o.options || ')')
+                   ORDER BY x.n)
+  FROM (
+    SELECT 0 AS n, p_name AS name, p_definition AS definition,
+           format('(%s)', (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
+                           FROM jsonb_array_elements(p_definition -> 'columns') c)) AS body
+    UNION ALL
+    SELECT t.n, t.part ->> 'name', t.part, format('PARTITION OF %s %s', t.part ->> 'parent', t.part ->> 'bound')
+    FROM jsonb_array_elements(p_definition -> 'partitions') WITH ORDINALITY AS t (part, n)) x
+  CROSS JOIN LATERAL (SELECT string_agg(v.value, ', ') AS options
+                      FROM jsonb_array_elements_text(nullif(x.definition -> 'options', 'null')) v) o;
+END;
+COMMENT ON FUNCTION pgtrack._create_sql(text, jsonb) IS 'The statements that create a table and its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
@@ -8071,8 +9928,7 @@ DECLARE
   v_relation  pgtrack.relation;
   v_owner     name := p_kept.definition ->> 'owner';
   v_name      text;
-  v_right     text;
-  v_granted   text[] := '{}';
+  v_part      jsonb;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -8086,24 +9942,24 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- As the owner: PostgreSQL makes the values of defaults, and plans generated columns, when it makes them, and so may
-  -- call what is in them.
-  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
-    CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
-    EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
-    v_granted := v_granted || v_right;
-  END LOOP;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
-    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
-  IF 'CREATE' = ANY (v_granted) THEN
-    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
-    v_granted := array_remove(v_granted, 'CREATE');
+  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
+  IF NOT has_schema_privilege(v_owner, v_relation.schema_name, 'USAGE') OR NOT has_schema_privilege(v_owner, v_relation.schema_name, 'CREATE') THEN
+    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_relation.schema_name USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
+      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_relation.schema_name, v_owner);
   END IF;
+  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition), NULL, pgtrack._noted_path());
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
-  FOREACH v_right IN ARRAY v_granted LOOP
-    EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
+  FOR v_part IN SELECT p_kept.definition UNION ALL SELECT jsonb_array_elements(p_kept.definition -> 'partitions') LOOP
+    IF v_part ->> 'owner' <> v_owner THEN
+      PERFORM pgtrack._execute(format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner'));
+    END IF;
+    PERFORM pgtrack._recover_rights(coalesce(v_part ->> 'name', v_name)::regclass, (v_part ->> 'owner')::name, v_part -> 'rights');
   END LOOP;
+  PERFORM pgtrack._try_as_role(v_owner, 'the comment', ARRAY[c]) FROM jsonb_array_elements_text(p_kept.definition -> 'comments') c;
+  PERFORM pgtrack._try_as_role(a.owner, a.what, a.statements)
+  FROM jsonb_to_recordset(p_kept.definition -> 'attached') AS a (owner name, what text, statements text[]);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -8160,6 +10016,7 @@ COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Ad
 CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
+  PERFORM pgtrack._note_path();
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
@@ -8262,6 +10119,7 @@ DECLARE
   v_until     timestamptz := clock_timestamp() - older_than;
   v_which     text;
   v_kept      name;
+  v_events    text;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
   IF older_than IS NULL OR older_than < interval '0' THEN
@@ -8270,9 +10128,12 @@ BEGIN
   END IF;
   PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
-    EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
+    -- The owner may read it while it is recovered, and make a view of it.
+    EXECUTE format('DROP TABLE pgtrack_history.%I CASCADE', v_kept);
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which, jsonb_build_object('older_than', older_than));
 END
 $purge$;
@@ -8462,16 +10323,19 @@ COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
 CREATE OR REPLACE FUNCTION pgtrack._may_look_into(p_table regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_may_look_into$
 BEGIN
-  PERFORM pgtrack._hold_table(p_table);
+  -- Who has few rights has little to lose.
+  IF NOT pgtrack._hold_definition(p_table) AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    RETURN false;
+  END IF;
   RETURN pgtrack._foreign_expression(p_table) IS NULL
-     AND ((current_setting('transaction_isolation') IN ('repeatable read', 'serializable')) IS NOT TRUE OR pgtrack._owner_of(p_table) = current_user
+     AND (NOT pgtrack._snapshot_lasts() OR pgtrack._owner_of(p_table) = current_user
           OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = pgtrack._owner_of(p_table)));
 END
 $_may_look_into$;
 COMMENT ON FUNCTION pgtrack._may_look_into(regclass) IS 'Whether reading a table runs no code but the current user''s and superusers''; keeps it what it is.';
 
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $verify$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $verify$
 DECLARE
   v_relation  pgtrack.relation;
   v_count     bigint;
@@ -8609,6 +10473,10 @@ BEGIN
         ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
          'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
          'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+        ('undo_last', '', c_conflict, c_columns, '''xid'', pgtrack._my_last()', 'NULL',
+         'Undoes your latest transaction that is no undo itself, in one step: that of this login and actor, as this program from this address. '
+         'A notice says which it is. Refused where another may be meant: sessions that look the same, or, unless this session made it, '
+         'changes of yours from elsewhere in the hour before it.'),
         ('undo_transactions', 'xids bigint[]', c_conflict, c_columns, '''xids'', xids', 'NULL',
          'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.'),
         ('undo_statements', 'statement_ids bigint[]', c_conflict, c_columns, '''statement_ids'', statement_ids', 'NULL',
@@ -8662,13 +10530,13 @@ BEGIN
            'sql ' || r.volatility, format(r.body, c_table, format('pgtrack._key(%s, %s)', c_table, f.key), f.key), r.comment || f.comment
     FROM row_function r CROSS JOIN form f
     UNION ALL
-    SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
+    SELECT v.name, ltrim(v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, ', '), c_outcome, 'sql VOLATILE',
            format('SELECT pgtrack._note_path(); SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
                   CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            v.comment
     FROM set_verb v
     UNION ALL
-    SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
+    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
            format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
                   CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            format('What %s() would do, row by row, without doing it.', v.name)
@@ -8796,20 +10664,57 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.version() IS 'The installed version of pg_track.';
 
-CREATE OR REPLACE FUNCTION pgtrack.help() RETURNS TABLE (call text, description text)
+-- An earlier version had it without an argument.
+DROP FUNCTION IF EXISTS pgtrack.help();
+
+CREATE OR REPLACE FUNCTION pgtrack._functions() RETURNS TABLE (verb text, call text, description text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- Two forms of a verb differ only in the key's type; one line for both.
-  SELECT DISTINCT ON (h.call, h.position) h.call, h.description
-  FROM (SELECT format('pgtrack.%s(%s)', p.proname,
+  SELECT DISTINCT ON (f.verb, f.call) f.verb, f.call, f.description
+  FROM (SELECT regexp_replace(coalesce((SELECT o.proname FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND 'plan_' || o.proname = p.proname LIMIT 1),
+                                       p.proname), '_pk$', '') AS verb,
+               format('pgtrack.%s(%s)', p.proname,
                       regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
-               obj_description(p.oid, 'pg_proc') AS description,
-               array_position('{track,untrack,log,show,changes,history,history_pk,deleted,undo,revert,rollback_to,restore,undo_transaction}'::text[], p.proname::text) AS position
+               obj_description(p.oid, 'pg_proc') AS description
         FROM pg_proc p
-        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') h
-  ORDER BY h.position NULLS LAST, h.call;
+        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') f
+  ORDER BY f.verb, f.call;
 END;
-COMMENT ON FUNCTION pgtrack.help() IS 'Every function with what it does.';
+COMMENT ON FUNCTION pgtrack._functions() IS
+  'Every function for people. Of one verb are also its twin that only plans, and its form for a key of several columns.';
+
+CREATE OR REPLACE FUNCTION pgtrack._wrapped(p_text text, p_width integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT rtrim(regexp_replace(p_text, format('(.{1,%s})(\s+|$)', p_width), E'\\1\n', 'g'), E'\n');
+END;
+COMMENT ON FUNCTION pgtrack._wrapped(text, integer) IS 'A text in lines of a width.';
+
+CREATE OR REPLACE FUNCTION pgtrack.help(verb text DEFAULT NULL) RETURNS TABLE (call text, description text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $help$
+DECLARE
+  c_first CONSTANT  text[] := '{track,untrack,log,show,changes,history,blame,deleted,undo_last,undo,undo_transaction,restore,revert,rollback_to}';
+  v_verb            text := regexp_replace(lower(help.verb), '^pgtrack\.|\(.*$', '', 'g');
+BEGIN
+  IF v_verb IS NULL THEN
+    RETURN QUERY
+      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 75), '\s+\S*$', '') || ' …' END
+      FROM (SELECT DISTINCT ON (a.verb) a.verb, rtrim(split_part(regexp_replace(a.description, '[:;.] ', E'\n'), E'\n', 1), '.') AS line
+            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE 'pgtrack.plan\_%') f
+      ORDER BY array_position(c_first, f.verb), f.verb;
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT pgtrack._wrapped(f.call, 46), pgtrack._wrapped(f.description, 46)
+    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, 'pgtrack\.([a-z_]+)')) ORDER BY f.call LIKE 'pgtrack.plan\_%', f.call;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no function "%"', help.verb USING
+      ERRCODE = 'undefined_function', HINT = 'SELECT * FROM pgtrack.help() lists them.';
+  END IF;
+END
+$help$;
+COMMENT ON FUNCTION pgtrack.help(text) IS 'Every function in one line; all about one of them, named without pgtrack, such as help(''undo'').';
 
 CREATE OR REPLACE FUNCTION pgtrack.info() RETURNS TABLE (property text, value text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -8857,7 +10762,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
@@ -9100,7 +11005,7 @@ BEGIN
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 2)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 3)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.

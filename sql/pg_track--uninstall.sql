@@ -14,12 +14,21 @@ DROP SCHEMA IF EXISTS pgtrack CASCADE;
 -- What its roles may do in this database goes with it. The roles stay: other databases of the cluster may use them.
 DO $rights$
 DECLARE
-  v_role  pg_catalog.name;
+  v_role     pg_catalog.name;
+  v_setting  pg_catalog.text;
+  v_settings CONSTANT  pg_catalog.text[] := ARRAY(
+    SELECT p.parname FROM pg_catalog.pg_parameter_acl p CROSS JOIN LATERAL pg_catalog.aclexplode(p.paracl) a
+    WHERE a.grantee OPERATOR(pg_catalog.=) pg_catalog.to_regrole('pgtrack_owner')::pg_catalog.oid AND a.privilege_type OPERATOR(pg_catalog.=) 'SET'
+      AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user));
 BEGIN
   FOREACH v_role IN ARRAY '{pgtrack_owner,pgtrack_activity,pgtrack_reader}'::pg_catalog.name[] LOOP
     IF pg_catalog.to_regrole(v_role::pg_catalog.text) IS NOT NULL AND pg_catalog.pg_has_role(v_role, 'USAGE') THEN
       EXECUTE pg_catalog.format('DROP OWNED BY %I', v_role);
     END IF;
+  END LOOP;
+  -- Rights on settings are the whole cluster's.
+  FOREACH v_setting IN ARRAY v_settings LOOP
+    EXECUTE pg_catalog.format('GRANT SET ON PARAMETER %s TO pgtrack_owner', v_setting);
   END LOOP;
 END
 $rights$;

@@ -10,9 +10,10 @@ use pgtrack_connect::Settings;
 use crate::error::Error;
 use crate::{care, change, manual, read};
 
-/// Git for `PostgreSQL` tables: records, shows and undoes row changes.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "pgtrack", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(about = "Git for PostgreSQL tables: records, shows and undoes row changes")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,7 +34,7 @@ pub(crate) enum Command {
     Log(read::log::Options),
     /// Show one transaction, row by row.
     Show(read::show::Options),
-    /// Show the rows of a table that differ between two points.
+    /// Show the rows of a table, or of all tables, that differ between two points.
     Diff(read::diff::Options),
     /// Show every recorded change of one row, newest first.
     History(read::history::Options),
@@ -51,6 +52,12 @@ pub(crate) enum Command {
     Tag(change::tag::Options),
     /// Write what is recorded, or a table as it was, as JSON Lines or CSV.
     Export(read::export::Options),
+    /// Copy the present rows of tables, so that they, or columns of theirs, can be dropped and brought back.
+    Keep(care::keep::Options),
+    /// Bring back a dropped table or column from the latest copy that `keep` made.
+    Recover(care::recover::Options),
+    /// Forget the recorded values of a row's past, for privacy; that it happened stays on record.
+    Erase(care::erase::Options),
     /// Forget old history.
     Purge(care::purge::Options),
     /// Find out whether everything is recorded that should be.
@@ -61,7 +68,10 @@ pub(crate) enum Command {
     Install(care::install::Options),
     /// Take pg_track out of a database, with everything that it recorded.
     Uninstall(care::uninstall::Options),
-    /// Try everything: a private `PostgreSQL` with a small shop, the proxy, the dashboard and live changes.
+    /// Try everything.
+    #[command(
+        about = "Try everything: a private PostgreSQL with a small shop, the proxy, the dashboard and live changes"
+    )]
     Demo(DemoOptions),
     /// Run the proxy and the dashboard for a database of your own.
     Serve(ServeOptions),

@@ -143,7 +143,7 @@ Make a mistake, see who did what, and take it back:
 
 psql '{url}' -c \"UPDATE products SET price = 0\"
 psql '{url}' -c \"SELECT xid, at, who, application, tables, row_count, query FROM pgtrack.log(5)\"
-psql '{url}' -c \"SELECT * FROM pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1, by_application => 'psql')), on_conflict => 'merge')\"
+psql '{url}' -c \"SELECT * FROM pgtrack.undo_last(on_conflict => 'merge')\"
 
 Ctrl-C stops everything."
     ));

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::config::without_secrets;
+use crate::present::in_shell;
 
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
@@ -142,9 +143,9 @@ pub(crate) enum Error {
     NotConfirmed,
     /// There is nobody who could say yes.
     #[error(
-        "nothing was done: this asks before it changes anything, and there is no terminal to ask at\nhint: --yes says yes beforehand, --dry-run only shows what would be done"
+        "nothing was done: this asks before it changes anything, and there is no terminal to ask at\nhint: {hint}"
     )]
-    NobodyToAsk,
+    NobodyToAsk { hint: &'static str },
     /// Output could not be written, or the answer not be read.
     #[error("could not use the terminal or file")]
     Output(#[source] io::Error),
@@ -185,11 +186,13 @@ impl Error {
         }
         if let Some(report) = report {
             let is_denied = *report.code() == SqlState::INSUFFICIENT_PRIVILEGE;
-            let hint = match self {
-                Self::Dashboard(_) if is_denied => Some(INSTALL_FIRST),
+            let own = match self {
+                Self::Dashboard(_) if is_denied => Some(INSTALL_FIRST.to_owned()),
+                _ if is_denied => how_to_let(report.message()),
                 _ => None,
             };
-            for (label, part) in [("detail", report.detail()), ("hint", report.hint().or(hint))] {
+            let hint = report.hint().map(in_shell).or(own);
+            for (label, part) in [("detail", report.detail().map(str::to_owned)), ("hint", hint)] {
                 if let Some(part) = part {
                     let _ = write!(text, "\n{label}: {part}");
                 }
@@ -205,7 +208,7 @@ impl Error {
             Self::Usage { .. } => 2,
             Self::Conflicts { .. } => 3,
             Self::Tracker(error) | Self::Batch { source: error, .. } if error.is_conflict() => 3,
-            Self::NotConfirmed | Self::NobodyToAsk => 4,
+            Self::NotConfirmed | Self::NobodyToAsk { .. } => 4,
             Self::Found { .. } => 5,
             Self::Interrupted => 130,
             _ => 1,
@@ -220,6 +223,14 @@ impl Error {
 
 /// For a service whose role may not put into its database what is missing there.
 const INSTALL_FIRST: &str = "`pgtrack install --service-role NAME`, as a superuser, makes everything that this role needs there";
+
+/// How somebody is let call a function that is not for everybody.
+fn how_to_let(message: &str) -> Option<String> {
+    let name = message.strip_prefix("permission denied for function ")?;
+    Some(format!(
+        "a superuser, or the owner of pg_track, lets a role: GRANT EXECUTE ON FUNCTION pgtrack.{name} TO \"role\""
+    ))
+}
 
 /// The driver's own "db error", which only says that the server's report follows.
 fn is_wrapper(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -2,7 +2,11 @@
 
 mod changes;
 pub(crate) mod json;
+mod shell;
+mod stat;
 mod transaction;
 
 pub(crate) use changes::{change_lines, headline, value_text, version_lines};
-pub(crate) use transaction::{block, effects_text, one_line};
+pub(crate) use shell::in_shell;
+pub(crate) use stat::stat_lines;
+pub(crate) use transaction::{block, effects_text, joined, one_line};

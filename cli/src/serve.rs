@@ -94,6 +94,7 @@ async fn track(database: &Settings, schemas: &[String]) {
         Ok(client) => {
             for schema in schemas {
                 match pgtrack_tracker::track_schema(&client, schema).await {
+                    Ok(1) => info!("1 table of schema {schema} is tracked"),
                     Ok(count) => info!("{count} tables of schema {schema} are tracked"),
                     Err(error) => warn!("{}", error.chain()),
                 }

@@ -1,12 +1,13 @@
 //! The database that a command is about.
 
 use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgtrack_connect::{Environment, Settings};
-use pgtrack_tracker::{Installed, RowKey, TableName};
+use pgtrack_tracker::{Installed, RowKey, TableName, revert};
 use tokio_postgres::Client;
 
 use crate::error::Error;
@@ -66,7 +67,11 @@ impl Session {
 
     /// Connects to a database that may not have pg_track yet.
     pub(crate) async fn open_any(options: &ConnectionOptions) -> Result<Self, Error> {
-        let variable = |name: &str| std::env::var(name).ok();
+        // As psql has it, who somebody is to the system counts, and not what the environment says.
+        let variable = |name: &str| match name {
+            "USER" => system_user().or_else(|| std::env::var(name).ok()),
+            name => std::env::var(name).ok(),
+        };
         let text = options.db.as_deref().unwrap_or_default();
         let settings = Settings::read(text, Environment { variable: &variable })?;
         for notice in &settings.notices {
@@ -102,6 +107,27 @@ impl Session {
         Ok(pgtrack_tracker::resolve(&self.client, text).await?)
     }
 
+    /// The transaction that a person means: its number, `@` for their latest that is no undo, `@~1` for the one before it.
+    /// `None` if the word is neither.
+    pub(crate) async fn transaction(
+        &self,
+        word: &str,
+        actor: Option<&str>,
+    ) -> Result<Option<i64>, Error> {
+        let Some(rest) = word.strip_prefix('@') else { return Ok(word.parse().ok()) };
+        let back = match rest {
+            "" => Some(0),
+            "~" => Some(1),
+            _ => {
+                rest.strip_prefix('~').and_then(|back| back.parse().ok()).filter(|back| *back >= 0)
+            }
+        };
+        match back {
+            Some(back) => Ok(Some(revert::last(&self.client, actor, back).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// The row that a person means.
     pub(crate) async fn row(&self, row: &RowArguments) -> Result<(TableName, RowKey), Error> {
         self.row_of(&row.table, &row.key).await
@@ -117,6 +143,13 @@ impl Session {
         let key = pgtrack_tracker::key(&self.client, &table, key).await?;
         Ok((table, key))
     }
+}
+
+/// The name of whoever runs this program.
+fn system_user() -> Option<String> {
+    let said = Command::new("id").arg("-un").stderr(Stdio::null()).output().ok()?;
+    let name = String::from_utf8(said.stdout).ok()?.trim().to_owned();
+    (said.status.success() && !name.is_empty()).then_some(name)
 }
 
 /// Ctrl-C must not leave a statement running that nobody waits for.

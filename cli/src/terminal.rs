@@ -8,11 +8,13 @@ mod pager;
 mod paint;
 mod progress;
 mod screen;
+mod width;
 
-pub(crate) use confirm::confirm;
+pub(crate) use confirm::{GRANT, SHOW_OR_GRANT, confirm, require_person};
 pub(crate) use escape::escaped;
 pub(crate) use grid::{Cell, Grid};
 pub(crate) use options::OutputOptions;
 pub(crate) use paint::{Paint, Tone};
 pub(crate) use progress::while_waiting;
 pub(crate) use screen::Screen;
+pub(crate) use width::cut;

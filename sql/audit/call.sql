@@ -32,8 +32,8 @@ COMMENT ON FUNCTION pgtrack._caller(text[]) IS
 CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
-  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_transaction,undo_transactions,undo_statements,undo_where,undo_batch,'
-                              'revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
+  c_verbs CONSTANT  text[] := '{undo,revert,rollback_to,restore,undo_last,undo_transaction,undo_transactions,undo_statements,undo_where,'
+                              'undo_batch,revert_table,revert_schema,undo_as_myself,track,untrack,tag,untag,keep,recover_table,recover_column,'
                               'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;

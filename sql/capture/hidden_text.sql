@@ -23,21 +23,24 @@ $_hide_text$;
 COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hiding_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hiding_sql$
+BEGIN
+  RETURN (
   SELECT $$
           IF coalesce(pg_catalog.current_setting('pgtrack.hidden_text', true), '') OPERATOR(pg_catalog.<>)
              pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text THEN
             PERFORM pgtrack._hide_text(pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text);
           END IF;$$
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]';
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.options -> 'redact' <> '[]');
+END
+$_hiding_sql$;
 COMMENT ON FUNCTION pgtrack._hiding_sql(integer) IS
   'The part of a recorder that hides the text of the query; null for tables that hide none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._text_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_text_sql$
+BEGIN
+  RETURN (
   -- The cast cuts as left() does, but does not count the characters of a text that is short enough in bytes.
   SELECT CASE
     WHEN NOT (r.options ->> 'query')::boolean OR r.options -> 'redact' <> '[]' THEN 'NULL'
@@ -48,8 +51,9 @@ BEGIN ATOMIC
               WHEN pg_catalog.set_config('pgtrack.shown_text',
                      pg_catalog.extract('epoch', pg_catalog.statement_timestamp())::pg_catalog.text, true) IS NOT NULL
               THEN pg_catalog.current_query()::pg_catalog.varchar(4000) END$$ END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_text_sql$;
 COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void

@@ -1,10 +1,12 @@
 CREATE OR REPLACE FUNCTION pgtrack._history_name(p_column text, p_history regclass, p_others name[] DEFAULT '{}') RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_name$
+BEGIN
+  RETURN (
   -- Names that begin with pgtrack_ are ours, in queries, too.
   SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
-  FROM pg_attribute a WHERE a.attrelid = p_history;
-END;
+  FROM pg_attribute a WHERE a.attrelid = p_history);
+END
+$_history_name$;
 COMMENT ON FUNCTION pgtrack._history_name(text, regclass, name[]) IS 'The name of a history column for a column of that name; others are about to be made.';
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_history_column(p_relation integer, p_column name, p_wanted text) RETURNS void

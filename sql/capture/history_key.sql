@@ -90,10 +90,11 @@ DECLARE
   v_lost   boolean;
 BEGIN
   -- Whether it may be read is asked first, as for TRUNCATE; an older snapshot does not show what has been made since.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') OR row_security_active(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL OR NOT has_table_privilege(p_table, 'SELECT') THEN
+  IF pgtrack._snapshot_lasts() OR NOT has_table_privilege(p_table, 'SELECT')
+     OR row_security_active(p_table) OR NOT pgtrack._hold_definition(p_table) OR pgtrack._foreign_expression(p_table) IS NOT NULL THEN
     RETURN false;
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid = p_table FOR KEY SHARE;
+  PERFORM pgtrack._hold_name(p_table);
   v_shape := pgtrack._make_shape(p_table);
   -- Rows that have got another key and were not changed since.
   EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT c.* FROM pgtrack._key_changes(%s) c ORDER BY c.statement_id DESC LIMIT 1000) c'

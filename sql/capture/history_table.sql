@@ -35,8 +35,7 @@ BEGIN
   EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I USING brin (pgtrack_statement_id) WITH (pages_per_range = 32, autosummarize = on)',
     format('h%s_statement', p_relation), v_relation.history_table);
   -- In a publication of all tables, what has no identity can be neither purged nor erased. Costs nothing otherwise.
-  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
-  EXECUTE format('ALTER TABLE pgtrack_history.%I ENABLE ROW LEVEL SECURITY', v_relation.history_table);
+  EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY', v_relation.history_table);
 END
 $_create_history$;
 COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history table of a table that is tracked for the first time.';

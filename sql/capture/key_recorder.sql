@@ -1,3 +1,22 @@
+CREATE OR REPLACE FUNCTION pgtrack._key_types(p_relation integer) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(k.type ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_types(integer) IS 'The types of the columns of a table''s primary key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_same_key(p_relation integer, p_types oid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_same_key$
+BEGIN
+  IF pgtrack._key_types(p_relation) IS DISTINCT FROM p_types THEN
+    RAISE EXCEPTION 'the primary key of % has changed unnoticed', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SELECT * FROM pgtrack.follow_ddl() follows it.';
+  END IF;
+END
+$_require_same_key$;
+COMMENT ON FUNCTION pgtrack._require_same_key(integer, oid[]) IS 'Refuses to go on in code that was written for a key of other types.';
+
 CREATE OR REPLACE FUNCTION pgtrack._same_key_sql(p_relation integer, p_columns name[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -47,6 +66,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stored_key_sql(integer, text) IS 'The expression for the key of an image of a partitioned table.';
 
+CREATE OR REPLACE FUNCTION pgtrack._key_change_sql(p_relation integer, p_old text, p_new text, p_statement text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)'
+                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, %s, %s, %s)',
+                p_relation, pgtrack._key_sql(p_relation, p_old), pgtrack._key_sql(p_relation, p_new), p_statement);
+END;
+COMMENT ON FUNCTION pgtrack._key_change_sql(integer, text, text, text) IS
+  'The statement that notes that a row got another key: in generated code, or executed with its images as parameters.';
+
 -- A key is written in one form, whatever the session prefers.
 CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
@@ -56,6 +85,7 @@ DECLARE
   v_old                text;
   v_arguments          text;
   v_new_key            text;
+  v_statement          text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -63,21 +93,19 @@ BEGIN
     EXECUTE format('DROP FUNCTION %s', v_old);
   END LOOP;
   IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
+    v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',
       c_settings || CASE p_mode WHEN 'tree' THEN ' SET enable_seqscan = off' ELSE '' END,
-      concat(format('PERFORM pgtrack._require_member(%1$s, TG_RELID) WHERE NOT TG_RELID = ANY (%2$L::oid[]);',
-                    p_relation, ARRAY(SELECT m.relid::oid FROM pgtrack._members(v_relation.relid) m)),
-        CASE p_mode WHEN 'tree' THEN format($$
-        -- It has not moved.
-        DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;$$, format('moves_%s', p_relation)) END,
-        CASE WHEN v_relation.key_columns <> '{}' THEN format($$
-        INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-        VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %1$s, %2$s, %3$s, %4$s);$$,
-          p_relation, pgtrack._key_sql(p_relation, 'OLD'), pgtrack._key_sql(p_relation, 'NEW'),
-          CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END) END),
+      format($body$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);%3$s
+  END IF;%4$s$body$,
+        pgtrack._is_stale_sql(p_relation), p_relation,
+        CASE WHEN v_relation.key_columns <> '{}' THEN format(E'\n    EXECUTE pgtrack._key_change_sql(%s, ''($1)'', ''($2)'', %L) USING OLD, NEW;\n  ELSE\n    %s;',
+          p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)) END,
+        CASE p_mode WHEN 'tree' THEN pgtrack._stayed_sql(p_relation) END),
       'Records each change of a primary key of @.');
   END IF;
-  IF p_mode <> 'tree' OR v_relation.key_columns = '{}' THEN
+  IF v_relation.key_columns = '{}' OR p_mode <> 'tree' AND (p_mode = 'row' OR NOT pgtrack._may_repeat(v_relation.relid)) THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.

@@ -4,8 +4,9 @@
 --   row        one call for each row: where transition tables lack columns (inheritance) or do not exist
 --              (rows applied by logical replication, for which the triggers fire ALWAYS).
 CREATE OR REPLACE FUNCTION pgtrack._capture_mode(p_table regclass, p_options jsonb) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_capture_mode$
+BEGIN
+  RETURN (
   SELECT CASE
     WHEN (p_options ->> 'replica')::boolean THEN 'row'
     WHEN c.relkind = 'p' THEN 'tree'
@@ -13,8 +14,9 @@ BEGIN ATOMIC
     -- Its last child was dropped, of which its own triggers hear nothing.
     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p_table AND t.tgname = '!pgtrack_update' AND t.tgenabled = 'O') THEN 'row'
     ELSE 'statement' END
-  FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
+  FROM pg_catalog.pg_class c WHERE c.oid = p_table);
+END
+$_capture_mode$;
 COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
 
 CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
@@ -31,20 +33,23 @@ COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partition
 -- of them is recorded first gives numbers to those that began before it.
 -- What looks like a call and is none of PostgreSQL's functions may be one of the application's, that does anything.
 CREATE OR REPLACE FUNCTION pgtrack._calls_unknown_function(p_source text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_calls_unknown_function$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
     WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
                          'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
       AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
-           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))));
-END;
+           OR EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)))));
+END
+$_calls_unknown_function$;
 COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
     JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
@@ -52,14 +57,17 @@ BEGIN ATOMIC
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
        OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
-       OR pgtrack._calls_unknown_function(p.prosrc));
-END;
+       OR pgtrack._calls_unknown_function(p.prosrc)));
+END
+$_may_nest$;
 COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_rewrite_rows$
+BEGIN
+  RETURN (
   -- tgtype: bit 0 row, bit 1 before, bit 4 update (src/include/catalog/pg_trigger.h).
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19);
-END;
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19));
+END
+$_may_rewrite_rows$;
 COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';

@@ -25,13 +25,37 @@ COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text
   'Creates one of the trigger functions that know which rows of a partitioned table move.';
 
 -- An application's BEFORE triggers may have the last word about a row. So where there are some, a note says when they have let it go,
--- and when it has come through those of its destination. Nothing of its own statement comes between.
+-- and when it has come through those of its destination. Nothing of its own statement comes between. PostgreSQL computes
+-- generated columns of a key after them.
+CREATE OR REPLACE FUNCTION pgtrack._trace_move_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+BEGIN
+  CASE $1
+  WHEN 'leaves' THEN
+    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = $2 AND place = $3;
+  WHEN 'is computed' THEN
+    UPDATE %1$s SET entries = -1, new_key = $4
+    WHERE xid = pg_current_xact_id_if_assigned() AND move_id = (
+      SELECT m.move_id FROM %1$s m
+      WHERE m.xid = pg_current_xact_id_if_assigned() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
+        AND m.departs AND m.arrives AND m.new_key - %2$L::text[] = $4 - %2$L::text[] ORDER BY m.move_id LIMIT 1);
+  ELSE
+    UPDATE %1$s m SET entries = m.entries + 1, arrives = $1 = 'has entered', new_key = CASE $1 WHEN 'has entered' THEN $4 ELSE m.new_key END
+    WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE $1 WHEN 'has entered' THEN m.entries = 1 ELSE m.entries < 2 END
+      AND m.move_id = (SELECT l.move_id FROM %1$s l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth()
+                       ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
+  END CASE;
+END
+$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'));
+END;
+COMMENT ON FUNCTION pgtrack._trace_move_sql(integer) IS 'The body of the function that notes how far a moving row has come.';
+
 CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
 DECLARE
   c_path CONSTANT      text := 'SET search_path = pg_catalog, pg_temp ';
-  -- Statistics say of the table that it is empty, which it is not while rows move.
-  c_settings CONSTANT  text := c_path || 'SET enable_seqscan = off ' || pgtrack._pinned_settings();
   v_moves              text := format('pgtrack_history.moves_%s', p_relation);
 BEGIN
   PERFORM pgtrack._create_move_trigger(p_relation, 'note_move',
@@ -44,30 +68,30 @@ BEGIN
   RETURN NEW;$$,
     pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
     'Notes each row of @ that is about to move to another partition.');
-  -- PostgreSQL computes generated columns after the BEFORE triggers.
-  IF pgtrack._generated_keys(p_relation) IS NOT NULL THEN
-    PERFORM pgtrack._create_move_trigger(p_relation, 'arrive', c_settings, format($$UPDATE %1$s SET entries = -1, new_key = %2$s
-  WHERE xid = pg_current_xact_id() AND move_id = (
-    SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
-      AND m.departs AND m.arrives AND m.new_key - %3$L::text[] = %2$s - %3$L::text[] ORDER BY m.move_id LIMIT 1);
-  RETURN NULL;$$, v_moves, pgtrack._key_sql(p_relation, 'NEW'), pgtrack._generated_keys(p_relation)),
-      'Completes the new key of a row of @ that has moved.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', '', format($$IF %1$s THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+      PERFORM pgtrack_history.%2$I('leaves', TG_RELID, OLD.ctid, NULL);
+    ELSE
+      PERFORM pgtrack_history.%2$I(TG_ARGV[0], NULL, NULL, %3$s);
+    END IF;
   END IF;
-  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', c_settings, format($$IF TG_OP = 'DELETE' THEN
-    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = TG_RELID AND place = OLD.ctid;
+  IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
     RETURN OLD;
   END IF;
-  UPDATE %1$s AS m SET entries = m.entries + 1, arrives = TG_ARGV[0]::boolean, new_key = CASE WHEN TG_ARGV[0]::boolean THEN %2$s ELSE m.new_key END
-  WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE WHEN TG_ARGV[0]::boolean THEN m.entries = 1 ELSE m.entries < 2 END
-    AND m.move_id = (SELECT l.move_id FROM %1$s AS l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth() ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
-  RETURN NEW;$$, v_moves, coalesce(pgtrack._key_sql(p_relation, 'NEW'), 'NULL')),
+  RETURN NEW;$$,
+    pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation), coalesce(pgtrack._live_key_sql(p_relation, 'NEW'), 'NULL')),
     'Follows a row of @ on its way to another partition.');
+  PERFORM pgtrack._create_function(p_relation, format('trace_move_%s(text, oid, tid, jsonb)', p_relation),
+    'RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', pgtrack._trace_move_sql(p_relation),
+    'Notes how far a row of @ has come on its way to another partition.', NULL);
   -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
   -- and not of one around it that has called a function. Foreign keys of others act at the end of a statement, one trigger deeper.
-  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$PERFORM pgtrack_history.%1$I(coalesce((
-    SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
-    ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
-  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves),
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$IF %3$s THEN
+    PERFORM pgtrack_history.%1$I(coalesce((
+      SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
+      ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
+  END IF;
+  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves, pgtrack._may_move_sql(p_relation)),
     'Finds out which of the rows that move are those of an UPDATE on @.');
   PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation), 'RETURNS void LANGUAGE plpgsql VOLATILE', format($$
 BEGIN

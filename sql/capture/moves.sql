@@ -4,6 +4,26 @@
 -- table moves_N: with what it was, so that MERGE loses nothing, and with its keys. The note is gone when the row turns out
 -- to have stayed (record_key_N), and when the UPDATE is recorded. Settings could carry such notes, but a client can clear them.
 
+-- Nearly always no row has moved. A session's own count of the notes that it has written, which nobody can change, says so
+-- without a query; it may still have those of transactions before. Superusers can stop PostgreSQL from counting.
+CREATE OR REPLACE FUNCTION pgtrack._may_move_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0'
+                ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''', format('pgtrack_history.moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._may_move_sql(integer) IS 'The condition that rows of a partitioned table may have moved in this transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+  IF %s THEN
+    DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;
+  END IF;$$, pgtrack._may_move_sql(p_relation), format('moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._stayed_sql(integer) IS 'The part of the recorder of keys that takes back the note of a row that has not moved.';
+
 CREATE OR REPLACE FUNCTION pgtrack._partition_columns(p_leaf regclass) RETURNS name[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -70,11 +90,11 @@ BEGIN ATOMIC
   -- The first and the last of the destination's: what comes through both has arrived.
   UNION ALL
   SELECT l.relid, x.name::name, 'BEFORE INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.is_last), p_is_always
-  FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', false), ('~pgtrack_enter', true)) AS x (name, is_last) WHERE l.may_vanish
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.event), p_is_always
+  FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', 'enters'), ('~pgtrack_enter', 'has entered')) AS x (name, event) WHERE l.may_vanish
   UNION ALL
   SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('arrive_%s', p_relation)), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), 'is computed'), p_is_always
   FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
   UNION ALL
   SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',

@@ -211,8 +211,8 @@ COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
 BEGIN
-  IF p_condition IS DISTINCT FROM (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p
-                                   WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+  IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
+                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
     EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
     EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);

@@ -11,17 +11,24 @@ END;
 COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
   'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
+-- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT r.relation_id
-  FROM pgtrack.relation r
-  JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
-  LEFT JOIN pg_class t ON t.oid = r.relid
-  WHERE CASE WHEN t.oid IS NULL THEN '{}' ELSE pgtrack._readers(t.relacl, t.relowner, h.relowner) END
-        <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
-END;
-COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The relations whose history other roles may read than their table.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_relations_with_other_rights$
+DECLARE
+  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE age(t.xmin) <= 0 AND t.relkind IN ('r', 'p'));
+  v_histories  name[] := ARRAY(SELECT h.relname FROM pg_class h WHERE h.oid = ANY (v_changed) AND h.relnamespace = 'pgtrack_history'::regnamespace);
+BEGIN
+  RETURN QUERY
+    SELECT r.relation_id
+    FROM pgtrack.relation r
+    JOIN pg_class t ON t.oid = r.relid
+    JOIN pg_class h ON h.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
+    WHERE r.relation_id IN (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
+                            UNION ALL SELECT x.relation_id FROM pgtrack.relation x WHERE v_histories <> '{}' AND x.history_table = ANY (v_histories))
+      AND pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+END
+$_relations_with_other_rights$;
+COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_rights(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_rights$

@@ -4,8 +4,9 @@
 -- every variable, a table alias every column.
 
 CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_relation integer, p_operation text, p_id text, p_record text, p_from text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_images_sql$
+BEGIN
+  RETURN (
   -- An INSERT records only the key, or everything where there is no key to find the row by. A column that was renamed or
   -- dropped may not have been followed yet.
   SELECT format('INSERT INTO pgtrack_history.%I (%s) SELECT %s%s', r.history_table,
@@ -24,14 +25,16 @@ BEGIN ATOMIC
     WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
       AND (p_operation <> 'insert' OR r.key_columns = '{}' OR c.column_name = ANY (r.key_columns))) v ON true
   WHERE r.relation_id = p_relation
-  GROUP BY r.relation_id;
-END;
+  GROUP BY r.relation_id);
+END
+$_images_sql$;
 COMMENT ON FUNCTION pgtrack._images_sql(integer, text, text, text, text) IS
   'The statement that writes the images of changed rows: with p_id a variable in generated code, or executed with a parameter.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_sql(p_relation integer, p_operation text, p_id text, p_rows text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_statement_sql$
+BEGIN
+  RETURN (
   -- What a client sets is bounded.
   SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
@@ -46,8 +49,9 @@ BEGIN ATOMIC
             pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
             %s);$$,
     p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_statement_sql$;
 COMMENT ON FUNCTION pgtrack._statement_sql(integer, text, text, text) IS 'The statement that writes the record of a statement.';
 
 CREATE OR REPLACE FUNCTION pgtrack._create_function(p_relation integer, p_signature text, p_definition text, p_body text, p_comment text, p_leaf regclass)
@@ -61,11 +65,11 @@ BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
   -- One that was there keeps its rights; to revoke them fires event triggers.
   v_function := format('pgtrack_history.%s', p_signature);
-  IF EXISTS (SELECT FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE p.oid = v_function AND a.grantee = 0) THEN
+  IF has_function_privilege('public', v_function, 'EXECUTE') THEN
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
   END IF;
   v_comment := replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
-  IF v_comment IS DISTINCT FROM obj_description(v_function, 'pg_proc') THEN
+  IF NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = 'pg_proc'::regclass AND d.objoid = v_function AND d.objsubid = 0 AND d.description = v_comment) THEN
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, v_comment);
   END IF;
   INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
@@ -89,14 +93,16 @@ COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, te
 
 -- A trigger function records for the tables that it was written for, and for nobody who attaches it to another.
 CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_stale_sql$
+BEGIN
+  RETURN (
   SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
                 ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
-                (SELECT jsonb_object_agg(c.attnum, c.column_name) FROM pgtrack.relation_column c
+                (SELECT jsonb_object_agg(c.attnum, jsonb_build_array(c.column_name, c.type::bigint)) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_is_stale_sql$;
 COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
   'The condition, in a trigger function of a table, that it was written for another table or another shape.';
 
@@ -111,6 +117,7 @@ DECLARE
   v_variant    record;
   v_record     text;
   v_from       text;
+  v_repeats    boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
@@ -121,6 +128,7 @@ BEGIN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
   LOOP
     v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_repeats := v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid);
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
@@ -130,25 +138,29 @@ BEGIN
         CASE v_mode WHEN 'tree' THEN pgtrack._moving_sql(p_relation, v_variant.column1) ELSE '' END),
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
-                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
+                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  '
+                  WHEN 'tree' THEN coalesce(pgtrack._are_moving_sql(p_relation, v_variant.column1), '') ELSE '' END
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
   ELS%11$sE
     %7$s;
   END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;%9$s
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%10$s
+  GET DIAGNOSTICS rows = ROW_COUNT;%12$s
+  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
   END IF;$body$,
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
         CASE v_mode WHEN 'row' THEN ', ' || v_record ELSE '' END,
         pgtrack._images_sql(p_relation, v_variant.column1, 'pgtrack.id', v_record, v_from),
         -- A column that was found just now is in the images of later numbers.
-        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END,
-        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END,
+        CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
+        -- What follows the images is written for this key.
+        || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
+        CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
-        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END),
+        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
+        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
@@ -156,6 +168,7 @@ BEGIN
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   IF v_mode = 'tree' THEN
     PERFORM pgtrack._generate_move_functions(p_relation);
+    PERFORM pgtrack._generate_are_moving(p_relation);
     PERFORM pgtrack._generate_has_arrived(p_relation);
   END IF;
   PERFORM pgtrack._drop_functions(p_relation);
@@ -174,7 +187,7 @@ BEGIN
     JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = g.function_name
     JOIN pgtrack.relation r ON r.relation_id = g.relation_id
     WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass)
   LOOP
     EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
     DELETE FROM pgtrack.generated WHERE function_name = v_function;

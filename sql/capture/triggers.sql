@@ -60,30 +60,48 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
 
+-- They are found by their functions, and by the tables that have any: a former partition keeps its own until it is followed.
 CREATE OR REPLACE FUNCTION pgtrack._present_triggers(p_relation integer) RETURNS TABLE (relid regclass, name name, made_from text, enabled "char")
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original. Arguments end with a zero byte.
-  SELECT t.tgrelid::regclass, t.tgname,
-         pg_catalog.encode(pg_catalog.substr(t.tgargs, pg_catalog.length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
-  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-  WHERE t.tgparentid = 0 AND p.pronamespace = 'pgtrack_history'::regnamespace
-    AND (p.proname IN (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation)
-         OR p.proname = 'open' AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), p_relation || '\000'));
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_triggers$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH by_function AS MATERIALIZED (
+    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
+    FROM pgtrack.generated g
+    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+    -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+    JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
+    WHERE g.relation_id = p_relation
+  ), opening AS (
+    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
+    FROM (SELECT f.tgrelid FROM by_function f
+          UNION SELECT m.relid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation) x
+    JOIN pg_trigger t ON t.tgrelid = x.tgrelid AND t.tgname = 'pgtrack_open' AND t.tgparentid = 0
+    WHERE t.tgfoid = to_regproc('pgtrack_history.open') AND starts_with(encode(t.tgargs, 'escape'), p_relation || '\000')
+  )
+  -- Arguments end with a zero byte.
+  SELECT t.tgrelid::regclass, t.tgname, encode(substr(t.tgargs, length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
+  FROM (TABLE by_function UNION ALL TABLE opening) t;
+END
+$_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
   'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
 
 CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
 RETURNS TABLE (relid regclass, name name, command text, function name)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_trigger_changes$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
                            ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
          substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
   FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
   WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
-END;
+END
+$_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
   'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
 
@@ -100,13 +118,17 @@ BEGIN
     WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
     ORDER BY c.command LIKE 'CREATE %'
   LOOP
-    EXECUTE v_trigger.command;
+    PERFORM pgtrack._execute(v_trigger.command);
   END LOOP;
+  -- What nobody has disabled is enabled.
+  IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN
+    RETURN;
+  END IF;
   FOR v_trigger IN
     SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
     WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
   LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name);
+    PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
   END LOOP;
 END
 $_generate_triggers$;

@@ -3,12 +3,14 @@
 -- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_truncate_recorder$
+BEGIN
+  RETURN (
   SELECT CASE r.relid WHEN p_leaf THEN pg_catalog.format('record_truncate_%s', p_relation)
                       ELSE pg_catalog.format('record_truncate_%s_%s', p_relation, p_leaf::oid) END
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-END;
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+END
+$_truncate_recorder$;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
@@ -50,7 +52,7 @@ BEGIN
       DETAIL = format('Its row security hides rows from %s, who owns pg_track, so they would be lost.', current_user),
       HINT = format('For TRUNCATE use DELETE, or let a superuser say: ALTER ROLE %I BYPASSRLS.', current_user);
   END IF;
-  PERFORM FROM pgtrack.relation r WHERE r.relid IN (p_table, pg_partition_root(p_table)) FOR KEY SHARE;
+  PERFORM pgtrack._hold_name(p_table);
   v_function := pgtrack._foreign_expression(p_table);
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
@@ -59,7 +61,7 @@ BEGIN
                       v_function, current_user),
       HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     PERFORM pgtrack._require_present_snapshot(p_table);
   END IF;
 END
@@ -70,8 +72,9 @@ COMMENT ON FUNCTION pgtrack._prepare_to_read(oid) IS
 -- PostgreSQL folds expressions of a table's indexes, statistics and partition key in each query of the table
 -- (eval_const_expressions in src/backend/utils/cache/relcache.c), with the rights of whoever plans it.
 CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_expression$
+BEGIN
+  RETURN (
   SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
   FROM pgtrack._members(p_table) m
   CROSS JOIN LATERAL (
@@ -85,40 +88,8 @@ BEGIN ATOMIC
   -- A function of a superuser may make values of any type, and with them run a domain's checks.
   LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
   JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid);
-END;
+  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid));
+END
+$_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
   'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
-
--- TRUNCATE removes what is there now, whatever the transaction sees. The table is locked, so who has changed it has
--- committed, under a number that the snapshot does not know yet. A subtransaction that writes gets the next number.
-CREATE OR REPLACE FUNCTION pgtrack._require_present_snapshot(p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_require_present_snapshot$
-DECLARE
-  c_modulus CONSTANT  bigint := 4294967296;
-  v_snapshot          pg_snapshot := pg_current_snapshot();
-  v_own               bigint := pg_current_xact_id()::text::bigint;
-  v_since             bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-  v_next              bigint;
-BEGIN
-  BEGIN
-    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key)
-    VALUES (nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), 0, '{}', '{}')
-    RETURNING xmin::text::bigint INTO v_next;
-    RAISE EXCEPTION USING ERRCODE = 'PGT01';
-  EXCEPTION WHEN SQLSTATE 'PGT01' THEN
-    v_next := v_own + mod(v_next - mod(v_own, c_modulus) + c_modulus, c_modulus);
-  END;
-  IF v_next - v_since > 100000
-     OR EXISTS (SELECT FROM pg_snapshot_xip(v_snapshot) x WHERE pg_xact_status(x) = 'committed')
-     OR EXISTS (SELECT FROM generate_series(v_since, v_next - 1) x WHERE pg_xact_status(x::text::xid8) = 'committed') THEN
-    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING
-      ERRCODE = 'serialization_failure',
-      DETAIL = format('Others have committed since this transaction''s snapshot; what they changed in %s it would not see.', p_table::regclass),
-      HINT = 'Try the transaction again, or do this at READ COMMITTED.';
-  END IF;
-END
-$_require_present_snapshot$;
-COMMENT ON FUNCTION pgtrack._require_present_snapshot(oid) IS
-  'Refuses, where a snapshot lasts for a transaction, to read with one that is older than the latest commit. '
-  'SECURITY DEFINER: it writes a row, to take it back at once.';

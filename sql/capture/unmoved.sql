@@ -6,14 +6,36 @@
 CREATE OR REPLACE FUNCTION pgtrack._moving_sql(p_relation integer, p_operation text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(E'\n  moving  pg_catalog.bool := EXISTS (SELECT FROM %s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND %s);',
-                CASE p_operation WHEN 'insert' THEN 'pgtrack.key_change' ELSE format('pgtrack_history.%I', format('moves_%s', p_relation)) END,
-                CASE p_operation WHEN 'insert' THEN format('m.relation_id OPERATOR(pg_catalog.=) %s', p_relation)
-                                 WHEN 'update' THEN 'm.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth()'
-                                 ELSE 'm.claimed IS NULL AND m.departs' END)
+  SELECT format(E'\n  moving  pg_catalog.bool := %s;', pgtrack._may_move_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
 END;
-COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows move.';
+COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows may move.';
+
+-- Functions of their own: the plans are made for tables that are thought to be empty, which they are not while rows move.
+CREATE OR REPLACE FUNCTION pgtrack._generate_are_moving(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_are_moving$
+BEGIN
+  PERFORM pgtrack._create_function(p_relation, format('are_moving_%s(text, integer)', p_relation),
+    'RETURNS boolean LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', format($$
+BEGIN
+  RETURN CASE $1
+    WHEN 'insert' THEN EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id_if_assigned() AND c.relation_id = %1$s)
+    WHEN 'update' THEN EXISTS (SELECT FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.claimed = $2)
+    ELSE EXISTS (SELECT FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.claimed IS NULL AND m.departs) END;
+END
+$$, p_relation, format('pgtrack_history.%I', format('moves_%s', p_relation))), 'Whether a statement on @ concerns rows that have moved.', NULL);
+END
+$_generate_are_moving$;
+COMMENT ON FUNCTION pgtrack._generate_are_moving(integer) IS 'Writes the function that says whether a statement concerns rows that have moved.';
+
+CREATE OR REPLACE FUNCTION pgtrack._are_moving_sql(p_relation integer, p_operation text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(E'IF pgtrack.moving THEN\n    moving := pgtrack_history.%I(%L, pg_catalog.pg_trigger_depth());\n  END IF;\n  ',
+                format('are_moving_%s', p_relation), p_operation)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._are_moving_sql(integer, text) IS 'The part of a recorder of a partitioned table that finds out whether rows move.';
 
 -- A statement of its own: with a condition that is mostly empty, PostgreSQL would plan the usual one anew each time.
 CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text, p_from text) RETURNS text

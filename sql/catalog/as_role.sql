@@ -36,7 +36,7 @@ DECLARE
   v_before  text;
 BEGIN
   -- An older snapshot does not show all of them.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+  IF pgtrack._snapshot_lasts() THEN
     v_names := 'ALL';
   ELSIF v_names IS NULL THEN
     RETURN;
@@ -89,9 +89,37 @@ BEGIN ATOMIC
   -- Settings of applications cannot be listed; these would be recorded as the session's.
   UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
   UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
-  WHERE s.context IN ('user', 'superuser') AND s.name NOT LIKE 'transaction%' AND s.name NOT IN ('search_path', 'seed');
+  WHERE s.context IN ('user', 'superuser')
+    AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
 COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
+
+-- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
+-- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
+-- SET. So what runs the code has such clauses, and sets everything to another value at its end: the values of before are
+-- in force afterwards, or somebody has set something for the session.
+CREATE OR REPLACE FUNCTION pgtrack._other_settings() RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(x.name, x.other)
+  FROM (
+    SELECT s.name, CASE s.vartype
+             WHEN 'bool' THEN CASE s.setting WHEN 'on' THEN 'off' ELSE 'on' END
+             WHEN 'enum' THEN (SELECT min(e.value) FROM unnest(s.enumvals) AS e (value) WHERE e.value <> s.setting)
+             WHEN 'integer' THEN CASE s.setting WHEN s.min_val THEN s.max_val ELSE s.min_val END
+             ELSE CASE s.setting WHEN v.one THEN v.two ELSE v.one END END AS other
+    FROM pg_settings s
+    LEFT JOIN (VALUES ('DateStyle', 'ISO, YMD', 'SQL, DMY'), ('TimeZone', 'UTC', 'Etc/GMT+7'), ('default_tablespace', 'pg_default', ''),
+                      ('temp_tablespaces', 'pg_default', ''), ('application_name', gen_random_uuid()::text, '')) AS v (name, one, two) USING (name)
+    WHERE s.context = 'user' AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'exit_on_error')
+      AND (s.vartype IN ('bool', 'enum') OR v.name IS NOT NULL OR s.name = 'extra_float_digits' OR s.name LIKE '%\_timeout')
+    UNION ALL SELECT p.name, gen_random_uuid()::text FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
+    -- Only superusers may have a clause for what is no setting of PostgreSQL's.
+    WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+      AND set_config(p.name, coalesce(current_setting(p.name, true), ''), true) IS NOT NULL) x
+  WHERE x.other IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgtrack._other_settings() IS 'For each setting by which a session can be misled, a value that it does not have.';
 
 CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
 RETURNS SETOF jsonb
@@ -99,18 +127,23 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
   v_counts    text := current_setting('track_functions');
+  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
+  v_others    jsonb := pgtrack._other_settings();
   v_state     text[];
   v_left      record;
   v_name      text;
+  v_events    text;
 BEGIN
   -- Others may not, and have less to lose.
   IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     PERFORM set_config('track_functions', 'all', true);
   END IF;
   v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
-  EXECUTE format($create$
-    CREATE FUNCTION %s(statements text[], query text, path text) RETURNS SETOF jsonb
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format($create$
+    CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
+    RETURNS SETOF pg_catalog.jsonb
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp %s AS $$
     DECLARE
       v_statement  text;
       v_row        record;
@@ -129,16 +162,24 @@ BEGIN
         END LOOP;
       END IF;
       PERFORM pgtrack._finish_constraints(path);
-    END $$$create$, v_function);
-  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3)', v_function) USING p_statements, p_query, p_path;
+      PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
+      FROM pg_catalog.jsonb_each_text(others) o;
+    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)), p_path);
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function), p_path);
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role), p_path);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  -- Of the path, it is the present value that nobody knows.
+  PERFORM set_config('search_path', v_mark, true);
+  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
   -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
-  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, pg_temp' THEN
+  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
     RAISE EXCEPTION 'a trigger has set search_path for the session' USING
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
-  EXECUTE format('DROP FUNCTION %s', v_function);
+  PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING

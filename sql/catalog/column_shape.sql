@@ -2,50 +2,47 @@
 --   own, old, base    its stored value in the image h, that as its present type is stored, and the same in c
 --   shown             old in a plan, which refuses what an undo would refuse
 --   compared, wanted  the live value and that of h, as they are stored: compared without a function of the type's
---   kept, to_update, to_insert  the live value and that of h, as they can be written
+--   value             that of h as it can be written
 -- An image recorded before a column existed says nothing about it: not shown, and left as it is by a revert.
 CREATE OR REPLACE FUNCTION pgtrack._column_parts(p_relation integer, p_table regclass, p_columns text[])
 RETURNS TABLE (attnum smallint, column_name name, since bigint, own_since bigint, is_unknown text, stored oid, own text, old text,
-               base text, shown text, kept text, compared text, wanted text, to_insert text, to_update text,
-               can_insert boolean, can_update boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+               base text, shown text, compared text, wanted text, value text, can_insert boolean, can_update boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH col AS (
     SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
            format_type(b.atttypid, b.atttypmod) AS stored_type,
-           a.atttypid AS type, y.type AS base_type, format_type(y.type, y.typmod) AS base_name, pgtrack._foreign_kind(a.atttypid) AS kind,
+           a.atttypid AS type, format_type(a.atttypid, a.atttypmod) AS type_name, y.type AS base_type, pgtrack._foreign_kind(a.atttypid) AS kind,
            format('t.%I', a.attname) AS live, format('%I of %s', a.attname, pgtrack._name(p_table)) AS name,
-           coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS default_value, a.attgenerated = '' AS can_insert,
-           p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen, a.attgenerated = '' AND a.attidentity <> 'a' AS can_update
+           a.attgenerated = '' AS can_insert, p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen
     FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
     JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
     JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
     CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
                         UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
-    LEFT JOIN pg_attrdef d ON d.adrelid = p_table AND d.adnum = a.attnum
     WHERE r.relation_id = p_relation
   ), piece AS (
     SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
            -- What a domain is based on is what is stored; rows of different types cannot be compared.
            CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
-                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared,
-           CASE WHEN kind IS NOT NULL AND type <> base_type THEN format('%s::%s', live, base_name)
-                WHEN kind IS NOT NULL OR type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS kept
+                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared
     FROM col
   ), written AS (
     SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
   )
   SELECT attnum, column_name, since, own_since, is_unknown, stored, own, old, base,
          CASE WHEN kind = 'enum' AND is_chosen THEN format('pgtrack._known_label(%s, %s, %L)', text, base_type, name) ELSE old END,
-         kept, compared,
+         compared,
          CASE since WHEN 0 THEN old ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, compared, old) END,
-         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, default_value, value) END,
-         CASE since WHEN 0 THEN value ELSE format('CASE WHEN %s THEN %s ELSE %s END', is_unknown, kept, value) END,
-         can_insert, can_update AND is_chosen
+         CASE WHEN type <> base_type THEN format('(%s)::%s', value, type_name) ELSE value END,
+         can_insert, can_insert AND is_chosen
   FROM written;
-END;
+END
+$_column_parts$;
 COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
   'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
 
@@ -72,19 +69,21 @@ BEGIN
                 string_agg(format(' - CASE WHEN %s THEN %L ELSE '''' END', is_unknown, column_name), '') FILTER (WHERE since > 0)),
          format('(SELECT to_jsonb(pgtrack_row.*) FROM (SELECT %s) pgtrack_row)',
                 string_agg(format('%s AS %I', pgtrack._json_sql(compared, stored), column_name), ', ' ORDER BY attnum)),
-         string_agg(quote_ident(column_name), ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(to_insert, ', ' ORDER BY attnum) FILTER (WHERE can_insert),
-         string_agg(format('%I = %s', column_name, to_update), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(value ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(since ORDER BY attnum) FILTER (WHERE can_insert),
+         array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(value ORDER BY attnum) FILTER (WHERE can_update),
          -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
          format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
                                        string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         string_agg(format('%I = CASE WHEN ROW(%s)::record *= ROW(%s)::record THEN %s ELSE %s END',
-                           column_name, compared, base, to_update, kept), ', ' ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(format('ROW(%s)::record *<> ROW(%s)::record', compared, wanted) ORDER BY attnum) FILTER (WHERE can_update),
+         array_agg(format('ROW(%s)::record *= ROW(%s)::record', compared, base) ORDER BY attnum) FILTER (WHERE can_update),
          format('array_remove(ARRAY[%s], NULL)',
                 string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
-  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.insert_columns, p_shape.insert_values, p_shape.assignments,
-       p_shape.differs, p_shape.merges, p_shape.differing
+  INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.inserted, p_shape.inserted_values, p_shape.inserted_since,
+       p_shape.updated, p_shape.updated_values, p_shape.differs, p_shape.updated_differ, p_shape.updated_stayed, p_shape.differing
   FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
 
   SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
@@ -101,8 +100,9 @@ COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass,
 
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_values$
+BEGIN
+  RETURN (
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
                          WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
                                                           x.old, x.none, x.value, x.type)
@@ -115,7 +115,8 @@ BEGIN ATOMIC
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
                 ELSE pgtrack._input_sql(format('(%s)::text', o.old), a.atttypid,
                                         format('%I of %s', a.attname, pgtrack._name(p_table))) END AS value) x
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped);
+END
+$_row_values$;
 COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
   'The image h as the columns of a row of the table''s type; what is not recorded is null.';

@@ -6,26 +6,33 @@ BEGIN
     (SELECT bit_xor(hash_record_extended(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated), 0))
      FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
     (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
-    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary));
+    (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary),
+    -- Foreign keys that may update the table's rows (_may_repeat).
+    (SELECT '/f' WHERE EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'
+                               AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')))));
 END
 $_fingerprint$;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults and key, as a short text to compare.';
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and whether foreign keys update it, as a short text to compare.';
 
 -- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
 CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_name$
+BEGIN
+  RETURN (
   SELECT nullif((pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::regclass, p_table, p_attnum)).object_names[3],
-                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name;
-END;
+                pg_catalog.format('........pg.dropped.%s........', p_attnum))::name);
+END
+$_column_name$;
 COMMENT ON FUNCTION pgtrack._column_name(regclass, smallint) IS 'What a column is called now; null if it was dropped.';
 
 CREATE OR REPLACE FUNCTION pgtrack._identity(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c;
-END;
-COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table; a dump that is restored has others.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_identity$
+BEGIN
+  RETURN (
+  SELECT pg_catalog.format('%s/%s', c.system_identifier, p_table::oid) FROM pg_catalog.pg_control_system() c);
+END
+$_identity$;
+COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a table, or of a schema; a dump that is restored has others.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$

@@ -1,8 +1,9 @@
 -- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
 -- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
 CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_runs_foreign_code$
+BEGIN
+  RETURN (
   WITH RECURSIVE part (type) AS (
     SELECT p_type WHERE p_type >= 16384
     UNION
@@ -29,8 +30,9 @@ BEGIN ATOMIC
     LEFT JOIN pg_operator o ON o.oid = c.operator
     LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
     JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
-    WHERE NOT r.rolsuper AND r.rolname <> current_user);
-END;
+    WHERE NOT r.rolsuper AND r.rolname <> current_user));
+END
+$_runs_foreign_code$;
 COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
   'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
 

@@ -1,7 +1,9 @@
 -- Equality is strategy 3 of a btree operator class.
 CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_operators$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT k.position, k.attnum, p.amopopr
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
@@ -10,14 +12,17 @@ BEGIN ATOMIC
   JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
                 AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
   WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
-END;
+END
+$_key_operators$;
 COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
 RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
                operator oid, equality text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_parts$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
          h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
   FROM pgtrack.relation r
@@ -27,7 +32,8 @@ BEGIN ATOMIC
   JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
   LEFT JOIN pgtrack._key_operators(r.relid) o ON o.attnum = a.attnum
   WHERE r.relation_id = p_relation;
-END;
+END
+$_key_parts$;
 COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
   'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
 

@@ -51,10 +51,19 @@ $_name$;
 COMMENT ON FUNCTION pgtrack._name(regclass) IS 'A table''s name with its schema, quoted where necessary.';
 
 CREATE OR REPLACE FUNCTION pgtrack._attnum(p_table regclass, p_name name, p_attnum smallint) RETURNS smallint
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_attnum$
+BEGIN
+  RETURN (
   -- Numbers are from before a restore, names are not; but a rename may not have been followed yet.
   SELECT coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = p_table AND a.attname = p_name AND a.attnum > 0), p_attnum)
-  WHERE p_attnum IS NOT NULL;
-END;
+  WHERE p_attnum IS NOT NULL);
+END
+$_attnum$;
 COMMENT ON FUNCTION pgtrack._attnum(regclass, name, smallint) IS 'The number of a recorded column in its table; null if it is there no more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';

@@ -16,8 +16,9 @@ $_retyped$;
 COMMENT ON FUNCTION pgtrack._retyped(anyelement, anycompatible, text) IS 'A recorded value of a column that has another type now.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorded(p_column pgtrack.relation_column, p_image text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded$
+BEGIN
+  RETURN (
   SELECT coalesce(
     'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
                                  p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
@@ -27,15 +28,18 @@ BEGIN ATOMIC
   FROM pgtrack.relation_column g
   JOIN pgtrack.relation r ON r.relation_id = g.relation_id
   JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = p_column.history_column
-  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
-END;
+  WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum);
+END
+$_recorded$;
 COMMENT ON FUNCTION pgtrack._recorded(pgtrack.relation_column, text) IS
   'The expression for what an image says of a column, recorded before its type was changed or after that.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorded_since(p_column pgtrack.relation_column) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded_since$
+BEGIN
+  RETURN (
   SELECT least(min(g.since), p_column.since)
-  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum;
-END;
+  FROM pgtrack.relation_column g WHERE g.relation_id = p_column.relation_id AND g.successor = p_column.attnum);
+END
+$_recorded_since$;
 COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images recorded by statements up to this one do not have the column in any type.';

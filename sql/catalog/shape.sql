@@ -42,12 +42,14 @@ $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_type_names$
+BEGIN
+  RETURN (
   SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
   FROM pg_attribute a CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384;
-END;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384);
+END
+$_type_names$;
 COMMENT ON FUNCTION pgtrack._type_names(regclass) IS
   'The names of the types of a table''s columns, apart from PostgreSQL''s own; null for none.';
 
@@ -73,6 +75,26 @@ $_hold_table$;
 COMMENT ON FUNCTION pgtrack._hold_table(regclass) IS
   'Keeps a table what it is, with its name, until the transaction ends; refuses what is tracked as a table, but is none any more.';
 
+-- PostgreSQL calls what is in indexes and statistics when it plans a query of their table. Who makes one, or alters the
+-- table, waits for this lock; who writes rows does not.
+CREATE OR REPLACE FUNCTION pgtrack._hold_definition(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_hold_definition$
+BEGIN
+  PERFORM pgtrack._hold_table(p_table);
+  IF NOT pg_is_in_recovery() AND has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', p_table);
+  END IF;
+  RETURN pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.relation = p_table AND l.pid = pg_backend_pid() AND l.granted
+      AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN false;
+END
+$_hold_definition$;
+COMMENT ON FUNCTION pgtrack._hold_definition(regclass) IS
+  'Keeps a table what it is, its indexes and statistics too, until the transaction ends; false if the current user, or whoever called it before, may not, or others just change them.';
+
 -- Whoever renames a schema waits for this lock (_on_ddl).
 CREATE OR REPLACE FUNCTION pgtrack._hold_name(p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_name$
@@ -81,7 +103,7 @@ BEGIN
 END
 $_hold_name$;
 COMMENT ON FUNCTION pgtrack._hold_name(regclass) IS
-  'Keeps the schema of a tracked table from being renamed until the transaction ends; for a superuser.';
+  'Keeps the schema of a tracked table from being renamed until the transaction ends; for who may lock its row in pgtrack.relation.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shape$

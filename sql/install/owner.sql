@@ -7,9 +7,10 @@ DECLARE
   v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_name        name;
   v_role        pg_roles;
+  c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
-  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT r.rolbypassrls) FROM pg_roles r
+  IF v_me.rolsuper AND (SELECT count(*) < 3 OR bool_or(r.rolname = 'pgtrack_owner' AND NOT (r.rolbypassrls AND has_parameter_privilege(r.oid, c_setting, 'SET'))) FROM pg_roles r
                         WHERE r.rolname IN ('pgtrack_owner', 'pgtrack_reader', 'pgtrack_activity')) THEN
     LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
     -- As CREATE SCHEMA would say, had it been what waited.
@@ -43,6 +44,10 @@ BEGIN
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
   IF v_me.rolsuper AND NOT (SELECT r.rolbypassrls FROM pg_roles r WHERE r.rolname = 'pgtrack_owner') THEN
     ALTER ROLE pgtrack_owner BYPASSRLS;
+  END IF;
+  -- So that no event trigger of others fires for what it does (_silence_event_triggers).
+  IF v_me.rolsuper AND NOT has_parameter_privilege('pgtrack_owner', c_setting, 'SET') THEN
+    EXECUTE format('GRANT SET ON PARAMETER %s TO pgtrack_owner', c_setting);
   END IF;
   -- When a session began tells whether it is the one that the proxy speaks of.
   IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN

@@ -89,6 +89,7 @@ DECLARE
   v_until     timestamptz := clock_timestamp() - older_than;
   v_which     text;
   v_kept      name;
+  v_events    text;
 BEGIN
   PERFORM pgtrack._require_owner('purge the history of');
   IF older_than IS NULL OR older_than < interval '0' THEN
@@ -97,9 +98,12 @@ BEGIN
   END IF;
   PERFORM pgtrack._lock_installation();
   v_which := pgtrack._purgeable(v_until);
+  v_events := pgtrack._silence_event_triggers();
   FOR v_kept IN DELETE FROM pgtrack.kept k WHERE k.at < v_until RETURNING k.kept_table LOOP
-    EXECUTE format('DROP TABLE pgtrack_history.%I', v_kept);
+    -- The owner may read it while it is recovered, and make a view of it.
+    EXECUTE format('DROP TABLE pgtrack_history.%I CASCADE', v_kept);
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN QUERY SELECT * FROM pgtrack._purge(v_until, v_which, jsonb_build_object('older_than', older_than));
 END
 $purge$;

@@ -40,11 +40,11 @@ DECLARE
   v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
-    EXECUTE format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
   END IF;
-  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements) r);
+  v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   IF NOT v_may_read THEN
-    EXECUTE format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
   END IF;
   RETURN v_rows;
 END
@@ -71,15 +71,10 @@ BEGIN
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-             WHERE c ~ c_check));
-  -- PostgreSQL makes indexes with the owner's rights, who may lack that on the schema.
-  FOR v_part IN
-    SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
-    WHERE c !~ c_check AND c !~ c_reference
-    UNION ALL SELECT i FROM jsonb_array_elements_text(p_kept.definition -> 'indexes') i
-  LOOP
-    EXECUTE v_part;
-  END LOOP;
+             WHERE c ~ c_check)
+    || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
+             WHERE c !~ c_check AND c !~ c_reference)
+    || ARRAY(SELECT jsonb_array_elements_text(p_kept.definition -> 'indexes')));
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
@@ -92,12 +87,29 @@ BEGIN
   FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
     PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
-      format('SELECT setval(%L, max(%I)) FROM %s HAVING max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
+      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
   END LOOP;
 END
 $_recover_rows$;
 COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
   'Fills a table that was created again from a copy, and gives it its constraints and indexes.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_sql(p_name text, p_definition jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(format('CREATE TABLE %s %s%s%s', x.name, x.body, ' PARTITION BY ' || (x.definition ->> 'key'), ' WITH (' || o.options || ')')
+                   ORDER BY x.n)
+  FROM (
+    SELECT 0 AS n, p_name AS name, p_definition AS definition,
+           format('(%s)', (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
+                           FROM jsonb_array_elements(p_definition -> 'columns') c)) AS body
+    UNION ALL
+    SELECT t.n, t.part ->> 'name', t.part, format('PARTITION OF %s %s', t.part ->> 'parent', t.part ->> 'bound')
+    FROM jsonb_array_elements(p_definition -> 'partitions') WITH ORDINALITY AS t (part, n)) x
+  CROSS JOIN LATERAL (SELECT string_agg(v.value, ', ') AS options
+                      FROM jsonb_array_elements_text(nullif(x.definition -> 'options', 'null')) v) o;
+END;
+COMMENT ON FUNCTION pgtrack._create_sql(text, jsonb) IS 'The statements that create a table and its partitions.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
@@ -105,8 +117,7 @@ DECLARE
   v_relation  pgtrack.relation;
   v_owner     name := p_kept.definition ->> 'owner';
   v_name      text;
-  v_right     text;
-  v_granted   text[] := '{}';
+  v_part      jsonb;
   v_call      text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
@@ -120,24 +131,24 @@ BEGIN
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- As the owner: PostgreSQL makes the values of defaults, and plans generated columns, when it makes them, and so may
-  -- call what is in them.
-  FOREACH v_right IN ARRAY '{USAGE,CREATE}'::text[] LOOP
-    CONTINUE WHEN has_schema_privilege(v_owner, v_relation.schema_name, v_right);
-    EXECUTE format('GRANT %s ON SCHEMA %I TO %I', v_right, v_relation.schema_name, v_owner);
-    v_granted := v_granted || v_right;
-  END LOOP;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[format('CREATE TABLE %s (%s)', v_name,
-    (SELECT string_agg(format('%I %s %s', c ->> 'name', c ->> 'type', c ->> 'clause'), ', ')
-     FROM jsonb_array_elements(p_kept.definition -> 'columns') c))]);
-  IF 'CREATE' = ANY (v_granted) THEN
-    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', v_relation.schema_name, v_owner);
-    v_granted := array_remove(v_granted, 'CREATE');
+  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
+  IF NOT has_schema_privilege(v_owner, v_relation.schema_name, 'USAGE') OR NOT has_schema_privilege(v_owner, v_relation.schema_name, 'CREATE') THEN
+    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_relation.schema_name USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
+      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_relation.schema_name, v_owner);
   END IF;
+  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition), NULL, pgtrack._noted_path());
   PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
-  FOREACH v_right IN ARRAY v_granted LOOP
-    EXECUTE format('REVOKE %s ON SCHEMA %I FROM %I', v_right, v_relation.schema_name, v_owner);
+  FOR v_part IN SELECT p_kept.definition UNION ALL SELECT jsonb_array_elements(p_kept.definition -> 'partitions') LOOP
+    IF v_part ->> 'owner' <> v_owner THEN
+      PERFORM pgtrack._execute(format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner'));
+    END IF;
+    PERFORM pgtrack._recover_rights(coalesce(v_part ->> 'name', v_name)::regclass, (v_part ->> 'owner')::name, v_part -> 'rights');
   END LOOP;
+  PERFORM pgtrack._try_as_role(v_owner, 'the comment', ARRAY[c]) FROM jsonb_array_elements_text(p_kept.definition -> 'comments') c;
+  PERFORM pgtrack._try_as_role(a.owner, a.what, a.statements)
+  FROM jsonb_to_recordset(p_kept.definition -> 'attached') AS a (owner name, what text, statements text[]);
   -- Its history goes on, if it has not begun anew.
   UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
   PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
@@ -194,6 +205,7 @@ COMMENT ON FUNCTION pgtrack._recover_column(regclass, name, pgtrack.kept) IS 'Ad
 CREATE OR REPLACE FUNCTION pgtrack.recover("table" text, "column" text DEFAULT NULL, schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $recover$
 BEGIN
+  PERFORM pgtrack._note_path();
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;

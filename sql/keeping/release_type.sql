@@ -4,9 +4,11 @@ DECLARE
   v_column  record;
   v_count   integer := 0;
   v_call    text;
+  v_events  text;
 BEGIN
   PERFORM pgtrack._require_owner('release a type from the history of');
   v_call := pgtrack._begin_call(jsonb_build_object('type', type));
+  v_events := pgtrack._silence_event_triggers();
   FOR v_column IN
     SELECT h.oid::regclass AS history, a.attname, c.column_name, format('%I.%I', r.schema_name, r.table_name) AS table_name,
            r.relid IS NOT NULL AND c.attnum IS NOT NULL AS is_used
@@ -26,6 +28,7 @@ BEGIN
                    v_column.history, v_column.attname);
     v_count := v_count + 1;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN format('%s: %s columns of histories are text now', type, v_count);
 END
 $release_type$;

@@ -1,52 +1,58 @@
+-- What each point says of a row: its image there, or that it was not there under this key. A row of which a point says
+-- nothing was there what it is now.
+CREATE OR REPLACE FUNCTION pgtrack._point_sql(p_table regclass, p_which text, p_retaken text, p_name text, p_has_moves boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('SELECT %s AS key, %s AS canonical_key, %L AS point, false AS is_arrival, CASE WHEN NOT h.pgtrack_is_insert THEN %s END AS image'
+                ' FROM (%s) h',
+                s.key_json, CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(%s, %L)', s.key_json, s.key_record) ELSE s.key_json END,
+                p_name, s.image, pgtrack._first_changes_sql(p_table, p_which, p_retaken))
+      || CASE WHEN p_has_moves
+              THEN format(' UNION ALL SELECT a.new_key, a.new_key, %L, true, NULL FROM (%s) a',
+                          p_name, pgtrack._arrivals_sql(p_table, p_which, p_retaken))
+              ELSE '' END
+  FROM pgtrack._shape(p_table) s;
+END;
+COMMENT ON FUNCTION pgtrack._point_sql(regclass, text, text, text, boolean) IS
+  'The query for the rows of a table that have changed, or come to their key, since a point, with their images there.';
+
 CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to text)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
 DECLARE
-  v_shape         record;
-  v_from          text := pgtrack._after_in(p_table, p_from);
-  v_to            text := pgtrack._after_in(p_table, p_to);
-  v_from_retaken  text := pgtrack._retaken(p_table, v_from, p_from);
-  v_to_retaken    text := pgtrack._retaken(p_table, v_to, p_to);
+  v_shape      record;
+  v_from       text := pgtrack._after_in(p_table, p_from);
+  v_to         text := pgtrack._after_in(p_table, p_to);
+  v_has_moves  boolean;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  -- A row that a set of statements did not change is now what it was before the set.
+  v_has_moves := EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id);
   RETURN QUERY EXECUTE format($$
-    WITH first_from AS MATERIALIZED (%1$s), first_to AS MATERIALIZED (%2$s),
-    state AS (
-      SELECT x.key,
-             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_from h WHERE %4$s) AS from_image,
-             EXISTS (SELECT FROM first_from h WHERE %4$s) AS is_in_from,
-             (SELECT CASE WHEN NOT h.pgtrack_is_insert THEN %3$s END FROM first_to h WHERE %4$s) AS to_image,
-             EXISTS (SELECT FROM first_to h WHERE %4$s) AS is_in_to,
-             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %8$s) AS from_live,
-             (SELECT %5$s FROM %6$s t WHERE %7$s AND NOT %9$s) AS to_live
-      FROM (SELECT %10$s AS key FROM first_from h UNION SELECT %10$s FROM first_to h%11$s) x
-      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%12$s)
-    ), change AS (
-      SELECT s.key, CASE WHEN s.is_in_from THEN s.from_image ELSE s.from_live END AS before,
-             CASE WHEN s.is_in_to THEN s.to_image ELSE s.to_live END AS after
-      FROM state s
+    WITH state AS (
+      SELECT (array_agg(p.key))[1] AS key, p.canonical_key,
+             bool_or(p.point = 'from' AND NOT p.is_arrival) AS is_in_from, bool_or(p.point = 'to' AND NOT p.is_arrival) AS is_in_to,
+             bool_or(p.point = 'from' AND p.is_arrival) AS came_since_from, bool_or(p.point = 'to' AND p.is_arrival) AS came_since_to,
+             (array_agg(p.image) FILTER (WHERE p.point = 'from' AND NOT p.is_arrival))[1] AS from_image,
+             (array_agg(p.image) FILTER (WHERE p.point = 'to' AND NOT p.is_arrival))[1] AS to_image
+      FROM (%1$s UNION ALL %2$s) p GROUP BY p.canonical_key
+    ), live AS MATERIALIZED (
+      SELECT s.*, CASE WHEN t.ctid IS NOT NULL THEN %4$s END AS image
+      FROM state s CROSS JOIN LATERAL jsonb_to_record(s.canonical_key) AS k(%3$s)
+      LEFT JOIN %5$s t ON %7$s AND NOT (s.is_in_from AND s.is_in_to)
+    ), change AS MATERIALIZED (
+      SELECT l.key, CASE WHEN l.is_in_from THEN l.from_image WHEN NOT l.came_since_from THEN l.image END AS before,
+             CASE WHEN l.is_in_to THEN l.to_image WHEN NOT l.came_since_to THEN l.image END AS after
+      FROM live l
     )
-    SELECT %13$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
+    SELECT %6$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
-    pgtrack._first_changes_sql(p_table, v_from, v_from_retaken), pgtrack._first_changes_sql(p_table, v_to, v_to_retaken),
-    v_shape.image, v_shape.history_is_key, v_shape.live_image, v_shape.live_table, v_shape.live_is_key,
-    pgtrack._arrived_sql(p_table, v_from, v_from_retaken), pgtrack._arrived_sql(p_table, v_to, v_to_retaken),
-    v_shape.key_json, pgtrack._arrived_keys_sql(p_table, v_from, v_to), v_shape.key_record, v_shape.name);
+    pgtrack._point_sql(p_table, v_from, pgtrack._retaken(p_table, v_from, p_from), 'from', v_has_moves),
+    pgtrack._point_sql(p_table, v_to, pgtrack._retaken(p_table, v_to, p_to), 'to', v_has_moves),
+    v_shape.key_record, v_shape.live_image, v_shape.live_table, v_shape.name, v_shape.live_is_key);
 END
 $_diff$;
 COMMENT ON FUNCTION pgtrack._diff(regclass, text, text) IS 'Does the work of pgtrack.diff().';
-
-CREATE OR REPLACE FUNCTION pgtrack._arrived_keys_sql(p_table regclass, p_from text, p_to text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format(
-    ' UNION SELECT a.new_key FROM pgtrack._key_changes(%1$s) a JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id'
-    ' WHERE (%2$s) OR (%3$s)', r.relation_id, p_from, p_to)
-  FROM pgtrack.relation r WHERE r.relid = p_table;
-END;
-COMMENT ON FUNCTION pgtrack._arrived_keys_sql(regclass, text, text) IS 'The query part for the keys that rows were given after one of two points.';
 
 CREATE OR REPLACE FUNCTION pgtrack.diff("table" text, "from" text, "to" text DEFAULT 'now', schema text DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)

@@ -68,3 +68,20 @@ END
 $log$;
 COMMENT ON FUNCTION pgtrack.log(integer, text, text, text, timestamptz, timestamptz) IS
   'The latest transactions, newest first; only those of one table, person, application or time if asked.';
+
+-- A number that a driver sends without its type comes here, too. A table's name that is a number would stand in quotes.
+CREATE OR REPLACE FUNCTION pgtrack.log("table" text, max integer DEFAULT 20, by_who text DEFAULT NULL, by_application text DEFAULT NULL,
+                                       since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
+               tables text[], row_count bigint, query text)
+LANGUAGE plpgsql STABLE AS $log$
+BEGIN
+  IF $1 OPERATOR(pg_catalog.~) '^[0-9]+$' THEN
+    RETURN QUERY SELECT l.* FROM pgtrack._log($1::pg_catalog.int4, NULL, $3, $4, $5, $6) l;
+  ELSE
+    RETURN QUERY SELECT l.* FROM pgtrack._log($2, CASE WHEN $1 IS NOT NULL THEN pgtrack._table($1, NULL) END, $3, $4, $5, $6) l;
+  END IF;
+END
+$log$;
+COMMENT ON FUNCTION pgtrack.log(text, integer, text, text, timestamptz, timestamptz) IS
+  'The latest transactions that changed a table, newest first; only those of one person, application or time if asked.';

@@ -10,7 +10,11 @@ BEGIN
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
-      ('key_change_xid_idx', 'pgtrack.key_change (xid)')
+      ('key_change_xid_idx', 'pgtrack.key_change (xid)'),
+      ('generated_relation_idx', 'pgtrack.generated (relation_id)'),
+      ('generated_leaf_idx', 'pgtrack.generated (leaf)'),
+      ('relation_recovering_idx', 'pgtrack.relation (schema_name, table_name) WHERE tracked_until = ''infinity'''),
+      ('relation_redacted_idx', 'pgtrack.relation (relation_id) WHERE options -> ''redact'' <> ''[]''')
     ) AS i (name, definition)
     WHERE to_regclass('pgtrack.' || i.name) IS NULL
   LOOP

@@ -36,9 +36,11 @@ COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: the numbe
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,
   options      jsonb        NOT NULL,
-  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp()
+  since        timestamptz  NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  identity     text
 );
 COMMENT ON TABLE pgtrack.tracked_schema IS 'Schemas whose tables are tracked from their creation on.';
 COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
 COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
 COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
+COMMENT ON COLUMN pgtrack.tracked_schema.identity IS 'The cluster and OID of the schema, by which it is known when it is renamed; null if not known.';

@@ -14,18 +14,21 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   key_json         text,
   image            text,
   live_image       text,
-  insert_columns   text,
-  insert_values    text,
-  assignments      text,
   differs          text,
-  merges           text,
   differing        text,
   row_values       text,
   change_keys      text,
   restored         text,
   key_is_plain     boolean,
   key_entered      text,
-  type_names       text
+  type_names       text,
+  inserted         text[],
+  inserted_values  text[],
+  inserted_since   bigint[],
+  updated          text[],
+  updated_values   text[],
+  updated_differ   text[],
+  updated_stayed   text[]
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -43,11 +46,7 @@ COMMENT ON COLUMN pgtrack.relation_shape.same_row IS 'The condition that h and c
 COMMENT ON COLUMN pgtrack.relation_shape.key_json IS 'The key of h as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.image IS 'The image h as JSON.';
 COMMENT ON COLUMN pgtrack.relation_shape.live_image IS 'The row t as JSON.';
-COMMENT ON COLUMN pgtrack.relation_shape.insert_columns IS 'The columns to insert.';
-COMMENT ON COLUMN pgtrack.relation_shape.insert_values IS 'The values to insert, from h.';
-COMMENT ON COLUMN pgtrack.relation_shape.assignments IS 'The assignments that make t what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.differs IS 'The condition that t is not what h says.';
-COMMENT ON COLUMN pgtrack.relation_shape.merges IS 'The assignments that make t what h says where nobody changed c since.';
 COMMENT ON COLUMN pgtrack.relation_shape.differing IS 'The names of the columns in which t is not what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.row_values IS 'The image h as a row of the table''s type.';
 COMMENT ON COLUMN pgtrack.relation_shape.change_keys IS 'The key''s columns of c.';
@@ -55,3 +54,10 @@ COMMENT ON COLUMN pgtrack.relation_shape.restored IS 'What of the image h the ta
 COMMENT ON COLUMN pgtrack.relation_shape.key_is_plain IS 'Whether no setting of a session changes how the key is written.';
 COMMENT ON COLUMN pgtrack.relation_shape.key_entered IS 'The key k as JSON, in the form in which it is stored, where a caller may write it in others; else null.';
 COMMENT ON COLUMN pgtrack.relation_shape.type_names IS 'The names of types that they have in them, apart from PostgreSQL''s own; null for none.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted IS 'The columns that a row which is inserted can be given.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted_values IS 'Their values, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.inserted_since IS 'Images recorded by statements up to this one do not have them.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated IS 'The columns that can be set back in a row.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_values IS 'Their values, from h.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_differ IS 'For each the condition that t is not what h says.';
+COMMENT ON COLUMN pgtrack.relation_shape.updated_stayed IS 'For each the condition that t is what c says.';

@@ -39,38 +39,76 @@ END
 $_refuse_loss_of_history$;
 COMMENT ON FUNCTION pgtrack._refuse_loss_of_history() IS 'In an event trigger: refuses to drop what would take recorded values along.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_on_drop$
+-- One that was a partition and is tracked by itself is both.
+CREATE OR REPLACE FUNCTION pgtrack._drop_recorders() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_recorders$
 DECLARE
   v_dropped  record;
 BEGIN
-  PERFORM pgtrack._refuse_loss_of_history();
   FOR v_dropped IN
-    SELECT r.relation_id, r.relid = d.objid AS is_table, r.options ->> 'on_drop' AS on_drop,
-           CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3])
-                WHEN r.relid = d.objid THEN 'drop' ELSE format('drop partition %s of', d.object_identity) END AS what,
-           d.objsubid > 0 AS is_column, g.function_name AS recorder
-    FROM pg_event_trigger_dropped_objects() d
-    -- A partition is known by the function that records its TRUNCATE.
-    LEFT JOIN pgtrack.generated g ON g.leaf = d.objid
-    JOIN pgtrack.relation r ON r.relid = d.objid OR r.relation_id = g.relation_id
-    WHERE d.classid = 'pg_class'::regclass AND r.tracked_until IS NULL
-    ORDER BY d.objsubid
+    SELECT x.*, r.options ->> 'on_drop' AS on_drop
+    FROM (SELECT d.objsubid, r.relation_id, NULL::name AS recorder,
+                 CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3]) ELSE 'drop' END AS what
+          FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid WHERE d.classid = 'pg_class'::regclass
+          UNION ALL
+          -- A partition is known by the function that records its TRUNCATE.
+          SELECT d.objsubid, g.relation_id, g.function_name,
+                 CASE WHEN d.objsubid > 0 THEN format('drop column %I of', d.address_names[3]) ELSE format('drop partition %s of', d.object_identity) END
+          FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.generated g ON g.leaf = d.objid WHERE d.classid = 'pg_class'::regclass) x
+    JOIN pgtrack.relation r ON r.relation_id = x.relation_id AND r.tracked_until IS NULL
+    ORDER BY x.objsubid
   LOOP
     IF v_dropped.on_drop = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
-    ELSIF v_dropped.recorder IS NOT NULL AND NOT v_dropped.is_column THEN
+    ELSIF v_dropped.recorder IS NOT NULL AND v_dropped.objsubid = 0 THEN
       EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
       DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;
-  -- Rights on its history are those on the table, of which there are none any more.
-  PERFORM pgtrack._sync_rights(r.relation_id)
-  FROM pg_event_trigger_dropped_objects() d JOIN pgtrack.relation r ON r.relid = d.objid
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
-  UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp())
-  FROM pg_event_trigger_dropped_objects() d
-  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND r.relid = d.objid;
+END
+$_drop_recorders$;
+COMMENT ON FUNCTION pgtrack._drop_recorders() IS 'In an event trigger: drops what was written for partitions that are dropped; refuses the drop where on_drop says so.';
+
+-- DROP TYPE ... CASCADE and its like take columns, defaults and triggers of tables along, of which no other event tells.
+CREATE OR REPLACE FUNCTION pgtrack._tables_of_drop() RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_drop$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT x.relid), '{}') FROM (
+      SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid
+                  ELSE to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid END::regclass AS relid
+      FROM pg_event_trigger_dropped_objects() d
+      WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
+        AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
+        -- Those we drop ourselves.
+        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^!?pgtrack_')) x
+    JOIN pg_class c ON c.oid = x.relid);
+END
+$_tables_of_drop$;
+COMMENT ON FUNCTION pgtrack._tables_of_drop() IS 'In an event trigger: the tables that are still there and have lost something by a drop.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan
+AS $_on_drop$
+DECLARE
+  v_dropped  oid[] := ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0);
+  v_tables   regclass[];
+  v_events   text;
+BEGIN
+  PERFORM pgtrack._refuse_loss_of_history();
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._drop_recorders();
+  IF v_dropped <> '{}' THEN
+    -- Rights on its history are those on the table, of which there are none any more.
+    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
+    UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (v_dropped);
+  END IF;
+  -- ALTER TABLE tells itself what it was about.
+  IF TG_TAG LIKE 'DROP %' THEN
+    v_tables := pgtrack._tables_of_drop();
+    PERFORM set_config('pgtrack.altered', CASE WHEN v_tables <> '{}' THEN array_to_string(pgtrack._follow_tables(v_tables), ' ') ELSE '' END, true);
+  END IF;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_on_drop$;
 COMMENT ON FUNCTION pgtrack._on_drop() IS

@@ -16,9 +16,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
 
-CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
-AS $_follow_relation$
+CREATE OR REPLACE FUNCTION pgtrack._follow_shape(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow_shape$
 DECLARE
   v_table   regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
   v_reason  text;
@@ -47,6 +46,14 @@ BEGIN
   PERFORM pgtrack._sync(p_relation);
   RETURN v_status;
 END
+$_follow_shape$;
+COMMENT ON FUNCTION pgtrack._follow_shape(integer) IS 'Brings the history of a table in step with what became of it, however long it is in use.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_relation(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_follow_relation$
+BEGIN
+  RETURN pgtrack._follow_shape(p_relation);
+END
 $_follow_relation$;
 COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
   'Brings the history of a table in step with what became of it. SECURITY DEFINER: history belongs to the owner of pg_track.';
@@ -54,9 +61,12 @@ COMMENT ON FUNCTION pgtrack._follow_relation(integer) IS
 CREATE OR REPLACE FUNCTION pgtrack._follow_table(p_relation pgtrack.relation) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms' AS $_follow_table$
 DECLARE
-  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
-  v_status  text := pgtrack._follow_relation(p_relation.relation_id);
+  v_status  text;
 BEGIN
+  -- For the owner of pg_track, who may not lock it.
+  PERFORM pgtrack._hold_definition(p_relation.relid) WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = p_relation.relid);
+  -- A writer may wait for the caller's lock while it is waited for here: that ends before deadlock_timeout.
+  v_status := pgtrack._follow_relation(p_relation.relation_id);
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
     PERFORM pgtrack._generate_triggers(p_relation.relation_id, false);
@@ -69,7 +79,7 @@ $_follow_table$;
 COMMENT ON FUNCTION pgtrack._follow_table(pgtrack.relation) IS 'Brings the tracking of one table in step with what became of it.';
 
 CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $follow_ddl$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $follow_ddl$
 DECLARE
   v_relation  record;
   v_new       record;
@@ -89,7 +99,7 @@ BEGIN
       status := pgtrack._follow_table(v_relation.r);
     -- One that is in use, somebody else's or protected is no reason to leave the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
-                   OR object_not_in_prerequisite_state THEN
+                   OR object_not_in_prerequisite_state OR feature_not_supported THEN
       done := false;
       status := format('could not be followed: %s', SQLERRM);
     END;

@@ -41,10 +41,12 @@ $_options$;
 COMMENT ON FUNCTION pgtrack._options(jsonb) IS 'Checks the options of pgtrack.track() and fills in the defaults.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_deferrable_key(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate);
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_deferrable_key$
+BEGIN
+  RETURN (
+  SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND NOT i.indimmediate));
+END
+$_has_deferrable_key$;
 COMMENT ON FUNCTION pgtrack._has_deferrable_key(regclass) IS 'Whether a table''s primary key may be checked later than at once.';
 
 CREATE OR REPLACE FUNCTION pgtrack._options_for(p_table regclass, p_options jsonb, p_only_table boolean) RETURNS jsonb
@@ -85,21 +87,43 @@ COMMENT ON FUNCTION pgtrack._options_for(regclass, jsonb, boolean) IS
   'The options for one table: of a schema''s tables each takes the columns that it has.';
 
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track_schema(p_schema oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track_schema$
+BEGIN
+  RETURN (
   SELECT CASE
     WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
     WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
   END
   FROM pg_catalog.pg_namespace n
-  WHERE n.oid = p_schema;
-END;
+  WHERE n.oid = p_schema);
+END
+$_reason_not_to_track_schema$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track_schema(oid) IS 'Why nothing in a schema can be tracked, or null if something can.';
 
+-- Only what has a length of its own must lie in the page.
+CREATE OR REPLACE FUNCTION pgtrack._least_width(p_table regclass) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_least_width$
+DECLARE
+  v_width   integer := 0;
+  v_column  record;
+BEGIN
+  FOR v_column IN
+    SELECT a.attlen, CASE a.attalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END AS alignment FROM pg_attribute a
+    WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen > 0 AND a.attnotnull
+    ORDER BY a.attnum
+  LOOP
+    v_width := (v_width + v_column.alignment - 1) / v_column.alignment * v_column.alignment + v_column.attlen;
+  END LOOP;
+  RETURN v_width;
+END
+$_least_width$;
+COMMENT ON FUNCTION pgtrack._least_width(regclass) IS 'The bytes that each row of a table has at least, behind its header.';
+
 CREATE OR REPLACE FUNCTION pgtrack._reason_not_to_track(p_table regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to_track$
+BEGIN
+  RETURN (
   SELECT coalesce(pgtrack._reason_not_to_track_schema(c.relnamespace), CASE
     WHEN c.relkind = 'v' THEN 'it is a view; track the tables under it'
     WHEN c.relkind = 'm' THEN 'it is a materialized view; track the tables under it'
@@ -112,8 +136,11 @@ BEGIN ATOMIC
     WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
       THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
+    -- 8136: a page without its header, a row's pointer and a row's header.
+    WHEN c.relnatts > 400 AND pgtrack._least_width(c.oid) + 8 > 8136 THEN 'its rows fill a page, and those of its history need 8 bytes more'
   END)
   FROM pg_catalog.pg_class c
-  WHERE c.oid = p_table;
-END;
+  WHERE c.oid = p_table);
+END
+$_reason_not_to_track$;
 COMMENT ON FUNCTION pgtrack._reason_not_to_track(regclass) IS 'Why a relation cannot be tracked, or null if it can.';

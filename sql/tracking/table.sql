@@ -2,19 +2,24 @@
 CREATE OR REPLACE FUNCTION pgtrack._enroll(p_table regclass, p_options jsonb, OUT relation_id integer, OUT status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_enroll$
 DECLARE
+  v_events    text;
   v_relation  pgtrack.relation;
   v_class     record;
   v_hides     boolean := pgtrack._some_text_is_hidden();
+  v_taken     name[] := '{}';
 BEGIN
+  v_events := pgtrack._silence_event_triggers();
   SELECT n.nspname, c.relname INTO v_class
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
   SELECT * INTO v_relation FROM pgtrack.relation WHERE relid = p_table;
   status := 'tracked';
   IF v_relation.relation_id IS NULL THEN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
-    v_relation.history_table := pgtrack._free_name(
-      left(v_class.relname::text, 50) || '_' || v_relation.relation_id,
-      (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
+    LOOP
+      v_relation.history_table := pgtrack._free_name(left(v_class.relname::text, 50) || '_' || v_relation.relation_id, v_taken);
+      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL;
+      v_taken := v_taken || v_relation.history_table;
+    END LOOP;
     INSERT INTO pgtrack.relation (relation_id, relid, schema_name, table_name, history_table, key_columns, key_equality, options, tracked_since)
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
     PERFORM pgtrack._create_history(v_relation.relation_id);
@@ -34,6 +39,7 @@ BEGIN
   relation_id := v_relation.relation_id;
   status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
                        FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_enroll$;
 COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
@@ -41,8 +47,10 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
 
 -- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
 CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_rights_to_read$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   -- The schema of the table, and those of its columns' types, whose operators compare keys.
   SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
   FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
@@ -54,7 +62,8 @@ BEGIN ATOMIC
   SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
-END;
+END
+$_rights_to_read$;
 COMMENT ON FUNCTION pgtrack._rights_to_read(regclass) IS 'What the owner of pg_track lacks to read a table and its partitions, as commands.';
 
 CREATE OR REPLACE FUNCTION pgtrack._let_owner_read(p_table regclass) RETURNS void
@@ -64,7 +73,7 @@ DECLARE
 BEGIN
   FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
     BEGIN
-      EXECUTE v_command;
+      PERFORM pgtrack._execute(v_command);
     -- Somebody else owns the schema. verify() says so.
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE DEBUG '%', SQLERRM;
@@ -78,11 +87,15 @@ COMMENT ON FUNCTION pgtrack._let_owner_read(regclass) IS
 CREATE OR REPLACE FUNCTION pgtrack._track_table(p_table regclass, p_options jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_track_table$
 DECLARE
+  v_events   text;
   v_tracked  record;
 BEGIN
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._hold_definition(p_table);
   PERFORM pgtrack._let_owner_read(p_table);
   SELECT * INTO v_tracked FROM pgtrack._enroll(p_table, p_options);
   PERFORM pgtrack._generate_triggers(v_tracked.relation_id, true);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_tracked.status;
 END
 $_track_table$;

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION pgtrack._schema(text) IS 'The schema of that name, or null.'
 
 CREATE OR REPLACE FUNCTION pgtrack._track(p_target text, p_table regclass, p_options jsonb)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_track$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_track$
 DECLARE
   v_options  jsonb := pgtrack._options(p_options);
   v_schema   oid := pgtrack._schema(p_target);
@@ -34,12 +34,12 @@ BEGIN
   END IF;
   IF NOT has_schema_privilege((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'), v_schema, 'USAGE') THEN
     -- For tables to come, which somebody else may own.
-    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
-                   (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack'));
+    PERFORM pgtrack._execute(format('GRANT USAGE ON SCHEMA %s TO %s', v_schema::regnamespace,
+                                    (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'pgtrack')));
   END IF;
-  INSERT INTO pgtrack.tracked_schema (schema_name, options)
-  SELECT n.nspname, v_options FROM pg_namespace n WHERE n.oid = v_schema
-  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options;
+  INSERT INTO pgtrack.tracked_schema (schema_name, options, identity)
+  SELECT n.nspname, v_options, pgtrack._identity(n.oid) FROM pg_namespace n WHERE n.oid = v_schema
+  ON CONFLICT (schema_name) DO UPDATE SET options = excluded.options, identity = excluded.identity;
   FOR v_table, v_reason IN
     SELECT c.oid, pgtrack._reason_not_to_track(c.oid) FROM pg_class c
     WHERE c.relnamespace = v_schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -72,6 +72,7 @@ CREATE OR REPLACE FUNCTION pgtrack.track(target text, options jsonb DEFAULT '{}'
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._track(target, pgtrack._schema_or_table(target), options) t;
 END;
 COMMENT ON FUNCTION pgtrack.track(text, jsonb) IS

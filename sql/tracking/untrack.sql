@@ -4,7 +4,7 @@ DECLARE
   v_trigger  record;
 BEGIN
   FOR v_trigger IN SELECT p.relid, p.name FROM pgtrack._present_triggers(p_relation) p LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid);
+    PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.name, v_trigger.relid));
   END LOOP;
 END
 $_drop_triggers$;
@@ -19,7 +19,7 @@ BEGIN
   -- Where the owner of pg_track owns the table, the right is its own.
   FOR v_member IN SELECT m.relid FROM pgtrack._members(p_table) m JOIN pg_class c ON c.oid = m.relid
                   WHERE pg_get_userbyid(c.relowner) <> v_owner AND has_table_privilege(v_owner, m.relid, 'SELECT') LOOP
-    EXECUTE format('REVOKE SELECT ON %s FROM %I', v_member, v_owner);
+    PERFORM pgtrack._execute(format('REVOKE SELECT ON %s FROM %I', v_member, v_owner));
   END LOOP;
 END
 $_let_owner_go$;
@@ -27,7 +27,7 @@ COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_own
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_untrack$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
@@ -60,6 +60,7 @@ CREATE OR REPLACE FUNCTION pgtrack.untrack(target text)
 RETURNS TABLE (table_name text, status text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+  SELECT pgtrack._note_path();
   SELECT t.table_name, t.status FROM pgtrack._untrack(target, pgtrack._schema_or_table(target)) t;
 END;
 COMMENT ON FUNCTION pgtrack.untrack(text) IS 'Stops recording the changes of a table, or of every table of a schema and those to come. What was recorded stays.';

@@ -13,13 +13,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
 
-CREATE OR REPLACE FUNCTION pgtrack._owner_of(p_table regclass) RETURNS name
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c WHERE c.oid = p_table;
-END;
-COMMENT ON FUNCTION pgtrack._owner_of(regclass) IS 'The owner of a table.';
-
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
 -- lock keeps that from being added meanwhile.
@@ -32,18 +25,19 @@ BEGIN
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RETURN v_owner;
   END IF;
-  PERFORM pgtrack._hold_table(p_table);
-  EXECUTE format('LOCK TABLE %s IN %s MODE', p_table,
-                 CASE WHEN has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END);
-  v_function := pgtrack._foreign_expression(p_table);
-  IF v_function IS NULL AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+  IF pgtrack._hold_definition(p_table) THEN
+    v_function := 'the code of ' || pgtrack._foreign_expression(p_table);
+  ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    v_function := 'an index or statistics that are made meanwhile';
+  END IF;
+  IF v_function IS NULL AND pgtrack._snapshot_lasts()
      AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
     v_function := 'what has come since this transaction''s snapshot';
   END IF;
   IF v_function IS NOT NULL AND v_owner <> p_writer THEN
     RAISE EXCEPTION 'cannot tell whether rows of % would be deleted too', p_table USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run the code of %s, with your rights.', v_function),
+      DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
   RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
@@ -66,13 +60,35 @@ END;
 COMMENT ON FUNCTION pgtrack._referred_sql(pg_constraint) IS
   'For the rows p that a foreign key refers to: the columns of theirs as JSON, the columns of a record of that, and the condition that the row t refers to it.';
 
+-- ON UPDATE CASCADE is no matter: who refers to a row goes on doing so, and nothing is lost.
+CREATE OR REPLACE FUNCTION pgtrack._acted_on_sql(p_constraint pg_constraint, p_steps pgtrack._step[], p_kind text, p_shape pgtrack.relation_shape)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH referred AS MATERIALIZED (
+    SELECT array_agg(u.number::integer) AS numbers
+    FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number)
+    JOIN pg_attribute a ON a.attrelid = p_constraint.confrelid AND a.attnum = ANY (p_constraint.confkey) AND quote_ident(a.attname) = u.name
+  )
+  SELECT format('WITH p AS MATERIALIZED (%s)', string_agg(format('SELECT t.* FROM %s JOIN %s t ON %s%s', f.source, p_shape.live_table, f.is_place, m.is_set), ' UNION ALL '))
+  FROM unnest(p_steps) s
+  CROSS JOIN LATERAL pgtrack._step_source(s, p_shape) f
+  CROSS JOIN referred r
+  CROSS JOIN LATERAL (SELECT CASE WHEN p_kind = 'update' AND s.masks IS NOT NULL THEN format(' AND 1 IN (%s)', (
+    SELECT string_agg(format('get_bit(h.pgtrack_mask, %s)', n - 1), ', ') FROM unnest(r.numbers) n)) END AS is_set) m
+  WHERE s.kind = p_kind AND (p_kind = 'delete' OR s.columns && r.numbers)
+  HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._acted_on_sql(pg_constraint, pgtrack._step[], text, pgtrack.relation_shape) IS
+  'The part p for the rows of a table that a revert deletes, or gives other values that a foreign key refers to; null for none.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
--- if they refer to the row then, too.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_writer name) RETURNS void
+-- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
 DECLARE
   v_key       record;
-  v_parent    record;
+  v_parent    pgtrack.relation_shape;
   v_work      pgtrack._work;
   v_child     record;
   v_spared    text;
@@ -80,14 +96,14 @@ DECLARE
   v_inserted  text;
   v_reader    name;
   v_table     text;
-  v_deleted   text;
+  v_acted_on  text;
   v_query     text;
   v_referred  record;
   v_values    jsonb;
   v_count     bigint;
 BEGIN
   FOR v_key IN
-    SELECT w.relid, w.deletes, w.deleted_keys, c.conrelid, c.conname, c.confdeltype, c AS key, k.relkind,
+    SELECT w.relid, w.number, c.conrelid, c.conname, a.kind, a.action, c AS key, k.relkind,
            (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
                                 pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
                                 pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
@@ -95,12 +111,14 @@ BEGIN
             JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
             JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
            pgtrack._image_refers_sql(c) AS image_refers
-    FROM unnest(p_work) w
-    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND c.conparentid = 0
+    FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
+    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
     JOIN pg_class k ON k.oid = c.conrelid
-    WHERE w.deletes <> '{}' OR w.deleted_keys <> '{}'
+    JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd')
   LOOP
-    SELECT * INTO v_parent FROM pgtrack._shape(v_key.relid);
+    v_parent := pgtrack._shape(v_key.relid, p_columns);
+    v_acted_on := pgtrack._acted_on_sql(v_key.key, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = v_key.number), v_key.kind, v_parent);
+    CONTINUE WHEN v_acted_on IS NULL;
     v_reader := pgtrack._reader_of_referrer(v_key.conrelid, p_writer);
     -- A foreign key is about the table alone, or about its partitions.
     v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
@@ -124,19 +142,12 @@ BEGIN
       v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
                            v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
     END IF;
-    v_deleted := format(
-      'WITH p AS MATERIALIZED ('
-      '  SELECT t.* FROM %s t JOIN %s h ON %s WHERE h.ctid = ANY (%L::tid[])'
-      '  UNION ALL SELECT t.* FROM %1$s t JOIN (SELECT x FROM unnest(%5$L::jsonb[]) x) y ON true'
-      '  CROSS JOIN LATERAL jsonb_to_record(y.x) AS k(%6$s) WHERE %7$s)',
-      v_parent.live_table, v_parent.history, v_parent.live_is_history, coalesce(v_key.deletes, '{}'),
-      coalesce(v_key.deleted_keys, '{}'), v_parent.key_record, v_parent.live_is_key);
     IF v_reader IN (p_writer, current_user) THEN
-      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_deleted, v_table, v_key.refers, v_spared, v_inserted);
+      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_inserted);
     ELSE
       -- Somebody else's table has no part in this undo; it is told what would be deleted.
       SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
-      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_deleted, v_referred.record);
+      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_acted_on, v_referred.record);
       IF p_writer = current_user THEN
         EXECUTE v_query INTO v_values;
       ELSE
@@ -151,15 +162,17 @@ BEGIN
       EXECUTE v_query INTO v_count;
     END IF;
     IF v_count > 0 THEN
-      RAISE EXCEPTION 'rows of % refer to rows of % that this would delete', v_key.conrelid::regclass, v_parent.name USING
+      RAISE EXCEPTION 'rows of % refer to rows of % that this would %', v_key.conrelid::regclass, v_parent.name,
+        CASE v_key.kind WHEN 'delete' THEN 'delete' ELSE 'give another key' END USING
         ERRCODE = 'foreign_key_violation',
         DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
-                        CASE v_key.confdeltype WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
-        HINT = 'Delete those rows first, or undo what made them.',
+                        CASE v_key.action WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
+        HINT = CASE v_key.kind WHEN 'delete' THEN 'Delete those rows first, or undo what made them.'
+                               ELSE 'Let those rows refer to others first, or undo what made them.' END,
         CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
     END IF;
   END LOOP;
 END
 $_refuse_cascades$;
-COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], name) IS
-  'Refuses a revert whose deletions would, by ON DELETE CASCADE or SET NULL, change rows that it does not know of.';
+COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS
+  'Refuses a revert that would, by ON DELETE CASCADE or SET NULL, or ON UPDATE SET NULL, change rows that it does not know of.';

@@ -9,7 +9,10 @@ BEGIN
     v_names := ARRAY(SELECT c.key FROM jsonb_each(p_choice) c WHERE c.value <> 'null' ORDER BY c.key);
   END IF;
   v_set.label := 'these changes';
-  IF v_names = '{xid}' THEN
+  IF v_names = '{}' AND p_choice ?| '{xid,xids,statement_ids}' THEN
+    RAISE EXCEPTION 'there is no such transaction: its number is null' USING
+      ERRCODE = 'no_data_found', HINT = 'SELECT * FROM pgtrack.log() shows the latest transactions.';
+  ELSIF v_names = '{xid}' THEN
     v_set.condition := pgtrack._of_transaction((p_choice ->> 'xid')::bigint);
     v_set.label := format('transaction %s', p_choice ->> 'xid');
     v_set.reverts := format('xid:%s', p_choice ->> 'xid');

@@ -23,44 +23,23 @@ END;
 COMMENT ON FUNCTION pgtrack._has_row_trigger(regclass, integer) IS
   'Whether a trigger of the application may leave a row as it is: event 8 is DELETE, 16 UPDATE, as in pg_trigger.tgtype.';
 
-CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape, p_role name, p_number integer)
+CREATE OR REPLACE FUNCTION pgtrack._hidden_sql(p_work pgtrack._work, p_steps pgtrack._step[], p_shape pgtrack.relation_shape, p_role name)
 RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_hidden_sql$
-DECLARE
-  v_by_image  text := format('%s h JOIN %s t ON %s', p_shape.history, p_shape.live_table, p_shape.live_is_history);
-  v_by_key    text := format('CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s t ON %s',
-                             p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
-  v_part      record;
-  v_hidden    text[] := '{0}';
-BEGIN
-  IF NOT pgtrack._may_hide(p_work.relid, p_role) THEN
-    RETURN '0::bigint';
-  END IF;
-  FOR v_part IN
-    SELECT p.* FROM (VALUES
-      ('', cardinality(p_work.inserts), format('%s h WHERE h.ctid = ANY (%L::tid[])', p_shape.history, p_work.inserts), ''),
-      ('', cardinality(p_work.merges), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.merges), ''),
-      ('updated', cardinality(p_work.updates), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.updates),
-       coalesce(p_shape.differs, 'false')),
-      ('updated_by_key', cardinality(p_work.keyed_updates),
-       format('unnest(%L::tid[], %L::jsonb[]) AS x (handle, key) JOIN %s h ON h.ctid = x.handle %s',
-              p_work.keyed_updates, p_work.updated_keys, p_shape.history, v_by_key), 'true'),
-      ('deleted', cardinality(p_work.deletes), format('%s WHERE h.ctid = ANY (%L::tid[])', v_by_image, p_work.deletes), 'true'),
-      ('deleted_by_key', cardinality(p_work.deleted_keys),
-       format('unnest(%L::jsonb[]) AS x (key) %s', p_work.deleted_keys, v_by_key), 'true')
-    ) AS p (done, planned, source, is_due)
-    WHERE p.planned > 0
-  LOOP
-    v_hidden := v_hidden || CASE
-      WHEN v_part.done = '' OR v_part.done LIKE 'updated%' AND p_shape.assignments IS NULL
-           OR pgtrack._has_row_trigger(p_work.relid, CASE WHEN v_part.done LIKE 'deleted%' THEN 8 ELSE 16 END)
-      THEN format('(SELECT %s - count(*) FROM %s)', v_part.planned, v_part.source)
-      -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
-      ELSE format('(SELECT %s - count(*) + greatest(count(*) FILTER (WHERE %s) - (SELECT count(*) FROM %s_%s), 0) FROM %s)',
-                  v_part.planned, v_part.is_due, v_part.done, p_number, v_part.source) END;
-  END LOOP;
-  RETURN array_to_string(v_hidden, ' + ');
-END
-$_hidden_sql$;
-COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack.relation_shape, name, integer) IS
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN pgtrack._may_hide(p_work.relid, p_role) THEN concat_ws(' + ', format(
+      '(SELECT %s - count(*) FROM %s h WHERE h.ctid = ANY (%L::tid[]))',
+      coalesce(cardinality(p_work.inserts), 0), p_shape.history, p_work.inserts), (
+    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', cardinality(s.places), CASE
+        WHEN NOT pgtrack._has_row_trigger(p_work.relid, CASE s.kind WHEN 'delete' THEN 8 ELSE 16 END)
+        -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
+        THEN format('%s_%s_%s', CASE s.kind WHEN 'delete' THEN 'deleted' WHEN 'update' THEN 'updated' ELSE 'inserted' END, s.number, s.step)
+        ELSE format('%s JOIN %s t ON %s', f.source, p_shape.live_table, f.is_place) END), ' + ')
+    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+    CROSS JOIN LATERAL pgtrack._step_source(
+      ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step, p_shape) f
+    WHERE s.kind <> 'insert'))
+  ELSE '0::bigint' END;
+END;
+COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.relation_shape, name) IS
   'The expression, in the statement that does a revert, for how many of the rows that are planned it does not find.';

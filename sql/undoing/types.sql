@@ -17,6 +17,19 @@ BEGIN
       merge_bases    tid[]
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._step') IS NULL THEN
+    CREATE TYPE pgtrack._step AS (
+      number      integer,
+      kind        text,
+      columns     integer[],
+      places      tid[],
+      leaves      oid[],
+      handles     tid[],
+      masks       varbit[],
+      is_moved    boolean,
+      is_ordered  boolean
+    );
+  END IF;
   IF pg_catalog.to_regtype('pgtrack._set') IS NULL THEN
     CREATE TYPE pgtrack._set AS (
       tables     regclass[],
@@ -55,6 +68,16 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON TYPE pgtrack._step IS 'Rows of a table to which a revert does the same: one part of its statement.';
+COMMENT ON COLUMN pgtrack._step.number IS 'Which table of the work.';
+COMMENT ON COLUMN pgtrack._step.kind IS 'delete, update, insert; or exchange: deleted and inserted again.';
+COMMENT ON COLUMN pgtrack._step.columns IS 'The columns that are given values, by their numbers in the shape.';
+COMMENT ON COLUMN pgtrack._step.places IS 'Where the rows are (ctid).';
+COMMENT ON COLUMN pgtrack._step.leaves IS 'In which partitions, in the same order; null where there are none.';
+COMMENT ON COLUMN pgtrack._step.handles IS 'The images that they are made from, or that have their keys, in the same order; null where a key alone is known.';
+COMMENT ON COLUMN pgtrack._step.masks IS 'Which of the columns each row is given, bit by number; null: all of them.';
+COMMENT ON COLUMN pgtrack._step.is_moved IS 'Whether the rows have other keys than their images.';
+COMMENT ON COLUMN pgtrack._step.is_ordered IS 'Whether the rows have to be taken in this order, after those of the step before.';
 COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
 COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
 COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';

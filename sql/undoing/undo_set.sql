@@ -32,7 +32,7 @@ BEGIN
                            AND l.mode IN ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'));
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
     -- Where the snapshot is older than the lock, rows may have come that it does not show.
-    IF NOT v_is_locked AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    IF NOT v_is_locked AND pgtrack._snapshot_lasts() THEN
       PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
     END IF;
   ELSE

@@ -62,6 +62,10 @@ BEGIN
         ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
          'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
          'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+        ('undo_last', '', c_conflict, c_columns, '''xid'', pgtrack._my_last()', 'NULL',
+         'Undoes your latest transaction that is no undo itself, in one step: that of this login and actor, as this program from this address. '
+         'A notice says which it is. Refused where another may be meant: sessions that look the same, or, unless this session made it, '
+         'changes of yours from elsewhere in the hour before it.'),
         ('undo_transactions', 'xids bigint[]', c_conflict, c_columns, '''xids'', xids', 'NULL',
          'Undoes everything that some transactions did to tracked tables, in one step, as if they had been one.'),
         ('undo_statements', 'statement_ids bigint[]', c_conflict, c_columns, '''statement_ids'', statement_ids', 'NULL',
@@ -115,13 +119,13 @@ BEGIN
            'sql ' || r.volatility, format(r.body, c_table, format('pgtrack._key(%s, %s)', c_table, f.key), f.key), r.comment || f.comment
     FROM row_function r CROSS JOIN form f
     UNION ALL
-    SELECT v.name, v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, c_outcome, 'sql VOLATILE',
+    SELECT v.name, ltrim(v.arguments || v.options || ', message text DEFAULT NULL' || v.columns, ', '), c_outcome, 'sql VOLATILE',
            format('SELECT pgtrack._note_path(); SELECT x.* FROM pgtrack._%s(pg_catalog.jsonb_build_object(%s), %s, %s, message, %s) x', v.name, v.choice, v.relation,
                   CASE v.options WHEN '' THEN 'NULL' ELSE 'on_conflict' END, CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            v.comment
     FROM set_verb v
     UNION ALL
-    SELECT 'plan_' || v.name, v.arguments || v.columns, format('TABLE (%s)', c_step), 'sql STABLE',
+    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
            format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
                   CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
            format('What %s() would do, row by row, without doing it.', v.name)

@@ -40,6 +40,31 @@ END
 $_version_at$;
 COMMENT ON FUNCTION pgtrack._version_at(regclass, jsonb, timestamptz) IS 'The version a row had at a moment.';
 
+-- Whoever restores an order wants its items back, too.
+CREATE OR REPLACE FUNCTION pgtrack._tell_company(p_relation integer, p_statement bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tell_company$
+DECLARE
+  v_xid      bigint;
+  v_company  text;
+BEGIN
+  SELECT s.xid::text::bigint INTO v_xid FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_statement;
+  SELECT string_agg(format('%s %s, %s', c.operation, c.table_name, CASE c.row_count WHEN 1 THEN '1 row' ELSE c.row_count || ' rows' END), '; '
+                    ORDER BY c.first)
+  INTO v_company
+  FROM (SELECT pgtrack._operation(s.operation) AS operation, format('%I.%I', r.schema_name, r.table_name) AS table_name,
+               sum(s.row_count) - CASE WHEN bool_or(s.relation_id = p_relation AND s.statement_id = p_statement) THEN 1 ELSE 0 END AS row_count,
+               min(s.statement_id) AS first
+        FROM pgtrack.statement s JOIN pgtrack.relation r USING (relation_id)
+        WHERE s.xid = v_xid::text::xid8 GROUP BY 1, 2) c
+  WHERE c.row_count > 0;
+  IF v_company IS NOT NULL THEN
+    RAISE NOTICE 'more went in the same transaction, %: %', v_xid, v_company USING
+      HINT = format('SELECT * FROM pgtrack.undo_transaction(%s) brings all of it back.', v_xid);
+  END IF;
+END
+$_tell_company$;
+COMMENT ON FUNCTION pgtrack._tell_company(integer, bigint) IS 'Tells, in a notice, what else was done by the transaction that deleted a row.';
+
 CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
 DECLARE
@@ -63,6 +88,7 @@ BEGIN
       ERRCODE = 'no_data_found',
       HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
   END IF;
+  PERFORM pgtrack._tell_company(v_shape.relation_id, v.statement_id) FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = v_version + 1;
   RETURN v_version;
 END
 $_version_to_restore$;

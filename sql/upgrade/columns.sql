@@ -20,15 +20,26 @@ BEGIN
       ('relation_shape', 'key_is_plain', 'boolean'),
       ('relation_shape', 'key_entered', 'text'),
       ('relation_shape', 'type_names', 'text'),
-      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0')
+      ('relation_shape', 'inserted', 'text[]'),
+      ('relation_shape', 'inserted_values', 'text[]'),
+      ('relation_shape', 'inserted_since', 'bigint[]'),
+      ('relation_shape', 'updated', 'text[]'),
+      ('relation_shape', 'updated_values', 'text[]'),
+      ('relation_shape', 'updated_differ', 'text[]'),
+      ('relation_shape', 'updated_stayed', 'text[]'),
+      ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
+      ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
     JOIN pg_class t ON t.relnamespace = 'pgtrack'::regnamespace AND t.relname = c.table_name
     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = c.column_name)
   LOOP
     EXECUTE format('ALTER TABLE pgtrack.%I ADD COLUMN %I %s', v_part.table_name, v_part.column_name, v_part.definition);
   END LOOP;
-  IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = 'versions') THEN
-    ALTER TABLE pgtrack.relation_shape DROP COLUMN versions;
-  END IF;
+  FOR v_part IN
+    SELECT a.attname AS column_name FROM pg_attribute a
+    WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = ANY ('{versions,insert_columns,insert_values,assignments,merges}')
+  LOOP
+    EXECUTE format('ALTER TABLE pgtrack.relation_shape DROP COLUMN %I', v_part.column_name);
+  END LOOP;
 END
 $columns$;

@@ -260,6 +260,9 @@ fn sql_is_written_as_agreed() {
         "pgtrack.plan_revert_schema(",
         "pgtrack.keep(",
         "pgtrack.recover(",
+        // They note the path of the command that fires them.
+        "pgtrack._before_ddl(",
+        "pgtrack._on_ddl_triggers(",
         // On the write path, where pinning costs.
         "pgtrack_history.open(",
     ];

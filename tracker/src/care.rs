@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Client;
 
 use crate::Error;
+use crate::model::RowKey;
 use crate::table::TableName;
 
 /// The history of one table, tracked now or before.
@@ -151,6 +152,14 @@ pub struct Finding {
     pub problem: String,
     /// What to do.
     pub hint: Option<String>,
+}
+
+impl Finding {
+    /// Whether nothing is missing: where nobody is a superuser, there are no event triggers, and DDL is followed later.
+    pub fn is_note(&self) -> bool {
+        self.table.is_none()
+            && self.problem.starts_with("DDL on tracked tables is not followed at once")
+    }
 }
 
 /// Looks whether everything is recorded that should be. Rows are not read: that may take long.
@@ -317,4 +326,39 @@ pub async fn untrack(client: &Client, target: &str) -> Result<Vec<Tracking>, Err
 
 fn tracking(row: &tokio_postgres::Row) -> Tracking {
     Tracking { table: row.get("table_name"), status: row.get("status") }
+}
+
+/// Copies all present rows of a table, named as in a query; returns what was done.
+///
+/// # Errors
+/// When there is no such table, or we may not do it.
+pub async fn keep(client: &Client, table: &str) -> Result<String, Error> {
+    let query = "SELECT pgtrack.keep($1)";
+    let row = client.query_one(query, &[&table]).await;
+    Ok(row.map_err(Error::query(format!("keep the rows of {table}")))?.get(0))
+}
+
+/// Brings back a dropped table, or a dropped column, from its latest copy; returns what was done.
+///
+/// # Errors
+/// When there is no copy, the table or column is there, or we may not do it.
+pub async fn recover(client: &Client, table: &str, column: Option<&str>) -> Result<String, Error> {
+    let query = "SELECT pgtrack.recover($1, $2)";
+    let row = client.query_one(query, &[&table, &column]).await;
+    Ok(row.map_err(Error::query(format!("recover {table}")))?.get(0))
+}
+
+/// Erases the recorded values of a row's past; returns what was done.
+///
+/// # Errors
+/// When no reason is given, or we are not pg_track's owner.
+pub async fn erase(
+    client: &Client,
+    table: &TableName,
+    key: &RowKey,
+    reason: &str,
+) -> Result<String, Error> {
+    let query = "SELECT pgtrack.erase_pk($1, $2, $3)";
+    let row = client.query_one(query, &[&table.to_string(), &key.to_json(), &reason]).await;
+    Ok(row.map_err(Error::query(format!("erase the past of a row of {table}")))?.get(0))
 }

@@ -113,7 +113,8 @@ pub async fn since(
         "SELECT n.snapshot::text, t.*
          FROM (SELECT pg_current_snapshot() AS snapshot) n
          LEFT JOIN LATERAL (SELECT DISTINCT s.xid FROM pgtrack.statement s
-                            WHERE (s.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+                            WHERE s.xid >= pg_snapshot_xmin($1::text::pg_snapshot) -- for the index
+                              AND (s.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
                                    OR s.xid IN (SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND {IS_HERE}
                             ORDER BY s.xid LIMIT $2::bigint + 1) x ON true
          LEFT JOIN LATERAL ({TRANSACTION}) t ON true

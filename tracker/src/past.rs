@@ -156,3 +156,24 @@ pub async fn diff(
         })
         .collect())
 }
+
+/// How many rows of a table differ between two points, by what leads from the first to the second.
+///
+/// # Errors
+/// As [`rows`].
+pub async fn diff_counts(
+    client: &Client,
+    table: &TableName,
+    from: &str,
+    to: &str,
+) -> Result<Vec<(Operation, i64)>, Error> {
+    let query = "SELECT d.op, count(*) FROM pgtrack.diff($1, $2, $3) d GROUP BY 1 ORDER BY 1";
+    let rows = client
+        .query(query, &[&table.to_string(), &from, &to])
+        .await
+        .map_err(Error::query(format!("compare {table} between two points")))?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some((Operation::from_word(row.get(0))?, row.get(1))))
+        .collect())
+}

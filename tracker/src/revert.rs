@@ -218,6 +218,19 @@ pub struct Limits {
 /// For somebody who waits for a page.
 const PATIENCE: Limits = Limits { lock: Duration::from_secs(2), statement: Duration::from_mins(1) };
 
+/// The latest transaction of the session user, on behalf of an actor if one is named, that is no undo; with `back` the one
+/// so many before it.
+///
+/// # Errors
+/// When there is none, or it is not clear which it is.
+pub async fn last(client: &Client, actor: Option<&str>, back: i32) -> Result<i64, Error> {
+    let row = client
+        .query_one("SELECT pgtrack._find_last($1, $2)", &[&actor, &back])
+        .await
+        .map_err(Error::query("tell which transaction is meant"))?;
+    Ok(row.get(0))
+}
+
 /// Works out what a revert would do; changes nothing.
 ///
 /// # Errors

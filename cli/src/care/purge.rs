@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::archive;
 use crate::error::Error;
 use crate::session::{Common, Session};
-use crate::terminal::{Cell, Grid, Screen, confirm, while_waiting};
+use crate::terminal::{Cell, Grid, SHOW_OR_GRANT, Screen, confirm, require_person, while_waiting};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -32,6 +32,13 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    if options.older_than.trim().parse::<f64>().is_ok() {
+        return Err(Error::Usage {
+            message: format!("`--older-than {}` has no unit", options.older_than),
+            hint: "say of what: --older-than '90 days'",
+        });
+    }
+    require_person(options.yes || options.dry_run, SHOW_OR_GRANT)?;
     let mut session = Session::open(&options.common.connection).await?;
     let age = care::age(&session.client, &options.older_than).await?;
     if options.audit {

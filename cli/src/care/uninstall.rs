@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::session::{Common, Session};
-use crate::terminal::{Screen, confirm};
+use crate::terminal::{GRANT, Screen, confirm, require_person};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -18,6 +18,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    require_person(options.yes, GRANT)?;
     let mut session = Session::open_any(&options.common.connection).await?;
     let changes = match pgtrack_tracker::installed(&session.client).await? {
         Installed::Missing => return Err(Error::NotInstalled { place: session.place }),

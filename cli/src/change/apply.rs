@@ -13,7 +13,9 @@ use super::options::ChangeOptions;
 use crate::error::Error;
 use crate::present::{change_lines, effects_text, json};
 use crate::session::Session;
-use crate::terminal::{Paint, Screen, Tone, confirm, escaped, while_waiting};
+use crate::terminal::{
+    Paint, SHOW_OR_GRANT, Screen, Tone, confirm, escaped, require_person, while_waiting,
+};
 
 /// As long as it takes, once nobody stands in the way.
 const LIMITS: Limits = Limits { lock: Duration::from_secs(10), statement: Duration::ZERO };
@@ -36,6 +38,7 @@ pub(super) async fn apply(
     let Way { manner, batch } = way;
     let on_conflict = manner.on_conflict;
     check(target, way)?;
+    require_person(options.yes || options.dry_run, SHOW_OR_GRANT)?;
     let planning = outline(&session.client, target, manner.columns, options.max);
     let plan = while_waiting("Working out what would change", planning).await?;
     let mut screen = Screen::plain(&options.common.output);
@@ -45,7 +48,7 @@ pub(super) async fn apply(
         return screen.finish();
     }
     if plan.rows() == 0 && plan.conflicts() == 0 {
-        return done(None, &session, screen).await;
+        return done(None, None, &session, screen).await;
     }
     if plan.conflicts() > 0 && matches!(on_conflict, OnConflict::Error) {
         return Err(Error::Conflicts { conflicts: plan.conflicts() });
@@ -56,10 +59,26 @@ pub(super) async fn apply(
     if let Some(size) = batch {
         return in_batches(session, target, &plan, size, on_conflict, attribution, screen).await;
     }
+    let left = left_out(plan.conflicts(), on_conflict);
     let Session { client, .. } = &mut session;
     let applying = apply_outline(client, target, &plan.token, manner, attribution, LIMITS);
     let xid = while_waiting("Changing rows", applying).await?;
-    done(xid, &session, screen).await
+    done(xid, left, &session, screen).await
+}
+
+/// What became of the rows that somebody changed since.
+fn left_out(conflicts: i64, on_conflict: OnConflict) -> Option<String> {
+    if conflicts == 0 {
+        return None;
+    }
+    let what = match on_conflict {
+        OnConflict::Error => return None,
+        OnConflict::Skip => "left as they are",
+        OnConflict::Merge => "only what nobody changed since was set back",
+        OnConflict::Force => "overwritten",
+    };
+    let unit = if conflicts == 1 { "row" } else { "rows" };
+    Some(format!("{conflicts} {unit} changed since: {what}."))
 }
 
 fn check(target: &Target, Way { manner, batch }: Way<'_>) -> Result<(), Error> {
@@ -123,11 +142,19 @@ async fn in_batches(
         let xids: Vec<String> = xids.iter().map(i64::to_string).collect();
         screen.line(&format!("Done. `pgtrack undo {}` takes it back.", xids.join(" ")))?;
     }
+    if let (Some(left), false) = (left_out(seen.conflicts(), on_conflict), screen.is_json) {
+        screen.line(&left)?;
+    }
     screen.finish()
 }
 
-/// Says which transaction did what.
-async fn done(xid: Option<i64>, session: &Session, mut screen: Screen) -> Result<(), Error> {
+/// Says which transaction did what, and what was left out.
+async fn done(
+    xid: Option<i64>,
+    left: Option<String>,
+    session: &Session,
+    mut screen: Screen,
+) -> Result<(), Error> {
     let transaction = match xid {
         Some(xid) => feed::transaction(&session.client, xid).await?,
         None => None,
@@ -143,6 +170,9 @@ async fn done(xid: Option<i64>, session: &Session, mut screen: Screen) -> Result
         }
         (None, true) => screen.json(&json!({ "xid": null }))?,
         (None, false) => screen.line("Nothing had to be changed.")?,
+    }
+    if let (Some(left), false) = (left, screen.is_json) {
+        screen.line(&left)?;
     }
     screen.finish()
 }

@@ -43,9 +43,7 @@ fn the_example_file_names_every_key_with_its_default() {
     // How many threads there are by default depends on the machine.
     let proxy = super::Proxy { threads: default.proxy.threads, ..file.proxy };
     assert_eq!(proxy, default.proxy);
-    assert!(file.dashboard.key_file.is_some());
-    let dashboard = super::Dashboard { key_file: None, ..file.dashboard };
-    assert_eq!(dashboard, default.dashboard);
+    assert_eq!(file.dashboard, default.dashboard);
     assert!(file.upstream.is_some());
     assert_eq!(file.client_tls, default.client_tls);
     assert_eq!(file.upstream_tls, default.upstream_tls);

@@ -12,10 +12,11 @@ const BEGINNING: &str = "# Command line
 `pgtrack` has git's habits, for tables. Every command tells about itself with `--help`.
 This file is made from the program by `make docs`.
 
-A database is found as psql finds it: by `--db` with a connection URL, `keyword=value` pairs or a name, and by `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSERVICE`, `PGSSLMODE` and the like, `~/.pg_service.conf` and `~/.pgpass`.
+A database is found as psql finds it: by `--db` with a connection URL, `keyword=value` pairs or a name, and by `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSERVICE`, `PGSSLMODE` and the like, `~/.pg_service.conf` and `~/.pgpass`; where nothing names a user, it is the system's.
 `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `sslnegotiation` mean what they mean to libpq.
 A table is named as in a query; a key is a value, or JSON for a key of several columns.
 A point is a tag's name, a timestamp, `xid:N` (as transaction N saw and left it), or `now`.
+`@` is your latest transaction that is no undo, `@~1` the one before it; [concepts](concepts.md) says when that is refused.
 
 Commands that change rows show what they would do and ask first; `--yes` says yes beforehand, `--dry-run` only shows.
 Without a terminal and without `--yes` they do nothing.

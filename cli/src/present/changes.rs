@@ -13,7 +13,8 @@ type Row = Map<String, Value>;
 pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::String(text) if text.is_empty() => "''".to_owned(),
+        // A text that would be taken for something else.
+        Value::String(text) if text.is_empty() || text == "null" => format!("'{text}'"),
         Value::String(text) => escaped(text),
         other => escaped(&other.to_string()),
     }
@@ -45,9 +46,23 @@ pub(crate) fn change_lines(before: Option<&Row>, after: Option<&Row>, paint: Pai
     }
 }
 
-/// The changed lines of a version that was recorded.
+/// The changed lines of a version that was recorded. A column that was added to the table later did not change then,
+/// though only the newer image has it.
 pub(crate) fn version_lines(version: &Version, paint: Paint) -> Vec<String> {
-    change_lines(version.before.as_ref(), version.after.as_ref(), paint)
+    match (&version.before, &version.after) {
+        (Some(before), Some(after)) => {
+            let only = |row: &Row| {
+                let changed = row.iter().filter(|(name, _)| version.changed_columns.contains(name));
+                changed.map(|(name, value)| (name.clone(), value.clone())).collect::<Row>()
+            };
+            let lines = changed(&only(before), &only(after), paint);
+            if lines.is_empty() {
+                return vec![format!("  {}", paint.text(Tone::Faint, "no value changed"))];
+            }
+            lines
+        }
+        (before, after) => change_lines(before.as_ref(), after.as_ref(), paint),
+    }
 }
 
 fn columns(row: &Row, sign: char, tone: Tone, paint: Paint) -> Vec<String> {

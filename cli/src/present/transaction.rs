@@ -2,8 +2,10 @@
 
 use pgtrack_tracker::{Effect, Reverts, Transaction};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::session::Session;
-use crate::terminal::{Paint, Tone, escaped};
+use crate::terminal::{Paint, Tone, cut, escaped};
 
 /// What it did: `UPDATE demo.products 4 rows, DELETE demo.users 1 row`.
 pub(crate) fn effects_text(effects: &[Effect]) -> String {
@@ -14,18 +16,33 @@ pub(crate) fn effects_text(effects: &[Effect]) -> String {
     effects.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// The transaction on one line.
-pub(crate) fn one_line(transaction: &Transaction, session: &Session, paint: Paint) -> String {
+/// A text with its lines put together.
+pub(crate) fn joined(text: &str) -> String {
+    escaped(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The transaction on one line, of so many columns if they are counted.
+pub(crate) fn one_line(
+    transaction: &Transaction,
+    session: &Session,
+    paint: Paint,
+    columns: Option<usize>,
+) -> String {
+    let (xid, time) = (transaction.xid.to_string(), session.time(transaction.at));
+    let what = format!("{}  {}", escaped(&transaction.who), effects_text(&transaction.effects));
     let why = transaction.message.as_ref().or(transaction.query.as_ref());
-    let why = why.map(|text| format!("  {}", escaped(text.trim()))).unwrap_or_default();
-    format!(
-        "{}  {}  {}  {}{}",
-        paint.text(Tone::Subject, &transaction.xid.to_string()),
-        paint.text(Tone::Faint, &session.time(transaction.at)),
-        escaped(&transaction.who),
-        effects_text(&transaction.effects),
+    let why = why.map(|text| joined(text)).unwrap_or_default();
+    let left = columns.map(|columns| columns.saturating_sub(xid.width() + time.width() + 4));
+    let what = cut(&what, left);
+    let left = left.map(|left| left.saturating_sub(what.width() + 2));
+    let why = cut(&why, left);
+    let line = format!(
+        "{}  {}  {what}  {}",
+        paint.text(Tone::Subject, &xid),
+        paint.text(Tone::Faint, &time),
         paint.text(Tone::Faint, &why),
-    )
+    );
+    line.trim_end().to_owned()
 }
 
 /// All about the transaction, on several lines.

@@ -4,9 +4,9 @@ use clap::Args;
 use pgtrack_tracker::history;
 
 use crate::error::Error;
-use crate::present::{headline, json, version_lines};
+use crate::present::{headline, joined, json, version_lines};
 use crate::session::{Common, RowArguments, Session};
-use crate::terminal::{Screen, Tone, escaped};
+use crate::terminal::{Screen, Tone, cut, escaped};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -45,14 +45,21 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         let subject = screen.paint.text(Tone::Subject, &format!("version {number}"));
         let what = headline(version.operation, &options.row.table, Some(&key), screen.paint);
         screen.line(&format!("{subject}  {what}"))?;
+        let program = version.application.iter().map(|name| format!(", {}", escaped(name)));
         screen.line(&format!(
-            "{}  {}  transaction {}",
+            "{}  {}{}  transaction {}",
             session.time(version.at),
             escaped(&version.who),
+            program.collect::<String>(),
             version.xid
         ))?;
         if let Some(message) = &version.message {
             screen.line(&format!("    {}", escaped(message)))?;
+        }
+        if let Some(query) = &version.query {
+            let left = screen.columns.map(|columns| columns.saturating_sub(4));
+            let query = cut(&joined(query), left);
+            screen.line(&format!("    {}", screen.paint.text(Tone::Faint, &query)))?;
         }
         screen.lines(&version_lines(version, screen.paint))?;
     }

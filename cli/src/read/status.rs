@@ -45,8 +45,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     }
     screen.line(&format!("On {}", session.place))?;
     if let Some(transaction) = latest.first() {
-        screen
-            .line(&format!("Latest change  {}", one_line(transaction, &session, screen.paint)))?;
+        let label = "Latest change  ";
+        let left = screen.columns.map(|columns| columns.saturating_sub(label.len()));
+        let line = one_line(transaction, &session, screen.paint, left);
+        screen.line(&format!("{label}{line}"))?;
     }
     screen.line("")?;
     if tables.is_empty() {

@@ -5,6 +5,7 @@ use pgtrack_tracker::care::{self, Finding};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::present::in_shell;
 use crate::session::{Common, Session};
 use crate::terminal::{Paint, Screen, Tone, escaped, while_waiting};
 
@@ -34,14 +35,15 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
             screen.lines(&lines(finding, screen.paint))?;
         }
     }
-    if findings.is_empty() {
+    let problems = findings.iter().filter(|finding| !finding.is_note()).count();
+    if problems == 0 {
         if !screen.is_json {
             screen.line("Everything is recorded that should be.")?;
         }
         return screen.finish();
     }
     screen.finish()?;
-    let what = match findings.len() {
+    let what = match problems {
         1 => "one thing should be looked at".to_owned(),
         count => format!("{count} things should be looked at"),
     };
@@ -51,8 +53,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
 /// A finding for people.
 pub(super) fn lines(finding: &Finding, paint: Paint) -> Vec<String> {
     let table = finding.table.as_ref().map(|table| format!("{}: ", escaped(table)));
-    let text = format!("{}{}", table.unwrap_or_default(), escaped(&finding.problem));
-    let mut lines = vec![paint.text(Tone::Warning, &text)];
-    lines.extend(finding.hint.as_ref().map(|hint| format!("  hint: {}", escaped(hint))));
+    let (label, tone) =
+        if finding.is_note() { ("note: ", Tone::Faint) } else { ("", Tone::Warning) };
+    let text = format!("{label}{}{}", table.unwrap_or_default(), escaped(&finding.problem));
+    let mut lines = vec![paint.text(tone, &text)];
+    let hint = finding.hint.as_ref().map(|hint| format!("  hint: {}", escaped(&in_shell(hint))));
+    lines.extend(hint);
     lines
 }

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin};
 
 use serde_json::Value;
 
-use super::{Grid, OutputOptions, Paint, pager};
+use super::{Grid, OutputOptions, Paint, pager, width};
 use crate::error::Error;
 
 /// Takes results, line by line.
@@ -16,6 +16,8 @@ pub(crate) struct Screen {
     pub(crate) paint: Paint,
     /// Whether JSON is wanted.
     pub(crate) is_json: bool,
+    /// How many columns a line has; `None` where that does not matter.
+    pub(crate) columns: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -29,17 +31,22 @@ impl Screen {
     pub(crate) fn paged(options: &OutputOptions) -> Self {
         let is_paged = !options.no_pager && !options.json && stdout().is_terminal();
         let pager = is_paged.then(pager::start).transpose().ok().flatten().flatten();
-        Self { sink: Sink::with(pager), paint: options.paint(), is_json: options.json }
+        Self { sink: Sink::with(pager), ..Self::plain(options) }
     }
 
     /// For what is short, or followed by a question.
     pub(crate) fn plain(options: &OutputOptions) -> Self {
-        Self { sink: Sink::with(None), paint: options.paint(), is_json: options.json }
+        Self {
+            sink: Sink::with(None),
+            paint: options.paint(),
+            is_json: options.json,
+            columns: width::columns(),
+        }
     }
 
     /// For files.
     pub(crate) fn raw() -> Self {
-        Self { sink: Sink::with(None), paint: Paint::new(false), is_json: false }
+        Self { sink: Sink::with(None), paint: Paint::new(false), is_json: false, columns: None }
     }
 
     pub(crate) fn line(&mut self, text: &str) -> Result<(), Error> {

@@ -14,8 +14,7 @@ fn a_wrong_update_is_found_in_the_log_and_undone() {
         found,
         "postgres|psql|127.0.0.1|{demo.products}|5|UPDATE products SET price = 0 WHERE product_id < 105"
     );
-    let undone =
-        demo.psql("SELECT * FROM pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))");
+    let undone = demo.psql("SELECT * FROM pgtrack.undo_last()");
     assert_eq!(undone, "demo.products|0|5|0|0");
     assert_eq!(demo.psql("SELECT count(*) FROM products WHERE price = 0"), "0");
     assert_eq!(

@@ -1,5 +1,7 @@
 //! Which statements are wanted, and the SQL condition for it.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -51,6 +53,8 @@ pub struct Filter {
     pub text: Option<String>,
     /// It changed such a row; needs exactly one table.
     pub row: RowFilter,
+    /// It gave this value, as text, to some column of a row, or took it away.
+    pub value: Option<String>,
 }
 
 /// What a changed row has to be.
@@ -159,6 +163,10 @@ impl Filter {
         if !self.row.is_open() {
             self.add_row_condition(client, &mut condition).await?;
         }
+        if let Some(value) = &self.value {
+            let part = value_condition(client, &condition.relations).await?;
+            condition.add(part, value.clone());
+        }
         Ok(condition)
     }
 
@@ -202,20 +210,18 @@ impl Filter {
             };
         };
         // Live values as they are stored, so that no cast or operator of the application's is called.
-        let query = "SELECT t.history_table, c.history_column, pgtrack._output_sql(format('n.%I', a.attname), a.atttypid) AS live_value,
-                            (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
-                                                                      format('h.%I', k.history_column)), ' AND ')
-                             FROM pgtrack._key_parts(t.relation_id) k) AS same_row,
-                            (SELECT string_agg(pgtrack._live_is_sql(format('n.%I', k.column_name), k.type, format('h.%I', k.history_column),
-                                                                    k.operator, k.equality), ' AND ')
-                             FROM pgtrack._key_parts(t.relation_id) k) AS live_row
+        let query = format!(
+            "SELECT t.history_table, c.history_column, pgtrack._output_sql(format('n.%I', a.attname), a.atttypid) AS live_value,
+                            {SAME_ROW} AS same_row, {} AS live_row
                      FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
                      JOIN pgtrack.relation r USING (relation_id)
                      JOIN pg_class l ON l.oid = r.relid AND l.relkind IN ('r', 'p')
                      JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
-                     WHERE t.schema_name = $1 AND t.name = $2 AND c.column_name = $3 AND c.attnum IS NOT NULL";
+                     WHERE t.schema_name = $1 AND t.name = $2 AND c.column_name = $3 AND c.attnum IS NOT NULL",
+            live_row("n")
+        );
         let row = client
-            .query_opt(query, &[&table.schema, &table.name, column])
+            .query_opt(&query, &[&table.schema, &table.name, column])
             .await
             .map_err(Error::query("look up the column of a filter"))?
             .ok_or(Error::Filter { fault: FilterFault::UnknownColumn })?;
@@ -250,6 +256,82 @@ impl Filter {
         }
         Ok(())
     }
+}
+
+/// In a query of tables `t`: the condition that the image `n` is of the row that the image `h` is of.
+const SAME_ROW: &str = "(SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('n.%I', k.history_column),
+                                                              format('h.%I', k.history_column)), ' AND ')
+     FROM pgtrack._key_parts(t.relation_id) k)";
+
+/// The same for the row of the table itself, under an alias.
+fn live_row(alias: &str) -> String {
+    format!(
+        "(SELECT string_agg(pgtrack._live_is_sql(format('{alias}.%I', k.column_name), k.type, format('h.%I', k.history_column),
+                                                k.operator, k.equality), ' AND ')
+          FROM pgtrack._key_parts(t.relation_id) k)"
+    )
+}
+
+/// Whether a value came or went with a statement on one of these tables, as far as we may read them. What a change made of
+/// a row is in the row's next image `n`, or in the live row `l`.
+async fn value_condition(client: &Client, relations: &[i32]) -> Result<String, Error> {
+    // Live values as they are stored, so that no cast or operator of the application's is called.
+    let query = format!(
+        "SELECT t.relation_id, t.history_table, format('%I.%I', t.schema_name, t.name) AS table_name,
+                        array_agg(c.history_column::text ORDER BY c.attnum) AS columns,
+                        array_agg(pgtrack._output_sql(format('l.%I', a.attname), a.atttypid) ORDER BY c.attnum) AS live_values,
+                        {SAME_ROW} AS same_row, {} AS live_row
+                 FROM pgtrack.tracked_table t JOIN pgtrack.relation_column c USING (relation_id)
+                 JOIN pgtrack.relation r USING (relation_id)
+                 JOIN pg_class o ON o.oid = r.relid AND o.relkind IN ('r', 'p')
+                 JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum
+                 WHERE t.relation_id = ANY ($1) AND has_table_privilege(r.relid, 'SELECT')
+                 GROUP BY t.relation_id, t.history_table, t.schema_name, t.name ORDER BY 1",
+        live_row("l")
+    );
+    let rows = client
+        .query(&query, &[&relations])
+        .await
+        .map_err(Error::query("look up the columns of a filter"))?;
+    let mut sql = String::from("CASE s.relation_id");
+    for row in &rows {
+        let history: String = row.get("history_table");
+        let (columns, lives): (Vec<String>, Vec<String>) =
+            (row.get("columns"), row.get("live_values"));
+        let id: i32 = row.get("relation_id");
+        let keyed: (Option<String>, Option<String>) = (row.get("same_row"), row.get("live_row"));
+        let rows = if let (Some(same_row), Some(live_row)) = keyed {
+            let table: String = row.get("table_name");
+            let differs = columns.iter().zip(&lives).map(|(column, live)| {
+                    let column = quote(column);
+                    format!(
+                        "(s.operation <> 'I' AND h.{column}::text IS NOT DISTINCT FROM {{}}::text)
+                         <> (s.operation NOT IN ('D', 'T') AND CASE WHEN n.pgtrack_statement_id IS NULL THEN ({live})::text
+                                                                    ELSE n.{column}::text END IS NOT DISTINCT FROM {{}}::text)"
+                    )
+                });
+            format!(
+                    "FROM {history} h
+                     LEFT JOIN LATERAL (SELECT n.* FROM {history} n
+                                        WHERE {same_row} AND n.pgtrack_statement_id > h.pgtrack_statement_id
+                                        ORDER BY n.pgtrack_statement_id LIMIT 1) n ON s.operation NOT IN ('D', 'T')
+                     LEFT JOIN {table} l ON n.pgtrack_statement_id IS NULL AND s.operation NOT IN ('D', 'T') AND {live_row}
+                     WHERE h.pgtrack_statement_id = s.statement_id AND ({})",
+                    differs.collect::<Vec<_>>().join(" OR ")
+                )
+        } else {
+            // Without a key no row is found again; its images have all that is known.
+            let is_there = columns.iter().map(|column| format!("h.{}::text", quote(column)));
+            let is_there = is_there.collect::<Vec<_>>().join(", ");
+            format!(
+                "FROM {history} h WHERE h.pgtrack_statement_id = s.statement_id AND {{}}::text IN ({is_there})"
+            )
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(sql, " WHEN {id} THEN EXISTS (SELECT {rows})");
+    }
+    // The parameter is named where there is no table, too.
+    Ok(format!("{sql} WHEN -1 THEN {{}}::text IS NULL ELSE false END"))
 }
 
 pub(super) fn quote(name: &str) -> String {

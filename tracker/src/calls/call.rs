@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The functions that change something; each records itself, too (`pgtrack._begin_call()`).
-const AUDITED: [&str; 22] = [
+const AUDITED: [&str; 23] = [
     "erase",
     "keep",
     "purge",
@@ -23,6 +23,7 @@ const AUDITED: [&str; 22] = [
     "undo",
     "undo_as_myself",
     "undo_batch",
+    "undo_last",
     "undo_statements",
     "undo_transaction",
     "undo_transactions",

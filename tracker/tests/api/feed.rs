@@ -2,6 +2,7 @@
 
 use pgtrack_testkit::on_each_version;
 use pgtrack_tracker::{Operation, feed, tracked_tables};
+use tokio_postgres::Client;
 
 use crate::support::tracked_table;
 
@@ -76,4 +77,40 @@ fn what_another_cluster_recorded_is_no_news() {
             .unwrap();
         assert_eq!(feed::newest(&client, 10, None).await.unwrap().0.len(), 1);
     });
+}
+
+#[test]
+fn to_find_nothing_new_reads_nothing_old() {
+    on_each_version(async |database| {
+        let client = tracked_table(&database).await;
+        client
+            .batch_execute(
+                "INSERT INTO pgtrack.statement (statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name)
+                 SELECT nextval('pgtrack.statement_id_seq'), (3 + g % 100)::text::xid8, '3:3:', now(), 1, 'U', 1, 'ada'
+                 FROM generate_series(1, 20000) g;
+                 ANALYZE pgtrack.statement",
+            )
+            .await
+            .unwrap();
+        let cursor = feed::now(&client).await.unwrap();
+        let before = statements_read(&client).await;
+        let (news, _) = feed::since(&client, &cursor, 10).await.unwrap();
+        assert!(news.unwrap().is_empty());
+        let read = statements_read(&client).await - before;
+        assert!(read < 10, "{read} statements read");
+    });
+}
+
+/// How many rows of `pgtrack.statement`, or entries of its indexes, all sessions have read.
+async fn statements_read(client: &Client) -> i64 {
+    client.batch_execute("SELECT pg_stat_force_next_flush()").await.unwrap();
+    let row = client
+        .query_one(
+            "SELECT t.seq_tup_read + (SELECT sum(i.idx_tup_read)::bigint FROM pg_stat_all_indexes i WHERE i.relid = t.relid)
+             FROM pg_stat_all_tables t WHERE t.relid = 'pgtrack.statement'::regclass",
+            &[],
+        )
+        .await
+        .unwrap();
+    row.get(0)
 }

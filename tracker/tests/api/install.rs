@@ -49,7 +49,7 @@ fn an_older_version_is_upgraded() {
         install(&mut client).await.unwrap();
         client
             .batch_execute(
-                "UPDATE pgtrack.installed_version SET version = '0.9'; DROP FUNCTION pgtrack.help()",
+                "UPDATE pgtrack.installed_version SET version = '0.9'; DROP FUNCTION pgtrack.help(text)",
             )
             .await
             .unwrap();

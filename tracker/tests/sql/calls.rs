@@ -3,13 +3,14 @@
 use crate::support::{Session, on_each_version};
 
 /// The verbs and a call of each, in an order in which they succeed.
-const CALLS: [(&str, &str); 23] = [
+const CALLS: [(&str, &str); 24] = [
     ("track", "SELECT pgtrack.track('t')"),
     ("tag", "SELECT pgtrack.tag('x')"),
     ("undo", "SELECT pgtrack.undo('t', 1)"),
     ("revert", "SELECT pgtrack.revert('t', 1, 1)"),
     ("rollback_to", "SELECT pgtrack.rollback_to('t', 3, now() - interval '1 hour')"),
     ("restore", "SELECT pgtrack.restore('t', 2)"),
+    ("undo_last", "SELECT pgtrack.set_actor('nightly', true); SELECT pgtrack.undo_last('force')"),
     ("undo_transaction", "SELECT pgtrack.undo_transaction(xid, 'force') FROM pgtrack.log(1)"),
     (
         "undo_transactions",
@@ -70,6 +71,7 @@ fn every_function_that_changes_something_leaves_one_record_however_it_is_called(
             session.run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
             session.run(&format!("SET application_name = 'nightly{number}'; INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')")).await;
             session.run("UPDATE pgtrack.statement SET at = at - interval '1 day'").await;
+            session.run(&format!("SELECT pgtrack.set_actor('nightly{number}', true); UPDATE t SET v = 'w' WHERE id = 1")).await;
             session.run("UPDATE t SET v = 'x'").await;
             session.run("UPDATE t SET v = 'y'; DELETE FROM t WHERE id = 2; UPDATE pgtrack.relation SET tracked_since = tracked_since - interval '2 days'").await;
             for (verb, call) in CALLS {

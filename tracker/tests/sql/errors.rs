@@ -41,6 +41,13 @@ DETAIL: Only a row that was deleted can be restored.
 HINT: To bring back older values of an existing row, use pgtrack.revert()."),
             ("SELECT pgtrack.restore('shop.users', 5)", "P0002: no deletion of shop.users (id=5) is recorded
 HINT: SELECT * FROM pgtrack.deleted('shop.users') shows the rows that can be restored."),
+            ("SELECT pgtrack.undo_transaction(NULL)", "P0002: there is no such transaction: its number is null
+HINT: SELECT * FROM pgtrack.log() shows the latest transactions."),
+            ("SELECT pgtrack.undo_transactions(NULL)", "P0002: there is no such transaction: its number is null
+HINT: SELECT * FROM pgtrack.log() shows the latest transactions."),
+            ("SELECT pgtrack.log('users')", "42P01: table \"users\" does not exist
+DETAIL: Names are looked up as in a query: through search_path, in lower case unless quoted.
+HINT: Did you mean 'shop.users'?"),
             ("SELECT pgtrack.undo('shop.users', 1, on_conflict => 'ignore')", "22023: on_conflict must be error, force, skip or merge, not 'ignore'
 DETAIL: error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. merge: revert only the columns that nobody changed since."),
             ("SELECT pgtrack.rollback_to('shop.users', 1, NULL)", "22004: the point in time must not be null"),

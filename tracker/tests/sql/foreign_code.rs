@@ -269,3 +269,63 @@ fn what_is_recovered_is_filled_with_the_rights_of_its_owner() {
         farewell(&session, name).await;
     });
 }
+
+/// A type whose values are numbers and texts by functions of its owner's.
+const CAST: &str = "CREATE TYPE e AS ENUM ('1', '2', '3'); CREATE TABLE called (who text); GRANT INSERT ON called TO PUBLIC;
+    CREATE FUNCTION as_number(e) RETURNS int LANGUAGE plpgsql AS $$BEGIN INSERT INTO called VALUES (current_user); RETURN 7; END$$;
+    CREATE FUNCTION as_json(e) RETURNS json LANGUAGE plpgsql AS $$BEGIN INSERT INTO called VALUES (current_user); RETURN '0'; END$$;
+    CREATE CAST (e AS int) WITH FUNCTION as_number AS ASSIGNMENT; CREATE CAST (e AS json) WITH FUNCTION as_json";
+
+#[test]
+fn a_column_gets_another_type_while_history_is_read_and_no_cast_is_called() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1)")
+            .await;
+        session.run(CAST).await;
+        let reader = session.another().await;
+        reader.run("BEGIN; SELECT count(*) FROM pgtrack_history.t_1").await;
+        for column in ["id", "v"] {
+            let error = session
+                .error(&format!("SET lock_timeout = '100ms'; ALTER TABLE t ALTER {column} TYPE e USING {column}::text::e"))
+                .await;
+            assert!(error.starts_with("55P03"), "{error}");
+        }
+        reader.run("COMMIT").await;
+        session
+            .run("RESET lock_timeout; ALTER TABLE t ALTER id TYPE e USING id::text::e; ALTER TABLE t ALTER v TYPE e USING v::text::e")
+            .await;
+        session.run("UPDATE t SET id = '2', v = '3'").await;
+        session.check("SELECT count(*) FROM called", "0").await;
+        session
+            .check(
+                "SELECT op, after ->> 'v' FROM pgtrack.history('t', '2') ORDER BY ver DESC LIMIT 1",
+                "UPDATE|3",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_column_gets_another_type_unnoticed_and_no_cast_is_called() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1)")
+            .await;
+        session.run(CAST).await;
+        session.run("ALTER EVENT TRIGGER pgtrack_ddl DISABLE").await;
+        session.run("ALTER TABLE t ALTER v TYPE e USING v::text::e").await;
+        session.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+        let error = session.error("UPDATE t SET v = '2'").await;
+        assert!(
+            error.starts_with("40001: the type of a column of public.t has changed unnoticed"),
+            "{error}"
+        );
+        session.run("ROLLBACK; UPDATE t SET v = '2'").await;
+        session.run("ALTER EVENT TRIGGER pgtrack_ddl ENABLE").await;
+        session.check("SELECT count(*) FROM called", "0").await;
+        session
+            .check("SELECT ver, before ->> 'v', after ->> 'v' FROM pgtrack.history('t', 1) WHERE ver = 2", "2|1|2")
+            .await;
+    });
+}

@@ -85,9 +85,33 @@ fn help_lists_every_public_function_and_says_what_it_does() {
         session.check("
             SELECT p.proname FROM pg_proc p
             WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\\_%'
-              AND NOT EXISTS (SELECT FROM pgtrack.help() h WHERE h.call LIKE 'pgtrack.' || p.proname || '(%' AND h.description <> '')", "").await;
-        session.check("SELECT count(*) FILTER (WHERE call LIKE 'pgtrack.undo(%'), min(call) FILTER (WHERE call LIKE 'pgtrack.undo(%') FROM pgtrack.help()", "
-            1|pgtrack.undo(\"table\" text, key, schema text DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL, columns text[] DEFAULT NULL)").await;
+              AND NOT EXISTS (SELECT FROM pgtrack.help(p.proname) h WHERE h.call LIKE 'pgtrack.' || p.proname || '(%' AND h.description <> '')", "").await;
+        session.check("SELECT replace(call, E'\\n', ' ') FROM pgtrack.help('pgtrack.undo()') LIMIT 1", "
+            pgtrack.undo(\"table\" text, key, schema text DEFAULT NULL, on_conflict text DEFAULT 'error', message text DEFAULT NULL, columns text[] DEFAULT NULL)").await;
+        // psql draws three signs between the columns and one at each side.
+        session
+            .check(
+                "SELECT bool_and(w.width <= 95)
+                 FROM (SELECT max(length(h.call)) + max(length(h.description)) AS width FROM pgtrack.help() h
+                       UNION ALL SELECT max(length(c)) + max(length(d)) FROM pgtrack.help('undo') h, string_to_table(h.call, E'\\n') c, string_to_table(h.description, E'\\n') d) w",
+                "t",
+            )
+            .await;
+        session
+            .check(
+                "SELECT call, description FROM pgtrack.help() LIMIT 3 OFFSET 8",
+                "
+            undo_last|Undoes your latest transaction that is no undo itself, in one step
+            undo|Undoes the last change of one row
+            undo_transaction|Undoes everything a transaction did to tracked tables, in one step",
+            )
+            .await;
+        // A twin that only plans, and the form for several columns, are with their verb.
+        session.check("SELECT count(*) FROM pgtrack.help() WHERE call ~ '^plan_|_pk$'", "1").await;
+        assert_eq!(
+            session.error("SELECT pgtrack.help('nothing')").await,
+            "42883: there is no function \"nothing\"\nHINT: SELECT * FROM pgtrack.help() lists them."
+        );
     });
 }
 

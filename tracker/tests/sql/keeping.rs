@@ -97,3 +97,109 @@ fn what_was_not_kept_cannot_come_back() {
         session.run("DROP OWNED BY stranger; DROP ROLE stranger").await;
     });
 }
+
+/// What a table is besides its rows, as the catalogs have it.
+const DEFINITION: &str = "SELECT jsonb_pretty(pgtrack._definition('t'))";
+
+#[test]
+fn a_recovered_table_has_its_rights_policies_triggers_comments_and_the_foreign_keys_of_others() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE ROLE recovered_reader;
+                 CREATE TABLE t (id int PRIMARY KEY, owner text, v text COLLATE \"C\") WITH (fillfactor = 70);
+                 CREATE TABLE other (id int PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE);
+                 ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+                 CREATE POLICY p ON t FOR SELECT TO recovered_reader USING (owner = current_user);
+                 CREATE POLICY q ON t AS RESTRICTIVE FOR UPDATE USING (id > 3) WITH CHECK (id > 4);
+                 CREATE POLICY r ON t FOR INSERT WITH CHECK (true);
+                 GRANT SELECT (id, owner), UPDATE ON t TO recovered_reader WITH GRANT OPTION; REVOKE TRIGGER ON t FROM current_user;
+                 COMMENT ON TABLE t IS 'it''s'; COMMENT ON COLUMN t.v IS 'hush';
+                 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.v := NEW.v || ''!''; RETURN NEW; END';
+                 CREATE TRIGGER f BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+                 CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t DISABLE TRIGGER g;
+                 CREATE RULE never AS ON DELETE TO t WHERE old.id = 77 DO INSTEAD NOTHING;
+                 CREATE VIEW shown AS SELECT * FROM t;
+                 INSERT INTO t VALUES (1, 'x', 'a'), (2, 'y', 'b'); INSERT INTO other VALUES (1, 1);
+                 SELECT pgtrack.track('t')")
+            .await;
+        let before = session.rows(DEFINITION).await;
+        session
+            .check(
+                "SELECT regexp_replace(pgtrack.keep('t'), '_kept_[0-9_]+', '')",
+                "public.t: 2 rows kept in pgtrack_history.t; pgtrack.recover() does not bring back the view public.shown",
+            )
+            .await;
+        session
+            .run("DROP TABLE t CASCADE; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO recovered_reader; SELECT pgtrack.recover('t')")
+            .await;
+        assert_eq!(session.rows(DEFINITION).await, before);
+        session
+            .check(
+                "SELECT * FROM t ORDER BY id",
+                "
+            1|x|a!
+            2|y|b!",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        session.run("DROP OWNED BY recovered_reader; DROP ROLE recovered_reader").await;
+    });
+}
+
+#[test]
+fn a_recovered_table_has_its_partitions() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
+                 CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10) PARTITION BY LIST (id);
+                 CREATE TABLE t11 PARTITION OF t1 FOR VALUES IN (1, 2) WITH (fillfactor = 50); CREATE TABLE t1_other PARTITION OF t1 DEFAULT;
+                 CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (10) TO (20);
+                 CREATE INDEX \"on v\" ON t (v); CREATE INDEX of_t2 ON t2 (id);
+                 INSERT INTO t VALUES (1, 1, 'a'), (5, 5, 'b'), (7, 15, 'c'); SELECT pgtrack.track('t'); UPDATE t SET v = v || '!'",
+            )
+            .await;
+        let before = session.rows(DEFINITION).await;
+        session
+            .check(
+                "SELECT regexp_replace(pgtrack.keep('t'), '_kept_[0-9_]+', '')",
+                "public.t: 3 rows kept in pgtrack_history.t; pgtrack.recover() does not bring back \
+                 the index public.of_t2 of the partition public.t2 alone",
+            )
+            .await;
+        session.run("DROP TABLE t; SELECT pgtrack.recover('t')").await;
+        assert_eq!(session.rows(DEFINITION).await, before);
+        session
+            .check(
+                "SELECT tableoid::regclass, * FROM t ORDER BY id",
+                "
+            t11|1|1|a!
+            t1_other|5|5|b!
+            t2|7|15|c!",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pg_index WHERE NOT indisvalid", "0").await;
+        session
+            .check("SELECT ver, op FROM pgtrack.history('t', '{\"id\": 7, \"k\": 15}')", "1|UPDATE")
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+    });
+}
+
+#[test]
+fn what_a_recovered_table_cannot_have_again_gives_nobody_a_right() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE ROLE recovered_other; CREATE ROLE recovered_gone;
+                 CREATE FUNCTION is_open(text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+                 CREATE TABLE t (id int PRIMARY KEY, owner text); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+                 CREATE POLICY everything ON t USING (true); CREATE POLICY own ON t AS RESTRICTIVE USING (is_open(owner));
+                 GRANT SELECT ON t TO recovered_other, recovered_gone;
+                 INSERT INTO t VALUES (1, 'x'); SELECT pgtrack.track('t'); SELECT pgtrack.keep('t');
+                 DROP TABLE t; DROP FUNCTION is_open; DROP OWNED BY recovered_gone; DROP ROLE recovered_gone; SET client_min_messages = error;
+                 SELECT pgtrack.recover('t'); SET ROLE recovered_other")
+            .await;
+        session.check("SELECT count(*) FROM t", "0").await;
+        session.run("RESET ROLE; DROP OWNED BY recovered_other; DROP ROLE recovered_other").await;
+    });
+}

@@ -65,6 +65,7 @@ const PUBLIC_DEFINERS: &str = "
     _begin_call
     _concerns_hidden
     _entry
+    _find_last
     _has_erasures
     _is_as_myself
     _is_erased
@@ -322,7 +323,7 @@ fn a_role_that_may_create_roles_installs_and_the_tables_owner_too() {
         session
             .run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql")))
             .await;
-        session.run("DROP ROLE pgtrack_owner, pgtrack_reader, pgtrack_activity").await;
+        session.run("DROP OWNED BY pgtrack_owner; DROP ROLE pgtrack_owner, pgtrack_reader, pgtrack_activity").await;
         for (role, attribute, owner) in [
             (
                 "plain",
@@ -405,7 +406,7 @@ fn an_installation_of_the_first_build_is_moved_to_the_owner_with_its_history() {
             )
             .await;
         session.check("SELECT * FROM pgtrack.verify()", "").await;
-        session.check("SELECT revision FROM pgtrack.installed_version", "2").await;
+        session.check("SELECT revision FROM pgtrack.installed_version", "3").await;
         session.run("DROP OWNED BY app_upgrade CASCADE; DROP ROLE app_upgrade").await;
     });
 }

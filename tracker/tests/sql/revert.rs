@@ -286,3 +286,39 @@ fn types_without_equality_and_exact_values_come_back_as_they_were() {
         session.check("SELECT t.t = copy.t FROM (SELECT t::text AS t FROM t) t, copy", "t").await;
     });
 }
+
+#[test]
+fn an_undo_sets_only_the_columns_in_which_a_row_differs() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE account (id int PRIMARY KEY, name text, password text, turn int GENERATED ALWAYS AS IDENTITY);
+                 CREATE FUNCTION hash_password() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.password := md5(NEW.password); RETURN NEW; END$$;
+                 CREATE TRIGGER hash_password BEFORE INSERT OR UPDATE OF password ON account FOR EACH ROW EXECUTE FUNCTION hash_password();
+                 SELECT pgtrack.track('account'); INSERT INTO account VALUES (1, 'ann', 'secret'), (2, 'bob', 'hidden')",
+            )
+            .await;
+        session.run("UPDATE account SET name = 'wrong'").await;
+        session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+        session
+            .check(
+                "SELECT id, name, password IN (md5('secret'), md5('hidden')), turn FROM account ORDER BY id",
+                "
+            1|ann|t|1
+            2|bob|t|2",
+            )
+            .await;
+        session.run("CREATE ROLE namer; GRANT SELECT, UPDATE (name) ON account TO namer").await;
+        session.run("UPDATE account SET name = 'wrong' WHERE id = 1; SET ROLE namer").await;
+        session.run("SELECT pgtrack.undo('account', 1); RESET ROLE").await;
+        session.check("SELECT name FROM account WHERE id = 1", "ann").await;
+        session
+            .run("UPDATE account SET name = 'wrong', password = 'p' WHERE id = 1; SET ROLE namer")
+            .await;
+        let error = session.error("SELECT pgtrack.undo('account', 1)").await;
+        assert!(error.starts_with("42501") && error.contains("columns =>"), "{error}");
+        session.run("SELECT pgtrack.undo('account', 1, columns => '{name}'); RESET ROLE").await;
+        session.check("SELECT name FROM account WHERE id = 1", "ann").await;
+        session.run("DROP OWNED BY namer; DROP ROLE namer").await;
+    });
+}

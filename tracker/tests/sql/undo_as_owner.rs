@@ -192,10 +192,16 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
                 "temporary relation \"noted\"",
             ),
             ("SET client_encoding = ''SJIS''", "setting \"client_encoding\""),
+            // What SET LOCAL hides until COMMIT.
             (
-                "SET LOCAL standard_conforming_strings = off",
+                "SET standard_conforming_strings = off; SET LOCAL standard_conforming_strings = on",
                 "setting \"standard_conforming_strings\"",
             ),
+            (
+                "SET pgtrack.actor = ''bob''; SET LOCAL pgtrack.actor = ''''",
+                "setting \"pgtrack.actor\"",
+            ),
+            ("SET lock_timeout = 1; SET LOCAL lock_timeout = 0", "setting \"lock_timeout\""),
         ] {
             session
                 .run(&replace(&format!(

@@ -51,10 +51,13 @@ fn tables_are_tracked_with_options_and_untracked() {
     });
 }
 
+/// What purging all of the history plans.
+const PLAN_OF_ALL: &str = "table         statements  changes\npublic.users           3        5\n";
+
 /// Transactions of other databases hold purges and exports back.
 fn until_purgeable(shop: &Shop) {
     let started = std::time::Instant::now();
-    while shop.prints(&["purge", "--older-than", "0 s", "--dry-run"]).starts_with("Nothing") {
+    while shop.prints(&["purge", "--older-than", "0 s", "--dry-run"]) != PLAN_OF_ALL {
         assert!(started.elapsed().as_secs() < 60, "something old is still running");
     }
 }
@@ -67,15 +70,19 @@ fn old_history_is_forgotten_when_somebody_says_so() {
             "Nothing recorded is so old.\n"
         );
         until_purgeable(&shop);
-        let plan = "table         statements  changes\npublic.users           3        5\n";
-        assert_eq!(shop.prints(&["purge", "--older-than", "0 s", "--dry-run"]), plan);
         assert_eq!(shop.says(&["purge", "--older-than", "0 s"]).code, 4);
         assert_eq!(
             shop.prints(&["purge", "--older-than", "0 s", "--yes"]),
-            format!("{plan}5 row changes were forgotten.\n")
+            format!("{PLAN_OF_ALL}5 row changes were forgotten.\n")
         );
         assert_eq!(shop.prints(&["log"]), "");
         assert_eq!(shop.says(&["purge", "--older-than", "soon", "--yes"]).code, 1);
+        let said = shop.says(&["purge", "--older-than", "10", "--dry-run"]);
+        assert_eq!((said.code, said.out.as_str()), (2, ""));
+        assert_eq!(
+            said.err,
+            "pgtrack: `--older-than 10` has no unit\nhint: say of what: --older-than '90 days'\n"
+        );
     });
 }
 
@@ -111,6 +118,15 @@ fn history_is_forgotten_when_the_archive_has_it() {
 fn verify_finds_what_was_not_recorded() {
     on_shop(async |shop| {
         assert_eq!(shop.prints(&["verify"]), "Everything is recorded that should be.\n");
+        // So it is where nobody is a superuser. A check that always fails is looked at by nobody.
+        shop.client.batch_execute("ALTER EVENT TRIGGER pgtrack_ddl DISABLE").await.unwrap();
+        let text = shop.prints(&["verify"]);
+        assert!(
+            text.starts_with("note: DDL on tracked tables is not followed at once\n  hint: "),
+            "{text}"
+        );
+        assert!(text.ends_with("\nEverything is recorded that should be.\n"), "{text}");
+        shop.client.batch_execute("ALTER EVENT TRIGGER pgtrack_ddl ENABLE").await.unwrap();
         shop.client
             .batch_execute(
                 "ALTER TABLE users DISABLE TRIGGER USER; UPDATE users SET name = 'x'; ALTER TABLE users ENABLE TRIGGER USER",
@@ -123,6 +139,55 @@ fn verify_finds_what_was_not_recorded() {
         assert_eq!(said.code, 5, "{}", said.out);
         assert!(said.out.starts_with("public.users: "), "{}", said.out);
         assert!(said.out.contains("\n  hint: "), "{}", said.out);
+    });
+}
+
+#[test]
+fn tables_are_kept_and_recovered_and_a_rows_past_erased() {
+    on_shop(async |shop| {
+        let text = shop.prints(&["keep", "users"]);
+        assert!(
+            text.starts_with("public.users: 1 rows kept in pgtrack_history.users_kept_"),
+            "{text}"
+        );
+        shop.client.batch_execute("DROP TABLE users").await.unwrap();
+        assert_eq!(shop.says(&["recover", "users"]).code, 4);
+        assert!(shop.objects(&["recover", "users", "--yes"])[0]["outcome"].is_string());
+        assert_eq!(shop.rows().await, "(1,Ada,boss)");
+        shop.client.batch_execute("ALTER TABLE users DROP COLUMN role").await.unwrap();
+        shop.prints(&["recover", "users", "--column", "role", "--yes"]);
+        assert_eq!(shop.rows().await, "(1,Ada,boss)");
+        assert_eq!(shop.says(&["erase", "users", "1", "--yes"]).code, 2);
+        assert_eq!(shop.says(&["erase", "users", "1", "-m", "asked for"]).code, 4);
+        let text = shop.prints(&["erase", "users", "1", "-m", "asked for", "--yes"]);
+        assert!(text.starts_with("public.users (id=1): the values of "), "{text}");
+        assert_eq!(shop.objects(&["audit", "-n", "1"])[0]["message"], "asked for");
+    });
+}
+
+#[test]
+fn what_somebody_may_not_call_is_answered_with_who_may_let_them() {
+    on_shop(async |shop| {
+        let role = format!("cli_tagger_{}", shop.database.name());
+        shop.client.batch_execute(&format!("CREATE ROLE {role} LOGIN")).await.unwrap();
+        let url = shop.database.url().replace("postgres@", &format!("{role}@"));
+        let output = crate::program::pgtrack()
+            .args(["tag", "v1", "--db", &url])
+            .env("HOME", "/nonexistent")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("permission denied for function tag (SQLSTATE 42501)\nhint: a superuser, or the owner of pg_track, lets a role: GRANT EXECUTE ON FUNCTION pgtrack.tag TO "), "{said}");
+        shop.client
+            .batch_execute(&format!("GRANT EXECUTE ON FUNCTION pgtrack.tag TO {role}"))
+            .await
+            .unwrap();
+        let tag = crate::program::pgtrack().args(["tag", "v1", "--db", &url]).output().unwrap();
+        assert!(tag.status.success());
+        shop.client
+            .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+            .await
+            .unwrap();
     });
 }
 
@@ -144,7 +209,9 @@ fn audit_lists_calls() {
 fn pg_track_comes_and_goes() {
     on_shop(async |shop| {
         assert_eq!(shop.prints(&["install"]), "pg_track is already in PLACE.\n");
-        assert_eq!(shop.says(&["uninstall"]).code, 4);
+        let said = shop.says(&["uninstall"]);
+        assert_eq!(said.code, 4);
+        assert!(said.err.ends_with("\nhint: --yes says yes beforehand\n"), "{}", said.err);
         assert_eq!(
             shop.prints(&["uninstall", "--yes"]),
             "pg_track was removed from PLACE. Tracked tables stay as they are.\n"

@@ -14,7 +14,7 @@ fn undo_shows_asks_and_does() {
         assert_eq!(
             shop.says(&["undo", &xid]),
             Said {
-                out: plan.to_owned(),
+                out: String::new(),
                 err: "pgtrack: nothing was done: this asks before it changes anything, and there is no terminal to ask at\n\
                       hint: --yes says yes beforehand, --dry-run only shows what would be done\n"
                     .to_owned(),
@@ -36,6 +36,49 @@ fn undo_shows_asks_and_does() {
 }
 
 #[test]
+fn a_persons_latest_transaction_needs_no_number() {
+    on_shop(async |shop| {
+        let eve = ["--actor", "eve"];
+        let text = shop.prints(&[&["undo", "--dry-run"] as &[&str], &eve].concat());
+        assert!(text.starts_with("transaction XID3\nWho:   eve, "), "{text}");
+        assert!(text.ends_with("\npublic.users: insert 1 row\n"), "{text}");
+        let second = shop.prints(&[&["undo", "@~1", "--dry-run"] as &[&str], &eve].concat());
+        assert!(second.starts_with("transaction XID2\n"), "{second}");
+        shop.prints(&[&["undo", "--yes"] as &[&str], &eve].concat());
+        assert_eq!(shop.rows().await, "(1,Ada,boss) (2,Ben,boss)");
+        // An undo does not count.
+        let text = shop.prints(&[&["undo", "@", "--yes"] as &[&str], &eve].concat());
+        assert!(text.starts_with("transaction XID3\n"), "{text}");
+        assert!(text.ends_with("\nNothing had to be changed.\n"), "{text}");
+        let said = shop.says(&["undo", "--yes"]);
+        assert_eq!(said.code, 1);
+        assert!(said.err.starts_with("pgtrack: could not tell which transaction is meant: no change of postgres is recorded"), "{}", said.err);
+        assert!(
+            said.err.contains("\nhint: `pgtrack log` shows the latest transactions;"),
+            "{}",
+            said.err
+        );
+        shop.client.batch_execute("SET application_name = 'psql'").await.unwrap();
+        shop.client.batch_execute("UPDATE users SET role = 'x' WHERE id = 1").await.unwrap();
+        assert!(
+            shop.prints(&["show", "@"])
+                .ends_with("\nUPDATE public.users id=1\n  ~ role: boss → x\n")
+        );
+        assert_eq!(shop.says(&["show", "@~1"]).code, 1);
+        assert_eq!(shop.says(&["show", "@x"]).code, 2);
+        shop.client.batch_execute("SET application_name = 'nightly'").await.unwrap();
+        shop.client.batch_execute("UPDATE users SET role = 'y' WHERE id = 2").await.unwrap();
+        let said = shop.says(&["undo", "--yes"]);
+        assert!(
+            said.err.contains("it is not clear which transaction is your latest"),
+            "{}",
+            said.err
+        );
+        assert_eq!(shop.rows().await, "(1,Ada,x) (2,Ben,y)");
+    });
+}
+
+#[test]
 fn a_rows_last_change_some_transactions_or_all_of_an_application_are_undone() {
     on_shop(async |shop| {
         shop.prints(&["undo", "users", "1", "--yes"]);
@@ -50,9 +93,11 @@ fn a_rows_last_change_some_transactions_or_all_of_an_application_are_undone() {
         assert_eq!(steps[0]["action"], "delete");
         shop.prints(&[&arguments[..], &["--yes", "--on-conflict", "force"]].concat());
         assert_eq!(shop.rows().await, "");
-        for wrong in
-            [&["undo"] as &[&str], &["undo", "users"], &["undo", "users", "1", "--by-user", "x"]]
-        {
+        for wrong in [
+            &["undo", "--since", "yesterday"] as &[&str],
+            &["undo", "users"],
+            &["undo", "users", "1", "--by-user", "x"],
+        ] {
             assert_eq!(shop.says(wrong).code, 2, "{wrong:?}");
         }
     });
@@ -101,7 +146,11 @@ fn rows_that_were_changed_since_stop_it() {
             said.err
         );
         assert_eq!(shop.rows().await, "(1,Ada,boss)");
-        shop.prints(&["undo", &second, "--yes", "--on-conflict", "skip"]);
+        let text = shop.prints(&["undo", &second, "--yes", "--on-conflict", "skip"]);
+        assert!(
+            text.ends_with("takes it back.\n1 row changed since: left as they are.\n"),
+            "{text}"
+        );
         assert_eq!(shop.rows().await, "(1,Ada,clerk)");
     });
 }
@@ -109,6 +158,12 @@ fn rows_that_were_changed_since_stop_it() {
 #[test]
 fn rows_tables_and_schemas_go_back() {
     on_shop(async |shop| {
+        let text = shop.prints(&["restore", "users", "2", "--yes"]);
+        assert!(!text.contains("did more"), "{text}");
+        shop.client.batch_execute("DELETE FROM users").await.unwrap();
+        let text = shop.prints(&["restore", "users", "1", "--yes"]);
+        let more = ", which deleted it, did more: DELETE public.users 2 rows.\n`pgtrack undo ";
+        assert!(text.contains(more), "{text}");
         shop.prints(&["restore", "users", "2", "--yes"]);
         assert_eq!(shop.rows().await, "(1,Ada,boss) (2,Ben,boss)");
         shop.prints(&["revert", "users", "1", "1", "--yes"]);

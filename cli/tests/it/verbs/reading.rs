@@ -29,10 +29,34 @@ fn log_lists_transactions_with_who_and_why() {
             (&["--since", "1 hour ago"], 3),
             (&["--until", "yesterday"], 0),
             (&["--grep", "DELETE FROM"], 1),
+            (&["--since", "2 hours ago", "--until", "tomorrow", "--author", "eve"], 3),
+            // A value came, or went.
+            (&["-S", "boss"], 2),
+            (&["-S", "clerk", "users"], 2),
+            (&["-S", "2"], 2),
+            (&["-S", "nobody"], 0),
         ] {
             let arguments = [&["log", "--oneline"], arguments].concat();
             assert_eq!(shop.prints(&arguments).lines().count(), expected, "{arguments:?}");
         }
+        shop.client
+            .batch_execute(
+                "UPDATE users\n  SET role = 'x',\n      name = 'y'\n  WHERE false; SELECT 1",
+            )
+            .await
+            .unwrap();
+        assert!(
+            shop.prints(&["log", "--oneline"])
+                .starts_with("XID3  TIME  eve  DELETE public.users 1 row  BEGIN; SELECT")
+        );
+        let text = shop.prints(&["log", "-p", "--stat", "-n", "2"]);
+        assert!(
+            text.contains("COMMIT\n\n public.users | -1\n\nDELETE public.users id=2\n  - id: 2\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("COMMIT\n\n public.users | ~2\n\nUPDATE public.users id=1\n  ~ role: clerk → boss\n\nUPDATE public.users id=2\n  ~ role: clerk → boss\n"), "{text}");
+        let objects = shop.objects(&["log", "-n", "1", "--patch"]);
+        assert_eq!(objects[0]["rows"][0]["row_pk"], json!({"id": 2}));
         let objects = shop.objects(&["log", "-n", "1"]);
         assert_eq!(objects[0]["xid"], shop.xids[2]);
         assert_eq!(
@@ -65,12 +89,22 @@ fn show_is_about_one_transaction() {
 
 #[test]
 fn the_story_of_a_row_is_told() {
+    let query = |statement: &str| {
+        format!(
+            "    BEGIN; SELECT pgtrack.set_actor('eve', true); {statement}; SELECT pg_current_xact_id()::text; COMMIT\n"
+        )
+    };
     on_shop(async |shop| {
         assert_eq!(
             shop.prints(&["history", "users", "2"]),
-            "version 3  DELETE users id=2\nTIME  eve  transaction XID3\n  - id: 2\n  - name: Ben\n  - role: boss\n\n\
-             version 2  UPDATE users id=2\nTIME  eve  transaction XID2\n  ~ role: clerk → boss\n\n\
-             version 1  INSERT users id=2\nTIME  eve  transaction XID1\n  + id: 2\n  + name: Ben\n  + role: clerk\n"
+            format!(
+                "version 3  DELETE users id=2\nTIME  eve, app  transaction XID3\n{}  - id: 2\n  - name: Ben\n  - role: boss\n\n\
+                 version 2  UPDATE users id=2\nTIME  eve, app  transaction XID2\n{}  ~ role: clerk → boss\n\n\
+                 version 1  INSERT users id=2\nTIME  eve, app  transaction XID1\n{}  + id: 2\n  + name: Ben\n  + role: clerk\n",
+                query("DELETE FROM users WHERE id = 2"),
+                query("UPDATE users SET role = 'boss'"),
+                query("INSERT INTO users VALUES (1, 'Ada', 'clerk'), (2, 'Ben', 'clerk')")
+            )
         );
         let versions = shop.objects(&["history", "public.users", r#"{"id": 1}"#, "--reverse"]);
         let numbers: Vec<_> = versions.iter().map(|version| &version["ver"]).collect();
@@ -101,6 +135,22 @@ fn the_story_of_a_row_is_told() {
 }
 
 #[test]
+fn a_column_that_was_added_later_did_not_change_then() {
+    on_shop(async |shop| {
+        shop.client.batch_execute("ALTER TABLE users ADD color text DEFAULT 'red'").await.unwrap();
+        shop.client.batch_execute("UPDATE users SET name = name WHERE id = 1").await.unwrap();
+        let text = shop.prints(&["history", "users", "1"]);
+        assert!(!text.contains("color: (none)"), "{text}");
+        assert!(
+            text.contains("UPDATE users SET name = name WHERE id = 1\n  no value changed\n"),
+            "{text}"
+        );
+        let text = shop.prints(&["show", &shop.xids[1].to_string()]);
+        assert!(text.contains("  ~ role: clerk → boss\n") && !text.contains("color"), "{text}");
+    });
+}
+
+#[test]
 fn diff_compares_two_points() {
     on_shop(async |shop| {
         let (first, second) = (format!("xid:{}", shop.xids[0]), format!("xid:{}", shop.xids[1]));
@@ -112,6 +162,25 @@ fn diff_compares_two_points() {
             shop.prints(&["diff", "users", &first, &second, "-n", "1"]),
             "UPDATE users id=1\n  ~ role: clerk → boss\n\nmore than 1 rows differ; --max shows more\n"
         );
+        // All tables: of one that was tracked later it is not known what it was.
+        shop.client
+            .batch_execute("CREATE TABLE later (id int PRIMARY KEY); SELECT pgtrack.track('later')")
+            .await
+            .unwrap();
+        assert_eq!(
+            shop.prints(&["diff", &first]),
+            "public.later: what it was then is not recorded\n\n\
+             UPDATE public.users id=1\n  ~ role: clerk → boss\n\nDELETE public.users id=2\n  - id: 2\n  - name: Ben\n  - role: clerk\n"
+        );
+        let all = ["diff", "--schema", "public", &first, &second];
+        assert_eq!(
+            shop.prints(&[&all[..], &["--stat"]].concat()),
+            "public.later: what it was then is not recorded\n public.users | ~2\n"
+        );
+        let counts = shop.objects(&["diff", "users", &first, "--stat"]);
+        assert_eq!(counts[1], json!({"table": "users", "op": "UPDATE", "rows": 1}));
+        assert_eq!(shop.says(&["diff", "--schema", "nowhere", &first]).code, 1);
+        assert_eq!(shop.says(&["diff", "--schema", "public", "a", "b", "c"]).code, 2);
         assert_eq!(shop.says(&["diff", "users", &first, "--exit-code"]).code, 5);
         assert_eq!(shop.says(&["diff", "users", "now", "--exit-code"]).code, 0);
     });

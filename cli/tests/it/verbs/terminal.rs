@@ -123,6 +123,31 @@ fn colours_are_for_terminals() {
 }
 
 #[test]
+fn one_line_is_as_wide_as_the_terminal() {
+    on_shop(async |shop| {
+        let log = shop.command(&["log", "--oneline", "--color", "never"]);
+        let words: Vec<_> = std::iter::once(log.get_program())
+            .chain(log.get_args())
+            .map(|word| format!("'{}'", word.to_str().unwrap()))
+            .collect();
+        let narrow = format!("stty cols 60; {}", words.join(" "));
+        let output = Command::new("script")
+            .args(["-qec", &narrow, "/dev/null"])
+            .envs(log.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(
+            lines.iter().all(|line| line.chars().count() == 60 && line.ends_with('…')),
+            "{text}"
+        );
+    });
+}
+
+#[test]
 fn long_output_goes_through_the_pager() {
     on_shop(async |shop| {
         let pager = [("PGTRACK_PAGER", "sed 's/^/paged: /'")];
