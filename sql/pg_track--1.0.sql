@@ -2501,14 +2501,12 @@ BEGIN
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;%s',
+  rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
-             ELSE v_next END,
-        CASE v_mode WHEN 'tree' THEN pgtrack._moving_sql(p_relation, v_variant.column1) ELSE '' END),
+             ELSE v_next END),
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
-                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  '
-                  WHEN 'tree' THEN coalesce(pgtrack._are_moving_sql(p_relation, v_variant.column1), '') ELSE '' END
+                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
@@ -2529,7 +2527,7 @@ BEGIN
         CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
         CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
-        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END),
+        CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
@@ -2537,8 +2535,7 @@ BEGIN
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   IF v_mode = 'tree' THEN
     PERFORM pgtrack._generate_move_functions(p_relation);
-    PERFORM pgtrack._generate_are_moving(p_relation);
-    PERFORM pgtrack._generate_has_arrived(p_relation);
+    PERFORM pgtrack._generate_unmoved(p_relation);
   END IF;
   PERFORM pgtrack._drop_functions(p_relation);
 END
@@ -2721,9 +2718,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation),
                 string_agg(pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type), ', ' ORDER BY k.position))
-  FROM pgtrack._key_parts(p_relation) k;
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
 END;
-COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table.';
+COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table; null where there is none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_key_sql(p_relation integer, p_record text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2794,15 +2791,57 @@ COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS '
 -- table moves_N: with what it was, so that MERGE loses nothing, and with its keys. The note is gone when the row turns out
 -- to have stayed (record_key_N), and when the UPDATE is recorded. Settings could carry such notes, but a client can clear them.
 
--- Nearly always no row has moved. A session's own count of the notes that it has written, which nobody can change, says so
--- without a query; it may still have those of transactions before. Superusers can stop PostgreSQL from counting.
+-- Nearly always no row has moved. A session's own count of the notes that it has written, which no client can change, says so
+-- without a query; it may still have those of transactions before.
 CREATE OR REPLACE FUNCTION pgtrack._may_move_sql(p_relation integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0'
-                ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''', format('pgtrack_history.moves_%s', p_relation));
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0', format('pgtrack_history.moves_%s', p_relation));
 END;
 COMMENT ON FUNCTION pgtrack._may_move_sql(integer) IS 'The condition that rows of a partitioned table may have moved in this transaction.';
+
+-- A superuser can stop PostgreSQL from counting. INSERT and DELETE, which pay for each look, need not know: see _record_moves_sql.
+CREATE OR REPLACE FUNCTION pgtrack._may_move_uncounted_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._may_move_sql(p_relation) || ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''';
+END;
+COMMENT ON FUNCTION pgtrack._may_move_uncounted_sql(integer) IS 'The same, and true also where PostgreSQL does not count.';
+
+-- The INSERT of a MERGE is recorded after its UPDATE, and asks which that was. And notes that are gone stand in the table's
+-- indexes until the transaction ends: a later search leaves them out, or many moves, one by one, would take forever.
+CREATE OR REPLACE FUNCTION pgtrack._note_moves(p_name text, p_value jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_moves$
+BEGIN
+  PERFORM set_config('pgtrack.moves', pgtrack._sealed('moves', jsonb_set(coalesce(
+    pgtrack._unsealed('moves', current_setting('pgtrack.moves', true))::jsonb, '{}'), ARRAY[p_name], p_value)::text), true);
+END
+$_note_moves$;
+COMMENT ON FUNCTION pgtrack._note_moves(text, jsonb) IS 'Notes something about moving rows for the rest of the transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_moves(p_name text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_noted_moves$
+BEGIN
+  RETURN nullif(pgtrack._unsealed('moves', current_setting('pgtrack.moves', true))::jsonb -> p_name, 'null');
+END
+$_noted_moves$;
+COMMENT ON FUNCTION pgtrack._noted_moves(text) IS 'What _note_moves() has noted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_many_moves(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_has_many_moves$
+BEGIN
+  RETURN pg_stat_get_xact_tuples_inserted(format('pgtrack_history.moves_%s', p_relation)::regclass) > 100;
+END
+$_has_many_moves$;
+COMMENT ON FUNCTION pgtrack._has_many_moves(integer) IS 'Whether it is worth while to leave out notes that are gone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._moves_since(p_relation integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_moves_since$
+BEGIN
+  RETURN CASE WHEN pgtrack._has_many_moves(p_relation) THEN coalesce(pgtrack._noted_moves(format('%s', p_relation))::bigint, 0) ELSE 0 END;
+END
+$_moves_since$;
+COMMENT ON FUNCTION pgtrack._moves_since(integer) IS 'The number of a note such that all up to it are gone.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -2810,7 +2849,7 @@ BEGIN ATOMIC
   SELECT format($$
   IF %s THEN
     DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;
-  END IF;$$, pgtrack._may_move_sql(p_relation), format('moves_%s', p_relation));
+  END IF;$$, pgtrack._may_move_uncounted_sql(p_relation), format('moves_%s', p_relation));
 END;
 COMMENT ON FUNCTION pgtrack._stayed_sql(integer) IS 'The part of the recorder of keys that takes back the note of a row that has not moved.';
 
@@ -2875,16 +2914,16 @@ BEGIN ATOMIC
   FROM leaf l
   UNION ALL
   SELECT l.relid, '~pgtrack_leave'::name, 'BEFORE DELETE',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('follow_move_%s', p_relation)), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('leave_%s', p_relation)), p_is_always
   FROM leaf l WHERE l.may_stay
   -- The first and the last of the destination's: what comes through both has arrived.
   UNION ALL
   SELECT l.relid, x.name::name, 'BEFORE INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.event), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('enter_%s', p_relation), x.event), p_is_always
   FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', 'enters'), ('~pgtrack_enter', 'has entered')) AS x (name, event) WHERE l.may_vanish
   UNION ALL
   SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), 'is computed'), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('enter_%s', p_relation), 'is computed'), p_is_always
   FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
   UNION ALL
   SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
@@ -2900,6 +2939,8 @@ DECLARE
   v_table    text := format('pgtrack_history.moves_%s', p_relation);
   v_columns  text;
 BEGIN
+  -- Partitions may be other ones now.
+  PERFORM set_config('pgtrack.moves', '', true);
   SELECT string_agg(format('image_%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) INTO v_columns
   FROM pgtrack.relation r
   JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attnum > 1 AND NOT a.attisdropped
@@ -2928,7 +2969,7 @@ BEGIN
       new_key  jsonb,
       %s) WITH (vacuum_truncate = false)', v_table, v_columns);
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
-  EXECUTE format('CREATE INDEX ON %s (xid, leaf, place)', v_table);
+  EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
     (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
 END
@@ -2970,6 +3011,8 @@ CREATE OR REPLACE FUNCTION pgtrack._trace_move_sql(p_relation integer) RETURNS t
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
+DECLARE
+  v_since  bigint := pgtrack._moves_since(%3$s);
 BEGIN
   CASE $1
   WHEN 'leaves' THEN
@@ -2978,16 +3021,18 @@ BEGIN
     UPDATE %1$s SET entries = -1, new_key = $4
     WHERE xid = pg_current_xact_id_if_assigned() AND move_id = (
       SELECT m.move_id FROM %1$s m
-      WHERE m.xid = pg_current_xact_id_if_assigned() AND m.depth = pg_trigger_depth() AND m.claimed IS NULL AND m.entries >= 0
-        AND m.departs AND m.arrives AND m.new_key - %2$L::text[] = $4 - %2$L::text[] ORDER BY m.move_id LIMIT 1);
+      WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.depth = pg_trigger_depth() AND m.claimed IS NULL
+        AND m.entries >= 0 AND m.departs AND m.arrives AND m.new_key - %2$L::text[] = $4 - %2$L::text[] ORDER BY m.move_id LIMIT 1);
   ELSE
     UPDATE %1$s m SET entries = m.entries + 1, arrives = $1 = 'has entered', new_key = CASE $1 WHEN 'has entered' THEN $4 ELSE m.new_key END
     WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE $1 WHEN 'has entered' THEN m.entries = 1 ELSE m.entries < 2 END
-      AND m.move_id = (SELECT l.move_id FROM %1$s l WHERE l.xid = pg_current_xact_id_if_assigned() AND l.depth = pg_trigger_depth()
-                       ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
+      AND m.move_id = (
+        SELECT l.move_id FROM %1$s l
+        WHERE l.xid = pg_current_xact_id_if_assigned() AND l.move_id > v_since AND l.depth = pg_trigger_depth() AND l.claimed IS NULL
+        ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
   END CASE;
 END
-$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'));
+$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'), p_relation);
 END;
 COMMENT ON FUNCTION pgtrack._trace_move_sql(integer) IS 'The body of the function that notes how far a moving row has come.';
 
@@ -3007,32 +3052,36 @@ BEGIN
   RETURN NEW;$$,
     pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
     'Notes each row of @ that is about to move to another partition.');
-  PERFORM pgtrack._create_move_trigger(p_relation, 'follow_move', '', format($$IF %1$s THEN
-    IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-      PERFORM pgtrack_history.%2$I('leaves', TG_RELID, OLD.ctid, NULL);
-    ELSE
-      PERFORM pgtrack_history.%2$I(TG_ARGV[0], NULL, NULL, %3$s);
-    END IF;
+  PERFORM pgtrack._create_move_trigger(p_relation, 'leave', '', format($$IF %s THEN
+    PERFORM pgtrack_history.%I('leaves', TG_RELID, OLD.ctid, NULL);
   END IF;
-  IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-    RETURN OLD;
+  RETURN OLD;$$, pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation)), 'Follows a row of @ that moves to another partition out of its own.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'enter', '', format($$IF %s THEN
+    PERFORM pgtrack_history.%I(TG_ARGV[0], NULL, NULL, %s);
   END IF;
-  RETURN NEW;$$,
-    pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation), coalesce(pgtrack._live_key_sql(p_relation, 'NEW'), 'NULL')),
-    'Follows a row of @ on its way to another partition.');
+  RETURN NEW;$$, pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation), coalesce(pgtrack._live_key_sql(p_relation, 'NEW'), 'NULL')),
+    'Follows a row of @ into another partition.');
   PERFORM pgtrack._create_function(p_relation, format('trace_move_%s(text, oid, tid, jsonb)', p_relation),
     'RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', pgtrack._trace_move_sql(p_relation),
     'Notes how far a row of @ has come on its way to another partition.', NULL);
   -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
   -- and not of one around it that has called a function. Foreign keys of others act at the end of a statement, one trigger deeper.
-  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$IF %3$s THEN
-    PERFORM pgtrack_history.%1$I(coalesce((
-      SELECT m.move_id FROM %2$s AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()
-      ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), 0), pg_catalog.pg_trigger_depth());
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$IF %1$s THEN
+    PERFORM pgtrack_history.%2$I(pgtrack_history.%3$I(), pg_catalog.pg_trigger_depth());
   END IF;
-  RETURN NULL;$$, format('mark_moves_%s', p_relation), v_moves, pgtrack._may_move_sql(p_relation)),
+  RETURN NULL;$$, pgtrack._may_move_uncounted_sql(p_relation), format('mark_moves_%s', p_relation), format('latest_move_%s', p_relation)),
     'Finds out which of the rows that move are those of an UPDATE on @.');
-  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation), 'RETURNS void LANGUAGE plpgsql VOLATILE', format($$
+  PERFORM pgtrack._create_function(p_relation, format('latest_move_%s()', p_relation),
+    'RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', format($$
+DECLARE
+  v_since  bigint := pgtrack._moves_since(%2$s);
+BEGIN
+  RETURN coalesce((SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since
+                   ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), v_since);
+END
+$$, v_moves, p_relation), 'The latest note of a row of @ that there was when a statement began.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
+    'RETURNS void LANGUAGE plpgsql VOLATILE SET enable_seqscan = off', format($$
 BEGIN
   UPDATE %1$s AS m SET claimed = $2
   WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.move_id OPERATOR(pg_catalog.>) $1 AND m.claimed IS NULL
@@ -3056,20 +3105,40 @@ BEGIN ATOMIC
 <<pgtrack>>
 DECLARE
   gone_id  pg_catalog.int8;
-  gone     pg_catalog.int8 := 0;
+  gone     pg_catalog.int8;
+  moved    pg_catalog.int8;
   added    pg_catalog.int8 := 0;
+  traced   pg_catalog.int8;
+  since    pg_catalog.int8 := pgtrack._moves_since(%9$s);
+  first    pg_catalog.int8;
+  last     pg_catalog.int8;
 BEGIN
-  SELECT pg_catalog.min(m.move_id), pg_catalog.count(*) INTO gone_id, gone FROM pgtrack_history.%1$I AS m
-  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives%7$s;
+  SELECT pg_catalog.min(m.move_id) FILTER (WHERE m.departs AND NOT m.arrives%7$s), pg_catalog.count(*) FILTER (WHERE m.departs AND NOT m.arrives%7$s),
+    pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE NOT m.departs OR NOT m.arrives), pg_catalog.min(m.move_id), pg_catalog.max(m.move_id)
+  INTO gone_id, gone, moved, traced, first, last FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3;
+  IF pgtrack.moved OPERATOR(pg_catalog.=) 0 THEN
+    RETURN 0;
+  END IF;
+  IF (NOT $2 OR pgtrack.traced OPERATOR(pg_catalog.>) 0) AND pg_catalog.current_setting('track_counts') OPERATOR(pg_catalog.=) 'off' THEN
+    RAISE EXCEPTION 'a MERGE that moves rows to another partition, or an UPDATE with triggers on them, cannot be recorded while track_counts is off' USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SET track_counts = on.';
+  END IF;
   IF NOT $2 THEN
     INSERT INTO pgtrack_history.%2$I (%3$s)
     SELECT CASE WHEN m.arrives THEN $1 ELSE pgtrack.gone_id END%4$s FROM pgtrack_history.%1$I AS m
-    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs
+    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs
     ORDER BY m.move_id;
-    GET DIAGNOSTICS added = ROW_COUNT;
+    GET DIAGNOSTICS added = ROW_COUNT;%8$s
   END IF;%5$s
   DELETE FROM pgtrack_history.%1$I AS m
-  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3;
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3;
+  IF pgtrack._has_many_moves(%9$s) AND NOT EXISTS (
+       SELECT FROM pgtrack_history.%1$I AS m
+       WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since) THEN
+    PERFORM pgtrack._note_moves(%9$s::pg_catalog.text, pg_catalog.to_jsonb(pgtrack.last));
+  END IF;
   IF pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN%6$s
   END IF;
   RETURN pgtrack.added OPERATOR(pg_catalog.-) pgtrack.gone;
@@ -3081,16 +3150,21 @@ $$,
     CASE WHEN r.key_columns <> '{}' THEN format($$
   INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
   SELECT m.move_id, m.xid, %2$s, m.old_key, m.new_key, $1 FROM pgtrack_history.%1$I AS m
-  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
+    AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
   IF $2 AND pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN
     UPDATE pgtrack_history.%3$I AS r SET pgtrack_statement_id = pgtrack.gone_id
     WHERE r.pgtrack_statement_id OPERATOR(pg_catalog.=) $1 AND %4$s OPERATOR(pg_catalog.=) ANY (
       SELECT m.old_key FROM pgtrack_history.%1$I AS m
-      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
+        AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
   END IF;$$, format('moves_%s', p_relation), p_relation, r.history_table, pgtrack._stored_key_sql(p_relation, 'r')) END,
     pgtrack._statement_sql(p_relation, 'D', 'pgtrack.gone_id', 'pgtrack.gone'),
     -- Without a key nothing tells which of the images it is.
-    CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END)
+    CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END,
+    CASE WHEN r.key_columns <> '{}' THEN format($$
+    PERFORM pgtrack._note_moves(pg_catalog.format('%%s:%%s', %s, $3), pg_catalog.jsonb_build_object('statement', $1, 'first', pgtrack.first));$$, p_relation) END,
+    p_relation)
   FROM pgtrack.relation r
   LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 1 AND NOT h.attisdropped
   WHERE r.relation_id = p_relation GROUP BY r.relation_id;
@@ -3104,53 +3178,20 @@ COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the funct
 -- (fireASTriggers in src/backend/executor/nodeModifyTable.c): a row that left is told by its note, one that came by the change
 -- of its key, which is recorded by then. Without a primary key nothing tells it, and its deletion and insertion are recorded as such.
 
-CREATE OR REPLACE FUNCTION pgtrack._moving_sql(p_relation integer, p_operation text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format(E'\n  moving  pg_catalog.bool := %s;', pgtrack._may_move_sql(p_relation))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
-END;
-COMMENT ON FUNCTION pgtrack._moving_sql(integer, text) IS 'The declaration, in a recorder of a partitioned table, that says whether rows may move.';
-
--- Functions of their own: the plans are made for tables that are thought to be empty, which they are not while rows move.
-CREATE OR REPLACE FUNCTION pgtrack._generate_are_moving(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_are_moving$
-BEGIN
-  PERFORM pgtrack._create_function(p_relation, format('are_moving_%s(text, integer)', p_relation),
-    'RETURNS boolean LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', format($$
-BEGIN
-  RETURN CASE $1
-    WHEN 'insert' THEN EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id_if_assigned() AND c.relation_id = %1$s)
-    WHEN 'update' THEN EXISTS (SELECT FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.claimed = $2)
-    ELSE EXISTS (SELECT FROM %2$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.claimed IS NULL AND m.departs) END;
-END
-$$, p_relation, format('pgtrack_history.%I', format('moves_%s', p_relation))), 'Whether a statement on @ concerns rows that have moved.', NULL);
-END
-$_generate_are_moving$;
-COMMENT ON FUNCTION pgtrack._generate_are_moving(integer) IS 'Writes the function that says whether a statement concerns rows that have moved.';
-
-CREATE OR REPLACE FUNCTION pgtrack._are_moving_sql(p_relation integer, p_operation text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT format(E'IF pgtrack.moving THEN\n    moving := pgtrack_history.%I(%L, pg_catalog.pg_trigger_depth());\n  END IF;\n  ',
-                format('are_moving_%s', p_relation), p_operation)
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation <> 'insert' OR r.key_columns <> '{}');
-END;
-COMMENT ON FUNCTION pgtrack._are_moving_sql(integer, text) IS 'The part of a recorder of a partitioned table that finds out whether rows move.';
-
 -- A statement of its own: with a condition that is mostly empty, PostgreSQL would plan the usual one anew each time.
 CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text, p_from text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format(E'IF pgtrack.moving THEN\n    %s;\n  ELS', pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from || format(CASE p_operation
-      WHEN 'insert' THEN ' WHERE NOT pgtrack_history.%1$I(%2$s)'
-      ELSE ' WHERE NOT %2$s OPERATOR(pg_catalog.=) ANY (SELECT m.old_key FROM pgtrack_history.%3$I AS m '
-           'WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL AND m.departs)' END,
-    format('has_arrived_%s', p_relation), pgtrack._live_key_sql(p_relation, 'r'), format('moves_%s', p_relation))))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns <> '{}' AND p_operation <> 'update';
+  SELECT format(E'IF %s THEN\n    %s;\n  ELS', pgtrack._may_move_sql(p_relation),
+    CASE WHEN r.key_columns <> '{}' THEN pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from || format(
+           ' WHERE NOT %s OPERATOR(pg_catalog.=) ANY (SELECT m.key FROM pgtrack_history.%I(pg_catalog.pg_trigger_depth()) AS m (key))',
+           pgtrack._live_key_sql(p_relation, 'r'), format(CASE p_operation WHEN 'insert' THEN 'arrivals_%s' ELSE 'departures_%s' END, p_relation)))
+         ELSE format(E'PERFORM pgtrack_history.%I(pg_catalog.pg_trigger_depth());\n    %s', format('departures_%s', p_relation),
+           pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from)) END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation = 'delete' OR p_operation = 'insert' AND r.key_columns <> '{}');
 END;
 COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text, text) IS
-  'The branch of a recorder of a partitioned table, while rows move, that records those which do not belong to the UPDATE of a MERGE.';
+  'The branch of a recorder of a partitioned table, where rows may have moved, that records those which do not belong to the UPDATE of a MERGE.';
 
 CREATE OR REPLACE FUNCTION pgtrack._is_note_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -3172,51 +3213,83 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._is_note_sql(integer) IS 'The condition that a row of a transition table is the one of a note.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moved_sql(p_relation integer, p_operation text) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._moved_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT CASE p_operation WHEN 'update' THEN format($$
-  IF pgtrack.moving THEN
+  SELECT format($$
+  IF %1$s THEN
     -- A plain UPDATE has the rows that it moves in its transition table.
     rows := pgtrack.rows OPERATOR(pg_catalog.+) pgtrack_history.%2$I(pgtrack.id, EXISTS (
-      SELECT FROM pgtrack_old AS r CROSS JOIN (
-        SELECT m.* FROM pgtrack_history.%1$I AS m
-        WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth() AND m.departs
-        ORDER BY m.move_id LIMIT 1) AS m
-      WHERE %3$s), pg_catalog.pg_trigger_depth());
-  END IF;$$, format('moves_%s', p_relation), format('record_moves_%s', p_relation), pgtrack._is_note_sql(p_relation))
-  WHEN 'delete' THEN (SELECT format($$
-  IF pgtrack.moving THEN
-    DELETE FROM pgtrack_history.%1$I AS m
-    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed IS NULL;
-  END IF;$$, format('moves_%s', p_relation)) FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.key_columns = '{}') END;
+      SELECT FROM pgtrack_old AS r CROSS JOIN pgtrack_history.%3$I(pg_catalog.pg_trigger_depth()) AS m WHERE %4$s), pg_catalog.pg_trigger_depth());
+  END IF;$$, pgtrack._may_move_uncounted_sql(p_relation), format('record_moves_%s', p_relation), format('first_move_%s', p_relation), pgtrack._is_note_sql(p_relation));
 END;
-COMMENT ON FUNCTION pgtrack._moved_sql(integer, text) IS 'The part of a recorder of a partitioned table that deals with the rows that have moved.';
+COMMENT ON FUNCTION pgtrack._moved_sql(integer) IS 'The part of the UPDATE recorder of a partitioned table that deals with the rows that have moved.';
 
+-- Plans are made for a table that is thought to be empty, which it is not while rows move.
 -- Nobody can insert a row under a key that another has come to and not left. So one that was inserted there is that other.
-CREATE OR REPLACE FUNCTION pgtrack._generate_has_arrived(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_has_arrived$
+CREATE OR REPLACE FUNCTION pgtrack._generate_unmoved(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_unmoved$
+DECLARE
+  c_definition CONSTANT  text := 'LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off';
+  v_moves                text := format('pgtrack_history.moves_%s', p_relation);
+  v_has_key              boolean := (SELECT r.key_columns <> '{}' FROM pgtrack.relation r WHERE r.relation_id = p_relation);
 BEGIN
-  PERFORM pgtrack._create_function(p_relation, format('has_arrived_%s(jsonb)', p_relation),
-    'RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp', format($$
+  PERFORM pgtrack._create_function(p_relation, format('first_move_%s(integer)', p_relation), concat('RETURNS SETOF ', v_moves, ' ', c_definition), format($$
+DECLARE
+  v_since  bigint := pgtrack._moves_since(%2$s);
 BEGIN
-  RETURN EXISTS (
-    SELECT FROM pgtrack.key_change c
-    WHERE c.relation_id = %1$s AND c.new_key = $1 AND c.xid = pg_current_xact_id() AND c.statement_id IS NOT NULL
-      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) d WHERE d.old_key = $1 AND d.xid = c.xid AND d.statement_id > c.statement_id)
-      AND NOT EXISTS (
-        SELECT FROM jsonb_to_record($1) AS k(%2$s) JOIN pgtrack_history.%3$I h ON %4$s
-        JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
-        WHERE h.pgtrack_statement_id > c.statement_id AND s.operation IN ('D', 'T')));
+  RETURN QUERY SELECT m.* FROM %1$s m
+  WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed = $1 AND m.departs
+  ORDER BY m.xid, m.move_id LIMIT 1;
+END
+$$, v_moves, p_relation), 'The first row of @ that an UPDATE has moved.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('departures_%s(integer)', p_relation), 'RETURNS SETOF jsonb ' || c_definition, format($$
+DECLARE
+  v_since  bigint := pgtrack._moves_since(%s);
+BEGIN
+  %s
+END
+$$, p_relation, CASE WHEN v_has_key THEN 'RETURN QUERY SELECT m.old_key'
+      -- Nothing tells which rows these are: their deletion is recorded as that.
+      ELSE 'DELETE' END || format(' FROM %s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed IS NULL%s;',
+                                  v_moves, CASE WHEN v_has_key THEN ' AND m.departs' END)),
+    'The keys of rows of @ that have moved, as they were.', NULL);
+  IF v_has_key THEN
+    PERFORM pgtrack._create_function(p_relation, format('arrivals_%s(integer)', p_relation), 'RETURNS SETOF jsonb ' || c_definition,
+      pgtrack._arrivals_sql(p_relation), 'The keys of rows of @ that the UPDATE of a MERGE has moved and that are there, as they are.', NULL);
+  END IF;
+END
+$_generate_unmoved$;
+COMMENT ON FUNCTION pgtrack._generate_unmoved(integer) IS 'Writes the functions that tell rows that have moved from those that were deleted or inserted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrivals_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+DECLARE
+  v_name    text := format('%%s:%%s', %1$s, $1);
+  v_update  jsonb := pgtrack._noted_moves(v_name);
+BEGIN
+  IF v_update IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM pgtrack._note_moves(v_name, 'null');
+  RETURN QUERY SELECT c.new_key
+  FROM (SELECT c.* FROM pgtrack.key_change c WHERE c.change_id >= (v_update ->> 'first')::bigint OFFSET 0) c
+  WHERE c.relation_id = %1$s AND c.statement_id = (v_update ->> 'statement')::bigint
+    AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) d WHERE d.old_key = c.new_key AND d.xid = c.xid AND d.statement_id > c.statement_id)
+    AND NOT EXISTS (
+      SELECT FROM jsonb_to_record(c.new_key) AS k(%2$s) JOIN pgtrack_history.%3$I h ON %4$s
+      JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+      WHERE h.pgtrack_statement_id > c.statement_id AND s.operation IN ('D', 'T'));
 END
 $$, p_relation, string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), r.history_table,
-      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position)),
-    'Whether a row of @ has come under a key in this transaction, and is there.', NULL)
+    string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position))
   FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(p_relation) k
   WHERE r.relation_id = p_relation GROUP BY r.history_table;
-END
-$_generate_has_arrived$;
-COMMENT ON FUNCTION pgtrack._generate_has_arrived(integer) IS 'Writes the function that tells a row that a MERGE has moved from one that it has inserted.';
+END;
+COMMENT ON FUNCTION pgtrack._arrivals_sql(integer) IS 'The body of the function that knows the keys that a MERGE has moved rows to.';
+
 
 -- ==== capture/order.sql ====
 

@@ -54,9 +54,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation),
                 string_agg(pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type), ', ' ORDER BY k.position))
-  FROM pgtrack._key_parts(p_relation) k;
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
 END;
-COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table.';
+COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table; null where there is none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_key_sql(p_relation integer, p_record text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

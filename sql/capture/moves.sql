@@ -4,15 +4,57 @@
 -- table moves_N: with what it was, so that MERGE loses nothing, and with its keys. The note is gone when the row turns out
 -- to have stayed (record_key_N), and when the UPDATE is recorded. Settings could carry such notes, but a client can clear them.
 
--- Nearly always no row has moved. A session's own count of the notes that it has written, which nobody can change, says so
--- without a query; it may still have those of transactions before. Superusers can stop PostgreSQL from counting.
+-- Nearly always no row has moved. A session's own count of the notes that it has written, which no client can change, says so
+-- without a query; it may still have those of transactions before.
 CREATE OR REPLACE FUNCTION pgtrack._may_move_sql(p_relation integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0'
-                ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''', format('pgtrack_history.moves_%s', p_relation));
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0', format('pgtrack_history.moves_%s', p_relation));
 END;
 COMMENT ON FUNCTION pgtrack._may_move_sql(integer) IS 'The condition that rows of a partitioned table may have moved in this transaction.';
+
+-- A superuser can stop PostgreSQL from counting. INSERT and DELETE, which pay for each look, need not know: see _record_moves_sql.
+CREATE OR REPLACE FUNCTION pgtrack._may_move_uncounted_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._may_move_sql(p_relation) || ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''';
+END;
+COMMENT ON FUNCTION pgtrack._may_move_uncounted_sql(integer) IS 'The same, and true also where PostgreSQL does not count.';
+
+-- The INSERT of a MERGE is recorded after its UPDATE, and asks which that was. And notes that are gone stand in the table's
+-- indexes until the transaction ends: a later search leaves them out, or many moves, one by one, would take forever.
+CREATE OR REPLACE FUNCTION pgtrack._note_moves(p_name text, p_value jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_moves$
+BEGIN
+  PERFORM set_config('pgtrack.moves', pgtrack._sealed('moves', jsonb_set(coalesce(
+    pgtrack._unsealed('moves', current_setting('pgtrack.moves', true))::jsonb, '{}'), ARRAY[p_name], p_value)::text), true);
+END
+$_note_moves$;
+COMMENT ON FUNCTION pgtrack._note_moves(text, jsonb) IS 'Notes something about moving rows for the rest of the transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_moves(p_name text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_noted_moves$
+BEGIN
+  RETURN nullif(pgtrack._unsealed('moves', current_setting('pgtrack.moves', true))::jsonb -> p_name, 'null');
+END
+$_noted_moves$;
+COMMENT ON FUNCTION pgtrack._noted_moves(text) IS 'What _note_moves() has noted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_many_moves(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_has_many_moves$
+BEGIN
+  RETURN pg_stat_get_xact_tuples_inserted(format('pgtrack_history.moves_%s', p_relation)::regclass) > 100;
+END
+$_has_many_moves$;
+COMMENT ON FUNCTION pgtrack._has_many_moves(integer) IS 'Whether it is worth while to leave out notes that are gone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._moves_since(p_relation integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_moves_since$
+BEGIN
+  RETURN CASE WHEN pgtrack._has_many_moves(p_relation) THEN coalesce(pgtrack._noted_moves(format('%s', p_relation))::bigint, 0) ELSE 0 END;
+END
+$_moves_since$;
+COMMENT ON FUNCTION pgtrack._moves_since(integer) IS 'The number of a note such that all up to it are gone.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -20,7 +62,7 @@ BEGIN ATOMIC
   SELECT format($$
   IF %s THEN
     DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;
-  END IF;$$, pgtrack._may_move_sql(p_relation), format('moves_%s', p_relation));
+  END IF;$$, pgtrack._may_move_uncounted_sql(p_relation), format('moves_%s', p_relation));
 END;
 COMMENT ON FUNCTION pgtrack._stayed_sql(integer) IS 'The part of the recorder of keys that takes back the note of a row that has not moved.';
 
@@ -85,16 +127,16 @@ BEGIN ATOMIC
   FROM leaf l
   UNION ALL
   SELECT l.relid, '~pgtrack_leave'::name, 'BEFORE DELETE',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('follow_move_%s', p_relation)), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('leave_%s', p_relation)), p_is_always
   FROM leaf l WHERE l.may_stay
   -- The first and the last of the destination's: what comes through both has arrived.
   UNION ALL
   SELECT l.relid, x.name::name, 'BEFORE INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), x.event), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('enter_%s', p_relation), x.event), p_is_always
   FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', 'enters'), ('~pgtrack_enter', 'has entered')) AS x (name, event) WHERE l.may_vanish
   UNION ALL
   SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
-         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('follow_move_%s', p_relation), 'is computed'), p_is_always
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('enter_%s', p_relation), 'is computed'), p_is_always
   FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
   UNION ALL
   SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
@@ -110,6 +152,8 @@ DECLARE
   v_table    text := format('pgtrack_history.moves_%s', p_relation);
   v_columns  text;
 BEGIN
+  -- Partitions may be other ones now.
+  PERFORM set_config('pgtrack.moves', '', true);
   SELECT string_agg(format('image_%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) INTO v_columns
   FROM pgtrack.relation r
   JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attnum > 1 AND NOT a.attisdropped
@@ -138,7 +182,7 @@ BEGIN
       new_key  jsonb,
       %s) WITH (vacuum_truncate = false)', v_table, v_columns);
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
-  EXECUTE format('CREATE INDEX ON %s (xid, leaf, place)', v_table);
+  EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
     (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
 END

@@ -132,14 +132,12 @@ BEGIN
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
-  rows  pg_catalog.int8;%s',
+  rows  pg_catalog.int8;',
         CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
-             ELSE v_next END,
-        CASE v_mode WHEN 'tree' THEN pgtrack._moving_sql(p_relation, v_variant.column1) ELSE '' END),
+             ELSE v_next END),
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
-                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  '
-                  WHEN 'tree' THEN coalesce(pgtrack._are_moving_sql(p_relation, v_variant.column1), '') ELSE '' END
+                                  '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
@@ -160,7 +158,7 @@ BEGIN
         CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
         pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
         CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
-        CASE v_mode WHEN 'tree' THEN pgtrack._moved_sql(p_relation, v_variant.column1) ELSE '' END),
+        CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
@@ -168,8 +166,7 @@ BEGIN
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   IF v_mode = 'tree' THEN
     PERFORM pgtrack._generate_move_functions(p_relation);
-    PERFORM pgtrack._generate_are_moving(p_relation);
-    PERFORM pgtrack._generate_has_arrived(p_relation);
+    PERFORM pgtrack._generate_unmoved(p_relation);
   END IF;
   PERFORM pgtrack._drop_functions(p_relation);
 END

@@ -7,25 +7,19 @@ AS $function$
 DECLARE
   id    pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
   rows  pg_catalog.int8;
-  moving  pg_catalog.bool := EXISTS (SELECT FROM pgtrack_history.moves_2 AS m WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth());
 BEGIN
   IF NOT TG_RELID OPERATOR(pg_catalog.=) ANY ('{OID}'::pg_catalog.oid[]) OR pgtrack._has_drifted('OID'::pg_catalog.regclass, 'CLUSTER/OID', 'FINGERPRINT', '{"1": ["day", 1082], "2": ["id", 23], "3": ["what", 25]}'::pg_catalog.jsonb) THEN
     PERFORM pgtrack._follow(2, TG_RELID);
     id := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-    PERFORM pgtrack._require_same_key(2, '{OID}');
     EXECUTE pgtrack._images_sql(2, 'update', '$1', 'r', ' FROM pgtrack_old AS r') USING pgtrack.id;
   ELSE
     INSERT INTO pgtrack_history.event_2 (pgtrack_statement_id, day, id, what) SELECT pgtrack.id, r.day, r.id, r.what FROM pgtrack_old AS r;
   END IF;
   GET DIAGNOSTICS rows = ROW_COUNT;
-  IF pgtrack.moving THEN
+  IF pg_catalog.pg_stat_get_xact_tuples_inserted('pgtrack_history.moves_2'::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0 OR pg_catalog.current_setting('track_counts') OPERATOR(pg_catalog.=) 'off' THEN
     -- A plain UPDATE has the rows that it moves in its transition table.
     rows := pgtrack.rows OPERATOR(pg_catalog.+) pgtrack_history.record_moves_2(pgtrack.id, EXISTS (
-      SELECT FROM pgtrack_old AS r CROSS JOIN (
-        SELECT m.* FROM pgtrack_history.moves_2 AS m
-        WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.claimed OPERATOR(pg_catalog.=) pg_catalog.pg_trigger_depth() AND m.departs
-        ORDER BY m.move_id LIMIT 1) AS m
-      WHERE r.day OPERATOR(pg_catalog.=) m.image_2 AND r.id OPERATOR(pg_catalog.=) m.image_3), pg_catalog.pg_trigger_depth());
+      SELECT FROM pgtrack_old AS r CROSS JOIN pgtrack_history.first_move_2(pg_catalog.pg_trigger_depth()) AS m WHERE r.day OPERATOR(pg_catalog.=) m.image_2 AND r.id OPERATOR(pg_catalog.=) m.image_3), pg_catalog.pg_trigger_depth());
   END IF;
   IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN
           INSERT INTO pgtrack.statement (
