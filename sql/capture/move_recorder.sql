@@ -186,7 +186,8 @@ $$,
     PERFORM pgtrack._note_moves(pg_catalog.format('%%s:%%s', %s, $3), pg_catalog.jsonb_build_object('statement', $1, 'first', pgtrack.first));$$, p_relation) END,
     p_relation)
   FROM pgtrack.relation r
-  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 1 AND NOT h.attisdropped
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
   WHERE r.relation_id = p_relation GROUP BY r.relation_id;
 END;
 COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the function that records the rows that an UPDATE or MERGE has moved.';

@@ -145,7 +145,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._move_triggers(integer, boolean) IS 'The triggers of a partitioned table that tell which rows move, and which keys change.';
 
--- Columns are numbered as in the history, of which the table is a shadow; it is made anew when that has changed.
+CREATE OR REPLACE FUNCTION pgtrack._drop_moves(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_drop_moves$
+BEGIN
+  EXECUTE format('DROP FUNCTION IF EXISTS pgtrack_history.%I(integer)', format('first_move_%s', p_relation));
+  EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
+  DELETE FROM pgtrack.generated g WHERE g.function_name = format('first_move_%s', p_relation);
+END
+$_drop_moves$;
+COMMENT ON FUNCTION pgtrack._drop_moves(integer) IS 'Drops the table of the notes of moving rows: it holds on to types that the table had.';
+
+-- Columns are numbered as in the history, of whose present columns the table is a shadow; it is made anew when these have changed.
 CREATE OR REPLACE FUNCTION pgtrack._generate_moves(p_relation integer, p_mode text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_moves$
 DECLARE
@@ -156,14 +166,15 @@ BEGIN
   PERFORM set_config('pgtrack.moves', '', true);
   SELECT string_agg(format('image_%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) INTO v_columns
   FROM pgtrack.relation r
-  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attnum > 1 AND NOT a.attisdropped
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = c.history_column
   WHERE r.relation_id = p_relation AND p_mode = 'tree';
   IF to_regclass(v_table) IS NOT NULL AND v_columns IS NOT DISTINCT FROM (
        SELECT string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
        FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE 'image\_%' AND NOT a.attisdropped) THEN
     RETURN;
   END IF;
-  EXECUTE format('DROP TABLE IF EXISTS %s', v_table);
+  PERFORM pgtrack._drop_moves(p_relation);
   IF p_mode <> 'tree' THEN
     RETURN;
   END IF;
