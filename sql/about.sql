@@ -5,9 +5,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack.version() IS 'The installed version of pg_track.';
 
--- An earlier version had it without an argument.
-DROP FUNCTION IF EXISTS pgtrack.help();
-
 CREATE OR REPLACE FUNCTION pgtrack._functions() RETURNS TABLE (verb text, call text, description text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC

@@ -78,8 +78,8 @@ const TABLE: &str = "
                  WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND c.column_name = ANY (r.key_columns)
                  ORDER BY array_position(r.key_columns, c.column_name)) AS keys,
            CASE WHEN r.relid IS NOT NULL AND EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = r.relation_id)
-             THEN (SELECT format('EXISTS (SELECT FROM pgtrack.erasure e WHERE e.relation_id = %s AND e.until_id >= s.statement_id'
-                                 ' AND e.row_key = pgtrack._canonical_key(%s, %L))', r.relation_id, f.key_json, f.key_record)
+             THEN (SELECT format('pgtrack._is_erased(%s, pgtrack._canonical_key(%s, %L), s.statement_id)',
+                                 r.relation_id, f.key_json, f.key_record)
                    FROM pgtrack._shape(r.relid) f) END AS is_erased
     FROM pgtrack.relation r WHERE r.relation_id = $1";
 
@@ -188,7 +188,7 @@ impl Source {
                 format!("{} h ON h.pgtrack_statement_id = s.statement_id", self.history)
             }
             Dataset::KeyChanges => {
-                format!("pgtrack._key_changes({id}) h ON h.statement_id = s.statement_id")
+                format!("pgtrack._noted_key_changes({id}) h ON h.statement_id = s.statement_id")
             }
         };
         // Who did it is found once for each statement, not for each row.

@@ -206,6 +206,8 @@ impl Reader {
             return Err(AppError::hidden_key());
         }
         let mut versions = history::row(&self.client, table, key).await?;
+        // What the key was to other rows is not this row's.
+        versions.retain(|one| one.number.is_some());
         self.rules.hide_history(&mut versions);
         Ok(versions)
     }

@@ -38,6 +38,8 @@ DECLARE
   v_stack           text[];
   v_verb            text;
   v_before          text := current_setting('pgtrack.reverts', true);
+  v_sent            text := extract('epoch' FROM statement_timestamp());
+  v_entry           bigint;
 BEGIN
   v_stack := pgtrack._stack();
   v_verb := ltrim(pgtrack._caller(v_stack), '_');
@@ -46,9 +48,14 @@ BEGIN
       ERRCODE = 'insufficient_privilege', DETAIL = 'Nothing else writes pgtrack.audit.';
   END IF;
   INSERT INTO pgtrack.audit_entry (verb, arguments, statement, message, session, actor)
-  VALUES (regexp_replace(v_verb, '^recover_.*', 'recover'), pgtrack._cut(jsonb_strip_nulls(p_arguments)), left(current_query(), 4000),
+  VALUES (regexp_replace(v_verb, '^recover_.*', 'recover'), pgtrack._cut(jsonb_strip_nulls(p_arguments)),
+          CASE WHEN current_setting('pgtrack.hidden_text', true) = v_sent THEN NULL ELSE left(current_query(), 4000) END,
           left(coalesce(p_message, nullif(current_setting('pgtrack.message', true), '')), 1000),
-          nullif(split_part(pgtrack._session_context(), ' ', 4), ''), left(current_setting('pgtrack.actor', true), 256));
+          nullif(split_part(pgtrack._session_context(), ' ', 4), ''), left(current_setting('pgtrack.actor', true), 256))
+  RETURNING entry_id INTO v_entry;
+  -- For who hides the text of this query later (_hide_text).
+  PERFORM set_config('pgtrack.shown_calls', concat_ws(' ', CASE split_part(current_setting('pgtrack.shown_calls', true), ' ', 1)
+    WHEN v_sent THEN current_setting('pgtrack.shown_calls', true) ELSE v_sent END, v_entry), true);
   IF p_reverts IS NOT NULL THEN
     PERFORM set_config('pgtrack.reverts', pgtrack._sealed('reverts', p_reverts), true);
   END IF;

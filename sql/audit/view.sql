@@ -40,7 +40,9 @@ CREATE OR REPLACE VIEW pgtrack.audit WITH (security_invoker = true) AS
 SELECT e.entry_id, e.at, coalesce(nullif(e.actor, ''), nullif(d.actor, ''), e.user_name) AS who, e.verb,
        coalesce(d.arguments, e.arguments) AS arguments, e.outcome, e.sqlstate, e.row_count, e.finished_at - e.at AS duration, e.user_name, coalesce(e.role_name, d.role_name) AS role_name,
        nullif(e.application, '') AS application, pg_catalog.host(e.client_addr) AS client_addr, e.client_port, e.tls_identity,
-       coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message, e.statement,
+       coalesce(nullif(e.actor, ''), nullif(d.actor, '')) AS actor, coalesce(e.message, d.message) AS message,
+       -- Hidden by a table with redacted columns, or erased: what the proxy heard is not shown, either.
+       CASE WHEN d.entry_id IS NULL OR d.statement IS NOT NULL THEN e.statement END AS statement,
        e.source = 'proxy' AS through_proxy, e.session, coalesce(e.xid, d.xid)::text::bigint AS xid
 FROM pgtrack.audit_entry e
 -- What the function itself knew better: its arguments where they were parameters, the role, the transaction.

@@ -18,6 +18,11 @@ BEGIN
     UPDATE pgtrack.statement s SET query = NULL
     WHERE s.xid = pg_current_xact_id() AND s.query = current_query()::varchar(4000);
   END IF;
+  -- Calls of ours in the same query. Whoever writes the setting by hand reaches none but their own.
+  IF starts_with(current_setting('pgtrack.shown_calls', true), p_sent || ' ') THEN
+    UPDATE pgtrack.audit_entry e SET statement = NULL
+    WHERE e.entry_id = ANY ((string_to_array(current_setting('pgtrack.shown_calls', true), ' '))[2:]::bigint[]) AND e.xid = pg_current_xact_id();
+  END IF;
 END
 $_hide_text$;
 COMMENT ON FUNCTION pgtrack._hide_text(text) IS 'Keeps the text of this query from being recorded; p_sent is when it was sent.';

@@ -92,6 +92,38 @@ $_refuse_retyped$;
 COMMENT ON FUNCTION pgtrack._refuse_retyped(pgtrack.relation) IS
   'Refuses, where on_drop says so, a change between types that are stored in the same way.';
 
+CREATE OR REPLACE FUNCTION pgtrack._stored_collation(p_column pg_attribute) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_collation$
+BEGIN
+  -- One that somebody made can be dropped; it matters only where it compares in a way of its own.
+  RETURN (SELECT coalesce((SELECT l.oid FROM pg_collation l WHERE l.oid = p_column.attcollation AND pgtrack._foreign_kind(p_column.atttypid) IS NULL
+                           AND (l.oid < 16384 OR NOT l.collisdeterministic)),
+                          CASE WHEN t.typcollation <> 0 THEN 'pg_catalog."default"'::regcollation::oid ELSE 0 END)
+          FROM pg_type t WHERE t.oid = p_column.atttypid);
+END
+$_stored_collation$;
+COMMENT ON FUNCTION pgtrack._stored_collation(pg_attribute) IS 'The collation of the history column for a column of a tracked table; 0 where its type has none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._collation_sql(p_column pg_attribute) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+                   WHERE l.oid = pgtrack._stored_collation(p_column)), '');
+END;
+COMMENT ON FUNCTION pgtrack._collation_sql(pg_attribute) IS 'The same as a clause.';
+
+CREATE OR REPLACE FUNCTION pgtrack._compares_otherwise(p_column pg_attribute, p_collation oid) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_collation >= 16384 OR p_column.attcollation >= 16384
+              THEN pgtrack._stored_collation(p_column) <> p_collation AND EXISTS (
+                SELECT FROM pg_catalog.pg_collation l
+                WHERE l.oid IN (pgtrack._stored_collation(p_column), p_collation) AND NOT l.collisdeterministic)
+              ELSE false END;
+END;
+COMMENT ON FUNCTION pgtrack._compares_otherwise(pg_attribute, oid) IS
+  'Whether a column of a tracked table has a collation by which other values are equal than by the one of its history column.';
+
 CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
 DECLARE
@@ -115,20 +147,26 @@ BEGIN
   -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
     SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (v_relation.key_columns) AS is_key,
-           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded' ELSE 'retyped' END AS reason
+           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded'
+                WHEN x.is_retyped THEN 'retyped' ELSE 'collated' END AS reason,
+           format_type(h.atttypid, h.atttypmod) || pgtrack._collation_sql(a) AS type_name
     FROM pgtrack.relation_column c
     JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
     LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    CROSS JOIN LATERAL (SELECT format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod) AS is_retyped) x
     WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND (format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod)
-           OR v_relation.left_out ? c.attnum::text)
+      AND (x.is_retyped OR v_relation.left_out ? c.attnum::text OR pgtrack._compares_otherwise(a, h.attcollation))
   LOOP
     IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
     END IF;
+    IF v_column.reason = 'collated' AND NOT v_column.is_key THEN
+      PERFORM pgtrack._retype_history_column(v_history, v_column.history_column, v_column.type_name, quote_ident(v_column.history_column));
+      CONTINUE;
+    END IF;
     -- The history of a row is found by its key.
     IF v_column.is_key THEN
-      v_converted := CASE v_column.reason WHEN 'retyped'
+      v_converted := CASE WHEN v_column.reason IN ('retyped', 'collated')
                      THEN pgtrack._convert_key_column(v_relation, v_column.column_name, v_column.attnum, v_column.history_column) END;
       v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_converted = 'converted' THEN 'converted' ELSE 'lost' END;
       CONTINUE WHEN v_converted IS NOT NULL;
@@ -136,7 +174,7 @@ BEGIN
     UPDATE pgtrack.relation_column SET
       attnum = NULL,
       type = NULL,
-      successor = CASE v_column.reason WHEN 'retyped' THEN v_column.attnum END,
+      successor = CASE WHEN v_column.reason IN ('retyped', 'collated') THEN v_column.attnum END,
       -- What is excluded now is not to be seen in images of before, either.
       until = CASE WHEN v_column.reason = 'excluded' THEN NULL
                    WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END
@@ -160,14 +198,8 @@ BEGIN
 
   -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
   FOR v_column IN
-    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name,
-           -- One that somebody made can be dropped; it matters only where it compares in a way of its own.
-           CASE WHEN a.attcollation <> t.typcollation AND pgtrack._foreign_kind(t.oid) IS NULL AND (l.oid < 16384 OR NOT l.collisdeterministic)
-                THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END AS collation
+    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name, pgtrack._collation_sql(a) AS collation
     FROM pg_attribute a
-    JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_collation l ON l.oid = a.attcollation
-    LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
       AND NOT v_relation.left_out ? a.attnum::text
       AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)

@@ -1,6 +1,7 @@
 -- A row is found in history by its primary key, so what DDL makes of the key is done to what is recorded, too: columns
--- are renamed in the keys that stand as JSON, and recorded keys get the column's new type. Where the key is exchanged for
--- another, rows recorded before cannot be told by it; from there on the history of rows begins anew (key_since).
+-- are renamed in the keys that stand as JSON, and recorded keys get the column's new type if that loses nothing of them.
+-- Where it would, or the key is exchanged for another, rows recorded before cannot be told by it; from there on the history
+-- of rows begins anew (key_since).
 
 CREATE OR REPLACE FUNCTION pgtrack._rename_in_keys(p_relation integer, p_names jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_in_keys$
@@ -25,26 +26,51 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new names of its columns.';
 
--- As ALTER COLUMN TYPE would do it without USING, or by the value's text. What the application said in USING is not
--- known, so the rows that were written last are looked for: where they are not found, it was something else.
+CREATE OR REPLACE FUNCTION pgtrack._converted_sql(p_value text, p_from oid, p_to text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_converted_sql$
+BEGIN
+  RETURN format('(%s)%s::%s', p_value, CASE WHEN EXISTS (
+    SELECT FROM pg_cast c WHERE c.castsource = p_from AND c.casttarget = to_regtype(p_to) AND c.castcontext <> 'e') THEN '' ELSE '::text' END, p_to);
+END
+$_converted_sql$;
+COMMENT ON FUNCTION pgtrack._converted_sql(text, oid, text) IS
+  'The expression for a stored value as another stored type: as ALTER COLUMN TYPE would do it without USING, or by its text.';
+
+-- Recorded keys are rewritten only where each of them can be got back, byte by byte; else the column is left behind as any
+-- other that was retyped. What the application said in USING is not known, so the rows that were written last are looked
+-- for: where they are not found, it was something else.
 CREATE OR REPLACE FUNCTION pgtrack._convert_key_column(p_relation pgtrack.relation, p_column name, p_attnum smallint, p_history_column name) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key_column$
 DECLARE
-  v_type   text := (SELECT pgtrack._stored_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum);
-  v_has_cast  boolean;
-  v_context   text;
-  v_before    bigint;
-  v_after     bigint;
+  v_history    regclass := format('pgtrack_history.%I', p_relation.history_table)::regclass;
+  v_from       record;
+  v_type       text;
+  v_collation  text;
+  v_value      text;
+  v_is_kept    boolean;
+  v_before     bigint;
+  v_after      bigint;
+  v_context    text;
 BEGIN
-  SELECT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = h.atttypid AND c.casttarget = to_regtype(v_type) AND c.castcontext <> 'e')
-  INTO v_has_cast
-  FROM pg_attribute h WHERE h.attrelid = to_regclass(format('pgtrack_history.%I', p_relation.history_table)) AND h.attname = p_history_column;
+  -- ALTER TABLE converts rows that an older snapshot does not show.
+  IF pgtrack._snapshot_lasts() THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_history);
+  SELECT pgtrack._stored_type(a.atttypid, a.atttypmod), pgtrack._collation_sql(a) INTO v_type, v_collation
+  FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum;
+  SELECT h.atttypid AS type, format_type(h.atttypid, h.atttypmod) AS name INTO STRICT v_from
+  FROM pg_attribute h WHERE h.attrelid = v_history AND h.attname = p_history_column;
+  v_value := pgtrack._converted_sql(quote_ident(p_history_column), v_from.type, v_type);
   BEGIN
-    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_before;
-    EXECUTE format('ALTER TABLE pgtrack_history.%I ALTER COLUMN %I TYPE %s USING %2$I%4$s::%3$s', p_relation.history_table, p_history_column, v_type,
-                   CASE WHEN v_has_cast THEN '' ELSE '::text' END);
-    EXECUTE format('SELECT count(DISTINCT %I) FROM pgtrack_history.%I', p_history_column, p_relation.history_table) INTO v_after;
-  EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object THEN
+    EXECUTE format('SELECT bool_and(ROW(%1$I)::record OPERATOR(pg_catalog.*=) ROW(%2$s)::record), count(DISTINCT %1$I) FROM %3$s', p_history_column,
+                   pgtrack._converted_sql(v_value, to_regtype(v_type), v_from.name), v_history) INTO v_is_kept, v_before;
+    IF NOT v_is_kept THEN
+      RETURN NULL;
+    END IF;
+    PERFORM pgtrack._retype_history_column(v_history, p_history_column, v_type || v_collation, v_value);
+    EXECUTE format('SELECT count(DISTINCT %I) FROM %s', p_history_column, v_history) INTO v_after;
+  EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object OR feature_not_supported THEN
     RETURN NULL;
   END;
   GET DIAGNOSTICS v_context = PG_CONTEXT;
@@ -54,13 +80,30 @@ BEGIN
 END
 $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
-  'Gives a column of recorded keys the type that the table''s column has now: converted, or lost if these are not the same keys; null if it cannot.';
+  'Gives a column of recorded keys the type that the table''s column has now: converted, or lost if these may not be the same keys; '
+  'null if it cannot without losing a value.';
+
+CREATE OR REPLACE FUNCTION pgtrack._same_key(p_key jsonb, p_other jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(bool_and(coalesce(k.value = o.value OR k.value #>> '{}' = o.value #>> '{}', false)), false)
+  FROM jsonb_each(p_key) k FULL JOIN jsonb_each(p_other) o USING (key);
+END;
+COMMENT ON FUNCTION pgtrack._same_key(jsonb, jsonb) IS 'Whether two keys are of the same values, though maybe of other types: 1 and "1".';
 
 CREATE OR REPLACE FUNCTION pgtrack._canonical_keys(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_canonical_keys$
 DECLARE
   v_record  text := (SELECT string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
 BEGIN
+  -- A digest says nothing of the key.
+  IF EXISTS (SELECT FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key ? '')
+     OR NOT coalesce((SELECT bool_and(pgtrack._same_key(k.key, pgtrack._canonical_key(pgtrack._plain_numbers(k.key), v_record))) FROM (
+            SELECT unnest(ARRAY[c.old_key, c.new_key]) AS key FROM pgtrack.key_change c WHERE c.relation_id = p_relation
+            UNION ALL SELECT p.row_key FROM pgtrack.purged_version p WHERE p.relation_id = p_relation
+            UNION ALL SELECT e.row_key FROM pgtrack.erasure e WHERE e.relation_id = p_relation) k), true) THEN
+    RETURN false;
+  END IF;
   UPDATE pgtrack.key_change SET
     old_key = pgtrack._canonical_key(pgtrack._plain_numbers(old_key), v_record), new_key = pgtrack._canonical_key(pgtrack._plain_numbers(new_key), v_record)
   WHERE relation_id = p_relation;
@@ -72,7 +115,7 @@ EXCEPTION WHEN data_exception OR unique_violation THEN
 END
 $_canonical_keys$;
 COMMENT ON FUNCTION pgtrack._canonical_keys(integer) IS
-  'Writes all keys that stand as JSON in the form that the key''s present types have; false if they cannot be.';
+  'Writes all keys that stand as JSON in the form that the key''s present types have; false if they cannot be, or would be others.';
 
 -- An integer does not take 1.00.
 CREATE OR REPLACE FUNCTION pgtrack._plain_numbers(p_key jsonb) RETURNS jsonb
@@ -115,6 +158,7 @@ DECLARE
   v_keys      name[];
   v_equality  text[];
   v_columns   text;
+  v_indexed   text;
   v_is_same   boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
@@ -128,11 +172,16 @@ BEGIN
 
   UPDATE pgtrack.relation SET key_columns = v_keys, key_equality = v_equality
   WHERE relation_id = p_relation AND (key_columns, key_equality) IS DISTINCT FROM (v_keys, v_equality);
-  IF v_keys IS DISTINCT FROM v_relation.key_columns THEN
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY array_position(v_keys, c.column_name)),
+         string_agg(a.attnum::text, ' ' ORDER BY array_position(v_keys, c.column_name))
+  INTO v_columns, v_indexed
+  FROM pgtrack.relation_column c
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', v_relation.history_table)) AND a.attname = c.history_column
+  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (v_keys);
+  -- A key that was retyped may be in another column now.
+  IF v_indexed IS DISTINCT FROM (SELECT i.indkey::text FROM pg_index i
+                                 WHERE i.indexrelid = to_regclass(format('pgtrack_history.%I', format('h%s_key', p_relation)))) THEN
     EXECUTE format('DROP INDEX IF EXISTS pgtrack_history.%I', format('h%s_key', p_relation));
-    SELECT string_agg(quote_ident(c.history_column), ', ' ORDER BY array_position(v_keys, c.column_name)) INTO v_columns
-    FROM pgtrack.relation_column c
-    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL AND c.column_name = ANY (v_keys);
     IF v_columns IS NOT NULL THEN
       EXECUTE format('CREATE INDEX %I ON pgtrack_history.%I (%s)', format('h%s_key', p_relation), v_relation.history_table, v_columns);
     END IF;
@@ -146,7 +195,7 @@ BEGIN
 END
 $_sync_key$;
 COMMENT ON FUNCTION pgtrack._sync_key(integer, text) IS
-  'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted or lost, if the key''s recorded values were that.';
+  'Notes a tracked table''s primary key and indexes its history by it; p_recorded: converted, or lost if rows cannot be told by the key''s recorded values; null if these stayed.';
 
 -- Not by their names, which may change places.
 CREATE OR REPLACE FUNCTION pgtrack._key_identity(p_relation integer, p_keys name[]) RETURNS jsonb

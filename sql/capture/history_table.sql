@@ -39,3 +39,55 @@ BEGIN
 END
 $_create_history$;
 COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history table of a table that is tracked for the first time.';
+
+-- Whoever finds the schema can make a view of a history table, or a policy, a function or a column of its type: what they
+-- stand on PostgreSQL does not retype. They keep it, then, and history goes on in a column of its own. The rewrite keeps
+-- the order of the rows; UPDATE is for where it is the table's type that is used.
+CREATE OR REPLACE FUNCTION pgtrack._retype_history_column(p_history regclass, p_column name, p_type text, p_value text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_retype_history_column$
+DECLARE
+  v_new     name;
+  v_left    name;
+  v_reason  text;
+BEGIN
+  BEGIN
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %s', p_history, p_column, p_type, p_value);
+    RETURN;
+  EXCEPTION WHEN feature_not_supported THEN
+    GET STACKED DIAGNOSTICS v_reason = PG_EXCEPTION_DETAIL;
+    v_reason := concat_ws('; ', SQLERRM, nullif(v_reason, ''));
+  END;
+  v_new := pgtrack._history_name(p_column, p_history);
+  v_left := pgtrack._history_name(p_column || '_left', p_history);
+  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', p_history, v_new, p_type);
+  BEGIN
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %s', p_history, v_new, p_type, p_value);
+  EXCEPTION WHEN feature_not_supported THEN
+    -- An older snapshot does not see all rows.
+    IF pgtrack._snapshot_lasts() THEN
+      RAISE;
+    END IF;
+    EXECUTE format('UPDATE %s SET %I = %s', p_history, v_new, p_value);
+  END;
+  EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', p_history, p_column, v_left);
+  EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', p_history, v_new, p_column);
+  RAISE WARNING 'column % of % is left to what stands on it: %', quote_ident(v_left), pgtrack._name(p_history), v_reason USING
+    HINT = format('What it held is recorded in %I now. Drop what stands on it, then the column.', p_column);
+END
+$_retype_history_column$;
+COMMENT ON FUNCTION pgtrack._retype_history_column(regclass, name, text, text) IS
+  'Gives a column of a history table or copy another type, with the values of an expression; an object of somebody else is no obstacle.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_function(p_function regprocedure) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_function$
+DECLARE
+  v_reason  text;
+BEGIN
+  EXECUTE format('DROP FUNCTION %s', p_function);
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  GET STACKED DIAGNOSTICS v_reason = PG_EXCEPTION_DETAIL;
+  RAISE WARNING 'the function % stays: %', p_function, v_reason USING HINT = 'Nothing of pg_track calls it any more.';
+END
+$_drop_function$;
+COMMENT ON FUNCTION pgtrack._drop_function(regprocedure) IS
+  'Drops a function that is not needed any more, unless an object of somebody else stands on it.';

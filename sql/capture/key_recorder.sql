@@ -82,16 +82,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_ke
 DECLARE
   c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
   v_relation           pgtrack.relation;
-  v_old                text;
   v_arguments          text;
   v_new_key            text;
   v_statement          text;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  FOR v_old IN SELECT p.oid::regprocedure::text FROM pg_proc p
-               WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation) LOOP
-    EXECUTE format('DROP FUNCTION %s', v_old);
-  END LOOP;
+  PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
+  WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation);
   IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
     v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',

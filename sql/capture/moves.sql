@@ -148,7 +148,8 @@ COMMENT ON FUNCTION pgtrack._move_triggers(integer, boolean) IS 'The triggers of
 CREATE OR REPLACE FUNCTION pgtrack._drop_moves(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_drop_moves$
 BEGIN
-  EXECUTE format('DROP FUNCTION IF EXISTS pgtrack_history.%I(integer)', format('first_move_%s', p_relation));
+  PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
+  WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('first_move_%s', p_relation);
   EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
   DELETE FROM pgtrack.generated g WHERE g.function_name = format('first_move_%s', p_relation);
 END

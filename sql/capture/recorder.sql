@@ -162,6 +162,7 @@ BEGIN
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
+  PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
   IF v_mode = 'tree' THEN
@@ -186,7 +187,7 @@ BEGIN
     WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass)
   LOOP
-    EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_function);
+    PERFORM pgtrack._drop_function(format('pgtrack_history.%I()', v_function)::regprocedure);
     DELETE FROM pgtrack.generated WHERE function_name = v_function;
   END LOOP;
 END

@@ -40,15 +40,18 @@ END
 $_open$;
 COMMENT ON FUNCTION pgtrack._open() IS 'The statements of this transaction that have begun, as far as the note of them can be believed.';
 
-CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $open$
+-- Each table has a function of its own: who may make triggers with it changes with each DDL (_let_owners_make_triggers), and
+-- DDL on another table must not wait for that.
+CREATE OR REPLACE FUNCTION pgtrack._generate_open(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_open$
 BEGIN
-  PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
-  RETURN NULL;
+  PERFORM pgtrack._create_recorder(p_relation, format('open_%s', p_relation)::name, '', 'SET search_path = pg_catalog, pg_temp',
+    format('PERFORM pgtrack._note_open(pgtrack._open() || concat(%L, pg_trigger_depth(), left(TG_OP, 1)));', p_relation || ':'),
+    'Notes that a statement on @ has begun.');
 END
-$open$;
-COMMENT ON FUNCTION pgtrack_history.open() IS
-  'Notes that a statement on a table has begun. SECURITY DEFINER: whoever writes the table cannot seal the note.';
+$_generate_open$;
+COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
+  'Writes the function that notes that a statement on a table has begun. SECURITY DEFINER, as whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$

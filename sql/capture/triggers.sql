@@ -24,7 +24,7 @@ BEGIN
     IF pgtrack._may_nest(v_relation.relid) THEN
       RETURN QUERY
         SELECT m.relid, 'pgtrack_open'::name, 'BEFORE INSERT OR UPDATE OR DELETE',
-               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.open(%L)', p_relation), is_always
+               format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('open_%s', p_relation)), is_always
         FROM pgtrack._members(v_relation.relid) m;
     END IF;
   END IF;
@@ -66,24 +66,16 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_trigg
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH by_function AS MATERIALIZED (
-    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
-    FROM pgtrack.generated g
-    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
-    JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
-    -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
-    JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
-    WHERE g.relation_id = p_relation
-  ), opening AS (
-    SELECT t.tgrelid, t.tgname, t.tgargs, t.tgenabled
-    FROM (SELECT f.tgrelid FROM by_function f
-          UNION SELECT m.relid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation) x
-    JOIN pg_trigger t ON t.tgrelid = x.tgrelid AND t.tgname = 'pgtrack_open' AND t.tgparentid = 0
-    WHERE t.tgfoid = to_regproc('pgtrack_history.open') AND starts_with(encode(t.tgargs, 'escape'), p_relation || '\000')
-  )
   -- Arguments end with a zero byte.
   SELECT t.tgrelid::regclass, t.tgname, encode(substr(t.tgargs, length(t.tgargs) - 32, 32), 'escape'), t.tgenabled
-  FROM (TABLE by_function UNION ALL TABLE opening) t;
+  FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = p_relation
+        -- Of an earlier revision (upgrade/open.sql).
+        UNION ALL SELECT 'open') g
+  JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+  JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+  -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
+  JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
+  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || '\000');
 END
 $_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
@@ -105,6 +97,17 @@ $_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
   'The triggers of a tracked table and its partitions that are missing, out of date or do not belong there any more, each with the command that mends it.';
 
+-- One that is not needed any more does no harm, and what makes it so, such as a trigger function, locks no table.
+CREATE OR REPLACE FUNCTION pgtrack._drop_if_free(p_command text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_drop_if_free$
+BEGIN
+  PERFORM pgtrack._execute(p_command);
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RAISE DEBUG '%', SQLERRM;
+END
+$_drop_if_free$;
+COMMENT ON FUNCTION pgtrack._drop_if_free(text) IS 'Drops a trigger if nobody uses its table; else that is left to the next DDL.';
+
 -- With the rights of whoever tracks the table or alters it. Triggers that are as they should be are left alone: to touch
 -- one takes a lock that writers wait for.
 CREATE OR REPLACE FUNCTION pgtrack._generate_triggers(p_relation integer, p_enable boolean) RETURNS void
@@ -114,11 +117,15 @@ DECLARE
 BEGIN
   -- A function that is missing could not be written yet.
   FOR v_trigger IN
-    SELECT c.command FROM pgtrack._trigger_changes(p_relation) c
+    SELECT c.command, c.name FROM pgtrack._trigger_changes(p_relation) c
     WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
     ORDER BY c.command LIKE 'CREATE %'
   LOOP
-    PERFORM pgtrack._execute(v_trigger.command);
+    IF v_trigger.name = 'pgtrack_open' AND v_trigger.command LIKE 'DROP %' THEN
+      PERFORM pgtrack._drop_if_free(v_trigger.command);
+    ELSE
+      PERFORM pgtrack._execute(v_trigger.command);
+    END IF;
   END LOOP;
   -- What nobody has disabled is enabled.
   IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN

@@ -1,16 +1,25 @@
--- Equality is strategy 3 of a btree operator class.
+-- Equality is strategy 3 of a btree operator class. A key WITHOUT OVERLAPS (PostgreSQL 18) has another index; its last column
+-- is a range, and equal to another where it is the same.
 CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_operators$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT k.position, k.attnum, p.amopopr
+  SELECT k.position, k.attnum,
+         CASE WHEN m.amname = 'btree' THEN p.amopopr
+              WHEN k.position < i.indnkeyatts THEN n.conexclop[k.position]
+              ELSE CASE t.typtype WHEN 'r' THEN 'pg_catalog.=(anyrange,anyrange)'::regoperator
+                                  ELSE 'pg_catalog.=(anymultirange,anymultirange)'::regoperator END::oid END
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
   JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
-  JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3
+  JOIN pg_am m ON m.oid = c.opcmethod
+  LEFT JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3 AND m.amname = 'btree'
+  LEFT JOIN pg_constraint n ON n.conindid = i.indexrelid AND n.contype = 'p'
+  JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = k.attnum
+  CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+  JOIN pg_type t ON t.oid = b.type
   WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
 END
 $_key_operators$;
@@ -18,13 +27,23 @@ COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table'
 
 CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
 RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
-               operator oid, equality text)
+               operator oid, equality text, is_loose boolean, has_digest boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_parts$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
-         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality
+         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality,
+         -- What JSON calls equal is what these types do, but for types of extensions.
+         h.atttypid >= 16384
+           OR h.atttypid = ANY ('{interval,interval[],numrange,numrange[],nummultirange,nummultirange[]}'::regtype[])
+           OR h.atttypid = ANY ('{bpchar,bpchar[]}'::regtype[]) AND h.atttypmod < 0
+           OR EXISTS (SELECT FROM pg_collation l WHERE l.oid = h.attcollation AND NOT l.collisdeterministic),
+         h.atttypid < 16384 OR EXISTS (
+           SELECT FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'hash'
+           JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND f.amproclefttype = c.opcintype AND f.amprocnum = 2
+           JOIN pg_type t ON t.oid = h.atttypid
+           WHERE c.opcdefault AND c.opcintype IN (t.oid, t.typelem))
   FROM pgtrack.relation r
   CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS k (name, equality, position)
   JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k.name AND c.attnum IS NOT NULL
@@ -35,7 +54,8 @@ BEGIN
 END
 $_key_parts$;
 COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
-  'The columns of a table''s key, each with where and as what it is recorded, and the operator that compares it in the table.';
+  'The columns of a table''s key, each with where and as what it is recorded, the operator that compares it in the table, '
+  'whether values that differ as JSON may be equal, and whether such values have a digest.';
 
 -- The same pieces of pgtrack.relation_shape for all rows.
 CREATE OR REPLACE FUNCTION pgtrack._make_key_shape(INOUT p_shape pgtrack.relation_shape)
@@ -53,9 +73,13 @@ BEGIN
          -- An enum has one way to write a label.
          CASE WHEN bool_or(k.kind NOT IN ('enum', 'base')) THEN format('jsonb_build_object(%s)', string_agg(
            format('%L, %s', k.column_name, CASE WHEN k.kind NOT IN ('enum', 'base') THEN format('coalesce(%s, %s)',
-             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END
+             pgtrack._output_sql(pgtrack._input_sql(x.k, k.type, NULL), k.type), x.k) ELSE x.k END), ', ' ORDER BY k.position)) END,
+         -- The history's column knows the collation.
+         CASE WHEN bool_or(k.is_loose) THEN string_agg(format('coalesce(%s, (NULL::%s).%I)', x.k, p_shape.history, k.history_column),
+                                                       ', ' ORDER BY k.position) END,
+         bool_or(k.is_loose) AND bool_and(k.has_digest)
   INTO p_shape.key_record, p_shape.live_is_key, p_shape.history_is_key, p_shape.live_is_history, p_shape.live_is_change, p_shape.same_row,
-       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered
+       p_shape.key_json, p_shape.change_keys, p_shape.key_is_plain, p_shape.key_entered, p_shape.compared_key, p_shape.key_has_digest
   FROM pgtrack._key_parts(p_shape.relation_id) k
   CROSS JOIN LATERAL (SELECT format('t.%I', k.column_name) AS t, format('k.%I', k.column_name) AS k,
                              format('h.%I', k.history_column) AS h, format('c.%I', k.history_column) AS c) x;

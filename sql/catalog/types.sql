@@ -226,33 +226,3 @@ BEGIN
 END
 $_stored_is_sql$;
 COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
-
--- jsonb takes less than json does: no \u0000, no number of a million digits. Whoever writes such a value shall not make
--- the history unreadable.
-CREATE OR REPLACE FUNCTION pgtrack._json(p_value json) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
-BEGIN
-  RETURN p_value::jsonb;
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-  RETURN to_jsonb(p_value::text);
-END
-$_json$;
-COMMENT ON FUNCTION pgtrack._json(json) IS 'A value of type json as jsonb; as a string of its text where that cannot hold it.';
-
-CREATE OR REPLACE FUNCTION pgtrack._json(p_value json[]) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
-BEGIN
-  RETURN to_jsonb(p_value);
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-  RETURN to_jsonb(p_value::text);
-END
-$_json$;
-COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
-
-CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-  SELECT CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
-              ELSE p_expression END;
-END;
-COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored value in an image.';

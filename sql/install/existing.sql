@@ -34,8 +34,10 @@ BEGIN
     PERFORM pgtrack._generate_policy(v_relation.relation_id);
     PERFORM pgtrack._sync_rights(v_relation.relation_id);
   END LOOP;
-  -- The policies of an earlier version stood on it.
-  DROP FUNCTION IF EXISTS pgtrack._sees_row(integer, jsonb);
+  -- The policies of an earlier version stood on the one; the other had no argument then.
+  PERFORM pgtrack._drop_function(f.signature::regprocedure)
+  FROM unnest('{"pgtrack._sees_row(integer, jsonb)",pgtrack.help()}'::text[]) AS f (signature)
+  WHERE to_regprocedure(f.signature) IS NOT NULL;
 END
 $upgrade$;
 
@@ -50,8 +52,9 @@ BEGIN
   PERFORM set_config('role', current_setting('pgtrack.installer'), true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     PERFORM pgtrack._let_owner_read(v_relation.relid);
-    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
+    PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
+  PERFORM pgtrack._drop_open();
 END
 $triggers$;
 

@@ -5,11 +5,13 @@ COMMENT ON SCHEMA pgtrack_history IS
   'pg_track: one history table, and the functions that fill it, for each tracked table.';
 
 -- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
--- views stand on stay. Nothing of yours depends on the others: the verbs name them in text that is read when they run.
+-- views stand on stay. Nothing of ours depends on the others: the verbs name them in text that is read when they run.
+-- What somebody else has made to stand on them goes along, and is named.
 -- A verb from before it took columns goes, too: a call could mean either.
 DO $replace$
 DECLARE
   v_function  regprocedure;
+  v_others    text;
 BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -24,6 +26,14 @@ BEGIN
   LOOP
     -- It may have gone with one that it stood on.
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
+    SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO v_others
+    FROM pg_depend d
+    WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function
+      AND d.classid = ANY ('{pg_rewrite,pg_proc,pg_policy,pg_attrdef,pg_constraint}'::regclass[])
+      AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '\mpgtrack(_history)?\.';
+    IF v_others IS NOT NULL THEN
+      RAISE WARNING 'dropped with %: %', v_function, v_others USING HINT = 'Functions whose names begin with _ are for pg_track alone.';
+    END IF;
     BEGIN
       EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
     -- It belongs to an extension, and this is not ALTER EXTENSION.

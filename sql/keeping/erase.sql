@@ -41,7 +41,15 @@ BEGIN
   ELSIF v_key = p_key OR cardinality(p_shape.keys) = 1 AND v_key #>> '{}' = p_key ->> p_shape.keys[1]::text THEN
     RETURN true;
   END IF;
-  RETURN (v_key #>> '{}')::jsonb = p_key;
+  BEGIN
+    IF pgtrack._is_same_key(p_shape.relation_id, pgtrack._key(p_shape, v_key), p_key) THEN
+      RETURN true;
+    END IF;
+  -- It named no row.
+  EXCEPTION WHEN invalid_parameter_value THEN
+    NULL;
+  END;
+  RETURN pgtrack._same_key((v_key #>> '{}')::jsonb, p_key);
 EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
   RETURN false;
 END
@@ -60,41 +68,131 @@ END
 $_erase_calls$;
 COMMENT ON FUNCTION pgtrack._erase_calls(pgtrack.relation_shape, jsonb) IS 'Erases what the records of calls on a row say of it.';
 
-CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS bigint
+-- An empty row would come back as one, with nulls where the table has none, so the row is removed. In a copy from when
+-- another row may have had the key, or was told by another primary key, it cannot be told.
+CREATE OR REPLACE FUNCTION pgtrack._erase_copies(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_copies$
 DECLARE
-  v_copy    record;
-  v_rows    bigint;
-  v_erased  bigint := 0;
+  v_copy  record;
+  v_rows  bigint;
+  v_left  text[] := '{}';
 BEGIN
   FOR v_copy IN
-    SELECT k.kept_table, string_agg(format('%I = NULL', a.attname), ', ') AS nulls,
-           -- Values of foreign types are text in a copy, but for one from before they were.
-           (SELECT string_agg(CASE WHEN e.atttypid = 'text'::regtype
-                                   THEN pgtrack._stored_is_sql(p.kind, p.operator, p.equality, format('t.%I', p.column_name), format('k.%I', p.column_name))
-                                   ELSE pgtrack._live_is_sql(format('t.%I', p.column_name), p.type, format('k.%I', p.column_name), p.operator, p.equality) END,
-                              ' AND ')
-            FROM pgtrack._key_parts(p_shape.relation_id) p
-            JOIN pg_attribute e ON e.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass AND e.attname = p.column_name) AS is_key
+    SELECT k.kept_id, h.oid::regclass AS name, k.statement_id > p_after AND k.statement_id <= p_until OR k.statement_id = 0 AS is_of_row,
+           CASE WHEN k.statement_id >= r.key_since AND c.count = cardinality(p_shape.keys) THEN c.is_key END AS is_key
     FROM pgtrack.kept k
-    JOIN pg_attribute a ON a.attrelid = format('pgtrack_history.%I', k.kept_table)::regclass
-                       AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE k.relation_id = p_shape.relation_id AND a.attname <> ALL (p_shape.keys)
-      -- A copy that was made before the key was another one is left, as its rows cannot be told.
-      AND NOT EXISTS (SELECT FROM unnest(p_shape.keys) u (key) WHERE NOT EXISTS (
-        SELECT FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attname = u.key AND NOT b.attisdropped))
-    GROUP BY k.kept_table
+    JOIN pgtrack.relation r USING (relation_id)
+    JOIN pg_class h ON h.relname = k.kept_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+    CROSS JOIN LATERAL (
+      -- Values of foreign types are text in a copy, but for one from before they were. And a key may have got another type.
+      SELECT count(*), string_agg(
+        CASE WHEN e.atttypid = p.type THEN pgtrack._live_is_sql(x.t, p.type, x.k, p.operator, p.equality)
+             ELSE pgtrack._stored_is_sql(p.kind, p.operator, p.equality,
+                    CASE WHEN e.atttypid = p.stored THEN x.t ELSE pgtrack._converted_sql(x.t, e.atttypid, p.stored_type) END, x.k) END, ' AND ') AS is_key
+      FROM pgtrack._key_parts(r.relation_id) p
+      JOIN pg_attribute e ON e.attrelid = h.oid AND e.attname = p.column_name
+      CROSS JOIN LATERAL (SELECT format('t.%I', p.column_name) AS t, format('k.%I', p.column_name) AS k) x) c
+    WHERE k.relation_id = p_shape.relation_id
+    ORDER BY k.kept_id
   LOOP
-    EXECUTE format('UPDATE pgtrack_history.%I t SET %s FROM jsonb_to_record($1) AS k(%s) WHERE %s',
-                   v_copy.kept_table, v_copy.nulls, p_shape.key_record, v_copy.is_key) USING p_key;
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
-    v_erased := v_erased + v_rows;
+    BEGIN
+      EXECUTE format(CASE WHEN v_copy.is_of_row THEN 'DELETE FROM %s t USING' ELSE 'SELECT FROM %s t CROSS JOIN' END
+                     || ' jsonb_to_record($1) AS k(%s) WHERE %s', v_copy.name, p_shape.key_record, coalesce(v_copy.is_key, 'false')) USING p_key;
+      GET DIAGNOSTICS v_rows = ROW_COUNT;
+    EXCEPTION WHEN data_exception THEN
+      v_copy.is_key := NULL;
+    END;
+    IF v_copy.is_key IS NULL OR v_rows > 0 AND NOT v_copy.is_of_row THEN
+      v_left := v_left || v_copy.name::text;
+    ELSIF v_rows > 0 THEN
+      UPDATE pgtrack.kept SET row_count = row_count - v_rows WHERE kept_id = v_copy.kept_id;
+    END IF;
   END LOOP;
-  RETURN v_erased;
+  RETURN v_left;
 END
 $_erase_copies$;
-COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb) IS
-  'Empties a row in the copies of its table that pgtrack.keep() made.';
+COMMENT ON FUNCTION pgtrack._erase_copies(pgtrack.relation_shape, jsonb, bigint, bigint) IS
+  'Removes a row, under one of its keys, from the copies of its table that pgtrack.keep() made; returns those in which it cannot be told.';
+
+-- What is recorded already, but not committed, is to be seen first, and nothing is recorded meanwhile. A statement changes
+-- rows before it records them; but whoever erases may have no right to lock the table, and all may lock its history. New
+-- writers wait behind the attempt, so it gives way and tries again, unless the caller has said how long it may wait.
+CREATE OR REPLACE FUNCTION pgtrack._wait_for_writers(p_shape pgtrack.relation_shape) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_wait_for_writers$
+DECLARE
+  v_is_unlimited CONSTANT  boolean := current_setting('lock_timeout') = '0';
+BEGIN
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      PERFORM set_config('lock_timeout', '1s', true) WHERE v_is_unlimited;
+      IF has_table_privilege(p_shape.name::regclass, 'UPDATE, DELETE, TRUNCATE') THEN
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.live_table);
+      END IF;
+      EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', p_shape.history);
+      PERFORM set_config('lock_timeout', '0', true) WHERE v_is_unlimited;
+      EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF attempt = 5 OR NOT v_is_unlimited THEN
+        RAISE EXCEPTION 'could not lock % to erase what is recorded of it', p_shape.name USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = 'Transactions that have changed it did not end in time; what they record would not be erased.',
+          HINT = 'Try again when they have ended; pg_stat_activity shows them. With a lock_timeout it waits as long as that says, and whoever changes the table waits, too.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
+  END LOOP;
+  IF pgtrack._snapshot_lasts() THEN
+    PERFORM pgtrack._require_present_snapshot(p_shape.name::regclass);
+  END IF;
+END
+$_wait_for_writers$;
+COMMENT ON FUNCTION pgtrack._wait_for_writers(pgtrack.relation_shape) IS
+  'Waits for the transactions that have changed a table, and keeps others from it; refuses where they would not be seen.';
+
+-- An earlier key leads to whatever row has the later one now. Where that is another row, the one that is meant was deleted
+-- under the later key before, and is followed from its first key on.
+CREATE OR REPLACE FUNCTION pgtrack._past_of_row(p_table regclass, p_relation integer, p_key jsonb)
+RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_past_of_row$
+DECLARE
+  v_last  bigint := (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = p_key);
+BEGIN
+  IF EXISTS (SELECT FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = p_key) THEN
+    RETURN QUERY SELECT l.* FROM pgtrack._lineage(p_table, p_key) l;
+    RETURN;
+  ELSIF EXISTS (SELECT FROM pgtrack._key_changes(p_relation) m WHERE m.new_key = p_key) THEN
+    RAISE EXCEPTION 'the past of % (%) is not told by that key', pgtrack._name(p_table), pgtrack._key_text(p_key) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = 'The row that had it was deleted under a later key, to which another row has come since.',
+      HINT = format('Name the row by the first key that it had; SELECT * FROM pgtrack.changes(%L) shows it.', pgtrack._name(p_table));
+  END IF;
+  RETURN QUERY SELECT g.* FROM pgtrack._path(p_relation, p_key, 1 + coalesce(
+    (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = p_key AND m.statement_id < v_last),
+    (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relation_id = p_relation))) g;
+END
+$_past_of_row$;
+COMMENT ON FUNCTION pgtrack._past_of_row(regclass, integer, jsonb) IS
+  'The keys under which the row that had a key is recorded, each with the range of statements that found it there; never those of another row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_keys jsonb[], p_erased bigint, p_copies text[]) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_not_erased$
+DECLARE
+  v_since   bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id);
+  v_under   bigint;
+  v_former  bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM (SELECT DISTINCT u.key FROM unnest($1) u (key)) d CROSS JOIN LATERAL jsonb_to_record(d.key) AS k(%s)'
+                 ' JOIN %s h ON %s WHERE h.pgtrack_statement_id >= %s', p_shape.key_record, p_shape.history, p_shape.history_is_key, v_since)
+  INTO v_under USING p_keys;
+  EXECUTE format('SELECT count(*) FROM %s h WHERE h.pgtrack_statement_id < %s', p_shape.history, v_since) INTO v_former;
+  RETURN concat_ws('; ',
+    CASE WHEN v_under > p_erased THEN format('%s changes of other rows under the same key', v_under - p_erased) END,
+    CASE WHEN v_former > 0 THEN format('%s changes of rows that were told by another primary key', v_former) END,
+    'copies of such rows in ' || (SELECT string_agg(DISTINCT c, ', ') FROM unnest(p_copies) c));
+END
+$_not_erased$;
+COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, jsonb[], bigint, text[]) IS
+  'What may be of the same person, but is not of the row that was erased, as far as it can be told; empty for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
@@ -104,6 +202,8 @@ DECLARE
   v_part    record;
   v_rows    bigint;
   v_erased  bigint := 0;
+  v_keys    jsonb[] := '{}';
+  v_copies  text[] := '{}';
   v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
@@ -112,13 +212,15 @@ BEGIN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'invalid_parameter_value', DETAIL = 'The reason is kept, with who did it and when.';
   END IF;
+  PERFORM pgtrack._wait_for_writers(v_shape);
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
-  FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
+  FOR v_part IN SELECT l.* FROM pgtrack._past_of_row(p_table, v_shape.relation_id, p_key) l LOOP
+    v_keys := v_keys || v_part.row_key;
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
-    PERFORM pgtrack._erase_copies(v_shape, v_part.row_key);
+    v_copies := v_copies || pgtrack._erase_copies(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     EXECUTE format('UPDATE %s h SET %s FROM jsonb_to_record($1) AS k(%s)'
                    ' WHERE %s AND h.pgtrack_statement_id > $2 AND h.pgtrack_statement_id <= $3',
                    v_shape.history, coalesce(v_values, 'pgtrack_statement_id = h.pgtrack_statement_id'),
@@ -131,7 +233,9 @@ BEGIN
   END LOOP;
   -- This call's own record says which row it was, as pgtrack.erasure does.
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name, 'key', p_key), p_reason);
-  RETURN format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased);
+  RETURN concat_ws('; not reached: ',
+    format('%s (%s): the values of %s recorded changes erased', v_shape.name, pgtrack._key_text(p_key), v_erased),
+    nullif(pgtrack._not_erased(v_shape, v_keys, v_erased, v_copies), ''));
 END
 $_erase$;
 COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of pgtrack.erase().';

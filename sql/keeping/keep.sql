@@ -35,8 +35,8 @@ BEGIN
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
-  INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who)
-  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user);
+  INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who, statement_id)
+  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user, nextval('pgtrack.statement_id_seq'));
   RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,
                 '; pgtrack.recover() does not bring back ' || v_lost);
 END

@@ -24,8 +24,8 @@ BEGIN
         DETAIL = format('The column %I of %s is of it.', v_column.column_name, v_column.table_name),
         HINT = 'Drop or retype the column first; what was recorded of it stays.';
     END IF;
-    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE text USING CASE WHEN num_nulls(%2$I) = 0 THEN format(''%%s'', %2$I) END',
-                   v_column.history, v_column.attname);
+    PERFORM pgtrack._retype_history_column(v_column.history, v_column.attname, 'text',
+                                           format('CASE WHEN num_nulls(%1$I) = 0 THEN format(''%%s'', %1$I) END', v_column.attname));
     v_count := v_count + 1;
   END LOOP;
   PERFORM pgtrack._let_event_triggers_fire(v_events);

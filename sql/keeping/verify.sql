@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
 DECLARE
-  v_shape  record;
+  v_shape  pgtrack.relation_shape;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
@@ -14,8 +14,9 @@ BEGIN
     WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
       -- A row that moved to or from the key is somewhere else.
       AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
-                      AND pgtrack._canonical_key(%1$s, %7$L) IN (k.old_key, k.new_key))$$,
-    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.key_record,
+                      AND %7$s IN (k.old_key, k.new_key))$$,
+    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history,
+    pgtrack._row_key_sql(v_shape, v_shape.key_json),
     format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
            v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest));
 END
@@ -71,7 +72,7 @@ BEGIN
       WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
          OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
     RETURN QUERY
-      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c || ';'
+      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c.command || ';'
       FROM pgtrack._rights_to_read(v_relation.relid) c;
     RETURN QUERY
       SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
@@ -91,6 +92,18 @@ BEGIN
         RETURN NEXT;
       END IF;
     END IF;
+  END LOOP;
+  FOR "table", problem, hint IN
+    SELECT pgtrack._name(c.oid), coalesce('it cannot be tracked, as its schema is: ' || w.reason, 'it is not tracked, but its schema is'),
+           CASE WHEN w.reason IS NULL THEN format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(c.oid)) END
+    FROM pgtrack.tracked_schema s JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    CROSS JOIN LATERAL (SELECT pgtrack._reason_not_to_track(c.oid)) w (reason)
+    -- One that was untracked by itself is meant to be so.
+    WHERE NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid AND (r.tracked_until IS NULL OR w.reason IS NULL))
+    ORDER BY 1
+  LOOP
+    RETURN NEXT;
   END LOOP;
   -- So it is after a restore where the roles were missing.
   IF EXISTS (SELECT FROM pg_roles o

@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to tex
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
 DECLARE
-  v_shape      record;
+  v_shape      pgtrack.relation_shape;
   v_from       text := pgtrack._after_in(p_table, p_from);
   v_to         text := pgtrack._after_in(p_table, p_to);
   v_has_moves  boolean;
@@ -29,12 +29,12 @@ BEGIN
   v_has_moves := EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id);
   RETURN QUERY EXECUTE format($$
     WITH state AS (
-      SELECT (array_agg(p.key))[1] AS key, p.canonical_key,
+      SELECT (array_agg(p.key))[1] AS key, (array_agg(p.canonical_key))[1] AS canonical_key,
              bool_or(p.point = 'from' AND NOT p.is_arrival) AS is_in_from, bool_or(p.point = 'to' AND NOT p.is_arrival) AS is_in_to,
              bool_or(p.point = 'from' AND p.is_arrival) AS came_since_from, bool_or(p.point = 'to' AND p.is_arrival) AS came_since_to,
              (array_agg(p.image) FILTER (WHERE p.point = 'from' AND NOT p.is_arrival))[1] AS from_image,
              (array_agg(p.image) FILTER (WHERE p.point = 'to' AND NOT p.is_arrival))[1] AS to_image
-      FROM (%1$s UNION ALL %2$s) p GROUP BY p.canonical_key
+      FROM (%1$s UNION ALL %2$s) p%8$s
     ), live AS MATERIALIZED (
       SELECT s.*, CASE WHEN t.ctid IS NOT NULL THEN %4$s END AS image
       FROM state s CROSS JOIN LATERAL jsonb_to_record(s.canonical_key) AS k(%3$s)
@@ -44,12 +44,17 @@ BEGIN
              CASE WHEN l.is_in_to THEN l.to_image WHEN NOT l.came_since_to THEN l.image END AS after
       FROM live l
     )
-    SELECT %6$L, c.key, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
+    SELECT %6$L, %9$s, CASE WHEN c.before IS NULL THEN 'INSERT' WHEN c.after IS NULL THEN 'DELETE' ELSE 'UPDATE' END,
            pgtrack._changed_columns(c.before, c.after), c.before, c.after
     FROM change c WHERE c.before::text IS DISTINCT FROM c.after::text ORDER BY c.key$$,
     pgtrack._point_sql(p_table, v_from, pgtrack._retaken(p_table, v_from, p_from), 'from', v_has_moves),
     pgtrack._point_sql(p_table, v_to, pgtrack._retaken(p_table, v_to, p_to), 'to', v_has_moves),
-    v_shape.key_record, v_shape.live_image, v_shape.live_table, v_shape.name, v_shape.live_is_key);
+    v_shape.key_record, v_shape.live_image, v_shape.live_table, v_shape.name, v_shape.live_is_key,
+    CASE WHEN v_shape.compared_key IS NULL THEN ' GROUP BY p.canonical_key'
+         ELSE format(' CROSS JOIN LATERAL jsonb_to_record(p.canonical_key) AS k(%s) GROUP BY %s', v_shape.key_record, v_shape.compared_key) END,
+    -- As it is written in the row that is shown.
+    CASE WHEN v_shape.compared_key IS NULL THEN 'c.key'
+         ELSE format('(SELECT jsonb_object_agg(n, coalesce(c.after, c.before) -> n) FROM unnest(%L::text[]) n)', v_shape.keys) END);
 END
 $_diff$;
 COMMENT ON FUNCTION pgtrack._diff(regclass, text, text) IS 'Does the work of pgtrack.diff().';

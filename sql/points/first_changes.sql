@@ -32,13 +32,13 @@ BEGIN ATOMIC
       ORDER BY %1$s, c.pgtrack_statement_id, c.ctid) f$$
     || CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = s.relation_id) THEN $$
     CROSS JOIN LATERAL (SELECT f.*) h
-    WHERE NOT EXISTS (SELECT FROM (%6$s) a WHERE a.new_key = pgtrack._canonical_key(%7$s, %8$L) AND a.statement_id < f.pgtrack_statement_id)$$
+    WHERE NOT EXISTS (SELECT FROM (%6$s) a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%8$s) WHERE %7$s AND a.statement_id < f.pgtrack_statement_id)$$
        ELSE '' END,
     s.change_keys, s.relation_id, p_which, s.history,
     CASE WHEN p_retaken IS NOT NULL
       THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_statement_id > c.pgtrack_statement_id AND %s)', p_retaken, s.same_row)
       ELSE '' END,
-    pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.key_json, s.key_record)
+    pgtrack._arrivals_sql(p_table, p_which, p_retaken), s.history_is_key, s.key_record)
   FROM pgtrack._shape(p_table) s;
 END;
 COMMENT ON FUNCTION pgtrack._first_changes_sql(regclass, text, text) IS 'The query for the first change of each row by a set of statements.';

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION pgtrack._retaken(p_table regclass, p_which text, p_point text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_retaken$
 DECLARE
-  v_shape  record;
+  v_shape  pgtrack.relation_shape;
   v_own    text;
   v_first  bigint;
   v_last   bigint;
@@ -38,17 +38,19 @@ BEGIN
       WHERE a.statement_id BETWEEN $1 AND $2
     )
     SELECT array_agg(u.id), array_agg(u.key), array_agg(u.is_left)
-    FROM (SELECT u.id, u.key, NOT first_value(u.leaves) OVER (PARTITION BY u.key ORDER BY u.id DESC, u.leaves) AS is_left
-          FROM (SELECT h.pgtrack_statement_id AS id, n.key,
-                       s.operation IN ('D', 'T') OR NOT h.pgtrack_arrives AND EXISTS (
-                         SELECT FROM pgtrack._key_changes(%1$s) a WHERE a.statement_id = h.pgtrack_statement_id AND a.old_key = n.key) AS leaves
-                FROM used h
-                JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
-                CROSS JOIN LATERAL (SELECT pgtrack._canonical_key(%7$s, %6$L) AS key) n
-                WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
-                  AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
-                                                   AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)) u) u$$,
-    v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record, v_shape.key_json, v_shape.same_row)
+    FROM (SELECT h.pgtrack_statement_id AS id, n.key,
+                 NOT first_value(l.leaves) OVER (PARTITION BY %4$s ORDER BY h.pgtrack_statement_id DESC, l.leaves) AS is_left
+          FROM used h
+          CROSS JOIN LATERAL (SELECT h.*) c
+          JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+          CROSS JOIN LATERAL (SELECT %7$s AS key) n
+          CROSS JOIN LATERAL (SELECT s.operation IN ('D', 'T') OR NOT h.pgtrack_arrives AND EXISTS (
+            SELECT FROM pgtrack._key_changes(%1$s) a WHERE a.statement_id = h.pgtrack_statement_id AND a.old_key = n.key) AS leaves) l
+          WHERE h.pgtrack_statement_id IN (SELECT o.statement_id FROM own o)
+            AND EXISTS (SELECT FROM used c WHERE c.pgtrack_statement_id IN (SELECT o.statement_id FROM others o)
+                                             AND c.pgtrack_statement_id < h.pgtrack_statement_id AND %8$s)) u$$,
+    v_shape.relation_id, v_own, p_which, v_shape.change_keys, v_shape.history, v_shape.key_record,
+    pgtrack._row_key_sql(v_shape, v_shape.key_json), v_shape.same_row)
   INTO v_ids, v_keys, v_left USING v_first, v_last;
   IF v_ids IS NOT NULL THEN
     -- The columns have the names of the history's.

@@ -44,7 +44,7 @@ BEGIN
   RETURN format($$
     SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key) v WHERE v.handle = c.pgtrack_handle),
            CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
-    FROM (SELECT pgtrack._canonical_key(%1$s, %2$L) AS key) p
+    FROM (SELECT %1$s AS key) p
     LEFT JOIN LATERAL (
       SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
       FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
@@ -57,15 +57,83 @@ BEGIN
       FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %8$s t ON %9$s
       WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
-    p_shape.key_json, p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
+    pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
     p_shape.live_image, p_shape.live_table, p_shape.live_is_key);
 END
 $_moved_version_sql$;
 COMMENT ON FUNCTION pgtrack._moved_version_sql(pgtrack.relation_shape) IS
   'The query for the number of a row''s change c and the row after it, in a table in which keys have changed.';
 
+-- A key column whose recorded values could not take its present type shows what it was.
+CREATE OR REPLACE FUNCTION pgtrack._shown_key_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_shown_key_sql$
+BEGIN
+  RETURN (
+  SELECT concat(p_shape.key_json, string_agg(
+           format(' || CASE WHEN h.pgtrack_statement_id > %s AND h.pgtrack_statement_id <= %s THEN jsonb_build_object(%L, h.%I) ELSE ''{}'' END',
+                  g.since, g.until, g.column_name, g.history_column), '' ORDER BY g.until))
+  FROM pgtrack.relation_column g JOIN pgtrack.relation_column c ON c.relation_id = g.relation_id AND c.attnum = g.successor
+  WHERE g.relation_id = p_shape.relation_id AND c.column_name = ANY (p_shape.keys));
+END
+$_shown_key_sql$;
+COMMENT ON FUNCTION pgtrack._shown_key_sql(pgtrack.relation_shape) IS 'The key of h as JSON, for people: of images that were recorded under another type, too.';
+
+-- A key may have been another row's before, which was deleted or has another key now. What it was is no part of the row that
+-- has the key, and has no number among its versions.
+CREATE OR REPLACE FUNCTION pgtrack._changes_of_others(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
+RETURNS TABLE (statement_id bigint, handle tid, before jsonb, after jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes_of_others$
+DECLARE
+  v_after  bigint[];
+  v_until  bigint[];
+BEGIN
+  SELECT array_agg(l.after_id), array_agg(l.until_id) INTO v_after, v_until
+  FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = pgtrack._noted_key(p_shape.relation_id, p_key);
+  -- Most keys have been one row's.
+  IF v_until = '{9223372036854775807}' AND v_after[1] < greatest((SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id), 1) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY EXECUTE format($$
+    SELECT c.pgtrack_statement_id, c.pgtrack_handle, CASE WHEN s.operation <> 'I' THEN %1$s END, v.after
+    FROM jsonb_to_record($2) AS k(%2$s)
+    CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_handle, h.* FROM %3$s h WHERE %4$s OFFSET 0) c
+    CROSS JOIN LATERAL (SELECT c.*) h
+    JOIN pgtrack.statement s ON s.relation_id = %5$s AND s.statement_id = c.pgtrack_statement_id
+    LEFT JOIN LATERAL (%6$s) v ON true
+    WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %5$s)
+      AND NOT EXISTS (SELECT FROM unnest($3, $4) AS l (after_id, until_id)
+                      WHERE c.pgtrack_statement_id > l.after_id AND c.pgtrack_statement_id <= l.until_id)$$,
+    p_shape.image, p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id, pgtrack._moved_version_sql(p_shape))
+  USING p_table, p_key, v_after, v_until, p_shape;
+END
+$_changes_of_others$;
+COMMENT ON FUNCTION pgtrack._changes_of_others(regclass, pgtrack.relation_shape, jsonb) IS 'The recorded changes under a key of rows other than the one whose history it leads to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._history_of_key(p_table regclass, p_key_as_given jsonb)
+RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
+               xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_of_key$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  PERFORM pgtrack._require_history(p_table);
+  IF EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id) WHERE r.relid = p_table) THEN
+    v_shape := pgtrack._shape(p_table);
+    RETURN QUERY
+      SELECT NULL::integer, a.operation, a.at, a.who, pgtrack._changed_columns(c.before, c.after), c.before, c.after,
+             a.xid, a.statement_id, a.application, a.client_addr, a.actor, a.message, a.query
+      FROM pgtrack._changes_of_others(p_table, v_shape, pgtrack._key(v_shape, p_key_as_given)) c
+      JOIN pgtrack.activity a ON a.relation_id = v_shape.relation_id AND a.statement_id = c.statement_id
+      ORDER BY c.statement_id, c.handle;
+  END IF;
+  RETURN QUERY SELECT h.* FROM pgtrack._history(p_table, p_key_as_given) h;
+END
+$_history_of_key$;
+COMMENT ON FUNCTION pgtrack._history_of_key(regclass, jsonb) IS 'Does the work of pgtrack.history(): first what the key was to other rows, then the history of the row.';
+
 -- The latest changes of a table, or all those of one of its transactions. The row after a change is the image of its
--- next change, or the live row; where keys have changed, its lineage has to be followed.
+-- next change, or the live row; where keys have changed, its lineage has to be followed. Before the primary key was
+-- another one, neither is known.
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
@@ -73,6 +141,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_version  text;
+  v_since    bigint := (SELECT r.key_since FROM pgtrack.relation r WHERE r.relid = p_table);
   v_first    bigint;
   v_last     bigint;
 BEGIN
@@ -84,6 +153,9 @@ BEGIN
     v_version := pgtrack._moved_version_sql(v_shape);
   ELSE
     v_version := pgtrack._version_sql(v_shape);
+  END IF;
+  IF v_since > 0 THEN
+    v_version := format('SELECT x.* FROM (SELECT) one LEFT JOIN LATERAL (%s) x ON c.pgtrack_statement_id >= %s', v_version, v_since);
   END IF;
   -- One scan of the history from the statement on in which the wanted number of rows is reached.
   EXECUTE format($$
@@ -105,7 +177,7 @@ BEGIN
           ORDER BY c.pgtrack_statement_id DESC LIMIT $3) l
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = l.pgtrack_statement_id
     ORDER BY l.pgtrack_statement_id DESC, l.key$$,
-    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE v_shape.key_json END, v_shape.image, v_shape.history,
+    CASE v_shape.keys WHEN '{}' THEN 'NULL::jsonb' ELSE pgtrack._shown_key_sql(v_shape) END, v_shape.image, v_shape.history,
     v_shape.relation_id, v_version, p_which)
   USING p_table, v_first, p_max, v_last, v_shape;
 END

@@ -33,4 +33,4 @@ BEGIN
     ORDER BY c.ver;
 END
 $_history$;
-COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'Does the work of pgtrack.history().';
+COMMENT ON FUNCTION pgtrack._history(regclass, jsonb) IS 'The recorded changes of the row that a key leads to, oldest first.';

@@ -10,10 +10,10 @@ DECLARE
   v_taken      boolean;
   v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
-  row_key := p_key;
+  row_key := pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key);
   after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
-                 WHERE r.relid = p_table AND p_key IN (c.old_key, c.new_key)) THEN
+                 WHERE r.relid = p_table AND row_key IN (c.old_key, c.new_key)) THEN
     until_id := 9223372036854775807;
     RETURN NEXT;
     RETURN;
@@ -64,19 +64,6 @@ END
 $_live_key$;
 COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
 
-CREATE OR REPLACE FUNCTION pgtrack._key_changes(p_relation integer)
-RETURNS TABLE (statement_id bigint, xid xid8, old_key jsonb, new_key jsonb)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT coalesce(c.statement_id, (
-           SELECT pg_catalog.min(s.statement_id) FROM pgtrack.statement s
-           WHERE s.xid = c.xid AND s.relation_id = c.relation_id AND s.operation = 'U' AND s.statement_id > c.change_id)),
-         c.xid, c.old_key, c.new_key
-  FROM pgtrack.key_change c
-  WHERE c.relation_id = p_relation AND c.change_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_relation);
-END;
-COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it.';
-
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
 DECLARE
@@ -94,7 +81,7 @@ COMMENT ON FUNCTION pgtrack._purged_versions(regclass, jsonb) IS 'How many versi
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions_of(p_relation integer, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_purged_versions_of$
 BEGIN
-  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = p_key), 0);
+  RETURN coalesce((SELECT p.versions FROM pgtrack.purged_version p WHERE p.relation_id = p_relation AND p.row_key = pgtrack._purged_key(p_relation, p_key)), 0);
 END
 $_purged_versions_of$;
 COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
@@ -103,6 +90,10 @@ COMMENT ON FUNCTION pgtrack._purged_versions_of(integer, jsonb) IS
 CREATE OR REPLACE FUNCTION pgtrack._is_erased(p_relation integer, p_key jsonb, p_statement bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_is_erased$
 BEGIN
+  IF (SELECT s.compared_key FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation) IS NOT NULL THEN
+    RETURN EXISTS (SELECT FROM pgtrack.erasure e
+                   WHERE e.relation_id = p_relation AND e.until_id >= p_statement AND pgtrack._is_same_key(p_relation, e.row_key, p_key));
+  END IF;
   RETURN EXISTS (SELECT FROM pgtrack.erasure e
                  WHERE e.relation_id = p_relation AND e.row_key = p_key AND e.until_id >= p_statement);
 END

@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS pgtrack.relation_shape (
   updated          text[],
   updated_values   text[],
   updated_differ   text[],
-  updated_stayed   text[]
+  updated_stayed   text[],
+  compared_key     text,
+  key_has_digest   boolean
 );
 COMMENT ON TABLE pgtrack.relation_shape IS 'For each tracked table, the pieces that dynamic SQL about it is made of: a cache of pgtrack._make_shape().';
 COMMENT ON COLUMN pgtrack.relation_shape.relation_id IS 'The tracked table.';
@@ -61,3 +63,5 @@ COMMENT ON COLUMN pgtrack.relation_shape.updated IS 'The columns that can be set
 COMMENT ON COLUMN pgtrack.relation_shape.updated_values IS 'Their values, from h.';
 COMMENT ON COLUMN pgtrack.relation_shape.updated_differ IS 'For each the condition that t is not what h says.';
 COMMENT ON COLUMN pgtrack.relation_shape.updated_stayed IS 'For each the condition that t is what c says.';
+COMMENT ON COLUMN pgtrack.relation_shape.compared_key IS 'The columns of the key k as the table compares them, where keys that differ as JSON may be equal; else null.';
+COMMENT ON COLUMN pgtrack.relation_shape.key_has_digest IS 'Whether such a key has a number that all that equal it have.';

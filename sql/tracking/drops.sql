@@ -25,7 +25,14 @@ BEGIN
   SELECT string_agg(d.object_identity, ', ' ORDER BY d.object_identity) FILTER (WHERE d.is_ours AND d.object_type IN ('table column', 'table', 'function', 'index')),
          string_agg(format('%s %s', d.object_type, d.object_identity), ', ') FILTER (WHERE d.original)
   INTO v_lost, v_for
-  FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history') AS is_ours FROM pg_event_trigger_dropped_objects() d) d
+  FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history')
+               -- A column that is left to what stands on it (_retype_history_column) holds nothing that is needed.
+               AND NOT (d.object_type = 'table column' AND EXISTS (
+                 SELECT FROM pgtrack.relation r WHERE r.history_table = d.address_names[2] AND d.address_names[1] = 'pgtrack_history'
+                   AND d.address_names[3] <> 'pgtrack_statement_id' AND NOT EXISTS (
+                     SELECT FROM pgtrack.relation_column c
+                     WHERE c.relation_id = r.relation_id AND c.history_column = d.address_names[3]))) AS is_ours
+        FROM pg_event_trigger_dropped_objects() d) d
   HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_type = 'schema' AND d.object_identity IN ('pgtrack', 'pgtrack_history')
                                                   OR d.object_type = 'extension' AND d.object_identity = 'pg_track')), false);
   IF v_lost IS NOT NULL THEN
@@ -61,7 +68,7 @@ BEGIN
     IF v_dropped.on_drop = 'refuse' THEN
       PERFORM pgtrack._refuse_drop(v_dropped.relation_id, v_dropped.what);
     ELSIF v_dropped.recorder IS NOT NULL AND v_dropped.objsubid = 0 THEN
-      EXECUTE format('DROP FUNCTION pgtrack_history.%I()', v_dropped.recorder);
+      PERFORM pgtrack._drop_function(format('pgtrack_history.%I()', v_dropped.recorder)::regprocedure);
       DELETE FROM pgtrack.generated WHERE function_name = v_dropped.recorder;
     END IF;
   END LOOP;

@@ -69,6 +69,10 @@ BEGIN
   v_status := pgtrack._follow_relation(p_relation.relation_id);
   IF EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id AND r.tracked_until IS NULL) THEN
     PERFORM pgtrack._let_owner_read(p_relation.relid);
+    -- With the triggers goes what says that they were partitions.
+    PERFORM pgtrack._let_owner_read(f.relid), pgtrack._generate_triggers(e, false)
+    FROM pgtrack._former_partitions(p_relation.relation_id) f CROSS JOIN LATERAL pgtrack._enroll_or_warn(f.relid, f.options) e
+    WHERE e IS NOT NULL;
     PERFORM pgtrack._generate_triggers(p_relation.relation_id, false);
   ELSE
     PERFORM pgtrack._drop_triggers(p_relation.relation_id);
@@ -113,7 +117,8 @@ BEGIN
     done := true;
     BEGIN
       status := pgtrack._track_table(v_new.relid, pgtrack._options_for(v_new.relid, v_new.options, false));
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR program_limit_exceeded
+                   OR invalid_parameter_value OR feature_not_supported THEN
       done := false;
       status := format('could not be tracked: %s', SQLERRM);
     END;

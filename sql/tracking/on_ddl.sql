@@ -4,82 +4,6 @@
 -- pgtrack.altered which relations have something to be done; nobody else runs between them.
 -- Commands on our own objects are known by these, not by a setting, which a client could set.
 
--- PostgreSQL refuses to retype or drop a column that a trigger's definition names ("cannot alter type of a column
--- used in a trigger definition"). The trigger for key changes must not stand in the way of its table's owner: it
--- steps aside before the command and comes back after it. What is altered is not known yet, so the query text says.
-CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_context text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
-DECLARE
-  v_table     regclass;
-  v_member    regclass;
-  v_trigger   name;
-  v_is_named  boolean;
-  v_timeout   text := current_setting('lock_timeout');
-  v_text      text;
-  v_events    text;
-BEGIN
-  PERFORM set_config('pgtrack.stepped_aside', '', true);
-  -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
-  IF p_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
-    RETURN;
-  END IF;
-  -- Of a command in a function the context has the text.
-  v_text := concat_ws(E'\n', current_query(), p_context);
-  IF v_text !~* '\m(type|drop)\M' THEN
-    RETURN;
-  END IF;
-  v_events := pgtrack._silence_event_triggers();
-  FOR v_table, v_member, v_trigger, v_is_named IN
-    SELECT r.relid, m.relid, t.tgname,
-           v_text ~* format('alter\s+table\s+(if\s+exists\s+)?(only\s+)?([^[:space:]]+\.)?"?%s($|[^[:alnum:]_$])', n.name)
-    FROM pgtrack.relation r
-    JOIN pg_class c ON c.oid = r.relid
-    CROSS JOIN LATERAL pgtrack._members(r.relid) m
-    JOIN pg_trigger t ON t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')
-    JOIN pg_class l ON l.oid = m.relid AND pg_has_role(current_user, l.relowner, 'USAGE')
-    -- As a whole word, quoted or not.
-    -- Of a typed table the type may be named.
-    CROSS JOIN LATERAL (SELECT format('(%s)', string_agg(regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS name
-                        FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x WHERE x IS NOT NULL) n
-    WHERE v_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])', n.name)
-      AND pg_has_role(current_user, c.relowner, 'USAGE')
-  LOOP
-    -- One that the command names is waited for as the command itself would do; of another the text may only speak.
-    PERFORM set_config('lock_timeout', CASE WHEN v_is_named THEN v_timeout ELSE '200ms' END, true);
-    BEGIN
-      -- In the order of writers: a partitioned table before its partitions.
-      IF v_member <> v_table THEN
-        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_table);
-      END IF;
-      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger, v_member));
-    EXCEPTION WHEN lock_not_available THEN
-      IF v_is_named THEN
-        RAISE;
-      END IF;
-      CONTINUE;
-    END;
-    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_table::oid), true);
-  END LOOP;
-  PERFORM set_config('lock_timeout', v_timeout, true);
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
-END
-$_step_aside$;
-COMMENT ON FUNCTION pgtrack._step_aside(text) IS 'Does the work of pgtrack._before_ddl().';
-
--- It has no path of its own: the caller's is the one to be noted.
-CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
-LANGUAGE plpgsql AS $_before_ddl$
-DECLARE
-  v_context  text;
-BEGIN
-  GET DIAGNOSTICS v_context = PG_CONTEXT;
-  IF pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
-    PERFORM pgtrack._note_path(), pgtrack._step_aside(v_context);
-  END IF;
-END
-$_before_ddl$;
-COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
-
 -- The event does not say which table it is about. What somebody else is just changing is followed by them, or later.
 CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $_follow_rights$
@@ -98,6 +22,39 @@ END
 $_follow_rights$;
 COMMENT ON FUNCTION pgtrack._follow_rights() IS 'Lets those read histories who may read their tables, after a command that changed rights.';
 
+-- What a command only concerns, as its trigger function or type, it does not lock. Where somebody else is just changing that, it
+-- is left to them, or to follow_ddl(): they may not end for long.
+CREATE OR REPLACE FUNCTION pgtrack._follow_or_leave(p_relation pgtrack.relation) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_or_leave$
+BEGIN
+  FOR attempt IN 1 .. 2 LOOP
+    BEGIN
+      PERFORM pgtrack._follow_relation(p_relation.relation_id);
+      RETURN true;
+    EXCEPTION WHEN lock_not_available THEN
+      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
+      -- does not fit into it: as for readers of the table, that is waited for.
+      IF NOT pgtrack._fits_history(p_relation.relation_id) THEN
+        PERFORM pgtrack._follow_shape(p_relation.relation_id);
+        RETURN true;
+      END IF;
+      PERFORM FROM pgtrack.relation r WHERE r.relation_id = p_relation.relation_id FOR NO KEY UPDATE SKIP LOCKED;
+      IF FOUND OR NOT EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation.relation_id)) THEN
+        RETURN true;
+      ELSIF NOT EXISTS (SELECT FROM pg_locks l
+                        WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = p_relation.relid AND l.granted
+                          AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) THEN
+        RETURN false;
+      END IF;
+      PERFORM pgtrack._lock_relation(p_relation.relation_id);
+    END;
+  END LOOP;
+  RETURN true;
+END
+$_follow_or_leave$;
+COMMENT ON FUNCTION pgtrack._follow_or_leave(pgtrack.relation) IS
+  'Brings the history of a table in step with it, now or later; false if its triggers, too, are left to somebody else.';
+
 CREATE OR REPLACE FUNCTION pgtrack._follow_tables(p_tables regclass[]) RETURNS integer[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_tables$
 DECLARE
@@ -109,23 +66,21 @@ BEGIN
     WHERE r.tracked_until IS NULL AND r.relid = ANY (p_tables)
     ORDER BY c.relispartition DESC
   LOOP
-    v_altered := v_altered || v_relation.relation_id;
     BEGIN
-      PERFORM pgtrack._follow_relation(v_relation.relation_id);
-    EXCEPTION WHEN lock_not_available THEN
-      -- Somebody reads the history, for who knows how long. The next write follows, or pgtrack.follow_ddl(); but not what
-      -- does not fit into it: as for readers of the table, that is waited for.
-      IF NOT pgtrack._fits_history(v_relation.relation_id) THEN
-        PERFORM pgtrack._follow_shape(v_relation.relation_id);
+      IF NOT pgtrack._follow_or_leave(v_relation) THEN
+        CONTINUE;
       END IF;
-    WHEN insufficient_privilege OR feature_not_supported THEN
+    EXCEPTION WHEN insufficient_privilege OR feature_not_supported THEN
       RAISE WARNING 'the history of % cannot follow: %', pgtrack._name(v_relation.relid), SQLERRM USING
         HINT = format('Grant that to %I, then SELECT * FROM pgtrack.track(%L, %L).', current_user, pgtrack._name(v_relation.relid), v_relation.options);
     END;
+    v_altered := v_altered || v_relation.relation_id;
   END LOOP;
   v_altered := v_altered || ARRAY(
-    SELECT e.relation_id FROM pgtrack._new_tables(p_tables) n
-    CROSS JOIN LATERAL pgtrack._enroll(n.relid, pgtrack._options_for(n.relid, n.options, false)) e);
+    SELECT e FROM unnest(v_altered) a CROSS JOIN LATERAL pgtrack._former_partitions(a) f
+    CROSS JOIN LATERAL pgtrack._enroll_or_warn(f.relid, f.options) e WHERE e IS NOT NULL);
+  v_altered := v_altered || ARRAY(
+    SELECT e FROM pgtrack._new_tables(p_tables) n CROSS JOIN LATERAL pgtrack._enroll_or_warn(n.relid, n.options) e WHERE e IS NOT NULL);
   RETURN pgtrack._let_owners_make_triggers(v_altered)
     || ARRAY(SELECT r.relation_id FROM pgtrack.relation r
              WHERE r.relation_id = ANY (v_altered) AND (r.tracked_until IS NOT NULL OR EXISTS (SELECT FROM pgtrack._rights_to_read(r.relid))));
@@ -156,6 +111,35 @@ END
 $_outside_extension$;
 COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
 
+-- Those who read rows of its tables by their names (_prepare_to_read) go first, for as long as it takes. Meanwhile nothing is
+-- held that others want: whoever truncates another of the tables does not wait, too. At last all are held at once.
+CREATE OR REPLACE FUNCTION pgtrack._await_readers(p_tables regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_await_readers$
+DECLARE
+  v_relation  integer;
+BEGIN
+  FOR attempt IN 1 .. 10 LOOP
+    BEGIN
+      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE NOWAIT;
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+    FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) LOOP
+      BEGIN
+        PERFORM FROM pgtrack.relation r WHERE r.relation_id = v_relation FOR UPDATE;
+        RAISE EXCEPTION 'the row is let go';
+      EXCEPTION WHEN raise_exception THEN
+        RAISE DEBUG '%', SQLERRM;
+      END;
+    END LOOP;
+  END LOOP;
+  PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (p_tables) FOR UPDATE;
+END
+$_await_readers$;
+COMMENT ON FUNCTION pgtrack._await_readers(regclass[]) IS
+  'Waits until nobody reads tables by their names any more, and keeps others from it until the transaction ends.';
+
 CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
@@ -174,8 +158,7 @@ BEGIN
   IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
     v_events := pgtrack._silence_event_triggers();
     IF TG_TAG = 'ALTER SCHEMA' THEN
-      -- After those who are reading rows of its tables by their names (_prepare_to_read), for as long as it takes.
-      PERFORM FROM pgtrack.relation r WHERE r.relid = ANY (v_tables) FOR UPDATE;
+      PERFORM pgtrack._await_readers(v_tables);
     END IF;
     PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
     PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
@@ -247,10 +230,10 @@ BEGIN
   v_events := pgtrack._silence_event_triggers();
   FOR v_function IN
     SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM (SELECT g.function_name FROM pgtrack.generated g WHERE g.relation_id = ANY (v_altered::integer[]) UNION ALL SELECT 'open') f
-    JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    FROM pgtrack.generated g
+    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
     CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE a.grantee <> p.proowner AND a.grantee <> 0
+    WHERE g.relation_id = ANY (v_altered::integer[]) AND a.grantee <> p.proowner AND a.grantee <> 0
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
   END LOOP;

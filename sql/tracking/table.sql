@@ -46,20 +46,20 @@ COMMENT ON FUNCTION pgtrack._enroll(regclass, jsonb) IS
   'Begins or resumes the history of one table. SECURITY DEFINER: history belongs to the owner of pg_track.';
 
 -- TRUNCATE shows no rows to its triggers, so the owner of pg_track reads them from the table; and keep() copies it.
-CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION pgtrack._rights_to_read(p_table regclass) RETURNS TABLE (schema oid, command text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_rights_to_read$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   -- The schema of the table, and those of its columns' types, whose operators compare keys.
-  SELECT format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
+  SELECT n.oid, format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
   FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
     AND n.oid IN (SELECT c.relnamespace FROM pg_class c WHERE c.oid = p_table
                   UNION ALL SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)
   UNION ALL
-  SELECT format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
+  SELECT NULL, format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_table_privilege(o.nspowner, m.relid, 'SELECT');
 END
@@ -71,13 +71,25 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_m
 DECLARE
   v_command  text;
 BEGIN
-  FOR v_command IN SELECT c FROM pgtrack._rights_to_read(p_table) c LOOP
-    BEGIN
-      PERFORM pgtrack._execute(v_command);
-    -- Somebody else owns the schema. verify() says so.
-    EXCEPTION WHEN insufficient_privilege THEN
-      RAISE DEBUG '%', SQLERRM;
-    END;
+  FOR v_command IN
+    -- Who may not grant on a schema would write the row of the schema all the same, and keep others waiting for it. verify()
+    -- says what is missing.
+    SELECT c.command FROM pgtrack._rights_to_read(p_table) c
+    WHERE c.schema IS NULL OR has_schema_privilege(c.schema, 'USAGE WITH GRANT OPTION')
+  LOOP
+    FOR attempt IN 1 .. 5 LOOP
+      BEGIN
+        PERFORM pgtrack._execute(v_command);
+        EXIT;
+      EXCEPTION WHEN insufficient_privilege THEN
+        RAISE DEBUG '%', SQLERRM;
+        EXIT;
+      -- "tuple concurrently updated": somebody else, who was waited for, has granted something there.
+      WHEN internal_error THEN
+        CONTINUE WHEN attempt < 5;
+        RAISE;
+      END;
+    END LOOP;
   END LOOP;
 END
 $_let_owner_read$;
@@ -126,13 +138,14 @@ COMMENT ON FUNCTION pgtrack._track_patiently(regclass, jsonb, boolean) IS 'Track
 CREATE OR REPLACE FUNCTION pgtrack._sync(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
+  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
-  DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   INSERT INTO pgtrack.relation_shape
   SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
+  PERFORM pgtrack._digest_purged_keys(p_relation);
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';

@@ -108,6 +108,44 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
 
+-- A partition that was detached, or what became the root of its own partitions by that, still has the triggers of its
+-- former root. It goes on with that table's options, as its rows may be what they are about.
+CREATE OR REPLACE FUNCTION pgtrack._former_partitions(p_relation integer) RETURNS TABLE (relid regclass, options jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT DISTINCT c.oid::regclass, CASE WHEN s.schema_name IS NOT NULL THEN r.options END
+  FROM (SELECT o.* FROM pgtrack.relation o JOIN pg_class t ON t.oid = o.relid WHERE o.relation_id = p_relation AND t.relkind = 'p' OFFSET 0) r
+  CROSS JOIN LATERAL pgtrack._present_triggers(r.relation_id) p
+  JOIN pg_class c ON c.oid = coalesce(pg_partition_root(p.relid), p.relid) AND c.oid <> r.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
+  WHERE r.tracked_until IS NULL AND pgtrack._reason_not_to_track(c.oid) IS NULL
+    AND NOT EXISTS (SELECT FROM pgtrack.relation o WHERE o.relid = c.oid AND o.tracked_until IS NULL);
+END;
+COMMENT ON FUNCTION pgtrack._former_partitions(integer) IS
+  'Tables that were partitions of a tracked one and are tracked no more, with its options; null where their schema is not tracked.';
+
+-- The command has been done: what cannot be tracked is no reason to refuse it.
+CREATE OR REPLACE FUNCTION pgtrack._enroll_or_warn(p_table regclass, p_options jsonb) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_enroll_or_warn$
+DECLARE
+  v_reason  text := 'it is no partition any more, and its schema is not tracked';
+BEGIN
+  IF p_options IS NOT NULL THEN
+    BEGIN
+      RETURN (SELECT e.relation_id FROM pgtrack._enroll(p_table, pgtrack._options_for(p_table, p_options, false)) e);
+    EXCEPTION WHEN lock_not_available OR invalid_parameter_value OR feature_not_supported OR program_limit_exceeded THEN
+      v_reason := SQLERRM;
+    END;
+  END IF;
+  RAISE WARNING '% is not tracked: %', pgtrack._name(p_table), v_reason USING
+    HINT = format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(p_table));
+  RETURN NULL;
+END
+$_enroll_or_warn$;
+COMMENT ON FUNCTION pgtrack._enroll_or_warn(regclass, jsonb) IS
+  'Begins the history of a table after somebody''s command, with options, and returns its number; null if it cannot, or has no options.';
+
 -- A schema that was renamed goes on being tracked under its new name. One that is dropped and made again is tracked as before.
 CREATE OR REPLACE FUNCTION pgtrack._follow_schemas() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -24,51 +24,61 @@ RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
   v_operation  text := 's.operation';
-  v_tenancy    text := '';
+  v_key        text := 'NULL::jsonb';
+  v_whose      text := format('row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first', p_shape.change_keys);
+  v_images     text;
 BEGIN
   IF p_has_moves THEN
-    -- After a row has left its key, another may take it.
-    v_tenancy := format(
-      ', (SELECT count(*) FROM pgtrack._key_changes(%s) a'
-      ' WHERE pgtrack._canonical_key(%s, %L) IN (a.old_key, a.new_key) AND a.statement_id < s.statement_id)',
-      p_shape.relation_id, p_shape.key_json, p_shape.key_record);
+    v_key := pgtrack._row_key_sql(p_shape, p_shape.key_json);
+    v_whose := format('ROW(%s)::record AS row, NULL::bigint AS retakings, NULL::bigint AS move_id', p_shape.change_keys);
   END IF;
   IF p_retaken IS NOT NULL THEN
     -- Whoever takes a key finds that the row there is gone. Where the point has a row of its transaction, it has no other.
     v_operation := format('CASE WHEN EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND %s AND h.pgtrack_statement_id > s.statement_id)'
                           ' THEN ''I'' ELSE s.operation END', p_retaken, p_shape.same_row);
-    v_tenancy := format('%s, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id)',
-                        v_tenancy, p_retaken, p_shape.same_row);
+    v_whose := format('ROW(%s)::record AS row, (SELECT count(*) FROM %s WHERE %s AND h.pgtrack_statement_id < s.statement_id) AS retakings,'
+                      ' NULL::bigint AS move_id', p_shape.change_keys, p_retaken, p_shape.same_row);
   END IF;
-  RETURN format(
-    'changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, %s AS canonical_key FROM ('
-    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key,'
-    ' row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first'
+  v_images := format(
+    'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key, %s AS canonical_key, %s'
     ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
-    ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)) m'
-    ' WHERE m.is_first)',
-    CASE WHEN p_has_moves THEN format('pgtrack._canonical_key(m.key, %L)', p_shape.key_record) ELSE 'NULL::jsonb' END,
-    v_operation, p_shape.key_json, p_shape.change_keys || v_tenancy, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+    ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)',
+    v_operation, p_shape.key_json, v_key, v_whose, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+  IF p_has_moves THEN
+    -- After a row has left its key, another may take it: whose an image is tells the latest move from its key or to it.
+    v_images := format(
+      'SELECT i.*, row_number() OVER (PARTITION BY i.row, i.retakings, i.since_id ORDER BY i.statement_id, i.handle) = 1 AS is_first'
+      ' FROM (SELECT i.*, max(i.move_id) OVER (PARTITION BY i.canonical_key ORDER BY i.statement_id'
+      ' RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS since_id FROM (%s UNION ALL'
+      ' SELECT NULL, a.statement_id, NULL, NULL, k.key, NULL, NULL, a.statement_id'
+      ' FROM pgtrack._key_changes(%s) a CROSS JOIN LATERAL (VALUES (a.old_key), (a.new_key)) k (key)) i) i WHERE i.handle IS NOT NULL',
+      v_images, p_shape.relation_id);
+  END IF;
+  RETURN format('changed AS MATERIALIZED (SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key FROM (%s) m WHERE m.is_first)', v_images);
 END
 $_changed_sql$;
 COMMENT ON FUNCTION pgtrack._changed_sql(pgtrack.relation_shape, boolean, text, jsonb) IS
   'The part for the first change that a set made to each row under each key: its handle, statement, operation and key.';
 
+-- The rows have their paths with them: the planner thinks of them as few, and would look through all paths for each.
 CREATE OR REPLACE FUNCTION pgtrack._path_sql(p_shape pgtrack.relation_shape, p_retaken text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN p_retaken IS NULL
-    THEN format('path AS MATERIALIZED (SELECT m.handle, m.statement_id, g.* FROM changed m'
+    THEN format('path AS MATERIALIZED (SELECT m.*, g.* FROM changed m'
                 ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
-    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.row_key, g.after_id,'
-                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.handle, m.statement_id, g.*,'
-                ' min((SELECT min(h.pgtrack_statement_id) FROM %s WHERE h.pgtrack_key = g.row_key'
+    ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key, g.row_key, g.after_id,'
+                ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.*, g.*,'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s) WHERE %s'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
                 ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
-                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.relation_id) END;
+                ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.key_record, p_shape.history_is_key, p_shape.relation_id) END
+    || ', traced AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key,'
+       ' array_agg(g.row_key) AS row_keys, array_agg(g.after_id) AS after_ids, array_agg(g.until_id) AS until_ids'
+       ' FROM path g GROUP BY g.handle, g.statement_id, g.operation, g.key, g.canonical_key)';
 END;
 COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
-  'The part for the keys that each changed row has had since then, where rows have got other keys.';
+  'The parts for the keys that each changed row has had since then, where rows have got other keys.';
 
 CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_has_moves boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -82,7 +92,8 @@ BEGIN ATOMIC
     CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
     p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'),
     CASE WHEN p_has_moves
-      THEN format('(SELECT * FROM path g WHERE g.handle = m.handle) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+      THEN format('unnest(m.row_keys, m.after_ids, m.until_ids) AS g (row_key, after_id, until_id)'
+                  ' CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
                   ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
                   p_shape.key_record, p_shape.history, p_shape.history_is_key)
       ELSE format('(SELECT) one JOIN %s h ON %s', p_shape.history, p_shape.same_row) END);
@@ -132,8 +143,7 @@ BEGIN
     -- A row is undone to what it was before its first change, under whatever key that was.
     v_first := 'WHERE NOT EXISTS (SELECT FROM path g WHERE g.row_key = m.canonical_key AND g.statement_id < m.statement_id'
                ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
-    v_moved := 'LEFT JOIN (SELECT g.handle, g.row_key AS live_key FROM path g WHERE g.until_id = 9223372036854775807) moved'
-               ' ON moved.handle = m.handle';
+    v_moved := 'CROSS JOIN LATERAL (SELECT m.row_keys[array_position(m.until_ids, 9223372036854775807)] AS live_key) moved';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
     -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key.
     v_live_key := 'CASE WHEN base.is_back OR n.operation = ''I'' THEN base.row_key ELSE moved.live_key END';
@@ -149,17 +159,19 @@ BEGIN
               ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
               ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
               ' JOIN %s h ON h.ctid = m.handle), true) END'
-              ' THEN base.statement_id END AS newer_id FROM changed m ',
-              coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history)
+              ' THEN base.statement_id END AS newer_id FROM %s m ',
+              coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history,
+              CASE WHEN v_has_moves THEN 'traced' ELSE 'changed' END)
     || concat_ws(' ',
       CASE WHEN p_keys IS NULL THEN format('JOIN %s c ON c.ctid = m.handle', v_shape.history)
            ELSE format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history) END,
       v_moved,
       CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
-           THEN format('LEFT JOIN LATERAL (%s) base ON true', pgtrack._newer_sql(v_shape, v_has_moves))
-           ELSE 'LEFT JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back,'
-                ' NULL::jsonb AS row_key) base ON true' END,
-      format('LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id', v_shape.relation_id),
+           THEN format('LEFT JOIN LATERAL (%s) base ON true'
+                       ' LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id',
+                       pgtrack._newer_sql(v_shape, v_has_moves), v_shape.relation_id)
+           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base'
+                ' CROSS JOIN (SELECT NULL::"char" AS operation) n' END,
       v_live, v_first);
 END
 $_changed_rows_sql$;

@@ -4,11 +4,12 @@
 -- writes: expressions, predicates and operators may be code of the table's owner.
 CREATE OR REPLACE FUNCTION pgtrack._checked_indexes(p_table regclass, p_changed text[])
 RETURNS TABLE (relid regclass, index oid, name name, is_exclusion boolean, same_nulls boolean, columns name[], predicate text,
-               keys text[], operators oid[], leaf oid)
+               keys text[], operators oid[], leaf oid, bounds text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT m.relid::regclass, i.indexrelid, k.relname, i.indisexclusion, i.indnullsnotdistinct, u.columns, pg_get_expr(i.indpred, i.indrelid),
-         e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END
+         e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END,
+         CASE WHEN m.relid <> p_table THEN pg_get_partition_constraintdef(m.relid) END
   FROM pgtrack._members(p_table) m
   JOIN pg_index i ON i.indrelid = m.relid AND (i.indisunique OR i.indisexclusion) AND i.indimmediate AND i.indisready
   JOIN pg_class k ON k.oid = i.indexrelid
@@ -16,8 +17,9 @@ BEGIN ATOMIC
   CROSS JOIN LATERAL (
     SELECT array_agg(a.attname ORDER BY a.attnum) AS columns, bool_or(a.attgenerated <> '' OR quote_ident(a.attname) = ANY (p_changed)) AS is_changed
     FROM pg_attribute a
-    WHERE a.attrelid = i.indrelid AND a.attnum > 0
-      AND (a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])
+    -- A row that comes from another partition is told by columns that are not in the index.
+    WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+      AND (m.relid <> p_table OR a.attnum = ANY ((i.indkey::smallint[])[:i.indnkeyatts - 1])
            OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) u
   CROSS JOIN LATERAL (
@@ -60,18 +62,20 @@ CREATE OR REPLACE FUNCTION pgtrack._collisions_sql(p_rows pgtrack._step, p_shape
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('WITH h AS MATERIALIZED (SELECT h.*, row_number() OVER () AS pgtrack_number FROM %s) SELECT'
+  SELECT format('WITH h AS MATERIALIZED (SELECT h.* FROM %s) SELECT'
                 ' coalesce(array_agg(c.index), ''{}'') AS indexes, coalesce(array_agg(c.follower), ''{}'') AS followers,'
                 ' coalesce(array_agg(c.leader), ''{}'') AS leaders FROM (%s) c', min(s.source), string_agg(format(
     'SELECT %s::oid AS index, w.number AS follower, p.number AS leader FROM'
-    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %s t ON %s%s CROSS JOIN LATERAL (SELECT %s FROM (SELECT %s) %I%s OFFSET 0) e) w JOIN'
-    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %2$s t ON %3$s%4$s CROSS JOIN LATERAL (SELECT %5$s FROM (SELECT %9$s) %7$I%8$s OFFSET 0) e) p'
-    ' ON w.number <> p.number AND %10$s',
-    x.index::text, p_shape.live_table, s.is_place, ' AND t.tableoid = ' || x.leaf, k.list, r.wanted, n.relname, ' WHERE ' || x.predicate, r.present, k.equal),
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %s t ON %s CROSS JOIN LATERAL (SELECT %s FROM (SELECT %s) %I%s OFFSET 0) e) w JOIN'
+    ' (SELECT h.pgtrack_number::integer AS number, e.* FROM h JOIN %2$s t ON %12$s%8$s CROSS JOIN LATERAL (SELECT %4$s FROM (SELECT %9$s) %6$I%10$s OFFSET 0) e) p'
+    ' ON w.number <> p.number AND %11$s',
+    x.index::text, p_shape.live_table, concat(s.is_place, CASE WHEN x.bounds IS NULL THEN f.is_in_leaf END), k.list, r.wanted, n.relname,
+    ' WHERE ' || nullif(concat_ws(' AND ', x.bounds, x.predicate), ''), f.is_in_leaf, r.present, ' WHERE ' || x.predicate, k.equal, s.is_place),
     ' UNION ALL '))
   FROM pgtrack._checked_indexes(p_table, p_changed) x
   JOIN pg_class n ON n.oid = x.relid
   CROSS JOIN LATERAL pgtrack._step_source(p_rows, p_shape) s
+  CROSS JOIN LATERAL (SELECT ' AND t.tableoid = ' || x.leaf AS is_in_leaf) f
   CROSS JOIN LATERAL pgtrack._row_of_columns(p_rows, p_shape, p_table, x.columns) r
   CROSS JOIN LATERAL (
     SELECT string_agg(format('%s AS e%s', u.key, u.n), ', ' ORDER BY u.n) AS list,

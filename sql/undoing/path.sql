@@ -10,6 +10,11 @@ DECLARE
 BEGIN
   row_key := p_key;
   after_id := v_seen;
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c WHERE c.relation_id = p_relation AND p_key IN (c.old_key, c.new_key)) THEN
+    until_id := 9223372036854775807;
+    RETURN NEXT;
+    RETURN;
+  END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
     FROM pgtrack._key_changes(p_relation) m

@@ -1,20 +1,24 @@
 -- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
 -- a key would be taken twice for a moment, what ON UPDATE and ON DELETE CASCADE do for the row that goes would reach the
 -- children of the row that comes, and PostgreSQL may fire the triggers for the one operation before those for the other.
--- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it.
+-- Under a deferrable key rows may change places: a key may be taken twice, and no foreign key can refer to it. Under a key
+-- WITHOUT OVERLAPS (PostgreSQL 18) one row may be in the way of another whose key it has not.
 CREATE OR REPLACE FUNCTION pgtrack._crossing_keys_sql(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
-    'EXISTS (SELECT FROM r a JOIN r b ON a.canonical_key = b.live_key AND a.handle <> b.handle'
-    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND b.decision = ''undo'' AND b.is_live%s) AS keys_cross,'
-    ' r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = ''undo'' AND b.is_live) AS is_key_present,'
-    ' r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'') AS is_key_wanted',
-    CASE WHEN i.indimmediate THEN '' ELSE ' AND NOT (a.is_live AND b.operation <> ''I'')' END)
-  FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary;
+    'SELECT %sEXISTS (SELECT FROM (SELECT a.canonical_key AS key, a.handle, true AS comes, NOT a.is_live AS is_alone FROM r a'
+    ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' UNION ALL'
+    ' SELECT b.live_key, b.handle, false, b.operation = ''I'' FROM r b WHERE b.decision = ''undo'' AND b.is_live) x'
+    ' GROUP BY x.key HAVING bool_or(x.comes) AND NOT bool_and(x.comes) AND %s) AS keys_cross',
+    CASE WHEN c.conexclop IS NOT NULL AND i.indimmediate
+         THEN '(SELECT count(*) > 1 FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND a.is_live AND a.is_moved) OR ' END,
+    CASE WHEN i.indimmediate THEN 'min(x.handle) <> max(x.handle)' ELSE 'bool_or(x.is_alone)' END)
+  FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'p'
+  WHERE i.indrelid = p_table AND i.indisprimary;
 END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
-  'For each row of a revert: whether any is to get the key of another, and whether a row has or shall have the key that it shall have or has.';
+  'The query for whether a row of a revert is to get the key that another has.';
 
 -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
 CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
@@ -53,14 +57,19 @@ BEGIN
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
-                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND b.operation <> 'I'
-                         AND r.live_key IS NOT DISTINCT FROM r.canonical_key THEN 'merge'
+                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NOT DISTINCT FROM r.canonical_key
+                         AND (SELECT b.operation FROM pgtrack.statement b WHERE b.relation_id = %3$s AND b.statement_id = r.newer_id) <> 'I'
+                      THEN 'merge'
                     ELSE 'skip' END AS decision
-        FROM (%2$s) r LEFT JOIN pgtrack.statement b ON b.relation_id = %3$s AND b.statement_id = r.newer_id
+        FROM (%2$s) r
+      ), crossing AS MATERIALIZED (
+        %4$s
       ), d AS (
         SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
-               r.decision = 'undo' AND r.is_live AS is_present, %4$s
-        FROM r
+               r.decision = 'undo' AND r.is_live AS is_present, c.keys_cross,
+               c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
+               c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
+        FROM r CROSS JOIN crossing c
       )
       SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
              array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
@@ -79,8 +88,7 @@ BEGIN
              count(newer_id) AS conflicts
       FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
     (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
-    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table)
-         ELSE 'false AS keys_cross, false AS is_key_present, false AS is_key_wanted' END);
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross' END);
 END
 $_work_sql$;
 COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS

@@ -12,7 +12,9 @@ DECLARE
   c_outcome CONSTANT   text := 'TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)';
   c_conflict CONSTANT  text := ', on_conflict text DEFAULT ''error''';
   c_columns CONSTANT   text := ', columns text[] DEFAULT NULL';
-  c_table CONSTANT     text := 'pgtrack._table("table", schema)';
+  -- A key of a collation of its own gives it to all that is text.
+  c_text CONSTANT      text := ' COLLATE pg_catalog."default"';
+  c_table CONSTANT     text := format('pgtrack._table("table"%1$s, schema%1$s)', c_text);
   c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp';
   c_on_row CONSTANT    text := $worker$
 DECLARE
@@ -81,23 +83,24 @@ BEGIN
          'Makes all tracked tables of a schema what they were at a point, in one step.')
     ), row_function (name, arguments, options, result, volatility, body, comment) AS (
       VALUES
-        ('history', '', '', c_history, 'STABLE', 'SELECT x.* FROM pgtrack._history(%1$s, %3$s) x',
-         'Every recorded change of one row, oldest first, with the row before and after it.'),
+        ('history', '', '', c_history, 'STABLE', 'SELECT x.* FROM pgtrack._history_of_key(%1$s, %3$s) x',
+         'Every recorded change of one row, oldest first, with the row before and after it. Before them, with no number, those of '
+         'other rows that had the key earlier.'),
         ('blame', '', '', c_blame, 'STABLE', 'SELECT x.* FROM pgtrack._blame(%1$s, %3$s) x',
          'Who last changed each column of one row, and when; nobody where that was before tracking began.'),
-        ('erase', ', reason text', '', 'text', 'VOLATILE', 'SELECT pgtrack._erase(%1$s, %2$s, reason)',
+        ('erase', ', reason text', '', 'text', 'VOLATILE', 'SELECT pgtrack._erase(%1$s, %2$s, reason COLLATE pg_catalog."default")',
          'Erases the recorded values of one row''s past, for privacy; that it happened stays on record. The row itself is not touched.')
       UNION ALL
       SELECT v.name, v.argument || v.type, v.options || ', message text DEFAULT NULL' || v.columns, 'text', 'VOLATILE',
-             format('SELECT pgtrack._note_path(); SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict, message, %s)', v.name, v.argument,
-                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+             format('SELECT pgtrack._note_path(); SELECT pgtrack._%s(%%1$s, %%2$s%s, on_conflict%4$s, message%4$s, %3$s)', v.name, v.argument,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END, c_text),
              v.comment
       FROM row_verb v
       UNION ALL
       SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
              format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
              format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
-                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END),
              format('What %s() would do, without doing it.', v.name)
       FROM row_verb v
     ), form (suffix, key_type, key, comment) AS (

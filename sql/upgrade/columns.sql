@@ -7,6 +7,7 @@ BEGIN
   FOR v_part IN
     SELECT * FROM (VALUES
       ('installed_version', 'revision', 'integer NOT NULL DEFAULT 1'),
+      ('kept', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
       ('key_change', 'statement_id', 'bigint'),
       ('relation', 'identity', 'text'),
       ('relation', 'left_out', 'jsonb NOT NULL DEFAULT ''{}'''),
@@ -27,6 +28,8 @@ BEGIN
       ('relation_shape', 'updated_values', 'text[]'),
       ('relation_shape', 'updated_differ', 'text[]'),
       ('relation_shape', 'updated_stayed', 'text[]'),
+      ('relation_shape', 'compared_key', 'text'),
+      ('relation_shape', 'key_has_digest', 'boolean'),
       ('tag', 'statement_id', 'bigint NOT NULL DEFAULT 0'),
       ('tracked_schema', 'identity', 'text')
     ) AS c (table_name, column_name, definition)
@@ -39,7 +42,13 @@ BEGIN
     SELECT a.attname AS column_name FROM pg_attribute a
     WHERE a.attrelid = to_regclass('pgtrack.relation_shape') AND a.attname = ANY ('{versions,insert_columns,insert_values,assignments,merges}')
   LOOP
-    EXECUTE format('ALTER TABLE pgtrack.relation_shape DROP COLUMN %I', v_part.column_name);
+    BEGIN
+      EXECUTE format('ALTER TABLE pgtrack.relation_shape DROP COLUMN %I', v_part.column_name);
+    -- Somebody has made a view of it.
+    EXCEPTION WHEN dependent_objects_still_exist THEN
+      EXECUTE format('ALTER TABLE pgtrack.relation_shape ALTER COLUMN %I DROP NOT NULL', v_part.column_name);
+      RAISE WARNING '%', SQLERRM USING HINT = 'It is not used any more.';
+    END;
   END LOOP;
 END
 $columns$;

@@ -5,24 +5,34 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_columns$
 DECLARE
-  v_parts   text;
-  v_policy  name;
+  v_columns  record;
+  v_policy   name;
 BEGIN
-  SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', a.attname, y.type, CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
-                      THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END), ', ')
-  INTO v_parts
+  SELECT array_agg(a.attname) AS names, array_agg(y.type) AS types, array_agg(CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
+           THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END) AS values
+  INTO v_columns
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
   WHERE a.attrelid = to_regclass(format('pgtrack_history.%I', p_table)) AND a.attnum > 0 AND NOT a.attisdropped
-    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd');
-  IF v_parts IS NULL THEN
+    AND (pgtrack._foreign_kind(t.oid) IS NOT NULL OR t.typtype = 'd')
+    -- One that is left to what stands on it.
+    AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.history_table = p_table AND NOT EXISTS (
+      SELECT FROM pgtrack.relation_column c WHERE c.relation_id = r.relation_id AND c.history_column = a.attname));
+  IF v_columns.names IS NULL THEN
     RETURN false;
   END IF;
   -- A policy that names the column would be in the way.
   FOR v_policy IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = format('pgtrack_history.%I', p_table)::regclass LOOP
     EXECUTE format('DROP POLICY %I ON pgtrack_history.%I', v_policy, p_table);
   END LOOP;
-  EXECUTE format('ALTER TABLE pgtrack_history.%I %s', p_table, v_parts);
+  BEGIN
+    EXECUTE format('ALTER TABLE pgtrack_history.%I %s', p_table, (
+      SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', c.name, c.type, c.value), ', ')
+      FROM unnest(v_columns.names, v_columns.types, v_columns.values) AS c (name, type, value)));
+  EXCEPTION WHEN feature_not_supported THEN
+    PERFORM pgtrack._retype_history_column(format('pgtrack_history.%I', p_table)::regclass, c.name, c.type, c.value)
+    FROM unnest(v_columns.names, v_columns.types, v_columns.values) AS c (name, type, value);
+  END;
   RETURN true;
 END
 $_convert_columns$;

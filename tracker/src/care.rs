@@ -155,10 +155,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether nothing is missing: where nobody is a superuser, there are no event triggers, and DDL is followed later.
+    /// Whether nobody can mend it: where nobody is a superuser, there are no event triggers, and DDL is followed later;
+    /// and a tracked schema may have tables of a kind that cannot be tracked.
     pub fn is_note(&self) -> bool {
-        self.table.is_none()
-            && self.problem.starts_with("DDL on tracked tables is not followed at once")
+        self.problem.starts_with("it cannot be tracked, as its schema is: ")
+            || self.table.is_none()
+                && self.problem.starts_with("DDL on tracked tables is not followed at once")
     }
 }
 

@@ -23,7 +23,8 @@ pub struct DeletedRow {
     pub data: serde_json::Map<String, Value>,
 }
 
-/// Every recorded change of one row, oldest first; empty if none is.
+/// Every recorded change of one row, oldest first; empty if none is. Before them, without a number, those of other rows
+/// that had its key.
 ///
 /// # Errors
 /// When the table is not tracked, the key does not fit it, or we may not read it.

@@ -168,7 +168,7 @@ pub struct Version {
     pub table: String,
     /// The row; `None` where the table has no primary key.
     pub key: Option<RowKey>,
-    /// Counts the row's changes from 1; `None` where the table has no primary key.
+    /// Counts the row's changes from 1; `None` where the table has no primary key, or the change is another row's.
     pub number: Option<i32>,
     /// What was done.
     pub operation: Operation,

@@ -41,8 +41,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         if position > 0 {
             screen.line("")?;
         }
-        let number = version.number.unwrap_or_default();
-        let subject = screen.paint.text(Tone::Subject, &format!("version {number}"));
+        let subject = version.number.map_or_else(
+            || "another row under this key".to_owned(),
+            |number| format!("version {number}"),
+        );
+        let subject = screen.paint.text(Tone::Subject, &subject);
         let what = headline(version.operation, &options.row.table, Some(&key), screen.paint);
         screen.line(&format!("{subject}  {what}"))?;
         let program = version.application.iter().map(|name| format!(", {}", escaped(name)));

@@ -197,7 +197,7 @@ impl Filter {
             // Follows the row through changes of its key.
             condition.parts.push((
                 format!(
-                    "s.statement_id IN (SELECT h.statement_id FROM pgtrack.history_pk({}, {{}}::jsonb) h)",
+                    "s.statement_id IN (SELECT h.statement_id FROM pgtrack.history_pk({}, {{}}::jsonb) h WHERE h.ver IS NOT NULL)",
                     literal(&table.to_string())
                 ),
                 Some(Box::new(key.to_json())),

@@ -38,8 +38,8 @@ impl Target {
         self.choice().is_some()
     }
 
-    /// As `plan_batches()` and `undo_batch()` take it.
-    fn choice(&self) -> Option<Value> {
+    /// As `plan_outline()`, `plan_batches()` and `undo_batch()` take it.
+    pub(super) fn choice(&self) -> Option<Value> {
         Some(match self {
             Self::LastChange(..) | Self::Version(..) | Self::DeletedRow(..) => return None,
             Self::Transaction(xid) => json!({ "xid": xid }),

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use tokio_postgres::{Client, GenericClient};
 
 use super::{
-    Action, Attribution, Limits, Manner, Step, Target, begin, borrow, finish, plan_query, step,
+    Action, Attribution, Limits, Manner, Parameters, Step, Target, begin, borrow, finish,
+    plan_query, step,
 };
 use crate::Error;
 
@@ -66,20 +67,7 @@ pub async fn outline(
     columns: Option<&[String]>,
     max: i64,
 ) -> Result<Outline, Error> {
-    let (plan, mut parameters) = plan_query(target, columns);
-    parameters.push(Box::new(max));
-    let query = format!(
-        "WITH step AS MATERIALIZED (SELECT row_number() OVER () AS number, p.* FROM ({plan}) p)
-         SELECT s.number, s.\"table\", s.row_pk, s.action, s.before, s.after, s.conflict,
-                NULL::bigint AS row_count, NULL::bigint AS conflicts, NULL::text AS digest
-         FROM step s WHERE s.number <= ${}
-         UNION ALL
-         SELECT NULL, s.\"table\", NULL, s.action, NULL, NULL, NULL, count(*), count(s.conflict),
-                sum(hashtextextended(concat_ws('/', s.row_pk, s.before, s.after, s.conflict), 0))::text
-         FROM step s GROUP BY s.\"table\", s.action
-         ORDER BY number, \"table\", action",
-        parameters.len()
-    );
+    let (query, parameters) = outline_query(target, columns, max);
     let rows = client
         .query(&query, &borrow(&parameters))
         .await
@@ -97,6 +85,29 @@ pub async fn outline(
         outline.totals.push(Total { table, action: Action::from_word(action), rows, conflicts });
     }
     Ok(outline)
+}
+
+/// The server counts; of a single row there is nothing to count.
+fn outline_query(target: &Target, columns: Option<&[String]>, max: i64) -> (String, Parameters) {
+    let Some(choice) = target.choice() else {
+        let (plan, mut parameters) = plan_query(target, columns);
+        parameters.push(Box::new(max));
+        let query = format!(
+            "WITH step AS MATERIALIZED (SELECT * FROM ({plan}) p)
+             SELECT s.\"table\", s.action, count(*) AS row_count, count(s.conflict) AS conflicts,
+                    sum(hashtextextended(concat_ws('/', s.row_pk, s.before, s.after, s.conflict), 0))::text AS digest,
+                    NULL::jsonb AS row_pk, NULL::jsonb AS before, NULL::jsonb AS after, NULL::text AS conflict
+             FROM step s GROUP BY s.\"table\", s.action
+             UNION ALL
+             (SELECT s.\"table\", s.action, NULL, NULL, NULL, s.row_pk, s.before, s.after, s.conflict FROM step s LIMIT ${})",
+            parameters.len()
+        );
+        return (query, parameters);
+    };
+    let columns = if target.has_columns() { columns.map(<[String]>::to_vec) } else { None };
+    let parameters: Parameters =
+        vec![Box::new(choice), Box::new(i32::try_from(max).unwrap_or(i32::MAX)), Box::new(columns)];
+    ("SELECT * FROM pgtrack.plan_outline($1, $2, $3)".into(), parameters)
 }
 
 /// As [`apply`](super::apply), for an outline, and taking as long as the limits say.

@@ -268,3 +268,48 @@ fn the_application_s_user_comes_from_a_setting_or_the_query_s_comment_beside_the
         session.check("SELECT count(*) FROM pgtrack.log(by_who => 'ann')", "1").await;
     });
 }
+
+#[test]
+fn a_text_that_changes_a_redacted_column_is_not_kept_with_calls_either() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE pay (id int PRIMARY KEY, s text); CREATE TABLE o (id int PRIMARY KEY);
+                 SELECT pgtrack.track('pay', '{\"redact\": [\"s\"]}'); SELECT pgtrack.track('o')",
+            )
+            .await;
+        session.run("SELECT pgtrack.tag('before'); SELECT pgtrack.tag('before2'); INSERT INTO o VALUES (1); INSERT INTO pay VALUES (1, 'secret')").await;
+        session.run("UPDATE pay SET s = 'secret2'; SELECT pgtrack.tag('after')").await;
+        session.run("BEGIN").await;
+        session.run("SELECT pgtrack.tag('other')").await;
+        session.run("UPDATE pay SET s = 'secret3'").await;
+        session.run("SELECT pgtrack.tag('another')").await;
+        session.run("COMMIT").await;
+        session
+            .check(
+                "SELECT arguments ->> 'name', statement FROM pgtrack.audit WHERE verb = 'tag' ORDER BY entry_id",
+                "
+            before|~
+            before2|~
+            after|~
+            other|SELECT pgtrack.tag('other')
+            another|SELECT pgtrack.tag('another')",
+            )
+            .await;
+        session
+            .check("SELECT count(*) FROM pgtrack.audit_entry WHERE statement LIKE '%secret%'", "0")
+            .await;
+        // What the proxy heard of the same call.
+        session
+            .run(
+                "UPDATE pgtrack.audit_entry SET session = 's1' WHERE arguments ->> 'name' = 'before';
+                 INSERT INTO pgtrack.audit_entry (source, at, finished_at, verb, arguments, statement, session, call_number)
+                 SELECT 'proxy', e.at - interval '1 ms', e.at + interval '1 ms', 'tag', e.arguments, 'secret', 's1', 1
+                 FROM pgtrack.audit_entry e WHERE e.session = 's1'",
+            )
+            .await;
+        session
+            .check("SELECT through_proxy, statement FROM pgtrack.audit WHERE arguments ->> 'name' = 'before'", "t|~")
+            .await;
+    });
+}

@@ -216,3 +216,31 @@ fn case_43_a_repeatable_read_transaction_older_than_the_ddl_still_writes() {
             .await;
     });
 }
+
+#[test]
+fn without_event_triggers_what_was_detached_is_tracked_with_its_root_s_options() {
+    on_each_version(async |session| {
+        without_event_triggers(&session).await;
+        session
+            .run(
+                "SELECT pgtrack.track('public'); CREATE TABLE ev (id int PRIMARY KEY, v text, s text) PARTITION BY RANGE (id);
+                 CREATE TABLE ev1 PARTITION OF ev FOR VALUES FROM (0) TO (100); CREATE TABLE ev2 PARTITION OF ev FOR VALUES FROM (100) TO (200);
+                 SELECT pgtrack.track('ev', '{\"exclude\": [\"s\"]}'); INSERT INTO ev VALUES (1, 'a'), (101, 'b')",
+            )
+            .await;
+        session.run("ALTER TABLE ev DETACH PARTITION ev1").await;
+        session.check("SELECT * FROM pgtrack.follow_ddl()", "public.ev|followed|t").await;
+        session.run("UPDATE ev1 SET v = 'x'; UPDATE ev SET v = 'y'").await;
+        session
+            .check(
+                "SELECT t.table_name, options -> 'exclude', operation, row_count FROM pgtrack.tracked_table t
+                 JOIN pgtrack.activity a USING (table_name) ORDER BY statement_id",
+                r#"
+            public.ev|["s"]|INSERT|2
+            public.ev1|["s"]|UPDATE|1
+            public.ev|["s"]|UPDATE|1"#,
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.follow_ddl()", "").await;
+    });
+}

@@ -122,6 +122,131 @@ fn the_erased_past_of_a_row_is_gone_and_that_it_is_gone_stays_known() {
 }
 
 #[test]
+fn what_a_running_transaction_has_recorded_is_erased_too() {
+    on_each_version(async |session| {
+        session.run("CREATE ROLE eraser LOGIN IN ROLE pgtrack_owner").await;
+        // One who may lock the table, and one who may not.
+        let erasers = [session.another().await, session.another_as("eraser").await];
+        for (number, eraser) in erasers.iter().enumerate() {
+            for kind in ["", "PARTITION BY RANGE (id)"] {
+                session
+                    .run(&format!(
+                        "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, name text) {kind};
+                         DO $$BEGIN IF '{kind}' <> '' THEN CREATE TABLE t1 PARTITION OF t DEFAULT; END IF; END$$;
+                         SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'Jane Roe')"
+                    ))
+                    .await;
+                let writer = session.another().await;
+                writer.run("BEGIN; UPDATE t SET name = 'J.'").await;
+                let error = eraser.error("SET lock_timeout = '100ms'; SELECT pgtrack.erase('public.t', 1, 'asked for')").await;
+                assert!(error.starts_with("55P03: could not lock public.t to erase"), "{error}");
+                eraser.run("RESET lock_timeout").await;
+                tokio::join!(
+                    eraser.check(
+                        "SELECT pgtrack.erase('public.t', 1, 'asked for')",
+                        "public.t (id=1): the values of 2 recorded changes erased"
+                    ),
+                    async {
+                        let watcher = session.another().await;
+                        while watcher.rows("SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ShareRowExclusiveLock'").await == "0" {}
+                        writer.run("COMMIT").await;
+                    }
+                );
+                session
+                    .check(
+                        "SELECT op, before ->> 'name' FROM pgtrack.history('t', 1)",
+                        "INSERT|~\nUPDATE|~",
+                    )
+                    .await;
+                session
+                    .check("SELECT count(*) FROM pgtrack.statement WHERE query ~ 'J'", "0")
+                    .await;
+                // What its snapshot does not show, it would leave.
+                eraser
+                    .run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1")
+                    .await;
+                session.run(&format!("UPDATE t SET name = 'K. {number}'")).await;
+                let error = eraser.error("SELECT pgtrack.erase('public.t', 1, 'asked for')").await;
+                assert!(error.starts_with("40001: could not serialize access"), "{error}");
+                eraser.run("ROLLBACK").await;
+                session.run("DROP TABLE t").await;
+            }
+        }
+        session.run("DROP ROLE eraser").await;
+    });
+}
+
+#[test]
+fn what_is_not_reached_is_said() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'Jane Roe'), (2, 'Other'); UPDATE t SET name = name || '!';
+                 SELECT pgtrack.keep('t'); ALTER TABLE t ALTER id TYPE text",
+            )
+            .await;
+        // A copy from before a change of type that keeps everything is reached.
+        session
+            .check(
+                "SELECT pgtrack.erase('t', '1', 'asked for')",
+                "public.t (id=1): the values of 2 recorded changes erased",
+            )
+            .await;
+        session.run("ALTER TABLE t ALTER id TYPE int USING id::int + 1").await;
+        session
+            .check(
+                "SELECT regexp_replace(pgtrack.erase('t', 2, 'asked for'), '_kept_\\S+', '')",
+                "public.t (id=2): the values of 0 recorded changes erased; not reached: 4 changes of rows that were told by another primary key; copies of such rows in pgtrack_history.t",
+            )
+            .await;
+        session
+            .check(
+                "SELECT count(*) FROM pgtrack.changes('t') WHERE before ->> 'name' = 'Other'",
+                "1",
+            )
+            .await;
+        // The erased row does not come back empty.
+        session.run("DROP TABLE t; SELECT pgtrack.recover('t')").await;
+        session.check("SELECT id, name FROM t", "2|Other!").await;
+        session.check("SELECT row_count FROM pgtrack.kept", "1").await;
+    });
+}
+
+#[test]
+fn the_past_of_another_row_is_not_erased() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, name text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'W'); UPDATE t SET id = 9").await;
+        session.run("INSERT INTO t VALUES (1, 'X'), (7, 'Y'); SELECT pgtrack.keep('t'); UPDATE t SET id = 5 WHERE id = 1; UPDATE t SET name = 'X2' WHERE id = 5").await;
+        session.run("DELETE FROM t WHERE id = 5; UPDATE t SET id = 5 WHERE id = 7; UPDATE t SET name = 'Y2' WHERE id = 5").await;
+        let left = "SELECT string_agg(DISTINCT before ->> 'name', ' ' ORDER BY before ->> 'name') FROM pgtrack.changes('t')";
+        session.check(left, "W X X2 Y").await;
+        session
+            .check(
+                "SELECT pgtrack.erase('t', 1, 'asked for')",
+                "public.t (id=1): the values of 4 recorded changes erased; not reached: 3 changes of other rows under the same key",
+            )
+            .await;
+        session.check(left, "W Y").await;
+        session.check("SELECT row_count FROM pgtrack.kept", "2").await;
+        session
+            .check(
+                "SELECT pgtrack.erase('t', 5, 'asked for')",
+                "public.t (id=5): the values of 3 recorded changes erased; not reached: 2 changes of other rows under the same key",
+            )
+            .await;
+        session.check(left, "W").await;
+        session.run("INSERT INTO t VALUES (0, 'Z'); UPDATE t SET id = 1 WHERE id = 0; UPDATE t SET id = 6 WHERE id = 1; DELETE FROM t WHERE id = 6; UPDATE t SET id = 6 WHERE id = 5").await;
+        let error = session.error("SELECT pgtrack.erase('t', 1, 'asked for')").await;
+        assert!(
+            error.starts_with("55000: the past of public.t (id=1) is not told by that key"),
+            "{error}"
+        );
+        session.run("SELECT pgtrack.erase('t', 0, 'asked for')").await;
+        session.check(left, "W Y2").await;
+    });
+}
+
+#[test]
 fn forgetting_is_for_the_owner() {
     on_each_version(async |session| {
         session.run("CREATE ROLE clerk LOGIN; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO clerk; SELECT pgtrack.track('t'); INSERT INTO t VALUES (1)").await;
@@ -131,5 +256,79 @@ fn forgetting_is_for_the_owner() {
             assert!(error.starts_with("42501: permission denied to "), "{error}");
         }
         session.run("DROP OWNED BY clerk; DROP ROLE clerk").await;
+    });
+}
+
+#[test]
+fn a_purge_does_not_wait_for_ddl_to_be_followed() {
+    on_each_own_server(&[], async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY); SELECT pgtrack.track('t'), pgtrack.track('u');
+                 INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; INSERT INTO u VALUES (1)",
+            )
+            .await;
+        session
+            .run(
+                "DROP EVENT TRIGGER pgtrack_before_ddl; DROP EVENT TRIGGER pgtrack_ddl; DROP EVENT TRIGGER pgtrack_ddl_triggers;
+                 DROP EVENT TRIGGER pgtrack_ddl_triggers_made; DROP EVENT TRIGGER pgtrack_drop; ALTER TABLE t RENAME id TO number",
+            )
+            .await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        session
+            .check(
+                "SELECT * FROM pgtrack.purge('0.2 s')",
+                "
+            public.t|2|2
+            public.u|1|1",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.follow_ddl()", "public.t|followed|t").await;
+        session.run("UPDATE t SET v = 'c'").await;
+        session
+            .check(
+                "SELECT ver, before FROM pgtrack.history('t', 1)",
+                r#"3|{"v": "b", "number": 1}"#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_table_that_cannot_be_purged_is_named_and_the_others_are_purged() {
+    on_each_own_server(&[], async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY); SELECT pgtrack.track('t'), pgtrack.track('u');
+                 INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); SELECT pgtrack.keep('t')",
+            )
+            .await;
+        session.run("SELECT pg_sleep(0.3)").await;
+        let copy = session.rows("SELECT kept_table FROM pgtrack.kept").await;
+        let other = session.another().await;
+        other
+            .run(&format!(
+                "BEGIN; LOCK TABLE pgtrack_history.t_1, pgtrack_history.{copy} IN SHARE MODE"
+            ))
+            .await;
+        let notices = session
+            .notices("SET lock_timeout = '200ms'; SELECT * FROM pgtrack.purge('0.2 s')")
+            .await;
+        assert_eq!(
+            notices,
+            [
+                format!(
+                    "the copy pgtrack_history.{copy} could not be dropped: canceling statement due to lock timeout"
+                ),
+                "the history of public.t could not be purged: canceling statement due to lock timeout"
+                    .to_owned(),
+            ]
+        );
+        session
+            .check("SELECT relation_id, count(*) FROM pgtrack.statement GROUP BY 1", "1|1")
+            .await;
+        other.run("ROLLBACK").await;
+        session.check("SELECT * FROM pgtrack.purge('0.2 s')", "public.t|1|1").await;
+        session.check("SELECT count(*) FROM pgtrack.kept", "0").await;
     });
 }

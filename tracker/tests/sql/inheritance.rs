@@ -45,6 +45,8 @@ fn keys_and_truncation_are_followed_row_by_row_too() {
             .check(
                 "SELECT ver, op, before ->> 'id', before ->> 'v' FROM pgtrack.history('child', 2)",
                 "
+            ~|INSERT|~|~
+            ~|UPDATE|2|b
             1|INSERT|~|~
             2|UPDATE|1|a
             3|UPDATE|2|a

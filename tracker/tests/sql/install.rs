@@ -107,7 +107,7 @@ fn help_lists_every_public_function_and_says_what_it_does() {
             )
             .await;
         // A twin that only plans, and the form for several columns, are with their verb.
-        session.check("SELECT count(*) FROM pgtrack.help() WHERE call ~ '^plan_|_pk$'", "1").await;
+        session.check("SELECT count(*) FROM pgtrack.help() WHERE call ~ '^plan_|_pk$'", "2").await;
         assert_eq!(
             session.error("SELECT pgtrack.help('nothing')").await,
             "42883: there is no function \"nothing\"\nHINT: SELECT * FROM pgtrack.help() lists them."

@@ -156,14 +156,17 @@ fn case_13_history_follows_a_row_to_its_new_key_and_back() {
 }
 
 #[test]
-fn a_new_row_under_an_old_key_has_its_own_history() {
+fn a_new_row_under_an_old_key_has_its_own_history_and_shows_that_of_the_other_beside_it() {
     on_each_version(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
                      INSERT INTO t VALUES (1, 'a'); UPDATE t SET id = 2; INSERT INTO t VALUES (1, 'new')").await;
         session
             .check(
                 "SELECT ver, op, after FROM pgtrack.history('t', 1)",
-                r#"1|INSERT|{"v": "new", "id": 1}"#,
+                r#"
+            ~|INSERT|{"v": "a", "id": 1}
+            ~|UPDATE|{"v": "a", "id": 2}
+            1|INSERT|{"v": "new", "id": 1}"#,
             )
             .await;
         session
@@ -186,6 +189,8 @@ fn case_14_rows_that_swap_their_keys_keep_their_own_histories() {
             .check(
                 "SELECT ver, op, after FROM pgtrack.history('t', 1)",
                 r#"
+            ~|INSERT|{"v": "a", "id": 1}
+            ~|UPDATE|{"v": "a", "id": 2}
             1|INSERT|{"v": "b", "id": 2}
             2|UPDATE|{"v": "b", "id": 1}
             3|UPDATE|{"v": "b!", "id": 1}"#,
@@ -195,6 +200,8 @@ fn case_14_rows_that_swap_their_keys_keep_their_own_histories() {
             .check(
                 "SELECT ver, op, after FROM pgtrack.history('t', 2)",
                 r#"
+            ~|INSERT|{"v": "b", "id": 2}
+            ~|UPDATE|{"v": "b", "id": 1}
             1|INSERT|{"v": "a", "id": 1}
             2|UPDATE|{"v": "a", "id": 2}
             3|UPDATE|{"v": "a!", "id": 2}"#,
@@ -231,6 +238,19 @@ fn what_was_deleted_under_a_key_that_another_row_has_used_since_comes_back_besid
         session
             .check("SELECT row_pk, op, after ->> 'v' FROM pgtrack.show((SELECT min(xid) FROM pgtrack.log())) ORDER BY 1", "{\"id\": 2}|INSERT|old two\n{\"id\": 5}|INSERT|old five")
             .await;
+        session
+            .check(
+                "SELECT ver, op, before ->> 'v', after ->> 'v' FROM pgtrack.history('t', 5)",
+                "
+            ~|INSERT|~|old five
+            ~|DELETE|old five|~
+            1|INSERT|~|old two
+            2|DELETE|old two|~
+            3|INSERT|~|new two
+            4|UPDATE|new two|new two",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.blame('t', 5) WHERE ver = 4", "1").await;
         session
             .check("SELECT row_pk, data ->> 'v' FROM pgtrack.deleted('t')", "{\"id\": 2}|old two")
             .await;

@@ -213,3 +213,107 @@ fn many_moved_rows_take_no_longer_than_their_number() {
         session.check("SELECT count(*) FROM pgtrack.key_change", "50000").await;
     });
 }
+
+const DETACHED: &str = "CREATE TABLE ev (id int PRIMARY KEY, v text, s text) PARTITION BY RANGE (id);
+    CREATE TABLE ev1 PARTITION OF ev FOR VALUES FROM (0) TO (100); CREATE TABLE ev2 PARTITION OF ev FOR VALUES FROM (100) TO (200);
+    CREATE TABLE evs PARTITION OF ev FOR VALUES FROM (200) TO (300) PARTITION BY RANGE (id);
+    CREATE TABLE evs1 PARTITION OF evs FOR VALUES FROM (200) TO (250); CREATE TABLE evf PARTITION OF ev FOR VALUES FROM (300) TO (400)";
+
+#[test]
+fn what_is_detached_in_a_tracked_schema_is_tracked_by_itself() {
+    on_each_version(async |session| {
+        session.run("SELECT pgtrack.track('public')").await;
+        session.run(DETACHED).await;
+        session
+            .run(
+                "SELECT pgtrack.track('ev', '{\"exclude\": [\"s\"]}'); INSERT INTO ev VALUES (1, 'a'), (101, 'b'), (201, 'c'), (301, 'd');
+                 CREATE FUNCTION take_away() RETURNS void LANGUAGE plpgsql AS $$BEGIN ALTER TABLE ev DETACH PARTITION evf; END$$",
+            )
+            .await;
+        session.run("ALTER TABLE ev DETACH PARTITION ev1").await;
+        session.run("ALTER TABLE ev DETACH PARTITION ev2 CONCURRENTLY").await;
+        session.run("ALTER TABLE ev DETACH PARTITION evs; SELECT take_away()").await;
+        session
+            .check(
+                "SELECT table_name, options -> 'exclude' FROM pgtrack.tracked_table ORDER BY 1",
+                r#"
+            public.ev|["s"]
+            public.ev1|["s"]
+            public.ev2|["s"]
+            public.evf|["s"]
+            public.evs|["s"]"#,
+            )
+            .await;
+        session
+            .run(
+                "UPDATE ev1 SET v = 'x'; TRUNCATE ev2; UPDATE evs1 SET v = 'y'; DELETE FROM evf;
+                 CREATE TABLE evs2 PARTITION OF evs FOR VALUES FROM (250) TO (300); INSERT INTO evs2 VALUES (260, 'z')",
+            )
+            .await;
+        session
+            .check(
+                "SELECT table_name, operation, row_count FROM pgtrack.activity ORDER BY statement_id",
+                "
+            public.ev|INSERT|4
+            public.ev1|UPDATE|1
+            public.ev2|TRUNCATE|1
+            public.evs|UPDATE|1
+            public.evf|DELETE|1
+            public.evs|INSERT|1",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.verify(gaps => false)", "").await;
+    });
+}
+
+#[test]
+fn a_table_that_is_attached_and_detached_keeps_what_was_recorded() {
+    on_each_version(async |session| {
+        session.run("SELECT pgtrack.track('public')").await;
+        session.run(DETACHED).await;
+        session.run("CREATE TABLE own (id int PRIMARY KEY, v text, s text); INSERT INTO own VALUES (501, 'a'); UPDATE own SET v = 'b'").await;
+        session
+            .run("ALTER TABLE ev ATTACH PARTITION own FOR VALUES FROM (500) TO (600); UPDATE ev SET v = 'c'")
+            .await;
+        session
+            .check(
+                "SELECT op, before ->> 'v' FROM pgtrack.history('own', 501)",
+                "
+            INSERT|~
+            UPDATE|a",
+            )
+            .await;
+        session
+            .check("SELECT op, before ->> 'v' FROM pgtrack.history('ev', 501)", "UPDATE|b")
+            .await;
+        session.run("ALTER TABLE ev DETACH PARTITION own; UPDATE own SET v = 'd'").await;
+        session
+            .check(
+                "SELECT op, before ->> 'v' FROM pgtrack.history('own', 501)",
+                "
+            INSERT|~
+            UPDATE|a
+            UPDATE|c",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.verify(gaps => false)", "").await;
+    });
+}
+
+#[test]
+fn what_is_detached_elsewhere_is_not_tracked_and_a_warning_says_so() {
+    on_each_version(async |session| {
+        session.run(DETACHED).await;
+        session.run("SELECT pgtrack.track('ev'); INSERT INTO ev VALUES (1, 'a')").await;
+        assert_eq!(
+            session.notices("ALTER TABLE ev DETACH PARTITION ev1").await,
+            [
+                "public.ev1 is not tracked: it is no partition any more, and its schema is not tracked"
+            ]
+        );
+        session.run("UPDATE ev1 SET v = 'b'").await;
+        session.check("SELECT count(*) FROM pgtrack.statement", "1").await;
+        session.check("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'ev1'::regclass", "0").await;
+        assert!(session.notices("ALTER TABLE ev ADD COLUMN w int").await.is_empty());
+    });
+}

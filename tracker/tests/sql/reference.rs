@@ -17,7 +17,7 @@ const CHAPTERS: [(&str, &str); 7] = [
     ),
     (
         "Undoing more",
-        "undo_last plan_undo_last undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema plan_batches undo_batch undo_as_myself",
+        "undo_last plan_undo_last undo_transaction plan_undo_transaction undo_transactions plan_undo_transactions undo_statements plan_undo_statements undo_where plan_undo_where revert_table plan_revert_table revert_schema plan_revert_schema plan_outline plan_batches undo_batch undo_as_myself",
     ),
     (
         "Keeping, forgetting, checking",

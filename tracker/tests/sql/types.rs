@@ -508,3 +508,44 @@ fn columns_may_be_called_what_we_call_ours() {
         }
     });
 }
+
+#[test]
+fn values_that_json_cannot_hold_are_shown_shortened_and_come_back_whole() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE file (id int PRIMARY KEY, name text, content bytea, note text, list text[]);
+                 ALTER TABLE file ALTER content SET STORAGE EXTERNAL, ALTER note SET STORAGE EXTERNAL, ALTER list SET STORAGE EXTERNAL;
+                 SELECT pgtrack.track('file')",
+            )
+            .await;
+        // As text the bytes alone would be 300 MB.
+        session
+            .run(
+                "INSERT INTO file VALUES (1, 'a', decode(repeat('ab', 150000000), 'hex'), repeat('é', 5000000), ARRAY[repeat('x', 9000000)]);
+                 UPDATE file SET name = 'b'; UPDATE file SET note = note || '!'",
+            )
+            .await;
+        session
+            .check(
+                "SELECT ver, array_to_string(changed, ',') FROM pgtrack.history('file', 1); SELECT ver, array_to_string(changed, ','),
+                        left(after ->> 'content', 10), substring(after ->> 'content' from '[(].*,'), substring(after ->> 'note' from '.[(].*,')
+                 FROM pgtrack.history('file', 1) WHERE ver > 1",
+                r"
+            2|name|\xabababab|(150000000 bytes,| (10000000 bytes,
+            3|note|\xabababab|(150000000 bytes,| (10000001 bytes,",
+            )
+            .await;
+        session.run("SELECT pgtrack.undo('file', 1); DELETE FROM file").await;
+        session
+            .check("SELECT count(*), count(before ->> 'list') FROM pgtrack.changes('file')", "5|4")
+            .await;
+        session.run("SELECT pgtrack.restore('file', 1)").await;
+        session
+            .check(
+                "SELECT name, length(content), get_byte(content, 149999999), length(note), length(list[1]) FROM file",
+                "b|150000000|171|5000000|9000000",
+            )
+            .await;
+    });
+}

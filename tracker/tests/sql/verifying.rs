@@ -33,3 +33,30 @@ fn case_36_disabled_triggers_and_what_they_missed_are_found() {
         session.check("SELECT * FROM pgtrack.verify(gaps => false)", "").await;
     });
 }
+
+#[test]
+fn what_is_not_tracked_in_a_tracked_schema_is_named() {
+    on_each_version(async |session| {
+        session.run("SELECT pgtrack.track('public', '{\"redact\": [\"s\"]}')").await;
+        assert_eq!(
+            session.notices("CREATE TABLE k (s text PRIMARY KEY)").await,
+            ["public.k is not tracked: column \"s\" of public.k cannot be left out"]
+        );
+        session
+            .run(
+                "CREATE TABLE p (id int PRIMARY KEY DEFERRABLE); CREATE TABLE c () INHERITS (p);
+                 CREATE TABLE meant (id int); SELECT pgtrack.untrack('meant'); CREATE VIEW v AS SELECT 1",
+            )
+            .await;
+        session
+            .check(
+                "SELECT \"table\", problem FROM pgtrack.verify()",
+                "
+            public.k|it is not tracked, but its schema is
+            public.p|it cannot be tracked, as its schema is: it takes part in inheritance, and its primary key is deferrable",
+            )
+            .await;
+        session.run("DROP TABLE c, p; SELECT pgtrack.track('k')").await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
+}

@@ -54,7 +54,7 @@ impl Row<'_> {
             .world
             .session
             .rows(&format!(
-                "SELECT ver, after FROM pgtrack.history_pk('{}', '{}')",
+                "SELECT ver, after FROM pgtrack.history_pk('{}', '{}') WHERE ver IS NOT NULL",
                 self.table, self.key
             ))
             .await;

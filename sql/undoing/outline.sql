@@ -1,0 +1,50 @@
+-- A plan of any size, in numbers: nobody looks at a million images to decide, and conflicts are what there is to decide about.
+CREATE OR REPLACE FUNCTION pgtrack._outline_set(p_set pgtrack._set, p_max integer, p_columns text[])
+RETURNS TABLE ("table" text, action text, row_count bigint, conflicts bigint, digest text, row_pk jsonb, before jsonb, after jsonb, conflict text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_outline_set$
+DECLARE
+  v_table  regclass;
+  v_shape  pgtrack.relation_shape;
+  v_left   bigint := p_max;
+BEGIN
+  PERFORM pgtrack._check_columns(p_set.tables, p_columns);
+  FOREACH v_table IN ARRAY p_set.tables LOOP
+    PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
+    v_shape := pgtrack._shape(v_table, p_columns);
+    FOR "table", action, row_count, conflicts, digest, row_pk, before, after, conflict IN EXECUTE format($$
+      WITH row AS MATERIALIZED (
+        SELECT r.* FROM (%1$s) r WHERE r.action <> 'nothing'
+      ), p AS MATERIALIZED (
+        SELECT r.*, row_number() OVER (ORDER BY r.newer_id IS NULL, r.statement_id, r.key) AS number FROM row r
+        ORDER BY r.newer_id IS NULL, r.statement_id, r.key LIMIT %3$s
+      )
+      SELECT %2$L, r.action, count(*), count(r.newer_id),
+             sum(hashtextextended(concat_ws('/', r.key, r.live_key, r.handle, r.version, r.newer_id), 0))::text,
+             NULL::jsonb, NULL::jsonb, NULL::jsonb, NULL::text
+      FROM row r GROUP BY r.action
+      UNION ALL
+      (SELECT %2$L, s.action, NULL, NULL, NULL, s.row_pk, s.before, s.after, s.conflict FROM (SELECT p.number, %4$s) s ORDER BY s.number)$$,
+      pgtrack._planned_rows_sql(v_table, v_shape, p_set, p_columns), v_shape.name, v_left, pgtrack._planned_step_sql(v_shape, p_columns))
+    LOOP
+      IF row_pk IS NOT NULL THEN
+        v_left := v_left - 1;
+      END IF;
+      RETURN NEXT;
+    END LOOP;
+  END LOOP;
+END
+$_outline_set$;
+COMMENT ON FUNCTION pgtrack._outline_set(pgtrack._set, integer, text[]) IS
+  'What undoing a set of statements would do, in numbers: for each table and action how many rows; and the first rows.';
+
+CREATE OR REPLACE FUNCTION pgtrack.plan_outline(choice jsonb, max integer DEFAULT 200, columns text[] DEFAULT NULL)
+RETURNS TABLE ("table" text, action text, row_count bigint, conflicts bigint, digest text, row_pk jsonb, before jsonb, after jsonb, conflict text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT o.* FROM pgtrack._outline_set(
+    pgtrack._choice(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END), max, columns) o;
+END;
+COMMENT ON FUNCTION pgtrack.plan_outline(jsonb, integer, text[]) IS
+  'What an undo would do, in numbers: for each table and action how many rows, how many of them others have changed since, and a digest '
+  'that is another one when the plan is. Then the first rows as the plan of the verb has them, those with conflicts before others. '
+  'choice is as for plan_batches().';
