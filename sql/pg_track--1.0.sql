@@ -2912,21 +2912,19 @@ END
 $_noted_moves$;
 COMMENT ON FUNCTION pgtrack._noted_moves(text) IS 'What _note_moves() has noted.';
 
-CREATE OR REPLACE FUNCTION pgtrack._has_many_moves(p_relation integer) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_has_many_moves$
-BEGIN
-  RETURN pg_stat_get_xact_tuples_inserted(format('pgtrack_history.moves_%s', p_relation)::regclass) > 100;
-END
-$_has_many_moves$;
-COMMENT ON FUNCTION pgtrack._has_many_moves(integer) IS 'Whether it is worth while to leave out notes that are gone.';
+CREATE OR REPLACE FUNCTION pgtrack._many_moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 100', format('pgtrack_history.moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._many_moves_sql(integer) IS 'The condition that it is worth while to leave out notes that are gone.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moves_since(p_relation integer) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_moves_since$
-BEGIN
-  RETURN CASE WHEN pgtrack._has_many_moves(p_relation) THEN coalesce(pgtrack._noted_moves(format('%s', p_relation))::bigint, 0) ELSE 0 END;
-END
-$_moves_since$;
-COMMENT ON FUNCTION pgtrack._moves_since(integer) IS 'The number of a note such that all up to it are gone.';
+CREATE OR REPLACE FUNCTION pgtrack._moves_since_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('CASE WHEN %s THEN coalesce(pgtrack._noted_moves(''%s'')::pg_catalog.int8, 0) ELSE 0 END', pgtrack._many_moves_sql(p_relation), p_relation);
+END;
+COMMENT ON FUNCTION pgtrack._moves_since_sql(integer) IS 'The expression for the number of a note such that all up to it are gone.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -3109,7 +3107,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
 DECLARE
-  v_since  bigint := pgtrack._moves_since(%3$s);
+  v_since  bigint := %3$s;
 BEGIN
   CASE $1
   WHEN 'leaves' THEN
@@ -3129,7 +3127,7 @@ BEGIN
         ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
   END CASE;
 END
-$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'), p_relation);
+$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'), pgtrack._moves_since_sql(p_relation));
 END;
 COMMENT ON FUNCTION pgtrack._trace_move_sql(integer) IS 'The body of the function that notes how far a moving row has come.';
 
@@ -3171,12 +3169,12 @@ BEGIN
   PERFORM pgtrack._create_function(p_relation, format('latest_move_%s()', p_relation),
     'RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', format($$
 DECLARE
-  v_since  bigint := pgtrack._moves_since(%2$s);
+  v_since  bigint := %2$s;
 BEGIN
   RETURN coalesce((SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since
                    ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), v_since);
 END
-$$, v_moves, p_relation), 'The latest note of a row of @ that there was when a statement began.', NULL);
+$$, v_moves, pgtrack._moves_since_sql(p_relation)), 'The latest note of a row of @ that there was when a statement began.', NULL);
   PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
     'RETURNS void LANGUAGE plpgsql VOLATILE SET enable_seqscan = off', format($$
 BEGIN
@@ -3206,7 +3204,7 @@ DECLARE
   moved    pg_catalog.int8;
   added    pg_catalog.int8 := 0;
   traced   pg_catalog.int8;
-  since    pg_catalog.int8 := pgtrack._moves_since(%9$s);
+  since    pg_catalog.int8 := %10$s;
   first    pg_catalog.int8;
   last     pg_catalog.int8;
 BEGIN
@@ -3231,10 +3229,10 @@ BEGIN
   END IF;%5$s
   DELETE FROM pgtrack_history.%1$I AS m
   WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3;
-  IF pgtrack._has_many_moves(%9$s) AND NOT EXISTS (
-       SELECT FROM pgtrack_history.%1$I AS m
-       WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since) THEN
-    PERFORM pgtrack._note_moves(%9$s::pg_catalog.text, pg_catalog.to_jsonb(pgtrack.last));
+  IF %11$s THEN
+    PERFORM pgtrack._note_moves('%9$s', pg_catalog.to_jsonb(pgtrack.last)) WHERE NOT EXISTS (
+      SELECT FROM pgtrack_history.%1$I AS m
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since);
   END IF;
   IF pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN%6$s
   END IF;
@@ -3261,7 +3259,7 @@ $$,
     CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END,
     CASE WHEN r.key_columns <> '{}' THEN format($$
     PERFORM pgtrack._note_moves(pg_catalog.format('%%s:%%s', %s, $3), pg_catalog.jsonb_build_object('statement', $1, 'first', pgtrack.first));$$, p_relation) END,
-    p_relation)
+    p_relation, pgtrack._moves_since_sql(p_relation), pgtrack._many_moves_sql(p_relation))
   FROM pgtrack.relation r
   LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
   LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
@@ -3334,20 +3332,20 @@ DECLARE
 BEGIN
   PERFORM pgtrack._create_function(p_relation, format('first_move_%s(integer)', p_relation), concat('RETURNS SETOF ', v_moves, ' ', c_definition), format($$
 DECLARE
-  v_since  bigint := pgtrack._moves_since(%2$s);
+  v_since  bigint := %2$s;
 BEGIN
   RETURN QUERY SELECT m.* FROM %1$s m
   WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed = $1 AND m.departs
   ORDER BY m.xid, m.move_id LIMIT 1;
 END
-$$, v_moves, p_relation), 'The first row of @ that an UPDATE has moved.', NULL);
+$$, v_moves, pgtrack._moves_since_sql(p_relation)), 'The first row of @ that an UPDATE has moved.', NULL);
   PERFORM pgtrack._create_function(p_relation, format('departures_%s(integer)', p_relation), 'RETURNS SETOF jsonb ' || c_definition, format($$
 DECLARE
-  v_since  bigint := pgtrack._moves_since(%s);
+  v_since  bigint := %s;
 BEGIN
   %s
 END
-$$, p_relation, CASE WHEN v_has_key THEN 'RETURN QUERY SELECT m.old_key'
+$$, pgtrack._moves_since_sql(p_relation), CASE WHEN v_has_key THEN 'RETURN QUERY SELECT m.old_key'
       -- Nothing tells which rows these are: their deletion is recorded as that.
       ELSE 'DELETE' END || format(' FROM %s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed IS NULL%s;',
                                   v_moves, CASE WHEN v_has_key THEN ' AND m.departs' END)),

@@ -40,21 +40,19 @@ END
 $_noted_moves$;
 COMMENT ON FUNCTION pgtrack._noted_moves(text) IS 'What _note_moves() has noted.';
 
-CREATE OR REPLACE FUNCTION pgtrack._has_many_moves(p_relation integer) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_has_many_moves$
-BEGIN
-  RETURN pg_stat_get_xact_tuples_inserted(format('pgtrack_history.moves_%s', p_relation)::regclass) > 100;
-END
-$_has_many_moves$;
-COMMENT ON FUNCTION pgtrack._has_many_moves(integer) IS 'Whether it is worth while to leave out notes that are gone.';
+CREATE OR REPLACE FUNCTION pgtrack._many_moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 100', format('pgtrack_history.moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._many_moves_sql(integer) IS 'The condition that it is worth while to leave out notes that are gone.';
 
-CREATE OR REPLACE FUNCTION pgtrack._moves_since(p_relation integer) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_moves_since$
-BEGIN
-  RETURN CASE WHEN pgtrack._has_many_moves(p_relation) THEN coalesce(pgtrack._noted_moves(format('%s', p_relation))::bigint, 0) ELSE 0 END;
-END
-$_moves_since$;
-COMMENT ON FUNCTION pgtrack._moves_since(integer) IS 'The number of a note such that all up to it are gone.';
+CREATE OR REPLACE FUNCTION pgtrack._moves_since_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('CASE WHEN %s THEN coalesce(pgtrack._noted_moves(''%s'')::pg_catalog.int8, 0) ELSE 0 END', pgtrack._many_moves_sql(p_relation), p_relation);
+END;
+COMMENT ON FUNCTION pgtrack._moves_since_sql(integer) IS 'The expression for the number of a note such that all up to it are gone.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -61,20 +61,20 @@ DECLARE
 BEGIN
   PERFORM pgtrack._create_function(p_relation, format('first_move_%s(integer)', p_relation), concat('RETURNS SETOF ', v_moves, ' ', c_definition), format($$
 DECLARE
-  v_since  bigint := pgtrack._moves_since(%2$s);
+  v_since  bigint := %2$s;
 BEGIN
   RETURN QUERY SELECT m.* FROM %1$s m
   WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed = $1 AND m.departs
   ORDER BY m.xid, m.move_id LIMIT 1;
 END
-$$, v_moves, p_relation), 'The first row of @ that an UPDATE has moved.', NULL);
+$$, v_moves, pgtrack._moves_since_sql(p_relation)), 'The first row of @ that an UPDATE has moved.', NULL);
   PERFORM pgtrack._create_function(p_relation, format('departures_%s(integer)', p_relation), 'RETURNS SETOF jsonb ' || c_definition, format($$
 DECLARE
-  v_since  bigint := pgtrack._moves_since(%s);
+  v_since  bigint := %s;
 BEGIN
   %s
 END
-$$, p_relation, CASE WHEN v_has_key THEN 'RETURN QUERY SELECT m.old_key'
+$$, pgtrack._moves_since_sql(p_relation), CASE WHEN v_has_key THEN 'RETURN QUERY SELECT m.old_key'
       -- Nothing tells which rows these are: their deletion is recorded as that.
       ELSE 'DELETE' END || format(' FROM %s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed IS NULL%s;',
                                   v_moves, CASE WHEN v_has_key THEN ' AND m.departs' END)),
