@@ -214,6 +214,139 @@ fn a_generated_column_of_the_key_moves_along() {
     });
 }
 
+#[test]
+fn many_moves_one_by_one_are_recorded_as_the_first_is() {
+    on_each_version(async |session| {
+        session.run(TREE).await;
+        session.run("INSERT INTO t SELECT 1, g % 90, g, 'v', g FROM generate_series(1, 400) g; SELECT pgtrack.tag('p')").await;
+        // Every second one of the third kind is rolled back.
+        session
+            .run("DO $$BEGIN
+                    FOR i IN 1..300 LOOP
+                      IF i % 3 = 0 THEN UPDATE t SET a = 2 WHERE id = i;
+                      ELSIF i % 3 = 1 THEN
+                        MERGE INTO t USING (VALUES (i), (1000 + i)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 3
+                        WHEN NOT MATCHED THEN INSERT VALUES (1, 0, s.id, 'new', 0);
+                      ELSE
+                        BEGIN
+                          MERGE INTO t USING (VALUES (i), (i + 1)) s (id) ON t.id = s.id WHEN MATCHED AND t.n % 2 = 0 THEN DELETE
+                          WHEN MATCHED THEN UPDATE SET a = 4;
+                          IF i % 2 = 0 THEN RAISE EXCEPTION division_by_zero; END IF;
+                        EXCEPTION WHEN division_by_zero THEN NULL;
+                        END;
+                      END IF;
+                    END LOOP;
+                  END$$")
+            .await;
+        session
+            .check(
+                "SELECT operation, sum(row_count) FROM pgtrack.activity GROUP BY 1 ORDER BY 1",
+                "DELETE|50\nINSERT|500\nUPDATE|200",
+            )
+            .await;
+        is_undone_to(&session, "p").await;
+    });
+}
+
+#[test]
+fn a_key_that_a_merge_has_moved_a_row_to_can_be_inserted_again() {
+    on_each_version(async |session| {
+        session.run(TREE).await;
+        session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0)").await;
+        let again = |a: u8, between: &str| {
+            format!(
+                "BEGIN; MERGE INTO t USING (VALUES (1)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = {a};
+                 {between}; INSERT INTO t VALUES ({a}, 1, 1, 'again', 0); COMMIT"
+            )
+        };
+        session.run(&again(2, "TRUNCATE t")).await;
+        session.run(&again(1, "DELETE FROM t")).await;
+        session
+            .run(&again(2, "ALTER TABLE t DETACH PARTITION t2; CREATE TABLE t2x PARTITION OF t FOR VALUES IN (2)"))
+            .await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+        session
+            .check(
+                "SELECT operation, row_count FROM pgtrack.activity ORDER BY statement_id",
+                "INSERT|1\nUPDATE|1\nTRUNCATE|1\nINSERT|1\nUPDATE|1\nDELETE|1\nINSERT|1\nUPDATE|1\nINSERT|1",
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_trigger_between_the_update_and_the_insert_of_a_merge_does_not_mix_them() {
+    on_each_version(async |session| {
+        session.run(TREE).await;
+        session
+            .run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g; SELECT pgtrack.tag('p');
+                  CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                    IF pg_trigger_depth() = 1 THEN
+                      MERGE INTO t USING (VALUES (3), (30)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 4
+                      WHEN NOT MATCHED THEN INSERT VALUES (1, 0, s.id, 'inner', 0);
+                    END IF;
+                    RETURN NULL; END$$;
+                  CREATE TRIGGER zz_again AFTER UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION again()")
+            .await;
+        session
+            .run("MERGE INTO t USING (VALUES (1), (2), (20)) s (id) ON t.id = s.id WHEN MATCHED AND t.n = 2 THEN DELETE
+                  WHEN MATCHED THEN UPDATE SET a = 2 WHEN NOT MATCHED THEN INSERT VALUES (3, 0, s.id, 'outer', 0)")
+            .await;
+        session
+            .check(
+                "SELECT operation, sum(row_count) FROM pgtrack.activity GROUP BY 1 ORDER BY 1",
+                "DELETE|1\nINSERT|6\nUPDATE|2",
+            )
+            .await;
+        session.run("DROP TRIGGER zz_again ON t").await;
+        is_undone_to(&session, "p").await;
+    });
+}
+
+#[test]
+fn notes_of_moving_rows_follow_the_table_and_hold_on_to_no_type() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE EXTENSION hstore;
+                  CREATE TABLE x (a int, id int, v text, h hstore, PRIMARY KEY (a, id)) PARTITION BY LIST (a);
+                  CREATE TABLE x1 PARTITION OF x FOR VALUES IN (1); CREATE TABLE x2 PARTITION OF x FOR VALUES IN (2);
+                  SELECT pgtrack.track('x'); INSERT INTO x SELECT 1, g, 'v', 'a=>1' FROM generate_series(1, 6) g")
+            .await;
+        let moved = |id: u8| {
+            format!("MERGE INTO x USING (VALUES ({id})) s (id) ON x.id = s.id WHEN MATCHED THEN UPDATE SET a = 2")
+        };
+        session.run(&moved(1)).await;
+        session.run("ALTER TABLE x ADD COLUMN w int DEFAULT 5; ALTER TABLE x ALTER COLUMN v TYPE varchar(40)").await;
+        session.run(&moved(2)).await;
+        session
+            .run("ALTER TABLE x DROP COLUMN h; ALTER TABLE x RENAME COLUMN w TO ww; SELECT pgtrack.release_type('hstore'); DROP EXTENSION hstore")
+            .await;
+        session.run(&moved(3)).await;
+        session.run("ALTER TABLE x ALTER COLUMN id TYPE bigint").await;
+        session.run(&moved(4)).await;
+        session.run("SELECT pgtrack.untrack('x'); SELECT pgtrack.track('x')").await;
+        session.run(&moved(5)).await;
+        activity(&session, "INSERT|6\nUPDATE|1\nUPDATE|1\nUPDATE|1\nUPDATE|1\nUPDATE|1").await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+        session.run("DROP TABLE x").await;
+        session.check("SELECT to_regclass('pgtrack_history.moves_1')", "~").await;
+    });
+}
+
+#[test]
+fn a_merge_that_moves_rows_is_refused_where_postgres_does_not_count() {
+    on_each_version(async |session| {
+        session.run(TREE).await;
+        session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0), (1, 2, 2, 'v', 0); SET track_counts = off").await;
+        session.run("UPDATE t SET a = 2 WHERE id = 1").await;
+        session.check("SELECT count(*) FROM pgtrack.key_change", "1").await;
+        let error = session
+            .error("MERGE INTO t USING (VALUES (2)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 2")
+            .await;
+        assert!(error.contains("track_counts"), "{error}");
+    });
+}
+
 /// One random statement; one that would break a constraint leaves no trace.
 const STEP: &str = "
     CREATE TABLE copy AS SELECT 0 AS i, t.* FROM t;
