@@ -6540,7 +6540,7 @@ $_require_history$;
 COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
-CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_spellings jsonb DEFAULT NULL)
 RETURNS TABLE (ver integer, statement_id bigint, operation "char", row_key jsonb, handle tid, image jsonb)
 LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $_versions$
 DECLARE
@@ -6549,7 +6549,7 @@ DECLARE
 BEGIN
   ver := pgtrack._purged_versions(p_table, p_key);
   FOR row_key, v_after, v_until IN
-    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.after_id
+    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key, p_spellings) l ORDER BY l.after_id
   LOOP
     FOR statement_id, handle, image IN EXECUTE format($$
       SELECT h.pgtrack_statement_id, h.ctid, %s
@@ -6568,7 +6568,7 @@ BEGIN
   END LOOP;
 END
 $_versions$;
-COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
+COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb, jsonb) IS
   'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';
 
 -- ==== reading/key_changes.sql ====
@@ -6625,6 +6625,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it; equal keys are the same.';
 
+-- For who follows one row after another: their key changes are found by index, under each spelling.
+CREATE OR REPLACE FUNCTION pgtrack._spellings(p_relation integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_spellings$
+DECLARE
+  v_shape      pgtrack.relation_shape;
+  v_spellings  jsonb;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  IF v_shape.compared_key IS NOT NULL THEN
+    EXECUTE format($$
+      WITH noted AS MATERIALIZED (SELECT c.old_key, c.new_key FROM pgtrack._noted_key_changes(%1$s) c), class AS (
+        SELECT array_agg(x.key ORDER BY x.key) AS keys
+        FROM (SELECT n.old_key AS key FROM noted n UNION SELECT n.new_key FROM noted n) x CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%3$s)
+        GROUP BY %2$s HAVING count(*) > 1
+      )
+      SELECT jsonb_object_agg(k.key::text, to_jsonb(c.keys)) FROM class c CROSS JOIN LATERAL unnest(c.keys) AS k (key)$$,
+      p_relation, v_shape.compared_key, v_shape.key_record)
+    INTO v_spellings;
+  END IF;
+  RETURN coalesce(v_spellings, '{}');
+END
+$_spellings$;
+COMMENT ON FUNCTION pgtrack._spellings(integer) IS 'For each key that is noted in several spellings, by its text, all of them, the least first.';
+
+CREATE OR REPLACE FUNCTION pgtrack._equal_keys(p_spellings jsonb, p_key jsonb) RETURNS jsonb[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_equal_keys$
+DECLARE
+  v_keys  jsonb := p_spellings -> p_key::text;
+BEGIN
+  RETURN CASE WHEN v_keys IS NULL THEN ARRAY[p_key] ELSE ARRAY(SELECT jsonb_array_elements(v_keys)) END;
+END
+$_equal_keys$;
+COMMENT ON FUNCTION pgtrack._equal_keys(jsonb, jsonb) IS 'A key as it was noted, in all spellings of pgtrack._spellings(), the least first.';
+
 CREATE OR REPLACE FUNCTION pgtrack._noted_key(p_relation integer, p_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_noted_key$
 DECLARE
@@ -6634,7 +6668,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
   IF v_shape.compared_key IS NOT NULL THEN
     EXECUTE format($$
-      SELECT x.key FROM (SELECT n.old_key AS key FROM pgtrack._noted_key_changes(%1$s) n UNION SELECT n.new_key FROM pgtrack._noted_key_changes(%1$s) n) x
+      SELECT x.key FROM pgtrack._noted_key_changes(%1$s) n CROSS JOIN LATERAL (VALUES (n.old_key), (n.new_key)) x (key)
       CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%2$s)
       WHERE ROW(%3$s)::record = (SELECT ROW(%3$s)::record FROM jsonb_to_record($1) AS k(%2$s))
       ORDER BY x.key LIMIT 1$$, p_relation, v_shape.key_record, v_shape.compared_key)
@@ -6708,19 +6742,22 @@ COMMENT ON FUNCTION pgtrack._digest_purged_keys(integer) IS 'Brings the purged v
 
 -- ==== reading/lineage.sql ====
 
--- A row whose key was changed has its history under several keys, one after the other.
-CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb)
+-- A row whose key was changed has its history under several keys, one after the other. Where spellings are given, the key is
+-- one of pgtrack._key_changes() already.
+CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
 DECLARE
   v_shape      record;
+  v_spellings  jsonb;
+  v_keys       jsonb[];
   v_move       record;
   v_arrival    bigint;
   v_departure  bigint;
   v_taken      boolean;
   v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
-  row_key := pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key);
+  row_key := CASE WHEN p_spellings IS NULL THEN pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key) ELSE p_key END;
   after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
                  WHERE r.relid = p_table AND row_key IN (c.old_key, c.new_key)) THEN
@@ -6729,41 +6766,46 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_spellings := coalesce(p_spellings, pgtrack._spellings(v_shape.relation_id));
+  v_keys := pgtrack._equal_keys(v_spellings, row_key);
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
-    FROM pgtrack._key_changes(v_shape.relation_id) m
-    WHERE m.old_key = row_key AND m.statement_id > after_id
+    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > after_id
     ORDER BY m.statement_id DESC LIMIT 1;
     EXIT WHEN NOT FOUND OR EXISTS (
-      SELECT FROM pgtrack._key_changes(v_shape.relation_id) m
-      WHERE m.new_key = row_key AND m.statement_id >= v_move.statement_id);
+      SELECT FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+      WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id >= v_move.statement_id);
     EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
     INTO v_taken USING row_key, v_move.statement_id;
     EXIT WHEN v_taken;
-    row_key := v_move.new_key;
+    v_keys := pgtrack._equal_keys(v_spellings, v_move.new_key);
+    row_key := v_keys[1];
     after_id := v_move.statement_id;
   END LOOP;
   -- Backward, from where it is now to where it came from.
   until_id := 9223372036854775807;
   LOOP
-    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = row_key), 0),
-           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = row_key), 0)
+    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = ANY (v_keys)), 0),
+           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = ANY (v_keys)), 0)
     INTO v_arrival, v_departure
-    FROM pgtrack._key_changes(v_shape.relation_id) m
-    WHERE (m.new_key = row_key OR m.old_key = row_key) AND m.statement_id < until_id;
+    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+    WHERE (m.new_key = ANY (v_keys) OR m.old_key = ANY (v_keys)) AND NOT (m.new_key = ANY (v_keys) AND m.old_key = ANY (v_keys))
+      AND m.statement_id < until_id;
     after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
-    SELECT m.old_key INTO row_key
-    FROM pgtrack._key_changes(v_shape.relation_id) m
-    WHERE m.new_key = row_key AND m.statement_id = v_arrival;
+    SELECT pgtrack._equal_keys(v_spellings, m.old_key) INTO v_keys
+    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id = v_arrival;
+    row_key := v_keys[1];
     until_id := v_arrival;
   END LOOP;
 END
 $_lineage$;
-COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb) IS
+COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb, jsonb) IS
   'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb
@@ -6906,19 +6948,19 @@ BEGIN
                   p_shape.key_json, p_shape.image);
   END IF;
   RETURN format($$
-    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key) v WHERE v.handle = c.pgtrack_handle),
+    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key, (SELECT pgtrack._spellings(%4$s))) v WHERE v.handle = c.pgtrack_handle),
            CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
     FROM (SELECT %1$s AS key) p
     LEFT JOIN LATERAL (
       SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %5$s h ON %6$s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
                  AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
       JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) n ON true
     LEFT JOIN LATERAL (
       SELECT %7$s AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %8$s t ON %9$s
       WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
     pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
@@ -6948,27 +6990,27 @@ CREATE OR REPLACE FUNCTION pgtrack._changes_of_others(p_table regclass, p_shape 
 RETURNS TABLE (statement_id bigint, handle tid, before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes_of_others$
 DECLARE
-  v_after  bigint[];
-  v_until  bigint[];
+  v_others  text := format($$
+    FROM jsonb_to_record($2) AS k(%s)
+    CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_handle, h.* FROM %s h WHERE %s OFFSET 0) c
+    JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = c.pgtrack_statement_id
+      AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = s.relation_id)
+      AND NOT EXISTS (SELECT FROM unnest($3, $4) AS l (after_id, until_id) WHERE s.statement_id > l.after_id AND s.statement_id <= l.until_id)$$,
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id);
+  v_after   bigint[];
+  v_until   bigint[];
+  v_exist   boolean;
 BEGIN
   SELECT array_agg(l.after_id), array_agg(l.until_id) INTO v_after, v_until
   FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = pgtrack._noted_key(p_shape.relation_id, p_key);
-  -- Most keys have been one row's.
-  IF v_until = '{9223372036854775807}' AND v_after[1] < greatest((SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id), 1) THEN
-    RETURN;
+  -- Most keys have been one row's, and what is about several takes long to plan.
+  EXECUTE 'SELECT EXISTS (SELECT' || v_others || ')' INTO v_exist USING p_table, p_key, v_after, v_until;
+  IF v_exist THEN
+    RETURN QUERY EXECUTE format('SELECT c.pgtrack_statement_id, c.pgtrack_handle, CASE WHEN s.operation <> ''I'' THEN %s END, v.after'
+                                '%s CROSS JOIN LATERAL (SELECT c.*) h LEFT JOIN LATERAL (%s) v ON true',
+                                p_shape.image, v_others, pgtrack._moved_version_sql(p_shape))
+    USING p_table, p_key, v_after, v_until, p_shape;
   END IF;
-  RETURN QUERY EXECUTE format($$
-    SELECT c.pgtrack_statement_id, c.pgtrack_handle, CASE WHEN s.operation <> 'I' THEN %1$s END, v.after
-    FROM jsonb_to_record($2) AS k(%2$s)
-    CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_handle, h.* FROM %3$s h WHERE %4$s OFFSET 0) c
-    CROSS JOIN LATERAL (SELECT c.*) h
-    JOIN pgtrack.statement s ON s.relation_id = %5$s AND s.statement_id = c.pgtrack_statement_id
-    LEFT JOIN LATERAL (%6$s) v ON true
-    WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %5$s)
-      AND NOT EXISTS (SELECT FROM unnest($3, $4) AS l (after_id, until_id)
-                      WHERE c.pgtrack_statement_id > l.after_id AND c.pgtrack_statement_id <= l.until_id)$$,
-    p_shape.image, p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id, pgtrack._moved_version_sql(p_shape))
-  USING p_table, p_key, v_after, v_until, p_shape;
 END
 $_changes_of_others$;
 COMMENT ON FUNCTION pgtrack._changes_of_others(regclass, pgtrack.relation_shape, jsonb) IS 'The recorded changes under a key of rows other than the one whose history it leads to.';
@@ -8850,11 +8892,18 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
   v_operation  text := 's.operation';
   v_key        text := 'NULL::jsonb';
+  v_noted      text := '';
   v_whose      text := format('row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first', p_shape.change_keys);
   v_images     text;
 BEGIN
   IF p_has_moves THEN
-    v_key := pgtrack._row_key_sql(p_shape, p_shape.key_json);
+    v_key := format('pgtrack._canonical_key(%s, %L)', p_shape.key_json, p_shape.key_record);
+    IF p_shape.compared_key IS NOT NULL THEN
+      v_key := format('coalesce(k.pgtrack_key, %s)', v_key);
+      v_noted := format(' LEFT JOIN (SELECT n.key AS pgtrack_key, k.* FROM (SELECT a.old_key AS key FROM pgtrack._key_changes(%1$s) a'
+                        ' UNION SELECT a.new_key FROM pgtrack._key_changes(%1$s) a) n CROSS JOIN LATERAL jsonb_to_record(n.key) AS k(%2$s)) k ON %3$s',
+                        p_shape.relation_id, p_shape.key_record, p_shape.history_is_key);
+    END IF;
     v_whose := format('ROW(%s)::record AS row, NULL::bigint AS retakings, NULL::bigint AS move_id', p_shape.change_keys);
   END IF;
   IF p_retaken IS NOT NULL THEN
@@ -8866,9 +8915,9 @@ BEGIN
   END IF;
   v_images := format(
     'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key, %s AS canonical_key, %s'
-    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h%s'
     ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)',
-    v_operation, p_shape.key_json, v_key, v_whose, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+    v_operation, p_shape.key_json, v_key, v_whose, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END, v_noted);
   IF p_has_moves THEN
     -- After a row has left its key, another may take it: whose an image is tells the latest move from its key or to it.
     v_images := format(
@@ -8891,12 +8940,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN p_retaken IS NULL
     THEN format('path AS MATERIALIZED (SELECT m.*, g.* FROM changed m'
-                ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
+                ' CROSS JOIN LATERAL pgtrack._path(%1$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%1$s))) g)', p_shape.relation_id)
     ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key, g.row_key, g.after_id,'
                 ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.*, g.*,'
-                ' min((SELECT min(h.pgtrack_statement_id) FROM %s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s) WHERE %s'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %1$s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s) WHERE %3$s'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
-                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%4$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%4$s))) g) g'
                 ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.key_record, p_shape.history_is_key, p_shape.relation_id) END
     || ', traced AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key,'
        ' array_agg(g.row_key) AS row_keys, array_agg(g.after_id) AS after_ids, array_agg(g.until_id) AS until_ids'
@@ -9023,10 +9072,11 @@ COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
 -- ==== undoing/path.sql ====
 
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
-CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint)
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
 DECLARE
+  v_keys       jsonb[] := pgtrack._equal_keys(p_spellings, p_key);
   v_seen       bigint := p_from - 1;
   v_visitors   integer := 0;
   v_departure  record;
@@ -9041,18 +9091,19 @@ BEGIN
   END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
-    FROM pgtrack._key_changes(p_relation) m
-    WHERE m.old_key = row_key AND m.statement_id > v_seen
+    FROM pgtrack._noted_key_changes(p_relation) m
+    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > v_seen
     ORDER BY m.statement_id LIMIT 1;
     SELECT min(m.statement_id) INTO v_arrival
-    FROM pgtrack._key_changes(p_relation) m
-    WHERE m.new_key = row_key AND m.statement_id > v_seen;
+    FROM pgtrack._noted_key_changes(p_relation) m
+    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id > v_seen;
     EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
     v_seen := least(v_departure.statement_id, v_arrival);
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
       until_id := v_seen;
       RETURN NEXT;
-      row_key := v_departure.new_key;
+      v_keys := pgtrack._equal_keys(p_spellings, v_departure.new_key);
+      row_key := v_keys[1];
       after_id := v_seen;
     ELSE
       IF v_visitors = 0 THEN
@@ -9070,7 +9121,7 @@ BEGIN
   END IF;
 END
 $_path$;
-COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint) IS
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint, jsonb) IS
   'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
 
 -- ==== undoing/tables.sql ====
@@ -11289,7 +11340,7 @@ COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of p
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
 DECLARE
-  v_shape  pgtrack.relation_shape;
+  v_shape  record;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
@@ -11301,12 +11352,13 @@ BEGIN
     JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
     WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
       -- A row that moved to or from the key is somewhere else.
-      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
-                      AND %7$s IN (k.old_key, k.new_key))$$,
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) a CROSS JOIN LATERAL (VALUES (a.old_key), (a.new_key)) x (key)
+                      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%7$s) WHERE a.statement_id >= h.pgtrack_statement_id AND %9$s)$$,
     v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history,
-    pgtrack._row_key_sql(v_shape, v_shape.key_json),
+    v_shape.key_record,
     format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
-           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest));
+           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest),
+    v_shape.history_is_key);
 END
 $_gaps$;
 COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
@@ -11677,27 +11729,23 @@ COMMENT ON FUNCTION pgtrack._convert_foreign_columns(integer) IS
 -- ==== upgrade/open.sql ====
 
 -- Before revision 3 one function noted the statements on all tables. Triggers that call it are replaced where that keeps no
--- writer waiting and the installing role may; the others go on with it until DDL on their table renews them.
-DO $open$
+-- writer waiting and the installing role may; the others go on with it until DDL on their table renews them. Whoever restores
+-- a dump from then makes such triggers, too.
+CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NOT NULL THEN
-    CREATE OR REPLACE FUNCTION pgtrack_history.open() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-      PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
-      RETURN NULL;
-    END $$;
-    COMMENT ON FUNCTION pgtrack_history.open() IS
-      'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
-  END IF;
+  PERFORM pgtrack._note_open(pgtrack._open() || concat(TG_ARGV[0], ':', pg_trigger_depth(), left(TG_OP, 1)));
+  RETURN NULL;
 END
 $open$;
+COMMENT ON FUNCTION pgtrack_history.open() IS
+  'Notes that a statement has begun, for triggers of an earlier revision. SECURITY DEFINER: whoever writes the table cannot seal the note.';
 
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF to_regproc('pgtrack_history.open') IS NULL
-     OR EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name <> 'pgtrack_open') THEN
+  IF (SELECT count(*) FILTER (WHERE c.name = 'pgtrack_open') = 0 OR count(*) FILTER (WHERE c.name <> 'pgtrack_open') > 0
+      FROM pgtrack._trigger_changes(p_relation) c) THEN
     RETURN false;
   END IF;
   FOR attempt IN 1 .. 5 LOOP
@@ -11715,23 +11763,6 @@ END
 $_renew_open$;
 COMMENT ON FUNCTION pgtrack._renew_open(integer) IS
   'Lets the triggers of a table call its own function, not open(), or leaves them; false if other triggers of it have to be mended, too.';
-
-CREATE OR REPLACE FUNCTION pgtrack._drop_open() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_open$
-DECLARE
-  v_function  oid := to_regproc('pgtrack_history.open');
-BEGIN
-  IF v_function IS NOT NULL AND NOT EXISTS (
-       SELECT FROM pg_depend d
-       WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function AND d.classid = 'pg_trigger'::regclass) THEN
-    DROP FUNCTION pgtrack_history.open();
-  END IF;
--- It belongs to an extension, and this is not ALTER EXTENSION.
-EXCEPTION WHEN dependent_objects_still_exist THEN
-  RAISE DEBUG '%', SQLERRM;
-END
-$_drop_open$;
-COMMENT ON FUNCTION pgtrack._drop_open() IS 'Drops open() once no trigger calls it any more.';
 
 -- ==== about.sql ====
 
@@ -12095,7 +12126,6 @@ BEGIN
     PERFORM pgtrack._let_owner_read(v_relation.relid);
     PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
-  PERFORM pgtrack._drop_open();
 END
 $triggers$;
 

@@ -54,7 +54,6 @@ BEGIN
     PERFORM pgtrack._let_owner_read(v_relation.relid);
     PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
-  PERFORM pgtrack._drop_open();
 END
 $triggers$;
 

@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
 DECLARE
-  v_shape  pgtrack.relation_shape;
+  v_shape  record;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
   IF v_shape.keys = '{}' THEN
@@ -13,12 +13,13 @@ BEGIN
     JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
     WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
       -- A row that moved to or from the key is somewhere else.
-      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) k WHERE k.statement_id >= h.pgtrack_statement_id
-                      AND %7$s IN (k.old_key, k.new_key))$$,
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) a CROSS JOIN LATERAL (VALUES (a.old_key), (a.new_key)) x (key)
+                      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%7$s) WHERE a.statement_id >= h.pgtrack_statement_id AND %9$s)$$,
     v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history,
-    pgtrack._row_key_sql(v_shape, v_shape.key_json),
+    v_shape.key_record,
     format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
-           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest));
+           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest),
+    v_shape.history_is_key);
 END
 $_gaps$;
 COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS

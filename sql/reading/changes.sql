@@ -42,19 +42,19 @@ BEGIN
                   p_shape.key_json, p_shape.image);
   END IF;
   RETURN format($$
-    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key) v WHERE v.handle = c.pgtrack_handle),
+    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key, (SELECT pgtrack._spellings(%4$s))) v WHERE v.handle = c.pgtrack_handle),
            CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
     FROM (SELECT %1$s AS key) p
     LEFT JOIN LATERAL (
       SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %5$s h ON %6$s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
                  AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
       JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) n ON true
     LEFT JOIN LATERAL (
       SELECT %7$s AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %8$s t ON %9$s
       WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
     pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
@@ -84,27 +84,27 @@ CREATE OR REPLACE FUNCTION pgtrack._changes_of_others(p_table regclass, p_shape 
 RETURNS TABLE (statement_id bigint, handle tid, before jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes_of_others$
 DECLARE
-  v_after  bigint[];
-  v_until  bigint[];
+  v_others  text := format($$
+    FROM jsonb_to_record($2) AS k(%s)
+    CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_handle, h.* FROM %s h WHERE %s OFFSET 0) c
+    JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = c.pgtrack_statement_id
+      AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = s.relation_id)
+      AND NOT EXISTS (SELECT FROM unnest($3, $4) AS l (after_id, until_id) WHERE s.statement_id > l.after_id AND s.statement_id <= l.until_id)$$,
+    p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id);
+  v_after   bigint[];
+  v_until   bigint[];
+  v_exist   boolean;
 BEGIN
   SELECT array_agg(l.after_id), array_agg(l.until_id) INTO v_after, v_until
   FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = pgtrack._noted_key(p_shape.relation_id, p_key);
-  -- Most keys have been one row's.
-  IF v_until = '{9223372036854775807}' AND v_after[1] < greatest((SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = p_shape.relation_id), 1) THEN
-    RETURN;
+  -- Most keys have been one row's, and what is about several takes long to plan.
+  EXECUTE 'SELECT EXISTS (SELECT' || v_others || ')' INTO v_exist USING p_table, p_key, v_after, v_until;
+  IF v_exist THEN
+    RETURN QUERY EXECUTE format('SELECT c.pgtrack_statement_id, c.pgtrack_handle, CASE WHEN s.operation <> ''I'' THEN %s END, v.after'
+                                '%s CROSS JOIN LATERAL (SELECT c.*) h LEFT JOIN LATERAL (%s) v ON true',
+                                p_shape.image, v_others, pgtrack._moved_version_sql(p_shape))
+    USING p_table, p_key, v_after, v_until, p_shape;
   END IF;
-  RETURN QUERY EXECUTE format($$
-    SELECT c.pgtrack_statement_id, c.pgtrack_handle, CASE WHEN s.operation <> 'I' THEN %1$s END, v.after
-    FROM jsonb_to_record($2) AS k(%2$s)
-    CROSS JOIN LATERAL (SELECT h.ctid AS pgtrack_handle, h.* FROM %3$s h WHERE %4$s OFFSET 0) c
-    CROSS JOIN LATERAL (SELECT c.*) h
-    JOIN pgtrack.statement s ON s.relation_id = %5$s AND s.statement_id = c.pgtrack_statement_id
-    LEFT JOIN LATERAL (%6$s) v ON true
-    WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %5$s)
-      AND NOT EXISTS (SELECT FROM unnest($3, $4) AS l (after_id, until_id)
-                      WHERE c.pgtrack_statement_id > l.after_id AND c.pgtrack_statement_id <= l.until_id)$$,
-    p_shape.image, p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id, pgtrack._moved_version_sql(p_shape))
-  USING p_table, p_key, v_after, v_until, p_shape;
 END
 $_changes_of_others$;
 COMMENT ON FUNCTION pgtrack._changes_of_others(regclass, pgtrack.relation_shape, jsonb) IS 'The recorded changes under a key of rows other than the one whose history it leads to.';

@@ -50,6 +50,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._key_changes(integer) IS 'The key changes of a table, each with the statement that made it; equal keys are the same.';
 
+-- For who follows one row after another: their key changes are found by index, under each spelling.
+CREATE OR REPLACE FUNCTION pgtrack._spellings(p_relation integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_spellings$
+DECLARE
+  v_shape      pgtrack.relation_shape;
+  v_spellings  jsonb;
+BEGIN
+  SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
+  IF v_shape.compared_key IS NOT NULL THEN
+    EXECUTE format($$
+      WITH noted AS MATERIALIZED (SELECT c.old_key, c.new_key FROM pgtrack._noted_key_changes(%1$s) c), class AS (
+        SELECT array_agg(x.key ORDER BY x.key) AS keys
+        FROM (SELECT n.old_key AS key FROM noted n UNION SELECT n.new_key FROM noted n) x CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%3$s)
+        GROUP BY %2$s HAVING count(*) > 1
+      )
+      SELECT jsonb_object_agg(k.key::text, to_jsonb(c.keys)) FROM class c CROSS JOIN LATERAL unnest(c.keys) AS k (key)$$,
+      p_relation, v_shape.compared_key, v_shape.key_record)
+    INTO v_spellings;
+  END IF;
+  RETURN coalesce(v_spellings, '{}');
+END
+$_spellings$;
+COMMENT ON FUNCTION pgtrack._spellings(integer) IS 'For each key that is noted in several spellings, by its text, all of them, the least first.';
+
+CREATE OR REPLACE FUNCTION pgtrack._equal_keys(p_spellings jsonb, p_key jsonb) RETURNS jsonb[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_equal_keys$
+DECLARE
+  v_keys  jsonb := p_spellings -> p_key::text;
+BEGIN
+  RETURN CASE WHEN v_keys IS NULL THEN ARRAY[p_key] ELSE ARRAY(SELECT jsonb_array_elements(v_keys)) END;
+END
+$_equal_keys$;
+COMMENT ON FUNCTION pgtrack._equal_keys(jsonb, jsonb) IS 'A key as it was noted, in all spellings of pgtrack._spellings(), the least first.';
+
 CREATE OR REPLACE FUNCTION pgtrack._noted_key(p_relation integer, p_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_noted_key$
 DECLARE
@@ -59,7 +93,7 @@ BEGIN
   SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
   IF v_shape.compared_key IS NOT NULL THEN
     EXECUTE format($$
-      SELECT x.key FROM (SELECT n.old_key AS key FROM pgtrack._noted_key_changes(%1$s) n UNION SELECT n.new_key FROM pgtrack._noted_key_changes(%1$s) n) x
+      SELECT x.key FROM pgtrack._noted_key_changes(%1$s) n CROSS JOIN LATERAL (VALUES (n.old_key), (n.new_key)) x (key)
       CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%2$s)
       WHERE ROW(%3$s)::record = (SELECT ROW(%3$s)::record FROM jsonb_to_record($1) AS k(%2$s))
       ORDER BY x.key LIMIT 1$$, p_relation, v_shape.key_record, v_shape.compared_key)

@@ -1,16 +1,19 @@
--- A row whose key was changed has its history under several keys, one after the other.
-CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb)
+-- A row whose key was changed has its history under several keys, one after the other. Where spellings are given, the key is
+-- one of pgtrack._key_changes() already.
+CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $_lineage$
 DECLARE
   v_shape      record;
+  v_spellings  jsonb;
+  v_keys       jsonb[];
   v_move       record;
   v_arrival    bigint;
   v_departure  bigint;
   v_taken      boolean;
   v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
 BEGIN
-  row_key := pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key);
+  row_key := CASE WHEN p_spellings IS NULL THEN pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key) ELSE p_key END;
   after_id := v_since;
   IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
                  WHERE r.relid = p_table AND row_key IN (c.old_key, c.new_key)) THEN
@@ -19,41 +22,46 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_spellings := coalesce(p_spellings, pgtrack._spellings(v_shape.relation_id));
+  v_keys := pgtrack._equal_keys(v_spellings, row_key);
   -- Forward: the row has moved away, and no other came to its old key since.
   LOOP
     SELECT m.statement_id, m.new_key INTO v_move
-    FROM pgtrack._key_changes(v_shape.relation_id) m
-    WHERE m.old_key = row_key AND m.statement_id > after_id
+    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > after_id
     ORDER BY m.statement_id DESC LIMIT 1;
     EXIT WHEN NOT FOUND OR EXISTS (
-      SELECT FROM pgtrack._key_changes(v_shape.relation_id) m
-      WHERE m.new_key = row_key AND m.statement_id >= v_move.statement_id);
+      SELECT FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+      WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id >= v_move.statement_id);
     EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
     INTO v_taken USING row_key, v_move.statement_id;
     EXIT WHEN v_taken;
-    row_key := v_move.new_key;
+    v_keys := pgtrack._equal_keys(v_spellings, v_move.new_key);
+    row_key := v_keys[1];
     after_id := v_move.statement_id;
   END LOOP;
   -- Backward, from where it is now to where it came from.
   until_id := 9223372036854775807;
   LOOP
-    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = row_key), 0),
-           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = row_key), 0)
+    SELECT coalesce(max(m.statement_id) FILTER (WHERE m.new_key = ANY (v_keys)), 0),
+           coalesce(max(m.statement_id) FILTER (WHERE m.old_key = ANY (v_keys)), 0)
     INTO v_arrival, v_departure
-    FROM pgtrack._key_changes(v_shape.relation_id) m
-    WHERE (m.new_key = row_key OR m.old_key = row_key) AND m.statement_id < until_id;
+    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+    WHERE (m.new_key = ANY (v_keys) OR m.old_key = ANY (v_keys)) AND NOT (m.new_key = ANY (v_keys) AND m.old_key = ANY (v_keys))
+      AND m.statement_id < until_id;
     after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
     EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
-    SELECT m.old_key INTO row_key
-    FROM pgtrack._key_changes(v_shape.relation_id) m
-    WHERE m.new_key = row_key AND m.statement_id = v_arrival;
+    SELECT pgtrack._equal_keys(v_spellings, m.old_key) INTO v_keys
+    FROM pgtrack._noted_key_changes(v_shape.relation_id) m
+    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id = v_arrival;
+    row_key := v_keys[1];
     until_id := v_arrival;
   END LOOP;
 END
 $_lineage$;
-COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb) IS
+COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb, jsonb) IS
   'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb

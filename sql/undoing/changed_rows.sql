@@ -25,11 +25,18 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_sql$
 DECLARE
   v_operation  text := 's.operation';
   v_key        text := 'NULL::jsonb';
+  v_noted      text := '';
   v_whose      text := format('row_number() OVER (PARTITION BY %s ORDER BY s.statement_id, c.ctid) = 1 AS is_first', p_shape.change_keys);
   v_images     text;
 BEGIN
   IF p_has_moves THEN
-    v_key := pgtrack._row_key_sql(p_shape, p_shape.key_json);
+    v_key := format('pgtrack._canonical_key(%s, %L)', p_shape.key_json, p_shape.key_record);
+    IF p_shape.compared_key IS NOT NULL THEN
+      v_key := format('coalesce(k.pgtrack_key, %s)', v_key);
+      v_noted := format(' LEFT JOIN (SELECT n.key AS pgtrack_key, k.* FROM (SELECT a.old_key AS key FROM pgtrack._key_changes(%1$s) a'
+                        ' UNION SELECT a.new_key FROM pgtrack._key_changes(%1$s) a) n CROSS JOIN LATERAL jsonb_to_record(n.key) AS k(%2$s)) k ON %3$s',
+                        p_shape.relation_id, p_shape.key_record, p_shape.history_is_key);
+    END IF;
     v_whose := format('ROW(%s)::record AS row, NULL::bigint AS retakings, NULL::bigint AS move_id', p_shape.change_keys);
   END IF;
   IF p_retaken IS NOT NULL THEN
@@ -41,9 +48,9 @@ BEGIN
   END IF;
   v_images := format(
     'SELECT c.ctid AS handle, s.statement_id, %s AS operation, %s AS key, %s AS canonical_key, %s'
-    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h'
+    ' FROM chosen s JOIN %s c ON c.pgtrack_statement_id = s.statement_id CROSS JOIN LATERAL (SELECT c.*) h%s'
     ' WHERE c.pgtrack_statement_id BETWEEN (SELECT min(statement_id) FROM chosen) AND (SELECT max(statement_id) FROM chosen)',
-    v_operation, p_shape.key_json, v_key, v_whose, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END);
+    v_operation, p_shape.key_json, v_key, v_whose, CASE WHEN p_keys IS NULL THEN p_shape.history ELSE 'named' END, v_noted);
   IF p_has_moves THEN
     -- After a row has left its key, another may take it: whose an image is tells the latest move from its key or to it.
     v_images := format(
@@ -66,12 +73,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN p_retaken IS NULL
     THEN format('path AS MATERIALIZED (SELECT m.*, g.* FROM changed m'
-                ' CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g)', p_shape.relation_id)
+                ' CROSS JOIN LATERAL pgtrack._path(%1$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%1$s))) g)', p_shape.relation_id)
     ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key, g.row_key, g.after_id,'
                 ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.*, g.*,'
-                ' min((SELECT min(h.pgtrack_statement_id) FROM %s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s) WHERE %s'
+                ' min((SELECT min(h.pgtrack_statement_id) FROM %1$s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s) WHERE %3$s'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
-                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%s, m.canonical_key, m.statement_id) g) g'
+                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%4$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%4$s))) g) g'
                 ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.key_record, p_shape.history_is_key, p_shape.relation_id) END
     || ', traced AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key,'
        ' array_agg(g.row_key) AS row_keys, array_agg(g.after_id) AS after_ids, array_agg(g.until_id) AS until_ids'

@@ -1,8 +1,9 @@
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
-CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint)
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_path$
 DECLARE
+  v_keys       jsonb[] := pgtrack._equal_keys(p_spellings, p_key);
   v_seen       bigint := p_from - 1;
   v_visitors   integer := 0;
   v_departure  record;
@@ -17,18 +18,19 @@ BEGIN
   END IF;
   LOOP
     SELECT m.statement_id, m.new_key INTO v_departure
-    FROM pgtrack._key_changes(p_relation) m
-    WHERE m.old_key = row_key AND m.statement_id > v_seen
+    FROM pgtrack._noted_key_changes(p_relation) m
+    WHERE m.old_key = ANY (v_keys) AND m.new_key <> ALL (v_keys) AND m.statement_id > v_seen
     ORDER BY m.statement_id LIMIT 1;
     SELECT min(m.statement_id) INTO v_arrival
-    FROM pgtrack._key_changes(p_relation) m
-    WHERE m.new_key = row_key AND m.statement_id > v_seen;
+    FROM pgtrack._noted_key_changes(p_relation) m
+    WHERE m.new_key = ANY (v_keys) AND m.old_key <> ALL (v_keys) AND m.statement_id > v_seen;
     EXIT WHEN v_departure.statement_id IS NULL AND v_arrival IS NULL;
     v_seen := least(v_departure.statement_id, v_arrival);
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
       until_id := v_seen;
       RETURN NEXT;
-      row_key := v_departure.new_key;
+      v_keys := pgtrack._equal_keys(p_spellings, v_departure.new_key);
+      row_key := v_keys[1];
       after_id := v_seen;
     ELSE
       IF v_visitors = 0 THEN
@@ -46,5 +48,5 @@ BEGIN
   END IF;
 END
 $_path$;
-COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint) IS
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint, jsonb) IS
   'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
