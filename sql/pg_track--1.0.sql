@@ -2578,7 +2578,6 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
-
   PERFORM pgtrack._generate_moves(p_relation, v_mode);
   FOR v_variant IN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
@@ -2621,10 +2620,7 @@ BEGIN
   PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
-  IF v_mode = 'tree' THEN
-    PERFORM pgtrack._generate_move_functions(p_relation);
-    PERFORM pgtrack._generate_unmoved(p_relation);
-  END IF;
+  PERFORM pgtrack._generate_move_functions(p_relation), pgtrack._generate_unmoved(p_relation) WHERE v_mode = 'tree';
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
@@ -3191,6 +3187,26 @@ END
 $_generate_move_functions$;
 COMMENT ON FUNCTION pgtrack._generate_move_functions(integer) IS 'Writes the functions of a partitioned table that deal with rows that move.';
 
+CREATE OR REPLACE FUNCTION pgtrack._record_moved_keys_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN r.key_columns <> '{}' THEN format($$
+  INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+  SELECT m.move_id, m.xid, %2$s, m.old_key, m.new_key, $1 FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
+    AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
+  IF $2 AND pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN
+    UPDATE pgtrack_history.%3$I AS r SET pgtrack_statement_id = pgtrack.gone_id
+    WHERE r.pgtrack_statement_id OPERATOR(pg_catalog.=) $1 AND %4$s OPERATOR(pg_catalog.=) ANY (
+      SELECT m.old_key FROM pgtrack_history.%1$I AS m
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
+        AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
+  END IF;$$, format('moves_%s', p_relation), p_relation, r.history_table, pgtrack._stored_key_sql(p_relation, 'r')) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._record_moved_keys_sql(integer) IS
+  'The part of the function that records moves that notes the keys, and takes what the destination did not take out of a plain UPDATE.';
+
 -- The images of rows that an UPDATE has moved are in its transition table already, those of MERGE are not. What the destination
 -- did not take is deleted: before the statement, which may have given its key to another row.
 CREATE OR REPLACE FUNCTION pgtrack._record_moves_sql(p_relation integer) RETURNS text
@@ -3242,18 +3258,7 @@ $$,
     format('moves_%s', p_relation), r.history_table,
     concat_ws(', ', 'pgtrack_statement_id', string_agg(quote_ident(h.attname), ', ' ORDER BY h.attnum)),
     string_agg(format(', m.image_%s', h.attnum), '' ORDER BY h.attnum),
-    CASE WHEN r.key_columns <> '{}' THEN format($$
-  INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-  SELECT m.move_id, m.xid, %2$s, m.old_key, m.new_key, $1 FROM pgtrack_history.%1$I AS m
-  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
-    AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
-  IF $2 AND pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN
-    UPDATE pgtrack_history.%3$I AS r SET pgtrack_statement_id = pgtrack.gone_id
-    WHERE r.pgtrack_statement_id OPERATOR(pg_catalog.=) $1 AND %4$s OPERATOR(pg_catalog.=) ANY (
-      SELECT m.old_key FROM pgtrack_history.%1$I AS m
-      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
-        AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
-  END IF;$$, format('moves_%s', p_relation), p_relation, r.history_table, pgtrack._stored_key_sql(p_relation, 'r')) END,
+    pgtrack._record_moved_keys_sql(p_relation),
     pgtrack._statement_sql(p_relation, 'D', 'pgtrack.gone_id', 'pgtrack.gone'),
     -- Without a key nothing tells which of the images it is.
     CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END,

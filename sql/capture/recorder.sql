@@ -122,7 +122,6 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
-
   PERFORM pgtrack._generate_moves(p_relation, v_mode);
   FOR v_variant IN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
@@ -165,10 +164,7 @@ BEGIN
   PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
-  IF v_mode = 'tree' THEN
-    PERFORM pgtrack._generate_move_functions(p_relation);
-    PERFORM pgtrack._generate_unmoved(p_relation);
-  END IF;
+  PERFORM pgtrack._generate_move_functions(p_relation), pgtrack._generate_unmoved(p_relation) WHERE v_mode = 'tree';
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
