@@ -2573,15 +2573,17 @@ DECLARE
   v_variant    record;
   v_record     text;
   v_from       text;
+  v_repeats    boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
-
+  PERFORM pgtrack._generate_moves(p_relation, v_mode);
   FOR v_variant IN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
   LOOP
     v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_repeats := v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid);
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
@@ -2594,10 +2596,10 @@ BEGIN
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
-  ELSE
+  ELS%11$sE
     %7$s;
   END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;
+  GET DIAGNOSTICS rows = ROW_COUNT;%12$s
   IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
   END IF;$body$,
         v_stale, p_relation,
@@ -2607,20 +2609,18 @@ BEGIN
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
         -- What follows the images is written for this key.
-        || CASE WHEN v_variant.column1 = 'update' AND v_relation.key_columns <> '{}'
-                     AND (v_mode = 'tree' OR v_mode <> 'row' AND pgtrack._may_repeat(v_relation.relid))
-                THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
-        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
-             THEN pgtrack._moves_sql(p_relation) ELSE '' END
-        || CASE WHEN v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid)
-                THEN pgtrack._order_sql(p_relation) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+        || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
+        CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
+        CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  PERFORM pgtrack._generate_move_functions(p_relation), pgtrack._generate_unmoved(p_relation) WHERE v_mode = 'tree';
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
@@ -2765,15 +2765,61 @@ END
 $_require_same_key$;
 COMMENT ON FUNCTION pgtrack._require_same_key(integer, oid[]) IS 'Refuses to go on in code that was written for a key of other types.';
 
+CREATE OR REPLACE FUNCTION pgtrack._same_key_sql(p_relation integer, p_columns name[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
+  SELECT string_agg(CASE WHEN k.kind IS NULL
+                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
+                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
+                    ' AND ' ORDER BY k.position)
+  FROM pgtrack._key_parts(p_relation) k WHERE p_columns IS NULL OR k.column_name = ANY (p_columns);
+END;
+COMMENT ON FUNCTION pgtrack._same_key_sql(integer, name[]) IS
+  'The condition, in a row trigger for UPDATE, that the key is what it was, or those of its columns; null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type, true)),
+                                                     ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._key_sql(integer, text) IS
+  'The expression for the key of a record, in code that has pgtrack._pinned_settings(); null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._key_is_plain(p_relation integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(bool_and(k.type = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean,date}'::regtype[])), true)
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._key_is_plain(integer) IS 'Whether a key is the same as JSON whatever the session prefers.';
+
+-- Of a row of a transition table, or of the history, in code that may have no settings of its own.
+CREATE OR REPLACE FUNCTION pgtrack._live_key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation),
+                string_agg(pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type), ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table; null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stored_key_sql(p_relation integer, p_record text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation), string_agg(format('%s.%I', p_record, k.history_column), ', ' ORDER BY k.position))
+  FROM pgtrack._key_parts(p_relation) k;
+END;
+COMMENT ON FUNCTION pgtrack._stored_key_sql(integer, text) IS 'The expression for the key of an image of a partitioned table.';
+
 CREATE OR REPLACE FUNCTION pgtrack._key_change_sql(p_relation integer, p_old text, p_new text, p_statement text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)'
-                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s)', p_relation,
-                string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_old, k.column_name), k.type, true)), ', ' ORDER BY k.position),
-                string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_new, k.column_name), k.type, true)), ', ' ORDER BY k.position),
-                p_statement)
-  FROM pgtrack._key_parts(p_relation) k;
+                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, %s, %s, %s)',
+                p_relation, pgtrack._key_sql(p_relation, p_old), pgtrack._key_sql(p_relation, p_new), p_statement);
 END;
 COMMENT ON FUNCTION pgtrack._key_change_sql(integer, text, text, text) IS
   'The statement that notes that a row got another key: in generated code, or executed with its images as parameters.';
@@ -2791,22 +2837,20 @@ BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
   WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation);
-  IF v_relation.key_columns = '{}' THEN
-    RETURN;
-  END IF;
-  IF p_mode <> 'tree' THEN
+  IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
     v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END;
-    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '', c_settings,
+    PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',
+      c_settings || CASE p_mode WHEN 'tree' THEN ' SET enable_seqscan = off' ELSE '' END,
       format($body$IF %1$s THEN
-    PERFORM pgtrack._follow(%2$s, TG_RELID);
-    EXECUTE pgtrack._key_change_sql(%2$s, '($1)', '($2)', %3$L) USING OLD, NEW;
-  ELSE
-    %4$s;
-  END IF;$body$,
-        pgtrack._is_stale_sql(p_relation), p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)),
+    PERFORM pgtrack._follow(%2$s, TG_RELID);%3$s
+  END IF;%4$s$body$,
+        pgtrack._is_stale_sql(p_relation), p_relation,
+        CASE WHEN v_relation.key_columns <> '{}' THEN format(E'\n    EXECUTE pgtrack._key_change_sql(%s, ''($1)'', ''($2)'', %L) USING OLD, NEW;\n  ELSE\n    %s;',
+          p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)) END,
+        CASE p_mode WHEN 'tree' THEN pgtrack._stayed_sql(p_relation) END),
       'Records each change of a primary key of @.');
   END IF;
-  IF p_mode <> 'tree' AND (p_mode = 'row' OR NOT pgtrack._may_repeat(v_relation.relid)) THEN
+  IF v_relation.key_columns = '{}' OR p_mode <> 'tree' AND (p_mode = 'row' OR NOT pgtrack._may_repeat(v_relation.relid)) THEN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.
@@ -2822,63 +2866,531 @@ COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS '
 
 -- ==== capture/moves.sql ====
 
--- An UPDATE that moves a row to another partition fires no row trigger for UPDATE. It puts the row into both transition
--- tables at the same position, unless a trigger on the new partition swallowed a row. Then positions say nothing, and
--- what disappeared and what appeared is recorded as that. (Joining the two by position could be planned as a nested
--- loop, which takes forever on many rows; a sort cannot.)
-CREATE OR REPLACE FUNCTION pgtrack._moves_sql(p_relation integer) RETURNS text
+-- Rows that move to another partition. PostgreSQL deletes such a row and inserts it again, and no row trigger for UPDATE fires
+-- after that; in MERGE not even the transition tables of UPDATE hold it, but those of DELETE and INSERT, whose statement
+-- triggers may not fire at all. So a BEFORE trigger on the leaf, the last one, notes a row whose partition key changes in the
+-- table moves_N: with what it was, so that MERGE loses nothing, and with its keys. The note is gone when the row turns out
+-- to have stayed (record_key_N), and when the UPDATE is recorded. Settings could carry such notes, but a client can clear them.
+
+-- Nearly always no row has moved. A session's own count of the notes that it has written, which no client can change, says so
+-- without a query; it may still have those of transactions before.
+CREATE OR REPLACE FUNCTION pgtrack._may_move_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0', format('pgtrack_history.moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._may_move_sql(integer) IS 'The condition that rows of a partitioned table may have moved in this transaction.';
+
+-- A superuser can stop PostgreSQL from counting. INSERT and DELETE, which pay for each look, need not know: see _record_moves_sql.
+CREATE OR REPLACE FUNCTION pgtrack._may_move_uncounted_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._may_move_sql(p_relation) || ' OR pg_catalog.current_setting(''track_counts'') OPERATOR(pg_catalog.=) ''off''';
+END;
+COMMENT ON FUNCTION pgtrack._may_move_uncounted_sql(integer) IS 'The same, and true also where PostgreSQL does not count.';
+
+-- The INSERT of a MERGE is recorded after its UPDATE, and asks which that was. And notes that are gone stand in the table's
+-- indexes until the transaction ends: a later search leaves them out, or many moves, one by one, would take forever.
+CREATE OR REPLACE FUNCTION pgtrack._note_moves(p_name text, p_value jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_moves$
+BEGIN
+  PERFORM set_config('pgtrack.moves', pgtrack._sealed('moves', jsonb_set(coalesce(
+    pgtrack._unsealed('moves', current_setting('pgtrack.moves', true))::jsonb, '{}'), ARRAY[p_name], p_value)::text), true);
+END
+$_note_moves$;
+COMMENT ON FUNCTION pgtrack._note_moves(text, jsonb) IS 'Notes something about moving rows for the rest of the transaction.';
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_moves(p_name text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_noted_moves$
+BEGIN
+  RETURN nullif(pgtrack._unsealed('moves', current_setting('pgtrack.moves', true))::jsonb -> p_name, 'null');
+END
+$_noted_moves$;
+COMMENT ON FUNCTION pgtrack._noted_moves(text) IS 'What _note_moves() has noted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._many_moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('pg_catalog.pg_stat_get_xact_tuples_inserted(%L::pg_catalog.regclass) OPERATOR(pg_catalog.>) 100', format('pgtrack_history.moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._many_moves_sql(integer) IS 'The condition that it is worth while to leave out notes that are gone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._moves_since_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('CASE WHEN %s THEN coalesce(pgtrack._noted_moves(''%s'')::pg_catalog.int8, 0) ELSE 0 END', pgtrack._many_moves_sql(p_relation), p_relation);
+END;
+COMMENT ON FUNCTION pgtrack._moves_since_sql(integer) IS 'The expression for the number of a note such that all up to it are gone.';
+
+CREATE OR REPLACE FUNCTION pgtrack._stayed_sql(p_relation integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+  IF %s THEN
+    DELETE FROM pgtrack_history.%I WHERE xid = pg_current_xact_id() AND leaf = TG_RELID AND place = OLD.ctid;
+  END IF;$$, pgtrack._may_move_uncounted_sql(p_relation), format('moves_%s', p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._stayed_sql(integer) IS 'The part of the recorder of keys that takes back the note of a row that has not moved.';
+
+CREATE OR REPLACE FUNCTION pgtrack._partition_columns(p_leaf regclass) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Columns of a partition key, in expressions too, depend on their table as a whole (StorePartitionKey in src/backend/catalog/heap.c).
+  SELECT array_agg(DISTINCT a.attname ORDER BY a.attname)
+  FROM pg_partition_ancestors(p_leaf) p
+  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = p.relid AND d.objsubid > 0
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.relid AND d.refobjsubid = 0 AND d.deptype = 'i'
+  JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid;
+END;
+COMMENT ON FUNCTION pgtrack._partition_columns(regclass) IS 'The columns that decide in which partition a row of a leaf is.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_before_trigger(p_table regclass, p_event integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- tgtype: bit 0 row, bit 1 before (src/include/catalog/pg_trigger.h).
+  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
+                 WHERE m.is_leaf AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & p_event <> 0
+                   AND p.pronamespace <> 'pgtrack_history'::regnamespace);
+END;
+COMMENT ON FUNCTION pgtrack._has_before_trigger(regclass, integer) IS
+  'Whether an application''s BEFORE ROW trigger on a table, or a leaf of it, is for an event: 4 INSERT, 8 DELETE, 16 UPDATE.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generated_keys(p_relation integer) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT array_agg(a.attname::text ORDER BY a.attnum)
+  FROM pgtrack.relation r JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = ANY (r.key_columns) AND a.attgenerated = 's'
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._generated_keys(integer) IS 'The generated columns of a table''s key; null where there are none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._move_triggers(p_relation integer, p_is_always boolean)
+RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH leaf AS MATERIALIZED (
+    SELECT r.relid AS root, m.relid, x.columns, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(x.columns) c) AS list,
+           pgtrack._has_before_trigger(m.relid, 16) AS rewrites, pgtrack._has_before_trigger(m.relid, 8) AS may_stay,
+           pgtrack._has_before_trigger(r.relid, 4) AS may_vanish,
+           coalesce(pgtrack._same_key_sql(p_relation, x.columns), (
+             SELECT string_agg(format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', c), ' AND ')
+             FROM unnest(x.columns) c)) AS same_place
+    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+    CROSS JOIN LATERAL (SELECT pgtrack._partition_columns(m.relid) AS columns) x
+    WHERE r.relation_id = p_relation AND m.is_leaf AND x.columns IS NOT NULL)
+  -- The tilde sorts last.
+  SELECT l.relid, '~pgtrack_move'::name, concat('BEFORE UPDATE', CASE WHEN NOT l.rewrites THEN ' OF ' || l.list END),
+         format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I(%L, %L)', l.same_place, format('note_move_%s', p_relation),
+                NOT l.may_stay, NOT l.may_vanish), p_is_always
+  FROM leaf l
+  -- Whether it has stayed.
+  UNION ALL
+  SELECT l.relid, 'pgtrack_key'::name,
+         concat('AFTER UPDATE', CASE WHEN NOT l.rewrites THEN ' OF ' || coalesce(
+           (SELECT string_agg(quote_ident(k), ', ') FROM pgtrack.relation r CROSS JOIN LATERAL unnest(r.key_columns) k WHERE r.relation_id = p_relation), l.list) END),
+         format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I()',
+                coalesce(pgtrack._same_key_sql(p_relation, NULL), l.same_place), format('record_key_%s', p_relation)), p_is_always
+  FROM leaf l
+  UNION ALL
+  SELECT l.relid, '~pgtrack_leave'::name, 'BEFORE DELETE',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I()', format('leave_%s', p_relation)), p_is_always
+  FROM leaf l WHERE l.may_stay
+  -- The first and the last of the destination's: what comes through both has arrived.
+  UNION ALL
+  SELECT l.relid, x.name::name, 'BEFORE INSERT',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('enter_%s', p_relation), x.event), p_is_always
+  FROM leaf l CROSS JOIN (VALUES ('!pgtrack_enter', 'enters'), ('~pgtrack_enter', 'has entered')) AS x (name, event) WHERE l.may_vanish
+  UNION ALL
+  SELECT l.relid, 'pgtrack_arrive'::name, 'AFTER INSERT',
+         format('FOR EACH ROW EXECUTE FUNCTION pgtrack_history.%I(%L)', format('enter_%s', p_relation), 'is computed'), p_is_always
+  FROM leaf l WHERE pgtrack._generated_keys(p_relation) IS NOT NULL
+  UNION ALL
+  SELECT m.relid, 'pgtrack_moves'::name, 'AFTER UPDATE',
+         format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('claim_moves_%s', p_relation)), p_is_always
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation AND NOT m.is_leaf;
+END;
+COMMENT ON FUNCTION pgtrack._move_triggers(integer, boolean) IS 'The triggers of a partitioned table that tell which rows move, and which keys change.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_moves(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_drop_moves$
+BEGIN
+  PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
+  WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('first_move_%s', p_relation);
+  EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
+  DELETE FROM pgtrack.generated g WHERE g.function_name = format('first_move_%s', p_relation);
+END
+$_drop_moves$;
+COMMENT ON FUNCTION pgtrack._drop_moves(integer) IS 'Drops the table of the notes of moving rows: it holds on to types that the table had.';
+
+-- Columns are numbered as in the history, of whose present columns the table is a shadow; it is made anew when these have changed.
+CREATE OR REPLACE FUNCTION pgtrack._generate_moves(p_relation integer, p_mode text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_moves$
+DECLARE
+  v_table    text := format('pgtrack_history.moves_%s', p_relation);
+  v_columns  text;
+BEGIN
+  -- Partitions may be other ones now.
+  PERFORM set_config('pgtrack.moves', '', true);
+  SELECT string_agg(format('image_%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) INTO v_columns
+  FROM pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  JOIN pg_attribute a ON a.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND a.attname = c.history_column
+  WHERE r.relation_id = p_relation AND p_mode = 'tree';
+  IF to_regclass(v_table) IS NOT NULL AND v_columns IS NOT DISTINCT FROM (
+       SELECT string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+       FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE 'image\_%' AND NOT a.attisdropped) THEN
+    RETURN;
+  END IF;
+  PERFORM pgtrack._drop_moves(p_relation);
+  IF p_mode <> 'tree' THEN
+    RETURN;
+  END IF;
+  -- No note outlives its transaction.
+  EXECUTE format('CREATE UNLOGGED TABLE %s (
+      move_id  bigint   NOT NULL DEFAULT nextval(''pgtrack.statement_id_seq''),
+      xid      xid8     NOT NULL DEFAULT pg_current_xact_id(),
+      depth    integer  NOT NULL DEFAULT pg_trigger_depth(),
+      leaf     oid      NOT NULL,
+      place    tid      NOT NULL,
+      departs  boolean  NOT NULL,
+      arrives  boolean  NOT NULL,
+      entries  integer  NOT NULL DEFAULT 0,
+      claimed  integer,
+      old_key  jsonb,
+      new_key  jsonb,
+      %s) WITH (vacuum_truncate = false)', v_table, v_columns);
+  EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
+  EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
+  EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
+    (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)));
+END
+$_generate_moves$;
+COMMENT ON FUNCTION pgtrack._generate_moves(integer, text) IS 'Makes the table of the notes of moving rows for a partitioned table, and takes it from any other.';
+
+-- ==== capture/move_recorder.sql ====
+
+-- The statement that notes a row that is about to move: with the columns of the old and the new row in generated code, or executed with parameters.
+CREATE OR REPLACE FUNCTION pgtrack._move_sql(p_relation integer, p_old text, p_new text, p_place text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('INSERT INTO pgtrack_history.%I (%s) VALUES (%s)', format('moves_%s', p_relation),
+                concat_ws(', ', 'leaf, place, departs, arrives, old_key, new_key', string_agg(format('image_%s', h.attnum), ', ' ORDER BY a.attnum)),
+                concat_ws(', ', p_place, coalesce(pgtrack._key_sql(p_relation, p_old), 'NULL'), coalesce(pgtrack._key_sql(p_relation, p_new), 'NULL'),
+                          string_agg(pgtrack._output_sql(p_old || '.' || quote_ident(a.attname), a.atttypid, true), ', ' ORDER BY a.attnum)))
+  FROM pgtrack.relation r
+  JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  CROSS JOIN LATERAL (SELECT pgtrack._attnum(r.relid, c.column_name, c.attnum) AS attnum OFFSET 0) n
+  JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._move_sql(integer, text, text, text) IS 'The statement that notes a row of a partitioned table that is about to move.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_move_trigger(p_relation integer, p_name text, p_settings text, p_body text, p_comment text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._create_function(p_relation, format('%I()', p_name || '_' || p_relation),
+    concat_ws(' ', 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER', p_settings), concat(E'\nBEGIN\n  ', p_body, E'\nEND\n'), p_comment, NULL);
+END;
+COMMENT ON FUNCTION pgtrack._create_move_trigger(integer, text, text, text, text) IS
+  'Creates one of the trigger functions that know which rows of a partitioned table move.';
+
+-- An application's BEFORE triggers may have the last word about a row. So where there are some, a note says when they have let it go,
+-- and when it has come through those of its destination. Nothing of its own statement comes between. PostgreSQL computes
+-- generated columns of a key after them.
+CREATE OR REPLACE FUNCTION pgtrack._trace_move_sql(p_relation integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$
-          IF (SELECT pg_catalog.count(*) FROM pgtrack_new) OPERATOR(pg_catalog.=) pgtrack.rows THEN
-            INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
-            SELECT pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass), pg_catalog.pg_current_xact_id(), %1$s,
-                   pgtrack_history.key_%1$s(%2$s), pgtrack_history.key_%1$s(%3$s), pgtrack.id
-            FROM (SELECT z.is_new, %4$s
-                  FROM (SELECT pg_catalog.row_number() OVER () AS position, false AS is_new, %5$s FROM pgtrack_old AS r
-                        UNION ALL
-                        SELECT pg_catalog.row_number() OVER () AS position, true AS is_new, %5$s FROM pgtrack_new AS r) AS z
-                  WINDOW w AS (ORDER BY z.position, z.is_new)) AS z
-            WHERE NOT z.is_new AND NOT (%6$s);
-          ELSE
-            <<pgtrack_moves>>
-            DECLARE
-              gone_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-              come_id  pg_catalog.int8 := pg_catalog.nextval('pgtrack.statement_id_seq'::pg_catalog.regclass);
-              moved    pg_catalog.int8;
-            BEGIN
-              UPDATE pgtrack_history.%7$I AS h SET pgtrack_statement_id = pgtrack_moves.gone_id
-              WHERE h.pgtrack_statement_id OPERATOR(pg_catalog.=) pgtrack.id AND NOT EXISTS (SELECT FROM pgtrack_new AS r WHERE %8$s);
-              GET DIAGNOSTICS moved = ROW_COUNT;
-              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%9$s
-              END IF;
-              rows := pgtrack.rows OPERATOR(pg_catalog.-) pgtrack_moves.moved;
-              %10$s WHERE NOT EXISTS (SELECT FROM pgtrack_old AS h WHERE %11$s);
-              GET DIAGNOSTICS moved = ROW_COUNT;
-              IF pgtrack_moves.moved OPERATOR(pg_catalog.>) 0 THEN%12$s
-              END IF;
-            END;
-          END IF;$$,
-    p_relation,
-    string_agg(format('z.old_%s', position), ', ' ORDER BY position),
-    string_agg(format('z.new_%s', position), ', ' ORDER BY position),
-    string_agg(format('z.key_%s AS old_%1$s, pg_catalog.lead(z.key_%1$s) OVER w AS new_%1$s', position), ', ' ORDER BY position),
-    string_agg(format('%s AS key_%s', x.new, position), ', ' ORDER BY position),
-    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('z.old_%s', position), format('z.new_%s', position)), ' AND ' ORDER BY position),
-    r.history_table,
-    string_agg(pgtrack._stored_is_sql(kind, operator, equality, format('h.%I', history_column), x.new), ' AND ' ORDER BY position),
-    pgtrack._statement_sql(p_relation, 'D', 'pgtrack_moves.gone_id', 'pgtrack_moves.moved'),
-    pgtrack._images_sql(p_relation, 'insert', 'pgtrack_moves.come_id', 'r', ' FROM pgtrack_new AS r'),
-    string_agg(pgtrack._stored_is_sql(kind, operator, equality, x.old, x.new), ' AND ' ORDER BY position),
-    pgtrack._statement_sql(p_relation, 'I', 'pgtrack_moves.come_id', 'pgtrack_moves.moved'))
-  FROM pgtrack.relation r
-  CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k
-  CROSS JOIN LATERAL (SELECT pgtrack._output_sql(format('r.%I', k.column_name), k.type, true) AS new,
-                             pgtrack._output_sql(format('h.%I', k.column_name), k.type, true) AS old) x
-  WHERE r.relation_id = p_relation
-  GROUP BY r.relation_id;
+DECLARE
+  v_since  bigint := %3$s;
+BEGIN
+  CASE $1
+  WHEN 'leaves' THEN
+    UPDATE %1$s SET departs = true WHERE xid = pg_current_xact_id_if_assigned() AND leaf = $2 AND place = $3;
+  WHEN 'is computed' THEN
+    UPDATE %1$s SET entries = -1, new_key = $4
+    WHERE xid = pg_current_xact_id_if_assigned() AND move_id = (
+      SELECT m.move_id FROM %1$s m
+      WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.depth = pg_trigger_depth() AND m.claimed IS NULL
+        AND m.entries >= 0 AND m.departs AND m.arrives AND m.new_key - %2$L::text[] = $4 - %2$L::text[] ORDER BY m.move_id LIMIT 1);
+  ELSE
+    UPDATE %1$s m SET entries = m.entries + 1, arrives = $1 = 'has entered', new_key = CASE $1 WHEN 'has entered' THEN $4 ELSE m.new_key END
+    WHERE m.xid = pg_current_xact_id_if_assigned() AND CASE $1 WHEN 'has entered' THEN m.entries = 1 ELSE m.entries < 2 END
+      AND m.move_id = (
+        SELECT l.move_id FROM %1$s l
+        WHERE l.xid = pg_current_xact_id_if_assigned() AND l.move_id > v_since AND l.depth = pg_trigger_depth() AND l.claimed IS NULL
+        ORDER BY l.xid DESC, l.move_id DESC LIMIT 1);
+  END CASE;
+END
+$$, format('pgtrack_history.moves_%s', p_relation), coalesce(pgtrack._generated_keys(p_relation), '{}'), pgtrack._moves_since_sql(p_relation));
 END;
-COMMENT ON FUNCTION pgtrack._moves_sql(integer) IS 'The part of a partitioned table''s UPDATE recorder that notes changed keys.';
+COMMENT ON FUNCTION pgtrack._trace_move_sql(integer) IS 'The body of the function that notes how far a moving row has come.';
+
+CREATE OR REPLACE FUNCTION pgtrack._generate_move_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_move_functions$
+DECLARE
+  c_path CONSTANT      text := 'SET search_path = pg_catalog, pg_temp ';
+  v_moves              text := format('pgtrack_history.moves_%s', p_relation);
+BEGIN
+  PERFORM pgtrack._create_move_trigger(p_relation, 'note_move',
+    c_path || CASE WHEN pgtrack._key_is_plain(p_relation) AND pgtrack._recorder_settings(p_relation) = '' THEN '' ELSE pgtrack._pinned_settings() END, format($$IF %1$s THEN
+    PERFORM pgtrack._follow(%2$s, TG_RELID);
+    EXECUTE pgtrack._move_sql(%2$s, '($1)', '($2)', '$3, $4, $5, $6') USING OLD, NEW, TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean;
+  ELSE
+    %3$s;
+  END IF;
+  RETURN NEW;$$,
+    pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._move_sql(p_relation, 'OLD', 'NEW', 'TG_RELID, OLD.ctid, TG_ARGV[0]::boolean, TG_ARGV[1]::boolean')),
+    'Notes each row of @ that is about to move to another partition.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'leave', '', format($$IF %s THEN
+    PERFORM pgtrack_history.%I('leaves', TG_RELID, OLD.ctid, NULL);
+  END IF;
+  RETURN OLD;$$, pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation)), 'Follows a row of @ that moves to another partition out of its own.');
+  PERFORM pgtrack._create_move_trigger(p_relation, 'enter', '', format($$IF %s THEN
+    PERFORM pgtrack_history.%I(TG_ARGV[0], NULL, NULL, %s);
+  END IF;
+  RETURN NEW;$$, pgtrack._may_move_sql(p_relation), format('trace_move_%s', p_relation), coalesce(pgtrack._live_key_sql(p_relation, 'NEW'), 'NULL')),
+    'Follows a row of @ into another partition.');
+  PERFORM pgtrack._create_function(p_relation, format('trace_move_%s(text, oid, tid, jsonb)', p_relation),
+    'RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', pgtrack._trace_move_sql(p_relation),
+    'Notes how far a row of @ has come on its way to another partition.', NULL);
+  -- STABLE: what such a function sees is what there was when the UPDATE began. So what it does not see is this statement's,
+  -- and not of one around it that has called a function. Foreign keys of others act at the end of a statement, one trigger deeper.
+  PERFORM pgtrack._create_move_trigger(p_relation, 'claim_moves', 'STABLE', format($$IF %1$s THEN
+    PERFORM pgtrack_history.%2$I(pgtrack_history.%3$I(), pg_catalog.pg_trigger_depth());
+  END IF;
+  RETURN NULL;$$, pgtrack._may_move_uncounted_sql(p_relation), format('mark_moves_%s', p_relation), format('latest_move_%s', p_relation)),
+    'Finds out which of the rows that move are those of an UPDATE on @.');
+  PERFORM pgtrack._create_function(p_relation, format('latest_move_%s()', p_relation),
+    'RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off', format($$
+DECLARE
+  v_since  bigint := %2$s;
+BEGIN
+  RETURN coalesce((SELECT m.move_id FROM %1$s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since
+                   ORDER BY m.xid DESC, m.move_id DESC LIMIT 1), v_since);
+END
+$$, v_moves, pgtrack._moves_since_sql(p_relation)), 'The latest note of a row of @ that there was when a statement began.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('mark_moves_%s(bigint, integer)', p_relation),
+    'RETURNS void LANGUAGE plpgsql VOLATILE SET enable_seqscan = off', format($$
+BEGIN
+  UPDATE %1$s AS m SET claimed = $2
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.move_id OPERATOR(pg_catalog.>) $1 AND m.claimed IS NULL
+    AND m.depth OPERATOR(pg_catalog.=) (
+      SELECT pg_catalog.min(l.depth) FROM %1$s AS l
+      WHERE l.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND l.move_id OPERATOR(pg_catalog.>) $1 AND l.claimed IS NULL);
+END
+$$, v_moves), 'Marks the notes of the rows of @ that an UPDATE has moved, for its recorder.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('record_moves_%s(bigint, boolean, integer)', p_relation),
+    'RETURNS bigint LANGUAGE plpgsql VOLATILE SET enable_seqscan = off', pgtrack._record_moves_sql(p_relation), 'Records the rows of @ that an UPDATE has moved.', NULL);
+END
+$_generate_move_functions$;
+COMMENT ON FUNCTION pgtrack._generate_move_functions(integer) IS 'Writes the functions of a partitioned table that deal with rows that move.';
+
+CREATE OR REPLACE FUNCTION pgtrack._record_moved_keys_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN r.key_columns <> '{}' THEN format($$
+  INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+  SELECT m.move_id, m.xid, %2$s, m.old_key, m.new_key, $1 FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
+    AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND m.arrives;
+  IF $2 AND pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN
+    UPDATE pgtrack_history.%3$I AS r SET pgtrack_statement_id = pgtrack.gone_id
+    WHERE r.pgtrack_statement_id OPERATOR(pg_catalog.=) $1 AND %4$s OPERATOR(pg_catalog.=) ANY (
+      SELECT m.old_key FROM pgtrack_history.%1$I AS m
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since
+        AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs AND NOT m.arrives);
+  END IF;$$, format('moves_%s', p_relation), p_relation, r.history_table, pgtrack._stored_key_sql(p_relation, 'r')) END
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+END;
+COMMENT ON FUNCTION pgtrack._record_moved_keys_sql(integer) IS
+  'The part of the function that records moves that notes the keys, and takes what the destination did not take out of a plain UPDATE.';
+
+-- The images of rows that an UPDATE has moved are in its transition table already, those of MERGE are not. What the destination
+-- did not take is deleted: before the statement, which may have given its key to another row.
+CREATE OR REPLACE FUNCTION pgtrack._record_moves_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+<<pgtrack>>
+DECLARE
+  gone_id  pg_catalog.int8;
+  gone     pg_catalog.int8;
+  moved    pg_catalog.int8;
+  added    pg_catalog.int8 := 0;
+  traced   pg_catalog.int8;
+  since    pg_catalog.int8 := %10$s;
+  first    pg_catalog.int8;
+  last     pg_catalog.int8;
+BEGIN
+  SELECT pg_catalog.min(m.move_id) FILTER (WHERE m.departs AND NOT m.arrives%7$s), pg_catalog.count(*) FILTER (WHERE m.departs AND NOT m.arrives%7$s),
+    pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE NOT m.departs OR NOT m.arrives), pg_catalog.min(m.move_id), pg_catalog.max(m.move_id)
+  INTO gone_id, gone, moved, traced, first, last FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3;
+  IF pgtrack.moved OPERATOR(pg_catalog.=) 0 THEN
+    RETURN 0;
+  END IF;
+  IF (NOT $2 OR pgtrack.traced OPERATOR(pg_catalog.>) 0) AND pg_catalog.current_setting('track_counts') OPERATOR(pg_catalog.=) 'off' THEN
+    RAISE EXCEPTION 'a MERGE that moves rows to another partition, or an UPDATE with triggers on them, cannot be recorded while track_counts is off' USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'SET track_counts = on.';
+  END IF;
+  IF NOT $2 THEN
+    INSERT INTO pgtrack_history.%2$I (%3$s)
+    SELECT CASE WHEN m.arrives THEN $1 ELSE pgtrack.gone_id END%4$s FROM pgtrack_history.%1$I AS m
+    WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3 AND m.departs
+    ORDER BY m.move_id;
+    GET DIAGNOSTICS added = ROW_COUNT;%8$s
+  END IF;%5$s
+  DELETE FROM pgtrack_history.%1$I AS m
+  WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since AND m.claimed OPERATOR(pg_catalog.=) $3;
+  IF %11$s THEN
+    PERFORM pgtrack._note_moves('%9$s', pg_catalog.to_jsonb(pgtrack.last)) WHERE NOT EXISTS (
+      SELECT FROM pgtrack_history.%1$I AS m
+      WHERE m.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id() AND m.move_id OPERATOR(pg_catalog.>) pgtrack.since);
+  END IF;
+  IF pgtrack.gone OPERATOR(pg_catalog.>) 0 THEN%6$s
+  END IF;
+  RETURN pgtrack.added OPERATOR(pg_catalog.-) pgtrack.gone;
+END
+$$,
+    format('moves_%s', p_relation), r.history_table,
+    concat_ws(', ', 'pgtrack_statement_id', string_agg(quote_ident(h.attname), ', ' ORDER BY h.attnum)),
+    string_agg(format(', m.image_%s', h.attnum), '' ORDER BY h.attnum),
+    pgtrack._record_moved_keys_sql(p_relation),
+    pgtrack._statement_sql(p_relation, 'D', 'pgtrack.gone_id', 'pgtrack.gone'),
+    -- Without a key nothing tells which of the images it is.
+    CASE r.key_columns WHEN '{}' THEN ' AND NOT $2' ELSE '' END,
+    CASE WHEN r.key_columns <> '{}' THEN format($$
+    PERFORM pgtrack._note_moves(pg_catalog.format('%%s:%%s', %s, $3), pg_catalog.jsonb_build_object('statement', $1, 'first', pgtrack.first));$$, p_relation) END,
+    p_relation, pgtrack._moves_since_sql(p_relation), pgtrack._many_moves_sql(p_relation))
+  FROM pgtrack.relation r
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
+  LEFT JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+  WHERE r.relation_id = p_relation GROUP BY r.relation_id;
+END;
+COMMENT ON FUNCTION pgtrack._record_moves_sql(integer) IS 'The body of the function that records the rows that an UPDATE or MERGE has moved.';
+
+-- ==== capture/unmoved.sql ====
+
+-- What the recorders of a partitioned table do about rows that move. In MERGE these are in the transition tables of DELETE and
+-- INSERT, if it has such actions, but they are the UPDATE's. The triggers fire in the order DELETE, UPDATE, INSERT
+-- (fireASTriggers in src/backend/executor/nodeModifyTable.c): a row that left is told by its note, one that came by the change
+-- of its key, which is recorded by then. Without a primary key nothing tells it, and its deletion and insertion are recorded as such.
+
+-- A statement of its own: with a condition that is mostly empty, PostgreSQL would plan the usual one anew each time.
+CREATE OR REPLACE FUNCTION pgtrack._unmoved_sql(p_relation integer, p_operation text, p_from text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(E'IF %s THEN\n    %s;\n  ELS', pgtrack._may_move_sql(p_relation),
+    CASE WHEN r.key_columns <> '{}' THEN pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from || format(
+           ' WHERE NOT %s OPERATOR(pg_catalog.=) ANY (SELECT m.key FROM pgtrack_history.%I(pg_catalog.pg_trigger_depth()) AS m (key))',
+           pgtrack._live_key_sql(p_relation, 'r'), format(CASE p_operation WHEN 'insert' THEN 'arrivals_%s' ELSE 'departures_%s' END, p_relation)))
+         ELSE format(E'PERFORM pgtrack_history.%I(pg_catalog.pg_trigger_depth());\n    %s', format('departures_%s', p_relation),
+           pgtrack._images_sql(p_relation, p_operation, 'pgtrack.id', 'r', p_from)) END)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND (p_operation = 'delete' OR p_operation = 'insert' AND r.key_columns <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._unmoved_sql(integer, text, text) IS
+  'The branch of a recorder of a partitioned table, where rows may have moved, that records those which do not belong to the UPDATE of a MERGE.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_note_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(
+    (SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, pgtrack._output_sql(format('r.%I', k.column_name), k.type), format('m.image_%s', h.attnum)),
+                       ' AND ' ORDER BY k.position)
+     FROM pgtrack._key_parts(p_relation) k
+     JOIN pgtrack.relation r ON r.relation_id = p_relation
+     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = k.history_column),
+    (SELECT format('ROW(%s)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(%s)::pg_catalog.record',
+                   string_agg(pgtrack._output_sql(format('r.%I', a.attname), a.atttypid), ', ' ORDER BY a.attnum),
+                   string_agg(format('m.image_%s', h.attnum), ', ' ORDER BY a.attnum))
+     FROM pgtrack.relation r
+     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
+     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum = c.attnum AND a.attname = c.column_name AND NOT a.attisdropped
+     JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attname = c.history_column
+     WHERE r.relation_id = p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._is_note_sql(integer) IS 'The condition that a row of a transition table is the one of a note.';
+
+CREATE OR REPLACE FUNCTION pgtrack._moved_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+  IF %1$s THEN
+    -- A plain UPDATE has the rows that it moves in its transition table.
+    rows := pgtrack.rows OPERATOR(pg_catalog.+) pgtrack_history.%2$I(pgtrack.id, EXISTS (
+      SELECT FROM pgtrack_old AS r CROSS JOIN pgtrack_history.%3$I(pg_catalog.pg_trigger_depth()) AS m WHERE %4$s), pg_catalog.pg_trigger_depth());
+  END IF;$$, pgtrack._may_move_uncounted_sql(p_relation), format('record_moves_%s', p_relation), format('first_move_%s', p_relation), pgtrack._is_note_sql(p_relation));
+END;
+COMMENT ON FUNCTION pgtrack._moved_sql(integer) IS 'The part of the UPDATE recorder of a partitioned table that deals with the rows that have moved.';
+
+-- Plans are made for a table that is thought to be empty, which it is not while rows move.
+-- Nobody can insert a row under a key that another has come to and not left. So one that was inserted there is that other.
+CREATE OR REPLACE FUNCTION pgtrack._generate_unmoved(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_unmoved$
+DECLARE
+  c_definition CONSTANT  text := 'LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off';
+  v_moves                text := format('pgtrack_history.moves_%s', p_relation);
+  v_has_key              boolean := (SELECT r.key_columns <> '{}' FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+BEGIN
+  PERFORM pgtrack._create_function(p_relation, format('first_move_%s(integer)', p_relation), concat('RETURNS SETOF ', v_moves, ' ', c_definition), format($$
+DECLARE
+  v_since  bigint := %2$s;
+BEGIN
+  RETURN QUERY SELECT m.* FROM %1$s m
+  WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed = $1 AND m.departs
+  ORDER BY m.xid, m.move_id LIMIT 1;
+END
+$$, v_moves, pgtrack._moves_since_sql(p_relation)), 'The first row of @ that an UPDATE has moved.', NULL);
+  PERFORM pgtrack._create_function(p_relation, format('departures_%s(integer)', p_relation), 'RETURNS SETOF jsonb ' || c_definition, format($$
+DECLARE
+  v_since  bigint := %s;
+BEGIN
+  %s
+END
+$$, pgtrack._moves_since_sql(p_relation), CASE WHEN v_has_key THEN 'RETURN QUERY SELECT m.old_key'
+      -- Nothing tells which rows these are: their deletion is recorded as that.
+      ELSE 'DELETE' END || format(' FROM %s m WHERE m.xid = pg_current_xact_id_if_assigned() AND m.move_id > v_since AND m.claimed IS NULL%s;',
+                                  v_moves, CASE WHEN v_has_key THEN ' AND m.departs' END)),
+    'The keys of rows of @ that have moved, as they were.', NULL);
+  IF v_has_key THEN
+    PERFORM pgtrack._create_function(p_relation, format('arrivals_%s(integer)', p_relation), 'RETURNS SETOF jsonb ' || c_definition,
+      pgtrack._arrivals_sql(p_relation), 'The keys of rows of @ that the UPDATE of a MERGE has moved and that are there, as they are.', NULL);
+  END IF;
+END
+$_generate_unmoved$;
+COMMENT ON FUNCTION pgtrack._generate_unmoved(integer) IS 'Writes the functions that tell rows that have moved from those that were deleted or inserted.';
+
+CREATE OR REPLACE FUNCTION pgtrack._arrivals_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+DECLARE
+  v_name    text := format('%%s:%%s', %1$s, $1);
+  v_update  jsonb := pgtrack._noted_moves(v_name);
+BEGIN
+  IF v_update IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM pgtrack._note_moves(v_name, 'null');
+  RETURN QUERY SELECT c.new_key
+  FROM (SELECT c.* FROM pgtrack.key_change c WHERE c.change_id >= (v_update ->> 'first')::bigint OFFSET 0) c
+  WHERE c.relation_id = %1$s AND c.statement_id = (v_update ->> 'statement')::bigint
+    AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) d WHERE d.old_key = c.new_key AND d.xid = c.xid AND d.statement_id > c.statement_id)
+    AND NOT EXISTS (
+      SELECT FROM jsonb_to_record(c.new_key) AS k(%2$s) JOIN pgtrack_history.%3$I h ON %4$s
+      JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+      WHERE h.pgtrack_statement_id > c.statement_id AND s.operation IN ('D', 'T'));
+END
+$$, p_relation, string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), r.history_table,
+    string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position))
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(p_relation) k
+  WHERE r.relation_id = p_relation GROUP BY r.history_table;
+END;
+COMMENT ON FUNCTION pgtrack._arrivals_sql(integer) IS 'The body of the function that knows the keys that a MERGE has moved rows to.';
+
 
 -- ==== capture/order.sql ====
 
@@ -3039,18 +3551,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_wanted_trigge
 DECLARE
   v_relation  pgtrack.relation;
   v_mode      text;
-  v_same_key  text;
+  v_same_key  text := pgtrack._same_key_sql(p_relation, NULL);
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   is_always := (v_relation.options ->> 'replica')::boolean;
-  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
-  SELECT string_agg(CASE WHEN k.kind IS NULL
-                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
-                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
-                    ' AND ' ORDER BY k.position) INTO v_same_key
-  FROM pgtrack._key_parts(p_relation) k;
-
   IF v_mode = 'row' THEN
     RETURN QUERY
       SELECT v_relation.relid, format('!pgtrack_%s', o)::name, 'AFTER ' || upper(o),
@@ -3059,10 +3564,7 @@ BEGIN
   ELSE
     RETURN QUERY
       SELECT m.relid, format('pgtrack_%s', o.name)::name, 'AFTER ' || upper(o.name),
-             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
-               CASE WHEN o.name = 'update' AND v_mode = 'tree' AND v_same_key IS NOT NULL
-                    THEN 'OLD TABLE AS pgtrack_old NEW TABLE AS pgtrack_new' ELSE o.tables END,
-               format('record_%s_%s', o.name, p_relation)), is_always
+             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', o.tables, format('record_%s_%s', o.name, p_relation)), is_always
       FROM pgtrack._members(v_relation.relid) m
       CROSS JOIN (VALUES ('insert', 'NEW TABLE AS pgtrack_new'), ('update', 'OLD TABLE AS pgtrack_old'),
                          ('delete', 'OLD TABLE AS pgtrack_old')) AS o (name, tables);
@@ -3082,7 +3584,9 @@ BEGIN
 
   -- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
   -- set the key are left out, unless a BEFORE trigger may set it in any statement.
-  IF v_mode <> 'tree' AND v_same_key IS NOT NULL THEN
+  IF v_mode = 'tree' THEN
+    RETURN QUERY SELECT m.* FROM pgtrack._move_triggers(p_relation, is_always) m;
+  ELSIF v_same_key IS NOT NULL THEN
     RETURN QUERY
       SELECT v_relation.relid, CASE v_mode WHEN 'row' THEN '!pgtrack_key' ELSE 'pgtrack_key' END::name,
              'AFTER UPDATE' || CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN ''
@@ -4850,6 +5354,7 @@ BEGIN
   LOOP
     PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     PERFORM pgtrack._let_owner_go(v_relation.relid);
+    PERFORM pgtrack._drop_moves(v_relation.relation_id);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';
@@ -4941,7 +5446,8 @@ BEGIN
   -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
   v_altered := v_altered || ARRAY(
     SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key'))
+    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
+                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
       AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
   IF v_altered = '{}' THEN
     RETURN '{}';
@@ -5126,7 +5632,7 @@ BEGIN
       WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
         AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
         -- Those we drop ourselves.
-        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^!?pgtrack_')) x
+        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^[!~]?pgtrack_')) x
     JOIN pg_class c ON c.oid = x.relid);
 END
 $_tables_of_drop$;
@@ -5145,7 +5651,7 @@ BEGIN
   PERFORM pgtrack._drop_recorders();
   IF v_dropped <> '{}' THEN
     -- Rights on its history are those on the table, of which there are none any more.
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
+    PERFORM pgtrack._sync_rights(r.relation_id), pgtrack._drop_moves(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
     UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (v_dropped);
   END IF;
   -- ALTER TABLE tells itself what it was about.
@@ -5237,7 +5743,7 @@ COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS
   'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._in_the_way(p_text text, p_is_alone boolean, p_is_whole boolean)
-RETURNS TABLE (relid regclass, trigger name, is_named boolean)
+RETURNS TABLE (tracked regclass, relid regclass, trigger name, is_named boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_in_the_way$
 DECLARE
   v_altered  oid[] := ARRAY(SELECT a FROM pgtrack._altered_by(p_text, p_is_alone) a);
@@ -5250,11 +5756,13 @@ DECLARE
     SELECT n.relid FROM named n);
 BEGIN
   RETURN QUERY
-  SELECT c.oid::regclass, t.tgname, c.oid = ANY (v_named)
+  SELECT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
   FROM pgtrack.relation r
   JOIN pg_class c ON c.oid = r.relid
-  JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
-  WHERE pg_has_role(current_user, c.relowner, 'USAGE')
+  CROSS JOIN LATERAL pgtrack._members(r.relid) m
+  JOIN pg_class l ON l.oid = m.relid
+  JOIN pg_trigger t ON t.tgrelid = l.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
+  WHERE pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
     AND (c.oid = ANY (v_named)
          -- As a whole word, quoted or not. Of a typed table the type may be named.
          OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
@@ -5288,6 +5796,8 @@ BEGIN
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
     PERFORM set_config('lock_timeout', CASE WHEN v_trigger.is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
+      -- In the order of writers: a partitioned table before its partitions.
+      PERFORM pgtrack._execute(format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_trigger.tracked)) WHERE v_trigger.relid <> v_trigger.tracked;
       PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.trigger, v_trigger.relid));
     EXCEPTION WHEN lock_not_available THEN
       IF v_trigger.is_named THEN
@@ -5295,7 +5805,7 @@ BEGIN
       END IF;
       CONTINUE;
     END;
-    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_trigger.relid::oid), true);
+    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_trigger.tracked::oid), true);
   END LOOP;
   PERFORM set_config('lock_timeout', v_timeout, true);
   PERFORM pgtrack._let_event_triggers_fire(v_events);

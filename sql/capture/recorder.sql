@@ -117,15 +117,17 @@ DECLARE
   v_variant    record;
   v_record     text;
   v_from       text;
+  v_repeats    boolean;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   v_nests := pgtrack._may_nest(v_relation.relid) AND v_mode <> 'row';
-
+  PERFORM pgtrack._generate_moves(p_relation, v_mode);
   FOR v_variant IN
     VALUES ('insert', 'I', 'NEW', 'pgtrack_new'), ('update', 'U', 'OLD', 'pgtrack_old'), ('delete', 'D', 'OLD', 'pgtrack_old')
   LOOP
     v_record := CASE v_mode WHEN 'row' THEN v_variant.column3 ELSE 'r' END;
+    v_repeats := v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid);
     v_from := CASE v_mode WHEN 'row' THEN '' ELSE format(' FROM %s AS r', v_variant.column4) END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
@@ -138,10 +140,10 @@ BEGIN
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
     EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
-  ELSE
+  ELS%11$sE
     %7$s;
   END IF;
-  GET DIAGNOSTICS rows = ROW_COUNT;
+  GET DIAGNOSTICS rows = ROW_COUNT;%12$s
   IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
   END IF;$body$,
         v_stale, p_relation,
@@ -151,20 +153,18 @@ BEGIN
         -- A column that was found just now is in the images of later numbers.
         CASE WHEN v_nests THEN '' ELSE format(E'\n    id := %s;', v_next) END
         -- What follows the images is written for this key.
-        || CASE WHEN v_variant.column1 = 'update' AND v_relation.key_columns <> '{}'
-                     AND (v_mode = 'tree' OR v_mode <> 'row' AND pgtrack._may_repeat(v_relation.relid))
-                THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
-        CASE WHEN v_variant.column1 = 'update' AND v_mode = 'tree' AND v_relation.key_columns <> '{}'
-             THEN pgtrack._moves_sql(p_relation) ELSE '' END
-        || CASE WHEN v_variant.column1 = 'update' AND v_mode <> 'row' AND v_relation.key_columns <> '{}' AND pgtrack._may_repeat(v_relation.relid)
-                THEN pgtrack._order_sql(p_relation) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows')),
+        || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
+        CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
+        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
+        CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
   PERFORM pgtrack._generate_truncate_functions(p_relation);
   PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  PERFORM pgtrack._generate_move_functions(p_relation), pgtrack._generate_unmoved(p_relation) WHERE v_mode = 'tree';
   PERFORM pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;

@@ -4,18 +4,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_wanted_trigge
 DECLARE
   v_relation  pgtrack.relation;
   v_mode      text;
-  v_same_key  text;
+  v_same_key  text := pgtrack._same_key_sql(p_relation, NULL);
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
   is_always := (v_relation.options ->> 'replica')::boolean;
-  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
-  SELECT string_agg(CASE WHEN k.kind IS NULL
-                         THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
-                         ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
-                    ' AND ' ORDER BY k.position) INTO v_same_key
-  FROM pgtrack._key_parts(p_relation) k;
-
   IF v_mode = 'row' THEN
     RETURN QUERY
       SELECT v_relation.relid, format('!pgtrack_%s', o)::name, 'AFTER ' || upper(o),
@@ -24,10 +17,7 @@ BEGIN
   ELSE
     RETURN QUERY
       SELECT m.relid, format('pgtrack_%s', o.name)::name, 'AFTER ' || upper(o.name),
-             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()',
-               CASE WHEN o.name = 'update' AND v_mode = 'tree' AND v_same_key IS NOT NULL
-                    THEN 'OLD TABLE AS pgtrack_old NEW TABLE AS pgtrack_new' ELSE o.tables END,
-               format('record_%s_%s', o.name, p_relation)), is_always
+             format('REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', o.tables, format('record_%s_%s', o.name, p_relation)), is_always
       FROM pgtrack._members(v_relation.relid) m
       CROSS JOIN (VALUES ('insert', 'NEW TABLE AS pgtrack_new'), ('update', 'OLD TABLE AS pgtrack_old'),
                          ('delete', 'OLD TABLE AS pgtrack_old')) AS o (name, tables);
@@ -47,7 +37,9 @@ BEGIN
 
   -- PostgreSQL parses a WHEN condition anew in every statement that the trigger is for, so statements that do not
   -- set the key are left out, unless a BEFORE trigger may set it in any statement.
-  IF v_mode <> 'tree' AND v_same_key IS NOT NULL THEN
+  IF v_mode = 'tree' THEN
+    RETURN QUERY SELECT m.* FROM pgtrack._move_triggers(p_relation, is_always) m;
+  ELSIF v_same_key IS NOT NULL THEN
     RETURN QUERY
       SELECT v_relation.relid, CASE v_mode WHEN 'row' THEN '!pgtrack_key' ELSE 'pgtrack_key' END::name,
              'AFTER UPDATE' || CASE WHEN pgtrack._may_rewrite_rows(v_relation.relid) THEN ''

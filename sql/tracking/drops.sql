@@ -88,7 +88,7 @@ BEGIN
       WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
         AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
         -- Those we drop ourselves.
-        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^!?pgtrack_')) x
+        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^[!~]?pgtrack_')) x
     JOIN pg_class c ON c.oid = x.relid);
 END
 $_tables_of_drop$;
@@ -107,7 +107,7 @@ BEGIN
   PERFORM pgtrack._drop_recorders();
   IF v_dropped <> '{}' THEN
     -- Rights on its history are those on the table, of which there are none any more.
-    PERFORM pgtrack._sync_rights(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
+    PERFORM pgtrack._sync_rights(r.relation_id), pgtrack._drop_moves(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
     UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (v_dropped);
   END IF;
   -- ALTER TABLE tells itself what it was about.

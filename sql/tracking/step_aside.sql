@@ -74,7 +74,7 @@ COMMENT ON FUNCTION pgtrack._altered_by(text, boolean) IS
   'The relations that a text names in ALTER TABLE or ALTER TYPE; null for a name without any.';
 
 CREATE OR REPLACE FUNCTION pgtrack._in_the_way(p_text text, p_is_alone boolean, p_is_whole boolean)
-RETURNS TABLE (relid regclass, trigger name, is_named boolean)
+RETURNS TABLE (tracked regclass, relid regclass, trigger name, is_named boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_in_the_way$
 DECLARE
   v_altered  oid[] := ARRAY(SELECT a FROM pgtrack._altered_by(p_text, p_is_alone) a);
@@ -87,11 +87,13 @@ DECLARE
     SELECT n.relid FROM named n);
 BEGIN
   RETURN QUERY
-  SELECT c.oid::regclass, t.tgname, c.oid = ANY (v_named)
+  SELECT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
   FROM pgtrack.relation r
   JOIN pg_class c ON c.oid = r.relid
-  JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
-  WHERE pg_has_role(current_user, c.relowner, 'USAGE')
+  CROSS JOIN LATERAL pgtrack._members(r.relid) m
+  JOIN pg_class l ON l.oid = m.relid
+  JOIN pg_trigger t ON t.tgrelid = l.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
+  WHERE pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
     AND (c.oid = ANY (v_named)
          -- As a whole word, quoted or not. Of a typed table the type may be named.
          OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
@@ -125,6 +127,8 @@ BEGIN
     -- One that the command names is waited for as the command itself would do; of another the text may only speak.
     PERFORM set_config('lock_timeout', CASE WHEN v_trigger.is_named THEN v_timeout ELSE '200ms' END, true);
     BEGIN
+      -- In the order of writers: a partitioned table before its partitions.
+      PERFORM pgtrack._execute(format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_trigger.tracked)) WHERE v_trigger.relid <> v_trigger.tracked;
       PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.trigger, v_trigger.relid));
     EXCEPTION WHEN lock_not_available THEN
       IF v_trigger.is_named THEN
@@ -132,7 +136,7 @@ BEGIN
       END IF;
       CONTINUE;
     END;
-    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_trigger.relid::oid), true);
+    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_trigger.tracked::oid), true);
   END LOOP;
   PERFORM set_config('lock_timeout', v_timeout, true);
   PERFORM pgtrack._let_event_triggers_fire(v_events);

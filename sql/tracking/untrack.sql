@@ -47,6 +47,7 @@ BEGIN
   LOOP
     PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     PERFORM pgtrack._let_owner_go(v_relation.relid);
+    PERFORM pgtrack._drop_moves(v_relation.relation_id);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';

@@ -22,6 +22,7 @@ mod key_ddl;
 mod keys;
 mod last;
 mod laws;
+mod merging;
 mod names;
 mod nesting;
 mod obstacles;

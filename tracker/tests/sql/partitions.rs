@@ -169,10 +169,9 @@ fn case_23_a_row_that_a_trigger_swallows_on_its_way_is_recorded_as_deleted() {
             .check(
                 "SELECT row_pk, op, before ->> 'v', after ->> 'v' FROM pgtrack.changes('m', 4)",
                 r#"
-            {"id": 2, "region": "a"}|INSERT|~|two!
-            {"id": 2, "region": "x"}|DELETE|two|~
-            {"id": 3, "region": "x"}|DELETE|three|~
-            {"id": 1, "region": "a"}|UPDATE|one|one!"#,
+            {"id": 1, "region": "a"}|UPDATE|one|one!
+            {"id": 2, "region": "x"}|UPDATE|two|two!
+            {"id": 3, "region": "x"}|DELETE|three|~"#,
             )
             .await;
         session.run("SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1)").await;
