@@ -39,7 +39,8 @@ async fn is_undone_to(session: &Session, point: &str) {
 fn a_row_that_merge_moves_is_recorded_as_updated() {
     on_each_version(async |session| {
         session.run(TREE).await;
-        session.run("INSERT INTO t VALUES (1, 1, 1, 'one', 0), (1, 2, 2, 'two', 0); SELECT pgtrack.tag('p')").await;
+        session.run("INSERT INTO t VALUES (1, 1, 1, 'one', 0), (1, 2, 2, 'two', 0)").await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         session
             .run("MERGE INTO t USING (VALUES (1)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 2, b = 9, v = 'moved'")
             .await;
@@ -60,7 +61,8 @@ fn a_row_that_merge_moves_is_recorded_as_updated() {
 fn a_merge_that_inserts_and_updates_changes_no_key() {
     on_each_version(async |session| {
         session.run(TREE).await;
-        session.run("INSERT INTO t VALUES (1, 4, 4, 'old', 0); SELECT pgtrack.tag('p')").await;
+        session.run("INSERT INTO t VALUES (1, 4, 4, 'old', 0)").await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         session
             .run("MERGE INTO t USING (VALUES (3, 2, 2), (1, 4, 4)) s (a, b, id) ON t.id = s.id
                   WHEN MATCHED THEN UPDATE SET v = 'new' WHEN NOT MATCHED THEN INSERT VALUES (s.a, s.b, s.id, 'new', 0)")
@@ -75,9 +77,10 @@ fn a_merge_that_inserts_and_updates_changes_no_key() {
 fn every_action_of_a_merge_is_counted_where_it_belongs() {
     on_each_version(async |session| {
         session.run(TREE).await;
+        session.run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 8) g").await;
+        session.run("SELECT pgtrack.tag('p')").await;
         session
-            .run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 8) g; SELECT pgtrack.tag('p');
-                  MERGE INTO t USING (SELECT generate_series(1, 10)) s (id) ON t.id = s.id
+            .run("MERGE INTO t USING (SELECT generate_series(1, 10)) s (id) ON t.id = s.id
                   WHEN MATCHED AND n IN (1, 2) THEN UPDATE SET a = 2 WHEN MATCHED AND n = 3 THEN UPDATE SET b = b + 100
                   WHEN MATCHED AND n = 4 THEN UPDATE SET v = 'stays' WHEN MATCHED AND n IN (5, 6, 7) THEN DELETE
                   WHEN NOT MATCHED THEN INSERT VALUES (3, 0, s.id, 'new', 0)")
@@ -98,7 +101,8 @@ fn a_merge_may_return_rows_and_have_actions_for_what_the_source_lacks() {
         {
             return;
         }
-        session.run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g; SELECT pgtrack.tag('p')").await;
+        session.run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g").await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         session
             .run("MERGE INTO t USING (VALUES (1), (9)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 3
                   WHEN NOT MATCHED BY SOURCE AND n = 2 THEN UPDATE SET a = 2, v = 'lacking' WHEN NOT MATCHED BY SOURCE AND n = 3 THEN DELETE
@@ -125,8 +129,9 @@ fn triggers_that_change_or_swallow_moving_rows_have_the_last_word() {
                     RETURN CASE WHEN new.v <> 'lost' THEN new END;
                   END$$;
                   CREATE TRIGGER zz_meddle BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION meddle();
-                  INSERT INTO t SELECT 1, g, g, CASE g WHEN 6 THEN 'keep' ELSE 'v' END, g FROM generate_series(1, 8) g; SELECT pgtrack.tag('p')")
+                  INSERT INTO t SELECT 1, g, g, CASE g WHEN 6 THEN 'keep' ELSE 'v' END, g FROM generate_series(1, 8) g")
             .await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         session
             .run("MERGE INTO t USING (VALUES (1, 'stay'), (2, 'go'), (3, 'never'), (4, 'lost'), (5, 'other'), (6, 'kept'), (7, 'plain'), (20, 'new')) s (id, v)
                   ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 2, v = s.v WHEN NOT MATCHED THEN INSERT VALUES (3, 0, s.id, s.v, 0)")
@@ -160,9 +165,9 @@ fn statements_inside_a_moving_one_keep_their_rows_apart() {
                     IF i = 2 THEN MERGE INTO t USING (VALUES (11)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 3; END IF;
                     IF i = 3 THEN UPDATE t SET v = 'inner' WHERE id = 12; END IF;
                     RETURN 'f'; END$$;
-                  INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g; INSERT INTO t VALUES (1, 11, 11, 'v', 0), (1, 12, 12, 'v', 0);
-                  SELECT pgtrack.tag('p')")
+                  INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g; INSERT INTO t VALUES (1, 11, 11, 'v', 0), (1, 12, 12, 'v', 0)")
             .await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         session.run("UPDATE t SET a = 2, v = f(id) WHERE id < 5").await;
         activity(&session, "INSERT|4\nINSERT|2\nUPDATE|1\nUPDATE|1\nUPDATE|4").await;
         session
@@ -176,7 +181,8 @@ fn statements_inside_a_moving_one_keep_their_rows_apart() {
 fn merges_of_one_transaction_and_abandoned_ones_do_not_mix() {
     on_each_version(async |session| {
         session.run(TREE).await;
-        session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0), (1, 2, 2, 'v', 0); SELECT pgtrack.tag('p')").await;
+        session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0), (1, 2, 2, 'v', 0)").await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         let merge = |id: u8, a: u8| {
             format!(
                 "MERGE INTO t USING (VALUES ({id})) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = {a} WHEN NOT MATCHED THEN INSERT VALUES ({a}, 0, {id}, 'n', 0);"
@@ -218,7 +224,10 @@ fn a_generated_column_of_the_key_moves_along() {
 fn many_moves_one_by_one_are_recorded_as_the_first_is() {
     on_each_version(async |session| {
         session.run(TREE).await;
-        session.run("INSERT INTO t SELECT 1, g % 90, g, 'v', g FROM generate_series(1, 400) g; SELECT pgtrack.tag('p')").await;
+        session
+            .run("INSERT INTO t SELECT 1, g % 90, g, 'v', g FROM generate_series(1, 400) g")
+            .await;
+        session.run("SELECT pgtrack.tag(\'p\')").await;
         // Every second one of the third kind is rolled back.
         session
             .run("DO $$BEGIN
@@ -278,9 +287,10 @@ fn a_key_that_a_merge_has_moved_a_row_to_can_be_inserted_again() {
 fn a_trigger_between_the_update_and_the_insert_of_a_merge_does_not_mix_them() {
     on_each_version(async |session| {
         session.run(TREE).await;
+        session.run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g").await;
+        session.run("SELECT pgtrack.tag('p')").await;
         session
-            .run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g; SELECT pgtrack.tag('p');
-                  CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+            .run("CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
                     IF pg_trigger_depth() = 1 THEN
                       MERGE INTO t USING (VALUES (3), (30)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = 4
                       WHEN NOT MATCHED THEN INSERT VALUES (1, 0, s.id, 'inner', 0);
@@ -313,7 +323,9 @@ fn notes_of_moving_rows_follow_the_table_and_hold_on_to_no_type() {
                   SELECT pgtrack.track('x'); INSERT INTO x SELECT 1, g, 'v', 'a=>1' FROM generate_series(1, 6) g")
             .await;
         let moved = |id: u8| {
-            format!("MERGE INTO x USING (VALUES ({id})) s (id) ON x.id = s.id WHEN MATCHED THEN UPDATE SET a = 2")
+            format!(
+                "MERGE INTO x USING (VALUES ({id})) s (id) ON x.id = s.id WHEN MATCHED THEN UPDATE SET a = 2"
+            )
         };
         session.run(&moved(1)).await;
         session.run("ALTER TABLE x ADD COLUMN w int DEFAULT 5; ALTER TABLE x ALTER COLUMN v TYPE varchar(40)").await;
@@ -337,7 +349,11 @@ fn notes_of_moving_rows_follow_the_table_and_hold_on_to_no_type() {
 fn a_merge_that_moves_rows_is_refused_where_postgres_does_not_count() {
     on_each_version(async |session| {
         session.run(TREE).await;
-        session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0), (1, 2, 2, 'v', 0); SET track_counts = off").await;
+        session
+            .run(
+                "INSERT INTO t VALUES (1, 1, 1, 'v', 0), (1, 2, 2, 'v', 0); SET track_counts = off",
+            )
+            .await;
         session.run("UPDATE t SET a = 2 WHERE id = 1").await;
         session.check("SELECT count(*) FROM pgtrack.key_change", "1").await;
         let error = session

@@ -5,7 +5,11 @@ use crate::support::{Session, on_each_version};
 const CHOICE: &str = "(SELECT jsonb_build_object('xid', min(xid)) FROM pgtrack.log(100, 't'))";
 
 async fn digest(session: &Session) -> String {
-    session.rows(&format!("SELECT string_agg(digest, ' ' ORDER BY action) FROM pgtrack.plan_outline({CHOICE})")).await
+    session
+        .rows(&format!(
+            "SELECT string_agg(digest, ' ' ORDER BY action) FROM pgtrack.plan_outline({CHOICE})"
+        ))
+        .await
 }
 
 #[test]
@@ -37,8 +41,12 @@ fn totals_come_with_the_first_rows_and_conflicts_before_others() {
             1|0|1|~",
             )
             .await;
-        session.check(&format!("SELECT count(row_pk) FROM pgtrack.plan_outline({CHOICE})"), "200").await;
-        session.check(&format!("SELECT count(row_pk) FROM pgtrack.plan_outline({CHOICE}, 0)"), "0").await;
+        session
+            .check(&format!("SELECT count(row_pk) FROM pgtrack.plan_outline({CHOICE})"), "200")
+            .await;
+        session
+            .check(&format!("SELECT count(row_pk) FROM pgtrack.plan_outline({CHOICE}, 0)"), "0")
+            .await;
         // The plan of the verb says the same of each row.
         session
             .check(

@@ -396,9 +396,7 @@ fn many_keys_that_are_noted_in_several_spellings_are_followed() {
                 )
                 .await;
         }
-        session
-            .check("SELECT max(ver), count(*) FROM pgtrack.changes('t', 1000)", "5|900")
-            .await;
+        session.check("SELECT max(ver), count(*) FROM pgtrack.changes('t', 1000)", "5|900").await;
         session
             .check(
                 "SELECT op, count(*) FROM pgtrack.diff('t', 'first') GROUP BY op ORDER BY op",
