@@ -214,7 +214,8 @@ fn a_schema_that_waits_for_its_new_name_keeps_nobody_from_its_other_tables() {
             names[1]
         ))
         .await;
-        two.run("CREATE TABLE one.guest (id int PRIMARY KEY); BEGIN; TRUNCATE one.guest").await;
+        two.run("CREATE TABLE one.guest (id int PRIMARY KEY)").await;
+        two.run("BEGIN; TRUNCATE one.guest").await;
         let other = session.another_as(names[0]).await;
         let pid = one.rows("SELECT pg_backend_pid()").await;
         let renaming = tokio::spawn(async move { one.run("ALTER SCHEMA one RENAME TO uno").await });
