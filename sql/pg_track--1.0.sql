@@ -2265,7 +2265,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_rewrite_r
 BEGIN
   RETURN (
   -- tgtype: bit 0 row, bit 1 before, bit 4 update (src/include/catalog/pg_trigger.h).
-  SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal AND tgtype & 19 = 19));
+  -- One of ours is left on a former partition until it is followed.
+  SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                 WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND t.tgtype & 19 = 19
+                   AND p.pronamespace <> 'pgtrack_history'::regnamespace));
 END
 $_may_rewrite_rows$;
 COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';
