@@ -107,7 +107,8 @@ COMMENT ON FUNCTION pgtrack._rounds(jsonb[], jsonb[], boolean) IS
   'p_may_share_keys: that a key is there twice for a while is no reason to take two rows for one.';
 
 -- Key changes are in the order of the updates. One is the last update that finds a row at its old key, or the last before
--- the next row comes there: so they are found from the end.
+-- the next row comes there: so they are found from the end. Those that have the statement's number already moved a row to
+-- another partition; they were noted before the others, and are in an order of their own.
 CREATE OR REPLACE FUNCTION pgtrack._in_order(p_relation integer, p_statement bigint, p_keys jsonb[]) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_in_order$
 DECLARE
@@ -116,22 +117,28 @@ DECLARE
   v_places   integer[];
   v_old      jsonb[];
   v_new      jsonb[];
-  v_next     integer;
+  v_earlier  integer[];
+  v_latest   integer[];
   v_rounds   integer[];
   v_numbers  bigint[];
   v_ids      bigint[];
 BEGIN
-  SELECT array_agg(c.change_id ORDER BY c.change_id), array_agg(c.old_key ORDER BY c.change_id), array_agg(c.new_key ORDER BY c.change_id)
-  INTO v_changes, v_old, v_new FROM pgtrack._key_changes_of(p_relation, p_statement) c;
-  v_next := coalesce(cardinality(v_changes), 0);
-  v_places := array_fill(NULL::integer, ARRAY[v_next]);
+  SELECT array_agg(c.change_id ORDER BY c.n), array_agg(c.old_key ORDER BY c.n), array_agg(c.new_key ORDER BY c.n), array_agg(c.earlier ORDER BY c.n),
+         ARRAY[max(c.n) FILTER (WHERE c.is_move), max(c.n) FILTER (WHERE NOT c.is_move)]
+  INTO v_changes, v_old, v_new, v_earlier, v_latest
+  FROM (SELECT c.*, lag(c.n) OVER (PARTITION BY c.is_move ORDER BY c.n) AS earlier
+        FROM (SELECT c.*, c.statement_id IS NOT NULL AS is_move, row_number() OVER (ORDER BY c.change_id)::integer AS n
+              FROM pgtrack._key_changes_of(p_relation, p_statement) c) c) c;
+  v_places := array_fill(NULL::integer, ARRAY[coalesce(cardinality(v_changes), 0)]);
   FOR i IN REVERSE cardinality(p_keys) .. 1 LOOP
-    EXIT WHEN v_next = 0;
-    IF p_keys[i] = v_old[v_next] THEN
-      v_after[i] := v_new[v_next];
-      v_places[v_next] := i;
-      v_next := v_next - 1;
-    END IF;
+    FOR kind IN 1 .. 2 LOOP
+      IF p_keys[i] = v_old[v_latest[kind]] THEN
+        v_after[i] := v_new[v_latest[kind]];
+        v_places[v_latest[kind]] := i;
+        v_latest[kind] := v_earlier[v_latest[kind]];
+        EXIT;
+      END IF;
+    END LOOP;
   END LOOP;
   v_rounds := pgtrack._rounds(p_keys, v_after, (
     SELECT pgtrack._has_deferrable_key(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));

@@ -32,6 +32,7 @@ DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
   v_call      text;
+  v_events    text;
 BEGIN
   PERFORM pgtrack._require_owner('untrack');
   v_call := pgtrack._begin_call(jsonb_build_object('target', p_target));
@@ -47,7 +48,9 @@ BEGIN
   LOOP
     PERFORM pgtrack._drop_triggers(v_relation.relation_id);
     PERFORM pgtrack._let_owner_go(v_relation.relid);
+    v_events := pgtrack._silence_event_triggers();
     PERFORM pgtrack._drop_moves(v_relation.relation_id);
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
     UPDATE pgtrack.relation SET tracked_until = clock_timestamp() WHERE relation_id = v_relation.relation_id;
     table_name := pgtrack._name(v_relation.relid);
     status := 'no longer tracked; its history stays';

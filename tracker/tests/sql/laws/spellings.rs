@@ -101,7 +101,7 @@ fn the_spelling_of_a_key_changes_nothing_about_points_undos_and_histories() {
         try_law(25, vec(statement(), 1..9), async |statements| {
             session
                 .run(&format!(
-                    "SET client_min_messages = error; DROP SCHEMA IF EXISTS spelled CASCADE; SELECT pgtrack.untag(name) FROM pgtrack.tags();
+                    "ROLLBACK; SET client_min_messages = error; DROP SCHEMA IF EXISTS spelled CASCADE; SELECT pgtrack.untag(name) FROM pgtrack.tags();
                      CREATE SCHEMA spelled; SET search_path = spelled, public; {SCHEMA}"
                 ))
                 .await;
