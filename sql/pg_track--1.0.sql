@@ -1319,7 +1319,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._shortened(bytea) IS 'The same for bytes.';
 
--- The length of text and bytes is known without reading them; of other values the length as they are stored is.
+-- The length of text and bytes is known without reading them. Of other values only the length as they are stored is, which
+-- compression makes shorter, but not by more than 255 times; whether one is shown must not depend on that.
 CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_json_sql$
 DECLARE
@@ -1330,7 +1331,7 @@ BEGIN
       THEN format('CASE WHEN octet_length(%1$s) > %2$s THEN pgtrack._shortened(%1$s) ELSE %3$s END', p_expression, c_most,
                   CASE p_stored_type WHEN 'bytea'::regtype THEN format('(%s)::text', p_expression) ELSE p_expression END)
     WHEN (SELECT t.typlen <> -1 FROM pg_type t WHERE t.oid = p_stored_type) OR p_stored_type = 'numeric'::regtype THEN p_expression
-    ELSE format('CASE WHEN pg_column_size(%1$s) > %2$s THEN to_jsonb(pgtrack._shortened((%1$s)::text)) ELSE %3$s END', p_expression, c_most,
+    ELSE format('CASE WHEN pg_column_size(%1$s) > %2$s / 256 AND octet_length((%1$s)::text) > %2$s THEN to_jsonb(pgtrack._shortened((%1$s)::text)) ELSE %3$s END', p_expression, c_most,
                 CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
                      ELSE format('to_jsonb(%s)', p_expression) END) END;
 END
@@ -1995,7 +1996,7 @@ BEGIN ATOMIC
   UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
   WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
   -- Settings of applications cannot be listed; these would be recorded as the session's.
-  UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
+  UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message,pgtrack.reverts}'::text[]) AS p (name)
   UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
@@ -4231,9 +4232,9 @@ BEGIN
     RETURN NULL;
   END;
   GET DIAGNOSTICS v_context = PG_CONTEXT;
-  -- Two keys may have become one. And USING may make any value of any other.
-  RETURN CASE WHEN v_before = v_after AND concat_ws(E'\n', current_query(), v_context) !~* format(
-                'type\s[^;]*\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
+  -- Two keys may have become one. And USING may make any value of any other; of a function LANGUAGE sql the text is not known.
+  RETURN CASE WHEN v_before = v_after AND v_context !~ 'SQL function "(?!(follow_ddl|track)")' AND concat_ws(E'\n', current_query(), v_context) !~* format(
+                '\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
@@ -4616,11 +4617,17 @@ BEGIN
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id = $2)',
                  v_shape.key_record, v_shape.history, v_shape.history_is_key)
   INTO v_seen USING p_change.old_key, v_statement;
+  IF v_seen THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%1$s) JOIN %2$s h ON %3$s WHERE h.pgtrack_statement_id > $2)'
+                   ' OR EXISTS (SELECT FROM jsonb_to_record($1) AS k(%1$s) JOIN %4$s t ON %5$s)',
+                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.live_table, v_shape.live_is_key)
+    INTO v_seen USING p_change.new_key, v_statement;
+  END IF;
   RETURN v_seen;
 END
 $_sees_key_change$;
 COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
-  'Whether the current user may see the row whose key was changed, as it was before.';
+  'Whether the current user may see the row whose key was changed, as it was before, and a row with the new key.';
 
 -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
@@ -5638,15 +5645,16 @@ CREATE OR REPLACE FUNCTION pgtrack._tables_of_drop() RETURNS regclass[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_drop$
 BEGIN
   RETURN (
-    SELECT coalesce(array_agg(DISTINCT x.relid), '{}') FROM (
-      SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid
-                  ELSE to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid END::regclass AS relid
-      FROM pg_event_trigger_dropped_objects() d
-      WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
-        AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
-        -- Those we drop ourselves.
-        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^[!~]?pgtrack_')) x
-    JOIN pg_class c ON c.oid = x.relid);
+    -- The catalogs are asked: to_regclass() fails for a schema that the owner of pg_track may not use.
+    SELECT coalesce(array_agg(DISTINCT c.oid::regclass), '{}')
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN pg_namespace n ON n.nspname = d.address_names[1]
+    JOIN pg_class c ON CASE WHEN d.classid = 'pg_class'::regclass THEN c.oid = d.objid
+                            ELSE c.relnamespace = n.oid AND c.relname = d.address_names[2] END
+    WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
+      AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
+      -- Those we drop ourselves.
+      AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^[!~]?pgtrack_'));
 END
 $_tables_of_drop$;
 COMMENT ON FUNCTION pgtrack._tables_of_drop() IS 'In an event trigger: the tables that are still there and have lost something by a drop.';
@@ -5769,13 +5777,13 @@ DECLARE
     SELECT n.relid FROM named n);
 BEGIN
   RETURN QUERY
-  SELECT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
+  SELECT DISTINCT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
   FROM pgtrack.relation r
   JOIN pg_class c ON c.oid = r.relid
   CROSS JOIN LATERAL pgtrack._members(r.relid) m
   JOIN pg_class l ON l.oid = m.relid
   JOIN pg_trigger t ON t.tgrelid = l.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
-  WHERE pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
+  WHERE r.tracked_until IS NULL AND pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
     AND (c.oid = ANY (v_named)
          -- As a whole word, quoted or not. Of a typed table the type may be named.
          OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
@@ -6753,7 +6761,8 @@ DECLARE
 BEGIN
   SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
   IF v_shape.key_has_digest IS NOT TRUE THEN
-    RETURN p_key;
+    -- An index takes no more than 2.7 kB.
+    RETURN CASE WHEN octet_length(p_key::text) > 1000 THEN jsonb_build_object('', hashtextextended(p_key::text, 0)) ELSE p_key END;
   END IF;
   EXECUTE format('SELECT hash_record_extended(ROW(%s)::record, 0) FROM jsonb_to_record($1) AS k(%s)', v_shape.compared_key, v_shape.key_record)
   INTO v_digest USING p_key;
@@ -9311,6 +9320,41 @@ END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'The query for whether a row of a revert is to get the key that another has.';
 
+-- What is under the keys changes then, but not what was not recorded of it; and the foreign keys of others would take it for
+-- a change of the columns that they refer to, or go on referring to keys that are other rows' again.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_crossing(p_table regclass, p_set pgtrack._set) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_crossing$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_first     bigint;
+  v_obstacle  text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relid = p_table;
+  EXECUTE format('SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_set.condition) INTO v_first;
+  SELECT x.obstacle INTO v_obstacle FROM (
+    SELECT format('column %I', c.column_name) AS obstacle
+    FROM pgtrack.relation_column c
+    WHERE c.relation_id = v_relation.relation_id AND c.attnum IS NOT NULL
+      AND (pgtrack._recorded_since(c) >= v_first OR v_relation.options -> 'redact' ? c.column_name::text)
+    UNION ALL
+    SELECT format('column %I', a.attname) FROM pg_attribute a
+    WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND v_relation.left_out ? a.attnum::text
+    UNION ALL
+    SELECT format('foreign key %I of %s', c.conname, pgtrack._name(c.conrelid))
+    FROM pg_constraint c
+    WHERE c.confrelid = p_table AND c.contype = 'f' AND c.conparentid = 0 AND c.confupdtype IN ('c', 'n', 'd') AND c.conrelid <> ALL (p_set.tables)) x
+  ORDER BY 1 LIMIT 1;
+  IF v_obstacle IS NOT NULL THEN
+    RAISE EXCEPTION 'keys of % that passed from one row to another cannot be set back', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = format('Rows change places under their keys then, and the %s would stay with the key.', v_obstacle),
+      HINT = 'Set the keys back by UPDATEs of your own; pgtrack.changes() shows them.';
+  END IF;
+END
+$_refuse_crossing$;
+COMMENT ON FUNCTION pgtrack._refuse_crossing(regclass, pgtrack._set) IS
+  'Refuses to let rows change places under their keys where something that is not recorded would not come along.';
+
 -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
 CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
 RETURNS void
@@ -9376,7 +9420,7 @@ BEGIN
              (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
-             count(newer_id) AS conflicts
+             count(newer_id) AS conflicts, coalesce(bool_or(keys_cross), false) AS keys_cross
       FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
     (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
     CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross' END);
@@ -9421,6 +9465,7 @@ BEGIN
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
+    PERFORM pgtrack._refuse_crossing(v_table, p_set) WHERE v_rows.keys_cross;
     v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
                           v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
@@ -11010,7 +11055,9 @@ BEGIN
       JOIN pgtrack.purged_version p ON p.relation_id = p_relation AND p.row_key = m.old_key);
     DELETE FROM pgtrack.purged_version p
     WHERE p.relation_id = p_relation AND p.row_key = ANY (v_moves.old_keys || v_moves.new_keys);
-    INSERT INTO pgtrack.purged_version SELECT m.* FROM unnest(v_moved) m;
+    -- Under a key whose check is deferred two may have come together.
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT p_relation, m.row_key, sum(m.versions) FROM unnest(v_moved) m GROUP BY m.row_key;
   END LOOP;
   EXECUTE v_add USING v_after, 9223372036854775807;
 END
@@ -11055,7 +11102,7 @@ BEGIN
       SELECT p.statements, p.changes INTO statements, changes FROM pgtrack._purge_relation(v_relation, p_until, p_which) p;
     -- One whose history is locked, damaged or of types that are gone is no reason to keep the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR data_exception
-                   OR object_not_in_prerequisite_state OR feature_not_supported THEN
+                   OR object_not_in_prerequisite_state OR feature_not_supported OR integrity_constraint_violation OR program_limit_exceeded THEN
       RAISE WARNING 'the history of % could not be purged: %', "table", SQLERRM USING
         HINT = 'The others are purged. SELECT * FROM pgtrack.follow_ddl() follows what was altered; then purge again.';
       CONTINUE;
@@ -11178,7 +11225,8 @@ BEGIN
     NULL;
   END;
   RETURN pgtrack._same_key((v_key #>> '{}')::jsonb, p_key);
-EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+-- Anybody may have called with anything.
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN false;
 END
 $_is_call_on$;

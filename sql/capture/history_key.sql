@@ -74,9 +74,9 @@ BEGIN
     RETURN NULL;
   END;
   GET DIAGNOSTICS v_context = PG_CONTEXT;
-  -- Two keys may have become one. And USING may make any value of any other.
-  RETURN CASE WHEN v_before = v_after AND concat_ws(E'\n', current_query(), v_context) !~* format(
-                'type\s[^;]*\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
+  -- Two keys may have become one. And USING may make any value of any other; of a function LANGUAGE sql the text is not known.
+  RETURN CASE WHEN v_before = v_after AND v_context !~ 'SQL function "(?!(follow_ddl|track)")' AND concat_ws(E'\n', current_query(), v_context) !~* format(
+                '\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS

@@ -201,11 +201,17 @@ BEGIN
   EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id = $2)',
                  v_shape.key_record, v_shape.history, v_shape.history_is_key)
   INTO v_seen USING p_change.old_key, v_statement;
+  IF v_seen THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%1$s) JOIN %2$s h ON %3$s WHERE h.pgtrack_statement_id > $2)'
+                   ' OR EXISTS (SELECT FROM jsonb_to_record($1) AS k(%1$s) JOIN %4$s t ON %5$s)',
+                   v_shape.key_record, v_shape.history, v_shape.history_is_key, v_shape.live_table, v_shape.live_is_key)
+    INTO v_seen USING p_change.new_key, v_statement;
+  END IF;
   RETURN v_seen;
 END
 $_sees_key_change$;
 COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
-  'Whether the current user may see the row whose key was changed, as it was before.';
+  'Whether the current user may see the row whose key was changed, as it was before, and a row with the new key.';
 
 -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void

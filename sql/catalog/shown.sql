@@ -37,7 +37,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._shortened(bytea) IS 'The same for bytes.';
 
--- The length of text and bytes is known without reading them; of other values the length as they are stored is.
+-- The length of text and bytes is known without reading them. Of other values only the length as they are stored is, which
+-- compression makes shorter, but not by more than 255 times; whether one is shown must not depend on that.
 CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_json_sql$
 DECLARE
@@ -48,7 +49,7 @@ BEGIN
       THEN format('CASE WHEN octet_length(%1$s) > %2$s THEN pgtrack._shortened(%1$s) ELSE %3$s END', p_expression, c_most,
                   CASE p_stored_type WHEN 'bytea'::regtype THEN format('(%s)::text', p_expression) ELSE p_expression END)
     WHEN (SELECT t.typlen <> -1 FROM pg_type t WHERE t.oid = p_stored_type) OR p_stored_type = 'numeric'::regtype THEN p_expression
-    ELSE format('CASE WHEN pg_column_size(%1$s) > %2$s THEN to_jsonb(pgtrack._shortened((%1$s)::text)) ELSE %3$s END', p_expression, c_most,
+    ELSE format('CASE WHEN pg_column_size(%1$s) > %2$s / 256 AND octet_length((%1$s)::text) > %2$s THEN to_jsonb(pgtrack._shortened((%1$s)::text)) ELSE %3$s END', p_expression, c_most,
                 CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
                      ELSE format('to_jsonb(%s)', p_expression) END) END;
 END

@@ -50,7 +50,8 @@ BEGIN
     NULL;
   END;
   RETURN pgtrack._same_key((v_key #>> '{}')::jsonb, p_key);
-EXCEPTION WHEN invalid_parameter_value OR invalid_text_representation THEN
+-- Anybody may have called with anything.
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN false;
 END
 $_is_call_on$;

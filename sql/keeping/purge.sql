@@ -59,7 +59,9 @@ BEGIN
       JOIN pgtrack.purged_version p ON p.relation_id = p_relation AND p.row_key = m.old_key);
     DELETE FROM pgtrack.purged_version p
     WHERE p.relation_id = p_relation AND p.row_key = ANY (v_moves.old_keys || v_moves.new_keys);
-    INSERT INTO pgtrack.purged_version SELECT m.* FROM unnest(v_moved) m;
+    -- Under a key whose check is deferred two may have come together.
+    INSERT INTO pgtrack.purged_version (relation_id, row_key, versions)
+    SELECT p_relation, m.row_key, sum(m.versions) FROM unnest(v_moved) m GROUP BY m.row_key;
   END LOOP;
   EXECUTE v_add USING v_after, 9223372036854775807;
 END
@@ -104,7 +106,7 @@ BEGIN
       SELECT p.statements, p.changes INTO statements, changes FROM pgtrack._purge_relation(v_relation, p_until, p_which) p;
     -- One whose history is locked, damaged or of types that are gone is no reason to keep the others.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR syntax_error_or_access_rule_violation OR data_exception
-                   OR object_not_in_prerequisite_state OR feature_not_supported THEN
+                   OR object_not_in_prerequisite_state OR feature_not_supported OR integrity_constraint_violation OR program_limit_exceeded THEN
       RAISE WARNING 'the history of % could not be purged: %', "table", SQLERRM USING
         HINT = 'The others are purged. SELECT * FROM pgtrack.follow_ddl() follows what was altered; then purge again.';
       CONTINUE;

@@ -160,7 +160,8 @@ DECLARE
 BEGIN
   SELECT * INTO v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_relation;
   IF v_shape.key_has_digest IS NOT TRUE THEN
-    RETURN p_key;
+    -- An index takes no more than 2.7 kB.
+    RETURN CASE WHEN octet_length(p_key::text) > 1000 THEN jsonb_build_object('', hashtextextended(p_key::text, 0)) ELSE p_key END;
   END IF;
   EXECUTE format('SELECT hash_record_extended(ROW(%s)::record, 0) FROM jsonb_to_record($1) AS k(%s)', v_shape.compared_key, v_shape.key_record)
   INTO v_digest USING p_key;

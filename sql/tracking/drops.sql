@@ -81,15 +81,16 @@ CREATE OR REPLACE FUNCTION pgtrack._tables_of_drop() RETURNS regclass[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_drop$
 BEGIN
   RETURN (
-    SELECT coalesce(array_agg(DISTINCT x.relid), '{}') FROM (
-      SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid
-                  ELSE to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid END::regclass AS relid
-      FROM pg_event_trigger_dropped_objects() d
-      WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
-        AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
-        -- Those we drop ourselves.
-        AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^[!~]?pgtrack_')) x
-    JOIN pg_class c ON c.oid = x.relid);
+    -- The catalogs are asked: to_regclass() fails for a schema that the owner of pg_track may not use.
+    SELECT coalesce(array_agg(DISTINCT c.oid::regclass), '{}')
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN pg_namespace n ON n.nspname = d.address_names[1]
+    JOIN pg_class c ON CASE WHEN d.classid = 'pg_class'::regclass THEN c.oid = d.objid
+                            ELSE c.relnamespace = n.oid AND c.relname = d.address_names[2] END
+    WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
+      AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
+      -- Those we drop ourselves.
+      AND (d.object_type <> 'trigger' OR d.address_names[3] !~ '^[!~]?pgtrack_'));
 END
 $_tables_of_drop$;
 COMMENT ON FUNCTION pgtrack._tables_of_drop() IS 'In an event trigger: the tables that are still there and have lost something by a drop.';

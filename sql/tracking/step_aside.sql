@@ -87,13 +87,13 @@ DECLARE
     SELECT n.relid FROM named n);
 BEGIN
   RETURN QUERY
-  SELECT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
+  SELECT DISTINCT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
   FROM pgtrack.relation r
   JOIN pg_class c ON c.oid = r.relid
   CROSS JOIN LATERAL pgtrack._members(r.relid) m
   JOIN pg_class l ON l.oid = m.relid
   JOIN pg_trigger t ON t.tgrelid = l.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
-  WHERE pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
+  WHERE r.tracked_until IS NULL AND pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
     AND (c.oid = ANY (v_named)
          -- As a whole word, quoted or not. Of a typed table the type may be named.
          OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (

@@ -20,6 +20,41 @@ END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
   'The query for whether a row of a revert is to get the key that another has.';
 
+-- What is under the keys changes then, but not what was not recorded of it; and the foreign keys of others would take it for
+-- a change of the columns that they refer to, or go on referring to keys that are other rows' again.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_crossing(p_table regclass, p_set pgtrack._set) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_crossing$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_first     bigint;
+  v_obstacle  text;
+BEGIN
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation r WHERE r.relid = p_table;
+  EXECUTE format('SELECT min(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s)', v_relation.relation_id, p_set.condition) INTO v_first;
+  SELECT x.obstacle INTO v_obstacle FROM (
+    SELECT format('column %I', c.column_name) AS obstacle
+    FROM pgtrack.relation_column c
+    WHERE c.relation_id = v_relation.relation_id AND c.attnum IS NOT NULL
+      AND (pgtrack._recorded_since(c) >= v_first OR v_relation.options -> 'redact' ? c.column_name::text)
+    UNION ALL
+    SELECT format('column %I', a.attname) FROM pg_attribute a
+    WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND v_relation.left_out ? a.attnum::text
+    UNION ALL
+    SELECT format('foreign key %I of %s', c.conname, pgtrack._name(c.conrelid))
+    FROM pg_constraint c
+    WHERE c.confrelid = p_table AND c.contype = 'f' AND c.conparentid = 0 AND c.confupdtype IN ('c', 'n', 'd') AND c.conrelid <> ALL (p_set.tables)) x
+  ORDER BY 1 LIMIT 1;
+  IF v_obstacle IS NOT NULL THEN
+    RAISE EXCEPTION 'keys of % that passed from one row to another cannot be set back', pgtrack._name(p_table) USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      DETAIL = format('Rows change places under their keys then, and the %s would stay with the key.', v_obstacle),
+      HINT = 'Set the keys back by UPDATEs of your own; pgtrack.changes() shows them.';
+  END IF;
+END
+$_refuse_crossing$;
+COMMENT ON FUNCTION pgtrack._refuse_crossing(regclass, pgtrack._set) IS
+  'Refuses to let rows change places under their keys where something that is not recorded would not come along.';
+
 -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
 CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
 RETURNS void
@@ -85,7 +120,7 @@ BEGIN
              (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
-             count(newer_id) AS conflicts
+             count(newer_id) AS conflicts, coalesce(bool_or(keys_cross), false) AS keys_cross
       FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
     (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
     CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross' END);
@@ -130,6 +165,7 @@ BEGIN
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
+    PERFORM pgtrack._refuse_crossing(v_table, p_set) WHERE v_rows.keys_cross;
     v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
                           v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);

@@ -181,3 +181,13 @@ fn a_table_without_columns_may_be_made() {
         session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
     });
 }
+
+#[test]
+fn tables_in_schemas_that_are_nobody_s_business_are_dropped_as_ever() {
+    on_each_version(async |session| {
+        session.run("CREATE SCHEMA closed; CREATE TABLE closed.x (id serial PRIMARY KEY, v int DEFAULT 1 CHECK (v > 0) UNIQUE)").await;
+        session.run("ALTER TABLE closed.x DROP CONSTRAINT x_v_check; ALTER TABLE closed.x ALTER v DROP DEFAULT; DROP SEQUENCE closed.x_id_seq CASCADE").await;
+        session.run("CREATE FUNCTION closed.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE TRIGGER f BEFORE INSERT ON closed.x FOR EACH ROW EXECUTE FUNCTION closed.f(); DROP TRIGGER f ON closed.x").await;
+        session.run("CREATE TYPE closed.t AS ENUM ('a'); ALTER TABLE closed.x ADD t closed.t DEFAULT 'a'; DROP TYPE closed.t CASCADE; DROP TABLE closed.x").await;
+    });
+}

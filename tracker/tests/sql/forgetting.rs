@@ -332,3 +332,36 @@ fn a_table_that_cannot_be_purged_is_named_and_the_others_are_purged() {
         session.check("SELECT count(*) FROM pgtrack.kept", "0").await;
     });
 }
+
+#[test]
+fn keys_that_came_together_or_are_long_do_not_stop_a_purge() {
+    on_each_own_server(&[], async |session| {
+        session
+            .run(
+                "CREATE TABLE d (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text); CREATE TABLE long (id text PRIMARY KEY);
+                 SELECT pgtrack.track('public'); INSERT INTO d VALUES (1, 'a'), (2, 'b'); UPDATE d SET v = v || 'x'",
+            )
+            .await;
+        session.run("BEGIN; UPDATE d SET id = 5; UPDATE d SET id = 6 WHERE v = 'bx'; COMMIT").await;
+        session
+            .run("INSERT INTO long SELECT left(string_agg(md5(i::text || 'q'), ''), 2690) FROM generate_series(1, 100) i")
+            .await;
+        session
+            .check("SELECT \"table\" FROM pgtrack.purge('0') ORDER BY 1", "public.d\npublic.long")
+            .await;
+    });
+}
+
+#[test]
+fn no_record_of_a_call_stops_an_erasure() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
+        session.run(r#"INSERT INTO pgtrack.audit_entry (verb, arguments) VALUES ('undo', '{"1": "t", "2": "\"\\u0000\""}')"#).await;
+        session
+            .check(
+                "SELECT pgtrack.erase('t', 1, 'asked for')",
+                "public.t (id=1): the values of 2 recorded changes erased",
+            )
+            .await;
+    });
+}

@@ -241,3 +241,22 @@ fn so_do_keys_that_rows_have_got_and_those_that_an_old_snapshot_does_not_show() 
         session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
     });
 }
+
+#[test]
+fn a_key_whose_values_are_made_by_using_is_told_to_no_other_row() {
+    on_each_version(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); CREATE FUNCTION swap() RETURNS void LANGUAGE sql AS 'ALTER TABLE t ALTER id TYPE bigint USING 3 - id'").await;
+        for (swap, back) in [
+            (
+                "ALTER TABLE t ALTER id TYPE bigint /* ; */ USING 3 - id",
+                "ALTER TABLE t ALTER id TYPE int USING (3 - id)::int",
+            ),
+            ("SELECT swap()", "SELECT 1"),
+        ] {
+            session.run("DELETE FROM t; INSERT INTO t VALUES (1, 'alice'), (2, 'bob'); UPDATE t SET v = v || '!'").await;
+            session.run(swap).await;
+            session.check("SELECT count(*) FROM pgtrack.history('t', 1)", "0").await;
+            session.run(back).await;
+        }
+    });
+}

@@ -277,3 +277,27 @@ fn the_change_after_an_unrecorded_return_is_undone_to_what_it_overwrote() {
         session.check("TABLE t", "1|5").await;
     });
 }
+
+#[test]
+fn keys_that_passed_between_rows_are_not_set_back_where_something_would_stay_behind() {
+    on_each_version(async |session| {
+        for (make, obstacle) in [
+            ("CREATE TABLE t (id int PRIMARY KEY, n text, pw text); SELECT pgtrack.track('t', '{\"redact\": [\"pw\"]}')", "column pw"),
+            ("CREATE TABLE t (id int PRIMARY KEY, n text, pw text); SELECT pgtrack.track('t', '{\"exclude\": [\"pw\"]}')", "column pw"),
+            (
+                "CREATE TABLE t (id int PRIMARY KEY, n text, k int UNIQUE); CREATE TABLE c (k int CONSTRAINT c_to_k REFERENCES t (k) ON UPDATE CASCADE);
+                 SELECT pgtrack.track('t')",
+                "foreign key c_to_k of public.c",
+            ),
+        ] {
+            session.run("DROP TABLE IF EXISTS c, t").await;
+            session.run(make).await;
+            session.run("INSERT INTO t VALUES (1, 'a', 10), (2, 'b', 20)").await;
+            session.run("BEGIN; UPDATE t SET id = 3 WHERE id = 2; UPDATE t SET id = 2 WHERE id = 1; COMMIT").await;
+            let error = session.error("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1, 't')))").await;
+            assert!(error.starts_with("55000: keys of public.t that passed from one row to another cannot be set back"), "{error}");
+            assert!(error.contains(obstacle), "{error}");
+            session.check("SELECT id, n FROM t ORDER BY id", "2|a\n3|b").await;
+        }
+    });
+}

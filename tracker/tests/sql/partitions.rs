@@ -317,3 +317,26 @@ fn what_is_detached_elsewhere_is_not_tracked_and_a_warning_says_so() {
         assert!(session.notices("ALTER TABLE ev ADD COLUMN w int").await.is_empty());
     });
 }
+
+#[test]
+fn a_partition_that_was_tracked_by_itself_is_in_nobody_s_way() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE p (id int, k int, v text, w text, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+                 CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); SELECT pgtrack.track('public')",
+            )
+            .await;
+        session.run("ALTER TABLE p DETACH PARTITION p1").await;
+        session.run("ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1)").await;
+        session.run("ALTER TABLE p DROP COLUMN v; ALTER TABLE p ALTER id TYPE bigint").await;
+        session
+            .run("ALTER TABLE p1 ALTER w SET DEFAULT 'x'; ALTER TABLE p1 ALTER w DROP DEFAULT")
+            .await;
+        session.run("INSERT INTO p VALUES (1, 1, 'a'); UPDATE p SET id = 2").await;
+        session
+            .check("SELECT count(*) FROM pgtrack.history_pk('p', '{\"id\": 2, \"k\": 1}')", "2")
+            .await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
+}

@@ -530,3 +530,23 @@ fn what_was_purged_and_erased_is_told_to_those_who_see_every_row() {
         drop_roles(&session, &["gone_first", "gone_second"]).await;
     });
 }
+
+#[test]
+fn a_new_key_is_shown_to_those_who_see_a_row_with_it() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE ROLE sees_own_keys LOGIN; CREATE TABLE t (id int PRIMARY KEY, own name, v text); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+                 CREATE POLICY own ON t USING (own = current_user); GRANT SELECT ON t TO sees_own_keys; SELECT pgtrack.track('t');
+                 INSERT INTO t VALUES (1, 'sees_own_keys', 'x'), (2, 'sees_own_keys', 'y');
+                 UPDATE t SET id = 98, own = 'other' WHERE id = 1; UPDATE t SET id = 7 WHERE id = 2",
+            )
+            .await;
+        let reader = session.another_as("sees_own_keys").await;
+        reader
+            .check("SELECT old_key ->> 'id', new_key ->> 'id' FROM pgtrack.key_change", "2|7")
+            .await;
+        reader.check("SELECT count(*) FROM pgtrack.history('t', 7)", "2").await;
+        session.run("DROP OWNED BY sees_own_keys; DROP ROLE sees_own_keys").await;
+    });
+}

@@ -528,7 +528,7 @@ fn values_that_json_cannot_hold_are_shown_shortened_and_come_back_whole() {
             .await;
         session
             .check(
-                "SELECT ver, array_to_string(changed, ',') FROM pgtrack.history('file', 1); SELECT ver, array_to_string(changed, ','),
+                "SELECT ver, array_to_string(what, ',') FROM pgtrack.history('file', 1); SELECT ver, array_to_string(what, ','),
                         left(after ->> 'content', 10), substring(after ->> 'content' from '[(].*,'), substring(after ->> 'note' from '.[(].*,')
                  FROM pgtrack.history('file', 1) WHERE ver > 1",
                 r"

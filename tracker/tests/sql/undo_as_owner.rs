@@ -435,3 +435,20 @@ fn code_of_the_application_finds_its_names_through_the_callers_search_path() {
             .await;
     });
 }
+
+#[test]
+fn an_owner_s_trigger_does_not_make_an_undo_something_else() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE ROLE unmarks_undo; CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a');
+                 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM set_config('pgtrack.reverts', '', true); RETURN new; END$$;
+                 CREATE TRIGGER f BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t OWNER TO unmarks_undo; UPDATE t SET v = 'b'",
+            )
+            .await;
+        let error = session.error("SELECT pgtrack.undo('t', 1)").await;
+        assert!(error.contains("pgtrack.reverts"), "{error}");
+        session.check("SELECT v FROM t", "b").await;
+        session.run("DROP OWNED BY unmarks_undo CASCADE; DROP ROLE unmarks_undo").await;
+    });
+}
