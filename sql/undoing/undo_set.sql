@@ -42,7 +42,11 @@ BEGIN
     UNION ALL
     SELECT format('foreign key %I of %s', c.conname, pgtrack._name(c.conrelid))
     FROM pg_constraint c
-    WHERE c.confrelid = p_table AND c.contype = 'f' AND c.conparentid = 0 AND c.confupdtype IN ('c', 'n', 'd') AND c.conrelid <> ALL (p_set.tables)) x
+    JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary
+    WHERE c.confrelid = p_table AND c.contype = 'f' AND c.conparentid = 0 AND c.confupdtype IN ('c', 'n', 'd') AND c.conrelid <> ALL (p_set.tables)
+      -- Of a tracked table, rows that refer to the keys themselves would have been changed by the set, too.
+      AND NOT (c.confkey <@ i.indkey::smallint[]
+               AND EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.conrelid AND r.tracked_until IS NULL))) x
   ORDER BY 1 LIMIT 1;
   IF v_obstacle IS NOT NULL THEN
     RAISE EXCEPTION 'keys of % that passed from one row to another cannot be set back', pgtrack._name(p_table) USING

@@ -289,6 +289,11 @@ fn keys_that_passed_between_rows_are_not_set_back_where_something_would_stay_beh
                  SELECT pgtrack.track('t')",
                 "foreign key c_to_k of public.c",
             ),
+            (
+                "CREATE TABLE t (id int PRIMARY KEY, n text, k int); CREATE TABLE c (t int CONSTRAINT c_to_t REFERENCES t ON UPDATE CASCADE);
+                 SELECT pgtrack.track('t')",
+                "foreign key c_to_t of public.c",
+            ),
         ] {
             session.run("DROP TABLE IF EXISTS c, t").await;
             session.run(make).await;
