@@ -183,15 +183,19 @@ fn recorded_keys_stay_what_they_were_where_a_type_keeps_less_of_them() {
         .into_iter()
         .enumerate()
         {
-            let [changed, left, deleted] = keys;
+            let [other, left, deleted] = keys;
             session
                 .run(&format!(
                     "DROP TABLE IF EXISTS t; CREATE TABLE t (id {ty} PRIMARY KEY, v int); SELECT pgtrack.track('t');
-                     INSERT INTO t VALUES ('{changed}', 1), ('{left}', 2), ('{deleted}', 3)"
+                     INSERT INTO t VALUES ('{other}', 1), ('{left}', 2), ('{deleted}', 3)"
                 ))
                 .await;
             session.run(&format!("SELECT pgtrack.tag('less {number}')")).await;
-            session.run(&format!("UPDATE t SET v = 11 WHERE id = '{changed}'; DELETE FROM t WHERE id = '{deleted}'")).await;
+            session
+                .run(&format!(
+                    "UPDATE t SET v = 11 WHERE id = '{other}'; DELETE FROM t WHERE id = '{deleted}'"
+                ))
+                .await;
             let changes = "SELECT row_pk, op, before FROM pgtrack.changes('t')";
             let recorded = session.rows(changes).await;
             // There and back.
