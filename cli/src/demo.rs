@@ -158,5 +158,6 @@ fn say(text: &str) {
 fn password() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let random = || RandomState::new().hash_one(0);
-    format!("{:016x}", random() ^ random().rotate_left(32))
+    // So long that no half of it looks like a word or a row of the same digits to whoever checks passwords.
+    format!("{:016x}{:016x}", random(), random().rotate_left(32))
 }
