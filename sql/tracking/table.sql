@@ -51,13 +51,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_rights_to_rea
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  -- The schema of the table, and those of its columns' types, whose operators compare keys.
+  -- The schema of the table, and those of its columns' types and collations, which compare keys.
   SELECT n.oid, format('GRANT USAGE ON SCHEMA %I TO %s', n.nspname, o.nspowner::regrole)
   FROM pg_namespace n JOIN pg_namespace o ON o.nspname = 'pgtrack'
   WHERE NOT has_schema_privilege(o.nspowner, n.oid, 'USAGE')
     AND n.oid IN (SELECT c.relnamespace FROM pg_class c WHERE c.oid = p_table
                   UNION ALL SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-                  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)
+                  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384
+                  UNION ALL SELECT l.collnamespace FROM pg_attribute a JOIN pg_collation l ON l.oid = a.attcollation
+                  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attcollation >= 16384)
   UNION ALL
   SELECT NULL, format('GRANT SELECT ON %s TO %s', m.relid, o.nspowner::regrole)
   FROM pgtrack._members(p_table) m JOIN pg_namespace o ON o.nspname = 'pgtrack'

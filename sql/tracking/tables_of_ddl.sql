@@ -134,7 +134,7 @@ BEGIN
   IF p_options IS NOT NULL THEN
     BEGIN
       RETURN (SELECT e.relation_id FROM pgtrack._enroll(p_table, pgtrack._options_for(p_table, p_options, false)) e);
-    EXCEPTION WHEN lock_not_available OR invalid_parameter_value OR feature_not_supported OR program_limit_exceeded THEN
+    EXCEPTION WHEN lock_not_available OR invalid_parameter_value OR feature_not_supported OR program_limit_exceeded OR insufficient_privilege THEN
       v_reason := SQLERRM;
     END;
   END IF;
