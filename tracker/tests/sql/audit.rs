@@ -1,10 +1,10 @@
 //! `pgtrack.audit`: who called what. (What the proxy adds to it is tested with the proxy.)
 
-use crate::support::on_each_version;
+use crate::support::on_outer_versions;
 
 #[test]
 fn every_changing_call_is_recorded_once_with_what_it_did() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
         for sql in [
             "INSERT INTO t VALUES (1, 'a'), (2, 'b')",
@@ -53,7 +53,7 @@ fn every_changing_call_is_recorded_once_with_what_it_did() {
 
 #[test]
 fn hidden_calls_are_recorded_too() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
         session.run("DO $$BEGIN PERFORM pgtrack.undo('t', 1); END$$").await;
         session.run("SET search_path = pgtrack, public; SELECT undo('t', 1)").await;
@@ -113,7 +113,7 @@ fn what_the_proxy_recorded_is_not_counted_again_and_nothing_else_is_left_out() {
             "p1 p2+d1 d2",
         ),
     ];
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         for (what, calls, records, expected) in cases {
             let time = |second: u32| {
                 format!("'2026-01-01 00:00:00Z'::timestamptz + interval '{second} s'")
@@ -141,7 +141,7 @@ fn what_the_proxy_recorded_is_not_counted_again_and_nothing_else_is_left_out() {
 
 #[test]
 fn old_calls_are_forgotten_by_the_owner_alone_and_that_is_on_record() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE ROLE forgetful LOGIN; SELECT pgtrack.tag('a'), pgtrack.tag('b');
                      UPDATE pgtrack.audit_entry SET at = at - interval '2 years' WHERE arguments ->> 'name' = 'a'").await;
         let other = session.another_as("forgetful").await;
@@ -172,7 +172,7 @@ fn old_calls_are_forgotten_by_the_owner_alone_and_that_is_on_record() {
 
 #[test]
 fn a_reader_of_all_texts_reads_the_whole_audit_and_long_texts_are_cut() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("DO $$BEGIN CREATE ROLE pgtrack_reader NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END$$;
                      CREATE ROLE audit_reader LOGIN; GRANT pgtrack_reader TO audit_reader").await;
         session.run("SET pgtrack.actor = 'x'; SELECT set_config('pgtrack.actor', repeat('a', 5000), false), pgtrack.tag(repeat('n', 5000), repeat('m', 5000)) /* and much more */").await;
@@ -186,7 +186,7 @@ fn a_reader_of_all_texts_reads_the_whole_audit_and_long_texts_are_cut() {
 
 #[test]
 fn nobody_speaks_for_others_in_the_audit_or_reads_about_them() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE ROLE eve LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t OWNER TO eve; SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'").await;
         let eve = session.another_as("eve").await;
         eve.run("SELECT pgtrack.undo('t', 1)").await;
@@ -211,7 +211,7 @@ fn nobody_speaks_for_others_in_the_audit_or_reads_about_them() {
 
 #[test]
 fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO pgtrack.proxy_key (key) VALUES (decode(repeat('0b', 20), 'hex'))").await;
         // RFC 4231, test case 1.
         session
@@ -247,7 +247,7 @@ fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
 
 #[test]
 fn the_application_s_user_comes_from_a_setting_or_the_query_s_comment_beside_the_login() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
         for (sql, expected) in [
             (
@@ -271,7 +271,7 @@ fn the_application_s_user_comes_from_a_setting_or_the_query_s_comment_beside_the
 
 #[test]
 fn a_text_that_changes_a_redacted_column_is_not_kept_with_calls_either() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE pay (id int PRIMARY KEY, s text); CREATE TABLE o (id int PRIMARY KEY);

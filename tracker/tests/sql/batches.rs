@@ -1,6 +1,6 @@
 //! An undo in batches, each a transaction of its own.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// Customers with items, all of which one transaction spoiled: some changed, some gone, some new.
 async fn spoiled(session: &Session) -> String {
@@ -43,7 +43,7 @@ async fn calls(session: &Session, choice: &str, size: u32, options: &str) -> Vec
 
 #[test]
 fn batches_do_what_the_undo_does_and_foreign_keys_hold_after_each() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let xid = spoiled(&session).await;
         let spoiled = session.rows(STATE).await;
         session.run(&format!("BEGIN; SELECT pgtrack.undo_transaction({xid})")).await;
@@ -91,7 +91,7 @@ fn batches_do_what_the_undo_does_and_foreign_keys_hold_after_each() {
 
 #[test]
 fn a_batch_that_fails_leaves_the_earlier_ones_and_nothing_of_its_own() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t');
@@ -137,7 +137,7 @@ fn a_batch_that_fails_leaves_the_earlier_ones_and_nothing_of_its_own() {
 
 #[test]
 fn what_happens_between_batches_is_a_conflict() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v int, w int); SELECT pgtrack.track('t');
                   INSERT INTO t SELECT n, 0, 0 FROM generate_series(1, 6) n; SET application_name = 'bad'")
@@ -177,7 +177,7 @@ fn what_happens_between_batches_is_a_conflict() {
 
 #[test]
 fn rows_that_refer_to_each_other_stay_together() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE node (id int PRIMARY KEY, parent int REFERENCES node, v int);
                   CREATE TABLE leaf (id int PRIMARY KEY, node int NOT NULL REFERENCES node);
@@ -209,7 +209,7 @@ fn rows_that_refer_to_each_other_stay_together() {
 
 #[test]
 fn what_cannot_be_done_in_batches_says_why() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 0), (2, 0)")
             .await;

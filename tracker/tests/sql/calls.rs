@@ -1,6 +1,6 @@
 //! What records a call and says what is undone: the functions that are called, and nobody else.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// The verbs and a call of each, in an order in which they succeed.
 const CALLS: [(&str, &str); 24] = [
@@ -41,7 +41,7 @@ const CALLS: [(&str, &str); 24] = [
 
 #[test]
 fn every_function_that_changes_something_leaves_one_record_however_it_is_called() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         // What changes nothing but settings of the session, does what the event trigger does, or grants as GRANT does.
         let others = "follow_ddl,grant_service,set_actor,set_message";
         let verbs = session
@@ -87,7 +87,7 @@ fn every_function_that_changes_something_leaves_one_record_however_it_is_called(
 
 #[test]
 fn b6_d5_nobody_else_records_a_call_whatever_the_call_stack_is_made_to_look_like() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE ROLE pretender LOGIN; CREATE SCHEMA pretended AUTHORIZATION pretender; CREATE TABLE pretended.t (id int PRIMARY KEY, v text);
                      ALTER TABLE pretended.t OWNER TO pretender; SELECT pgtrack.track('pretended.t');
                      INSERT INTO pretended.t VALUES (1, 'a'); UPDATE pretended.t SET v = 'b'; DELETE FROM pgtrack.audit_entry;
@@ -192,7 +192,7 @@ fn pretences() -> Vec<String> {
 
 #[test]
 fn b6_what_a_change_reverts_is_what_a_verb_says_and_no_client_and_no_earlier_transaction() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE ROLE reverter LOGIN; CREATE TABLE t (id int PRIMARY KEY, v int); ALTER TABLE t OWNER TO reverter; CREATE TABLE seen (setting text); GRANT ALL ON seen TO reverter;
                      SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); UPDATE t SET v = 2").await;
         let reverter = session.another_as("reverter").await;
@@ -215,7 +215,7 @@ fn b6_what_a_change_reverts_is_what_a_verb_says_and_no_client_and_no_earlier_tra
 
 #[test]
 fn an_undo_in_a_trigger_does_not_end_the_undo_around_it() {
-    on_each_version(async |session: Session| {
+    on_outer_versions(async |session: Session| {
         session.run("CREATE TABLE a (id int PRIMARY KEY, v int); CREATE TABLE b (id int PRIMARY KEY, v int); SELECT pgtrack.track('public');
                      INSERT INTO a VALUES (1, 1), (2, 1); INSERT INTO b VALUES (1, 1); UPDATE b SET v = 2;
                      CREATE FUNCTION inner_undo() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pgtrack.undo('public.b', 1); RETURN NULL; END$$").await;

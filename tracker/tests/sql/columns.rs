@@ -1,6 +1,6 @@
 //! Undo and revert some columns of a row, and leave the others as they are.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 const LAST: &str = "(SELECT xid FROM pgtrack.log(1))";
 
@@ -15,7 +15,7 @@ async fn spoiled(session: &Session) {
 
 #[test]
 fn only_the_named_columns_of_a_row_are_set_back() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         spoiled(&session).await;
         session
             .check(
@@ -65,7 +65,7 @@ fn only_the_named_columns_of_a_row_are_set_back() {
 
 #[test]
 fn an_undo_of_some_columns_is_undone_like_any_change() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         spoiled(&session).await;
         session.run("SELECT pgtrack.undo('t', 1, columns => '{a}')").await;
         session.check("SELECT what FROM pgtrack.history('t', 1) WHERE ver = 3", "{a,twice}").await;
@@ -76,7 +76,7 @@ fn an_undo_of_some_columns_is_undone_like_any_change() {
 
 #[test]
 fn a_set_of_changes_is_undone_in_some_columns() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         spoiled(&session).await;
         session
             .check(
@@ -122,7 +122,7 @@ fn a_set_of_changes_is_undone_in_some_columns() {
 
 #[test]
 fn what_others_changed_since_is_still_a_conflict() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         spoiled(&session).await;
         let xid = session.rows("SELECT xid FROM pgtrack.log(1)").await;
         session.run("UPDATE t SET b = 'newer' WHERE id = 1").await;
@@ -142,7 +142,7 @@ fn what_others_changed_since_is_still_a_conflict() {
 
 #[test]
 fn columns_that_cannot_be_set_back_are_refused() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         spoiled(&session).await;
         for (columns, message) in [
             ("{}", "22023: columns names no column"),
@@ -166,7 +166,7 @@ fn columns_that_cannot_be_set_back_are_refused() {
 
 #[test]
 fn a_row_that_comes_or_goes_has_no_columns_to_choose() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, a text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'), (2, 'a')").await;
         session.run("DELETE FROM t WHERE id = 2").await;
         for call in [
@@ -204,7 +204,7 @@ fn a_row_that_comes_or_goes_has_no_columns_to_choose() {
 
 #[test]
 fn a_verb_of_an_earlier_installation_is_replaced() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE FUNCTION pgtrack.undo_transaction(xid bigint, on_conflict text DEFAULT 'error', message text DEFAULT NULL)
                   RETURNS text LANGUAGE sql AS 'SELECT NULL::text'")

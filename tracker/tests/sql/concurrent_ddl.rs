@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Session, install, on_each_version, on_outer_versions};
+use crate::support::{Session, install, on_outer_versions};
 
 /// Two owners, each with a schema of their own whose tables are tracked.
 async fn two_owners(session: &Session, names: [&str; 2]) -> [Session; 2] {
@@ -131,7 +131,7 @@ fn tables_with_types_of_one_schema_are_made_at_once() {
 
 #[test]
 fn alter_table_touches_the_table_that_it_names() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE SCHEMA one; CREATE SCHEMA two; CREATE TABLE one.t (id int PRIMARY KEY, v int); CREATE TABLE two.t (id int PRIMARY KEY, v int);
@@ -266,7 +266,7 @@ fn a_trigger_function_is_replaced_while_others_use_the_tables() {
 
 #[test]
 fn triggers_of_an_earlier_revision_go_on_until_they_are_replaced() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let nests = |table: &str| {
             format!(
                 "CREATE TABLE {table} (id int PRIMARY KEY, v int); CREATE TRIGGER x AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION again();

@@ -1,6 +1,6 @@
 //! What others make to stand on pg_track's objects stands in nobody's way.
 
-use crate::support::{Session, install, on_each_version};
+use crate::support::{Session, install, on_outer_versions};
 
 /// A role that owns a schema, and nothing else.
 async fn with_other_role(session: &Session, role: &str) -> Session {
@@ -18,7 +18,7 @@ async fn without_other_role(session: &Session, role: &str) {
 
 #[test]
 fn a_key_is_retyped_whatever_stands_on_its_history() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let other = with_other_role(&session, "stands_on_keys").await;
         for (number, obstacle) in [
             "CREATE VIEW theirs.v AS SELECT id FROM pgtrack_history.t_1",
@@ -71,7 +71,7 @@ fn a_key_is_retyped_whatever_stands_on_its_history() {
 
 #[test]
 fn a_partition_is_dropped_whatever_stands_on_its_recorder() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let other = with_other_role(&session, "stands_on_recorders").await;
         session
             .run(
@@ -94,7 +94,7 @@ fn a_partition_is_dropped_whatever_stands_on_its_recorder() {
 
 #[test]
 fn an_installation_is_upgraded_whatever_stands_on_it() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let other = with_other_role(&session, "stands_on_tables").await;
         session
             .run(

@@ -1,6 +1,6 @@
 //! Code that comes with a type, a table or an operator of somebody else's: it runs with no rights but theirs.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// A role without any special right, in a tracked schema where it may create what it likes. Its code is to call
 /// `app.alarm()`, which fails when anybody else runs it.
@@ -76,7 +76,7 @@ const CASTS: &str = "
 
 #[test]
 fn a_cast_of_a_users_type_is_never_called() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "intruder_casts";
         let app = intruder(&session, name).await;
         app.run(CASTS).await;
@@ -110,7 +110,7 @@ fn a_cast_of_a_users_type_is_never_called() {
 
 #[test]
 fn statistics_of_history_call_no_function_of_a_users_range() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "intruder_ranges";
         let app = intruder(&session, name).await;
         app.run(
@@ -130,7 +130,7 @@ fn statistics_of_history_call_no_function_of_a_users_range() {
 
 #[test]
 fn an_operator_of_a_users_is_not_mistaken_for_that_of_the_key() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "intruder_operators";
         session.run("CREATE EXTENSION IF NOT EXISTS citext").await;
         let app = intruder(&session, name).await;
@@ -170,7 +170,7 @@ fn an_operator_of_a_users_is_not_mistaken_for_that_of_the_key() {
 
 #[test]
 fn the_checks_of_a_domain_run_for_its_owner_alone() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "intruder_checks";
         let app = intruder(&session, name).await;
         app.run(
@@ -201,7 +201,7 @@ HINT: pgtrack.diff() and pgtrack.history() show the values as JSON: SELECT * FRO
 
 #[test]
 fn what_has_become_a_view_is_not_read() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         // PostgreSQL 16 makes no view of a table any more.
         if session.rows("SELECT current_setting('server_version_num')::int >= 160000").await == "t"
         {
@@ -235,7 +235,7 @@ fn what_has_become_a_view_is_not_read() {
 
 #[test]
 fn what_is_recovered_is_filled_with_the_rights_of_its_owner() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "intruder_recover";
         let app = intruder(&session, name).await;
         session.run("SELECT pgtrack.untrack('app')").await;
@@ -278,7 +278,7 @@ const CAST: &str = "CREATE TYPE e AS ENUM ('1', '2', '3'); CREATE TABLE called (
 
 #[test]
 fn a_column_gets_another_type_while_history_is_read_and_no_cast_is_called() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1)")
             .await;
@@ -308,7 +308,7 @@ fn a_column_gets_another_type_while_history_is_read_and_no_cast_is_called() {
 
 #[test]
 fn a_column_gets_another_type_unnoticed_and_no_cast_is_called() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1)")
             .await;

@@ -1,10 +1,10 @@
 //! Keeping the rows of a table before it is dropped, and bringing it back.
 
-use crate::support::on_each_version;
+use crate::support::on_outer_versions;
 
 #[test]
 fn case_51_a_dropped_table_comes_back_with_its_rows_and_its_history() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE parent (id int PRIMARY KEY);
@@ -57,7 +57,7 @@ fn case_51_a_dropped_table_comes_back_with_its_rows_and_its_history() {
 
 #[test]
 fn a_dropped_column_comes_back_with_its_values() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v text, w numeric(5,2) DEFAULT 7); SELECT pgtrack.track('t');
@@ -79,7 +79,7 @@ fn a_dropped_column_comes_back_with_its_values() {
 
 #[test]
 fn what_was_not_kept_cannot_come_back() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY); SELECT pgtrack.track('t'); SELECT pgtrack.keep('t')").await;
         let error = session.error("SELECT pgtrack.recover('t')").await;
         assert!(error.starts_with("42P07: table public.t exists"), "{error}");
@@ -103,7 +103,7 @@ const DEFINITION: &str = "SELECT jsonb_pretty(pgtrack._definition('t'))";
 
 #[test]
 fn a_recovered_table_has_its_rights_policies_triggers_comments_and_the_foreign_keys_of_others() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE ROLE recovered_reader;
                  CREATE TABLE t (id int PRIMARY KEY, owner text, v text COLLATE \"C\") WITH (fillfactor = 70);
@@ -148,7 +148,7 @@ fn a_recovered_table_has_its_rights_policies_triggers_comments_and_the_foreign_k
 
 #[test]
 fn a_recovered_table_has_its_partitions() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
@@ -188,7 +188,7 @@ fn a_recovered_table_has_its_partitions() {
 
 #[test]
 fn what_a_recovered_table_cannot_have_again_gives_nobody_a_right() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE ROLE recovered_other; CREATE ROLE recovered_gone;
                  CREATE FUNCTION is_open(text) RETURNS boolean LANGUAGE sql AS 'SELECT true';

@@ -1,6 +1,6 @@
 //! Somebody's latest transaction, and a refusal where it is not clear which that is.
 
-use crate::support::{Session, on_each_version, on_outer_versions};
+use crate::support::{Session, on_outer_versions};
 
 const UNCLEAR: &str = "55000: it is not clear which transaction is your latest\nDETAIL: ";
 
@@ -13,7 +13,7 @@ async fn begin(session: &Session) {
 
 #[test]
 fn what_this_session_did_last_is_undone_and_not_what_others_did_since() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         begin(&session).await;
         session.run("UPDATE t SET v = 'wrong' WHERE id < 3").await;
         let other = session.another().await;
@@ -74,7 +74,7 @@ fn which_it_is_stands_in_a_notice() {
 
 #[test]
 fn where_another_may_be_meant_it_is_refused() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let error = session.error("SELECT pgtrack.undo_last()").await;
         assert!(error.starts_with("P0002: no change of postgres is recorded\nDETAIL: "), "{error}");
         assert!(error.contains("\nHINT: SELECT * FROM pgtrack.log() "), "{error}");
@@ -112,7 +112,7 @@ fn where_another_may_be_meant_it_is_refused() {
 
 #[test]
 fn a_person_is_login_and_actor() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         begin(&session).await;
         session.run("SELECT pgtrack.set_actor('ann')").await;
         session.run("UPDATE t SET v = 'by ann' WHERE id = 1").await;
@@ -169,7 +169,7 @@ fn what_somebody_may_not_read_counts_and_an_older_one_is_not_taken_for_it() {
 
 #[test]
 fn log_takes_a_table_and_restore_tells_what_else_went() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE items (id int PRIMARY KEY, o int REFERENCES orders ON DELETE CASCADE);

@@ -1,6 +1,6 @@
 //! MERGE on partitioned tables: what it moves is recorded as the UPDATE that it is, whatever else it does.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// A table in two levels of partitions; the columns of one stand in another order.
 const TREE: &str = "
@@ -37,7 +37,7 @@ async fn is_undone_to(session: &Session, point: &str) {
 
 #[test]
 fn a_row_that_merge_moves_is_recorded_as_updated() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run("INSERT INTO t VALUES (1, 1, 1, 'one', 0), (1, 2, 2, 'two', 0)").await;
         session.run("SELECT pgtrack.tag(\'p\')").await;
@@ -59,7 +59,7 @@ fn a_row_that_merge_moves_is_recorded_as_updated() {
 
 #[test]
 fn a_merge_that_inserts_and_updates_changes_no_key() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run("INSERT INTO t VALUES (1, 4, 4, 'old', 0)").await;
         session.run("SELECT pgtrack.tag(\'p\')").await;
@@ -75,7 +75,7 @@ fn a_merge_that_inserts_and_updates_changes_no_key() {
 
 #[test]
 fn every_action_of_a_merge_is_counted_where_it_belongs() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 8) g").await;
         session.run("SELECT pgtrack.tag('p')").await;
@@ -95,7 +95,7 @@ fn every_action_of_a_merge_is_counted_where_it_belongs() {
 
 #[test]
 fn a_merge_may_return_rows_and_have_actions_for_what_the_source_lacks() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         if session.rows("SELECT current_setting('server_version_num')::int >= 170000").await == "f"
         {
@@ -115,7 +115,7 @@ fn a_merge_may_return_rows_and_have_actions_for_what_the_source_lacks() {
 
 #[test]
 fn triggers_that_change_or_swallow_moving_rows_have_the_last_word() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session
             .run("CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
@@ -158,7 +158,7 @@ fn triggers_that_change_or_swallow_moving_rows_have_the_last_word() {
 
 #[test]
 fn statements_inside_a_moving_one_keep_their_rows_apart() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session
             .run("CREATE FUNCTION f(i int) RETURNS text LANGUAGE plpgsql AS $$BEGIN
@@ -179,7 +179,7 @@ fn statements_inside_a_moving_one_keep_their_rows_apart() {
 
 #[test]
 fn merges_of_one_transaction_and_abandoned_ones_do_not_mix() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0), (1, 2, 2, 'v', 0)").await;
         session.run("SELECT pgtrack.tag(\'p\')").await;
@@ -201,7 +201,7 @@ fn merges_of_one_transaction_and_abandoned_ones_do_not_mix() {
 
 #[test]
 fn a_generated_column_of_the_key_moves_along() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE g (k int, id int, c int GENERATED ALWAYS AS (id * 2) STORED, PRIMARY KEY (k, c)) PARTITION BY LIST (k);
                   CREATE TABLE g1 PARTITION OF g FOR VALUES IN (1); CREATE TABLE g2 PARTITION OF g FOR VALUES IN (2);
@@ -222,7 +222,7 @@ fn a_generated_column_of_the_key_moves_along() {
 
 #[test]
 fn many_moves_one_by_one_are_recorded_as_the_first_is() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session
             .run("INSERT INTO t SELECT 1, g % 90, g, 'v', g FROM generate_series(1, 400) g")
@@ -259,7 +259,7 @@ fn many_moves_one_by_one_are_recorded_as_the_first_is() {
 
 #[test]
 fn a_key_that_a_merge_has_moved_a_row_to_can_be_inserted_again() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run("INSERT INTO t VALUES (1, 1, 1, 'v', 0)").await;
         let again = |a: u8, between: &str| {
@@ -285,7 +285,7 @@ fn a_key_that_a_merge_has_moved_a_row_to_can_be_inserted_again() {
 
 #[test]
 fn a_trigger_between_the_update_and_the_insert_of_a_merge_does_not_mix_them() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run("INSERT INTO t SELECT 1, g, g, 'v', g FROM generate_series(1, 4) g").await;
         session.run("SELECT pgtrack.tag('p')").await;
@@ -315,7 +315,7 @@ fn a_trigger_between_the_update_and_the_insert_of_a_merge_does_not_mix_them() {
 
 #[test]
 fn notes_of_moving_rows_follow_the_table_and_hold_on_to_no_type() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE EXTENSION hstore;
                   CREATE TABLE x (a int, id int, v text, h hstore, PRIMARY KEY (a, id)) PARTITION BY LIST (a);
@@ -347,7 +347,7 @@ fn notes_of_moving_rows_follow_the_table_and_hold_on_to_no_type() {
 
 #[test]
 fn a_merge_that_moves_rows_is_refused_where_postgres_does_not_count() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session
             .run(
@@ -385,7 +385,7 @@ const STEP: &str = "
 
 #[test]
 fn random_statements_on_a_tree_leave_every_point_as_it_was() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(TREE).await;
         session.run(STEP).await;
         session

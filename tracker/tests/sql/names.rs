@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// A role that owns a schema, a table in it, and code that tells as whom it runs.
 async fn owner(session: &Session, name: &str) -> Session {
@@ -36,7 +36,7 @@ async fn farewell(session: &Session, name: &str) {
 
 #[test]
 fn what_the_planner_may_call_is_not_called_for_truncate() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_folds";
         let owner = owner(&session, name).await;
         for (make, drop) in [
@@ -77,7 +77,7 @@ fn what_the_planner_may_call_is_not_called_for_truncate() {
 
 #[test]
 fn truncate_records_the_rows_of_the_table_and_not_of_what_has_its_name() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_renames";
         let owner = owner(&session, name).await;
         let view = "AS SELECT 7 AS id, app.alarm('forged') AS v";
@@ -110,7 +110,7 @@ fn truncate_records_the_rows_of_the_table_and_not_of_what_has_its_name() {
 
 #[test]
 fn a_schema_keeps_its_name_until_a_truncate_has_ended() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_waits";
         let owner = owner(&session, name).await;
         owner.run("BEGIN; TRUNCATE app.t").await;
@@ -126,7 +126,7 @@ fn a_schema_keeps_its_name_until_a_truncate_has_ended() {
 
 #[test]
 fn a_tracked_schema_is_tracked_under_its_new_name() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE SCHEMA shop; CREATE TABLE shop.a (id int PRIMARY KEY, v int); SELECT pgtrack.track('shop'); ALTER SCHEMA shop RENAME TO store;
                   INSERT INTO store.a VALUES (1, 1); CREATE TABLE store.b (id int PRIMARY KEY, v int); INSERT INTO store.b VALUES (1, 1);
@@ -144,7 +144,7 @@ fn a_tracked_schema_is_tracked_under_its_new_name() {
 
 #[test]
 fn truncate_at_repeatable_read_records_all_rows_or_is_to_be_tried_again() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'); SELECT pgtrack.track('t')").await;
         for level in ["REPEATABLE READ", "SERIALIZABLE"] {
             let old = session.another().await;
@@ -181,7 +181,7 @@ fn truncate_at_repeatable_read_records_all_rows_or_is_to_be_tried_again() {
 
 #[test]
 fn a_column_that_is_gone_is_not_taken_for_a_function() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_columns";
         let owner = owner(&session, name).await;
         owner
@@ -211,7 +211,7 @@ fn a_column_that_is_gone_is_not_taken_for_a_function() {
 
 #[test]
 fn whoever_waits_for_a_table_does_not_read_what_takes_its_name_meanwhile() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_swaps";
         let owner = owner(&session, name).await;
         session.run("SELECT pgtrack.tag('start')").await;
@@ -255,7 +255,7 @@ fn whoever_waits_for_a_table_does_not_read_what_takes_its_name_meanwhile() {
 
 #[test]
 fn ddl_follows_the_tables_that_it_is_about_and_waits_for_no_other() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE products (id int PRIMARY KEY, v int); CREATE TABLE products_archive (id int PRIMARY KEY, v int, w int);
                   CREATE TABLE lame (id int PRIMARY KEY); SELECT pgtrack.track('products'); SELECT pgtrack.track('lame'); DROP TRIGGER pgtrack_key ON lame")
@@ -277,7 +277,7 @@ fn ddl_follows_the_tables_that_it_is_about_and_waits_for_no_other() {
 
 #[test]
 fn a_function_of_an_extension_makes_no_values_of_an_owners_types_for_truncate() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_values";
         session.run("CREATE EXTENSION hstore").await;
         let owner = owner(&session, name).await;
@@ -296,7 +296,7 @@ fn a_function_of_an_extension_makes_no_values_of_an_owners_types_for_truncate() 
 
 #[test]
 fn an_undo_that_waits_for_a_row_reads_no_view_afterwards() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_rows";
         let owner = owner(&session, name).await;
         owner
@@ -329,7 +329,7 @@ fn an_undo_that_waits_for_a_row_reads_no_view_afterwards() {
 
 #[test]
 fn whoever_refers_to_a_table_runs_no_code_in_the_undo_of_its_changes() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_refers";
         session.run("CREATE TABLE parent (id int PRIMARY KEY); SELECT pgtrack.track('parent'); INSERT INTO parent VALUES (1)").await;
         let owner = owner(&session, name).await;
@@ -373,7 +373,7 @@ fn whoever_refers_to_a_table_runs_no_code_in_the_undo_of_its_changes() {
 
 #[test]
 fn a_foreign_key_that_comes_back_runs_no_code_of_the_table_that_it_refers_to() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_recovered";
         let owner = owner(&session, name).await;
         owner.run("CREATE TABLE app.child (id int PRIMARY KEY, p int REFERENCES app.t)").await;
@@ -392,7 +392,7 @@ fn a_foreign_key_that_comes_back_runs_no_code_of_the_table_that_it_refers_to() {
 
 #[test]
 fn a_schema_stays_tracked_whatever_others_say_they_are_called() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_moves";
         let owner = owner(&session, name).await;
         session.run(&format!("CREATE SCHEMA shared; SELECT pgtrack.track('shared'); GRANT ALL ON SCHEMA shared TO {name}")).await;
@@ -411,7 +411,7 @@ fn a_schema_stays_tracked_whatever_others_say_they_are_called() {
 
 #[test]
 fn no_name_opens_the_way_to_drop_what_history_needs() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_drops";
         let owner = owner(&session, name).await;
         session
@@ -445,7 +445,7 @@ fn no_name_opens_the_way_to_drop_what_history_needs() {
 
 #[test]
 fn an_owner_makes_nobody_wait_but_for_the_owners_tables() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_lingers";
         let owner = owner(&session, name).await;
         session.run("CREATE TABLE mine (id int PRIMARY KEY, v int, w int); SELECT pgtrack.track('mine'); SET statement_timeout = '20s'").await;
@@ -486,7 +486,7 @@ fn an_owner_makes_nobody_wait_but_for_the_owners_tables() {
 
 #[test]
 fn a_setting_makes_no_table_a_part_of_somebodys_ddl() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_settings";
         let owner = owner(&session, name).await;
         session
@@ -514,7 +514,7 @@ fn a_setting_makes_no_table_a_part_of_somebodys_ddl() {
 
 #[test]
 fn a_type_may_be_moved_under_a_partitioned_tables_key() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE SCHEMA types; CREATE EXTENSION citext SCHEMA types; CREATE TABLE t (k types.citext, d int, v int, PRIMARY KEY (k, d)) PARTITION BY LIST (d); CREATE TABLE t1 PARTITION OF t DEFAULT;
                   SELECT pgtrack.track('t'); INSERT INTO t VALUES ('a', 1, 1); ALTER SCHEMA types RENAME TO kinds; UPDATE t SET v = 2; UPDATE t SET d = 2")
@@ -526,7 +526,7 @@ fn a_type_may_be_moved_under_a_partitioned_tables_key() {
 
 #[test]
 fn checks_of_a_table_are_not_called_where_its_rows_are_looked_for() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_checks";
         let owner = owner(&session, name).await;
         owner
@@ -552,7 +552,7 @@ fn checks_of_a_table_are_not_called_where_its_rows_are_looked_for() {
 
 #[test]
 fn what_has_come_since_a_snapshot_runs_no_code_either() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_snapshots";
         let owner = owner(&session, name).await;
         owner.run("UPDATE app.t SET v = 'x'").await;

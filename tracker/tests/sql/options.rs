@@ -1,10 +1,10 @@
 //! The options of `track`, which may be changed at any time.
 
-use crate::support::on_each_version;
+use crate::support::on_outer_versions;
 
 #[test]
 fn case_42_an_excluded_column_is_nowhere_and_a_redacted_one_is_only_named() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 r#"CREATE TABLE t (id int PRIMARY KEY, v text, secret text, big text);
@@ -55,7 +55,7 @@ fn case_42_an_excluded_column_is_nowhere_and_a_redacted_one_is_only_named() {
 
 #[test]
 fn options_change_while_the_table_is_tracked() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text, w text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a', 'x'); UPDATE t SET w = 'y'").await;
         session
             .run(
@@ -78,7 +78,7 @@ fn options_change_while_the_table_is_tracked() {
 
 #[test]
 fn options_that_cannot_be_are_refused() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text)").await;
         for (options, error) in [
             (
@@ -111,7 +111,7 @@ fn options_that_cannot_be_are_refused() {
 
 #[test]
 fn case_51_a_protected_table_is_not_dropped_nor_a_column_of_it() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(r#"CREATE SCHEMA s; CREATE TABLE s.t (id int PRIMARY KEY, v text, w numeric); SELECT pgtrack.track('s.t', '{"on_drop": "refuse"}')"#).await;
         for (ddl, what) in [
             ("DROP TABLE s.t", "drop"),
@@ -141,7 +141,7 @@ fn case_51_a_protected_table_is_not_dropped_nor_a_column_of_it() {
 
 #[test]
 fn case_37_what_logical_replication_applies_is_recorded_on_request() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(r#"CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t', '{"replica": true}')"#).await;
         // An apply worker runs with this role.
         session.run("SET session_replication_role = replica; INSERT INTO t VALUES (1, 'a'); UPDATE t SET id = 2, v = 'b'; TRUNCATE t; RESET session_replication_role").await;
@@ -162,7 +162,7 @@ fn case_37_what_logical_replication_applies_is_recorded_on_request() {
 
 #[test]
 fn a_redaction_holds_for_the_name_until_it_is_lifted() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, ssn int, v text); SELECT pgtrack.track('t', '{\"redact\": [\"ssn\"]}'); INSERT INTO t VALUES (1, 1234, 'a');
                   ALTER TABLE t DROP COLUMN ssn; ALTER TABLE t ADD COLUMN ssn text; UPDATE t SET ssn = 'secret'; UPDATE t SET ssn = 'secret too'")

@@ -1,6 +1,6 @@
 //! A plan of any size, in numbers: what would change, and what is in the way.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 const CHOICE: &str = "(SELECT jsonb_build_object('xid', min(xid)) FROM pgtrack.log(100, 't'))";
 
@@ -14,7 +14,7 @@ async fn digest(session: &Session) -> String {
 
 #[test]
 fn totals_come_with_the_first_rows_and_conflicts_before_others() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 300) i;
@@ -63,7 +63,7 @@ fn totals_come_with_the_first_rows_and_conflicts_before_others() {
 
 #[test]
 fn the_digest_is_another_one_when_the_plan_is() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2); SELECT pgtrack.track('t'); UPDATE t SET v = 0")
             .await;

@@ -1,6 +1,6 @@
 //! Whose rights things run with: nobody gains one through pg_track, and nobody but its triggers writes history.
 
-use crate::support::{Session, on_each_own_server, on_each_version, without_psql_lines};
+use crate::support::{Session, on_each_own_server, on_outer_versions, without_psql_lines};
 
 const SCRIPT: &str = include_str!("../../../sql/pg_track--1.0.sql");
 /// What the first build of this version installed.
@@ -12,7 +12,7 @@ async fn run_script(session: &Session, script: &str) {
 
 #[test]
 fn what_runs_with_more_than_the_caller_s_rights_is_the_owner_s_and_closed() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
@@ -75,7 +75,7 @@ const PUBLIC_DEFINERS: &str = "
 
 #[test]
 fn a_name_cannot_end_the_code_that_is_written_for_a_table() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE intruder_name LOGIN; CREATE SCHEMA inj AUTHORIZATION intruder_name; CREATE TABLE inj.own (id int PRIMARY KEY);
@@ -107,7 +107,7 @@ fn a_name_cannot_end_the_code_that_is_written_for_a_table() {
 
 #[test]
 fn nobody_but_the_triggers_of_a_table_writes_its_history() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE intruder_forge LOGIN; CREATE TABLE victim (id int PRIMARY KEY, v text); SELECT pgtrack.track('victim');
@@ -187,7 +187,7 @@ const NESTS: &str = "CREATE TABLE t (id int PRIMARY KEY, v int);
 
 #[test]
 fn no_setting_of_a_client_decides_a_number() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(NESTS).await;
         session.run("UPDATE t SET v = 1 WHERE id = 1").await;
         for (setting, value) in [
@@ -217,7 +217,7 @@ fn no_setting_of_a_client_decides_a_number() {
 
 #[test]
 fn an_old_note_of_an_open_statement_is_worth_nothing() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(NESTS).await;
         let other = session.another().await;
         // A statement with a number of its own that changes nothing: its note is kept, and put back in a later one.
@@ -251,7 +251,7 @@ fn an_old_note_of_an_open_statement_is_worth_nothing() {
 
 #[test]
 fn a_savepoint_that_is_rolled_back_leaves_the_order_of_what_was_before_it() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id int PRIMARY KEY, v text);
@@ -277,7 +277,7 @@ fn a_savepoint_that_is_rolled_back_leaves_the_order_of_what_was_before_it() {
 
 #[test]
 fn ddl_is_followed_whatever_a_client_sets() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE SCHEMA s; CREATE TABLE s.guarded (id int PRIMARY KEY, v text); SELECT pgtrack.track('s', '{\"on_drop\": \"refuse\"}')").await;
         session.run("SET pgtrack.following = 'on'; CREATE TABLE s.made (id int PRIMARY KEY)").await;
         session.check("SELECT count(*) FROM pgtrack.tracked_table WHERE name = 'made'", "1").await;
@@ -291,7 +291,7 @@ fn ddl_is_followed_whatever_a_client_sets() {
 
 #[test]
 fn an_advisory_lock_keeps_nobody_from_tracking() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let other = session.another().await;
         other.run("SELECT pg_advisory_lock(7380416283001)").await;
         session.run("SET statement_timeout = '20s'; CREATE TABLE t (id int PRIMARY KEY); SELECT pgtrack.track('t'); SELECT pgtrack.untrack('t')").await;
@@ -300,7 +300,7 @@ fn an_advisory_lock_keeps_nobody_from_tracking() {
 
 #[test]
 fn who_reads_history_keeps_nobody_from_altering_and_writing_the_table() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a')").await;
         let reader = session.another().await;
         reader.run("BEGIN; SELECT * FROM pgtrack_history.t_1").await;
@@ -366,7 +366,7 @@ fn a_role_that_may_create_roles_installs_and_the_tables_owner_too() {
 
 #[test]
 fn an_installation_of_the_first_build_is_moved_to_the_owner_with_its_history() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql")))
             .await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Session, on_each_version, on_outer_versions};
+use crate::support::{Session, on_outer_versions};
 
 /// Lets history be read by those who may read its table; event triggers do it where there are some.
 const RIGHTS: &str = "SELECT pgtrack._sync_rights(r) FROM pgtrack._relations_with_other_rights() r";
@@ -31,7 +31,7 @@ async fn drop_roles(session: &Session, roles: &[&str]) {
 
 #[test]
 fn texts_and_messages_belong_to_the_role_that_ran_the_statement() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let [first, second] = two_tenants(&session, "texts").await;
         second
             .run(
@@ -142,7 +142,7 @@ fn a_key_that_is_used_again_opens_nothing() {
 
 #[test]
 fn what_a_change_left_is_not_told_where_the_next_one_is_hidden() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let [first, second] = two_tenants(&session, "between").await;
         first
             .run("INSERT INTO notes (id, secret) VALUES (1, 'a'); UPDATE notes SET secret = 'b'")
@@ -255,7 +255,7 @@ fn history_shows_a_role_exactly_the_images_that_the_table_s_policies_would_show(
 
 #[test]
 fn what_an_image_does_not_say_shows_it_to_nobody() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 r#"CREATE ROLE unsaid LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text, owner name); ALTER TABLE t ENABLE ROW LEVEL SECURITY; GRANT SELECT ON t TO unsaid;
@@ -292,7 +292,7 @@ fn what_an_image_does_not_say_shows_it_to_nobody() {
 
 #[test]
 fn only_who_may_read_a_table_has_a_right_on_its_history() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE grants_owner LOGIN; CREATE ROLE grants_reader LOGIN; CREATE ROLE grants_other LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text);
@@ -334,7 +334,7 @@ fn only_who_may_read_a_table_has_a_right_on_its_history() {
 
 #[test]
 fn a_text_that_a_redacted_column_is_in_is_stored_with_no_table() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE hiding LOGIN; CREATE TABLE pub (id int PRIMARY KEY, v text); CREATE TABLE salaries (id int PRIMARY KEY, v text, amount text);
@@ -390,7 +390,7 @@ fn a_text_that_a_redacted_column_is_in_is_stored_with_no_table() {
 
 #[test]
 fn the_comment_of_a_query_is_read_in_one_pass() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         for (text, expected) in [
             (
                 "UPDATE t /*controller='index',db%20driver='a%3Db',traceparent='00-5b-01'*/",
@@ -432,7 +432,7 @@ fn the_comment_of_a_query_is_read_in_one_pass() {
 
 #[test]
 fn what_a_client_sets_is_bounded() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t')").await;
         assert_eq!(
             session.error("SELECT pgtrack.set_actor(repeat('a', 257))").await,
@@ -466,7 +466,7 @@ fn what_a_client_sets_is_bounded() {
 
 #[test]
 fn erasing_reaches_every_place_that_quotes_the_row() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE t (id text PRIMARY KEY, name text); CREATE TABLE log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text); CREATE TABLE quiet (id int PRIMARY KEY);
@@ -507,7 +507,7 @@ fn erasing_reaches_every_place_that_quotes_the_row() {
 
 #[test]
 fn what_was_purged_and_erased_is_told_to_those_who_see_every_row() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let [first, second] = two_tenants(&session, "gone").await;
         second.run("INSERT INTO notes (id, secret) VALUES (1, 'a'); UPDATE notes SET secret = 'b'; UPDATE notes SET secret = 'c'").await;
         session.run("SELECT pgtrack.erase('notes', 1, 'a reason'); INSERT INTO pgtrack.purged_version VALUES (1, '{\"id\": 1}', 4);
@@ -533,7 +533,7 @@ fn what_was_purged_and_erased_is_told_to_those_who_see_every_row() {
 
 #[test]
 fn a_new_key_is_shown_to_those_who_see_a_row_with_it() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE sees_own_keys LOGIN; CREATE TABLE t (id int PRIMARY KEY, own name, v text); ALTER TABLE t ENABLE ROW LEVEL SECURITY;

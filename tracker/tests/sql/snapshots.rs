@@ -1,6 +1,6 @@
 //! What a transaction left, where it kept its snapshot while others took and left the keys that it took.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// What others do and commit after the transaction's snapshot, what the transaction does, and what others do after it.
 struct Case {
@@ -99,7 +99,7 @@ const CASES: [Case; 17] = [
 
 #[test]
 fn a_transaction_is_shown_with_what_it_took_after_others_whom_it_does_not_see() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         for case in &CASES {
             check(&session, case).await;
         }

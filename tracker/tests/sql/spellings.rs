@@ -1,6 +1,6 @@
 //! Keys that are equal and yet not the same: whichever is asked for, it is one row.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// A type with a key, the same in another spelling, and another key.
 const KINDS: &[(&str, [&str; 3])] = &[
@@ -46,7 +46,7 @@ async fn live(session: &Session, key: &str, [one, same, other]: [&str; 3]) {
 
 #[test]
 fn a_row_is_found_under_its_key_however_that_is_written() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         for (key, spellings) in KINDS {
             live(&session, key, *spellings).await;
@@ -111,7 +111,7 @@ fn a_row_is_found_under_its_key_however_that_is_written() {
 
 #[test]
 fn the_past_of_a_table_is_that_of_its_rows_however_their_keys_were_written() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         for (key, spellings) in KINDS {
             live(&session, key, *spellings).await;
@@ -160,7 +160,7 @@ fn the_past_of_a_table_is_that_of_its_rows_however_their_keys_were_written() {
 
 #[test]
 fn purged_versions_are_counted_for_the_row_however_its_key_was_written() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         for (key, spellings) in KINDS {
             live(&session, key, *spellings).await;
@@ -189,7 +189,7 @@ fn purged_versions_are_counted_for_the_row_however_its_key_was_written() {
 
 #[test]
 fn a_part_of_a_key_may_be_written_otherwise_and_rows_may_move_and_swap() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         session
             .run(
@@ -261,7 +261,7 @@ fn a_part_of_a_key_may_be_written_otherwise_and_rows_may_move_and_swap() {
 
 #[test]
 fn a_collation_that_a_key_is_given_is_the_one_of_its_history() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         session
             .run("CREATE TABLE t (k text PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES ('Bob', 'a'); UPDATE t SET v = 'b'")
@@ -288,7 +288,7 @@ fn a_collation_that_a_key_is_given_is_the_one_of_its_history() {
 
 #[test]
 fn a_reader_sees_the_history_of_a_row_under_any_spelling_and_none_of_hidden_rows() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         session
             .run(
@@ -307,7 +307,7 @@ fn a_reader_sees_the_history_of_a_row_under_any_spelling_and_none_of_hidden_rows
 
 #[test]
 fn what_calls_on_a_row_said_is_erased_however_they_wrote_its_key() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(MAKE_TYPES).await;
         session.run("CREATE TABLE t (k citext PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES ('Bob', 1); UPDATE t SET v = 2").await;
         session.run("SELECT pgtrack.undo('t', 'BOB', message => 'his secret'); SELECT pgtrack.erase('t', 'bOb', 'asked for')").await;
@@ -319,7 +319,7 @@ fn what_calls_on_a_row_said_is_erased_however_they_wrote_its_key() {
 
 #[test]
 fn a_key_without_overlaps_is_a_key() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         if session.rows("SELECT current_setting('server_version_num')::int >= 180000").await != "t"
         {
             return;
@@ -374,7 +374,7 @@ fn a_key_without_overlaps_is_a_key() {
 
 #[test]
 fn many_keys_that_are_noted_in_several_spellings_are_followed() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE EXTENSION citext; CREATE TABLE t (k citext PRIMARY KEY, v int); SELECT pgtrack.track('t');

@@ -1,6 +1,6 @@
 //! Rows that stand in each other's way by a unique value or an exclusion constraint are set back in turn.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// A table with a unique value that two rows have exchanged in one transaction.
 const EXCHANGED: &str = "
@@ -22,7 +22,7 @@ async fn check_undo(session: &Session, table: &str, before: &str) {
 
 #[test]
 fn moved_flags_shifted_positions_and_ranges_go_back_in_one_step() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE item (id int PRIMARY KEY, list int, position int, is_first boolean, during int4range,
@@ -54,7 +54,7 @@ fn moved_flags_shifted_positions_and_ranges_go_back_in_one_step() {
 
 #[test]
 fn values_that_go_round_in_a_circle_go_back_by_a_row_that_is_inserted_again() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(EXCHANGED).await;
         // What refers to the row without acting on its deletion goes on doing so.
         session.run("CREATE TABLE c (u text REFERENCES t (u)); INSERT INTO c VALUES ('a')").await;
@@ -75,7 +75,7 @@ async fn check_history(session: &Session) {
 
 #[test]
 fn a_circle_is_refused_where_a_row_that_is_inserted_again_would_mean_something_else() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run(EXCHANGED).await;
         for (make, obstacle, unmake) in [
             (
@@ -103,7 +103,7 @@ fn a_circle_is_refused_where_a_row_that_is_inserted_again_would_mean_something_e
 
 #[test]
 fn rows_that_come_back_to_a_partition_wait_for_those_that_leave_it() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE e (id int, p int, v text, k int, PRIMARY KEY (id, p)) PARTITION BY LIST (p);
@@ -131,7 +131,7 @@ fn rows_that_come_back_to_a_partition_wait_for_those_that_leave_it() {
 
 #[test]
 fn a_key_that_others_would_forget_is_not_set_back() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE TABLE a (id int PRIMARY KEY, v int UNIQUE);

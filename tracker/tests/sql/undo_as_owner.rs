@@ -1,6 +1,6 @@
 //! Whoever undoes with more rights than a table's owner has does not lend them to the owner's code.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_outer_versions};
 
 /// A table of a role of that name whose trigger, deferred trigger, default, CHECK and domain CHECK note who runs them.
 async fn noting_table(session: &Session, owner: &str) {
@@ -36,7 +36,7 @@ async fn drop(session: &Session, owner: &str) {
 
 #[test]
 fn a6_a_superuser_s_undo_runs_the_owner_s_code_as_the_owner() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         noting_table(&session, "undone").await;
         session.run("SELECT pgtrack.tag('x')").await;
         let all = "check|deferred|domain|trigger";
@@ -100,7 +100,7 @@ fn a6_a_superuser_s_undo_runs_the_owner_s_code_as_the_owner() {
 
 #[test]
 fn a_member_s_undo_runs_as_the_owner_too_and_anybody_else_s_as_themselves() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         noting_table(&session, "group_owner").await;
         session.run("CREATE ROLE group_member LOGIN IN ROLE group_owner; CREATE ROLE group_writer LOGIN; GRANT USAGE ON SCHEMA group_owner TO group_writer;
                      GRANT ALL ON group_owner.t, noted TO group_writer").await;
@@ -138,7 +138,7 @@ fn a_member_s_undo_runs_as_the_owner_too_and_anybody_else_s_as_themselves() {
 
 #[test]
 fn what_a_deferred_trigger_puts_off_again_does_not_run_as_a_superuser() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE putting_off LOGIN; CREATE SCHEMA putting_off AUTHORIZATION putting_off; CREATE TABLE who (name name, is_super boolean);
@@ -175,7 +175,7 @@ fn what_a_deferred_trigger_puts_off_again_does_not_run_as_a_superuser() {
 
 #[test]
 fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         noting_table(&session, "lasting").await;
         let replace = |body: &str| {
             format!(
@@ -259,7 +259,7 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
 
 #[test]
 fn with_several_owners_a_superuser_has_to_say_that_it_is_meant() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         noting_table(&session, "several").await;
         session.run("CREATE TABLE b (id int PRIMARY KEY); SELECT pgtrack.track('b'); BEGIN; INSERT INTO b VALUES (1); UPDATE several.t SET v = 9; COMMIT; TRUNCATE noted").await;
         let undo = "SELECT pgtrack.undo_transaction(xid) FROM pgtrack.log(1, on_table => 'b')";
@@ -299,7 +299,7 @@ fn with_several_owners_a_superuser_has_to_say_that_it_is_meant() {
 
 #[test]
 fn partitions_of_another_owner_count() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE ROLE leaf_owner; CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
                      ALTER TABLE p1 OWNER TO leaf_owner; SELECT pgtrack.track('p'); INSERT INTO p VALUES (1, 1); UPDATE p SET v = 2").await;
         assert!(
@@ -318,7 +318,7 @@ fn partitions_of_another_owner_count() {
 
 #[test]
 fn rows_that_row_security_hides_from_whoever_writes_are_an_error_and_nothing_is_done() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE ROLE hidden_owner; CREATE ROLE hidden_writer LOGIN; CREATE TABLE t (id int PRIMARY KEY, tenant text, v int); ALTER TABLE t OWNER TO hidden_owner;
                      GRANT ALL ON t TO hidden_writer; ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
                      CREATE POLICY own ON t USING (tenant = current_user); SELECT pgtrack.track('t');
@@ -386,7 +386,7 @@ fn rows_that_row_security_hides_from_whoever_writes_are_an_error_and_nothing_is_
 
 #[test]
 fn a_trigger_that_keeps_a_row_as_it_is_is_no_row_security() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); UPDATE t SET v = 2;
                      CREATE FUNCTION frozen() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
                      CREATE TRIGGER frozen BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION frozen()").await;
@@ -400,7 +400,7 @@ fn a_trigger_that_keeps_a_row_as_it_is_is_no_row_security() {
 
 #[test]
 fn code_of_the_application_finds_its_names_through_the_callers_search_path() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         let name = "owner_path";
         session
             .run(&format!("CREATE ROLE {name} LOGIN; CREATE SCHEMA shop AUTHORIZATION {name}"))
@@ -438,7 +438,7 @@ fn code_of_the_application_finds_its_names_through_the_callers_search_path() {
 
 #[test]
 fn an_owner_s_trigger_does_not_make_an_undo_something_else() {
-    on_each_version(async |session| {
+    on_outer_versions(async |session| {
         session
             .run(
                 "CREATE ROLE unmarks_undo; CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a');
