@@ -191,3 +191,21 @@ fn tables_in_schemas_that_are_nobody_s_business_are_dropped_as_ever() {
         session.run("CREATE TYPE closed.t AS ENUM ('a'); ALTER TABLE closed.x ADD t closed.t DEFAULT 'a'; DROP TYPE closed.t CASCADE; DROP TABLE closed.x").await;
     });
 }
+
+#[test]
+fn a_key_may_have_a_collation_of_a_closed_schema() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE SCHEMA closed; CREATE COLLATION closed.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                 CREATE SCHEMA later; CREATE COLLATION later.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                 CREATE SCHEMA shop; CREATE TABLE shop.t (id text COLLATE closed.ci PRIMARY KEY)",
+            )
+            .await;
+        session.check("SELECT * FROM pgtrack.track('shop')", "shop.t|tracked").await;
+        session.run("CREATE TABLE shop.u (id text COLLATE later.ci PRIMARY KEY)").await;
+        session.check("SELECT * FROM pgtrack.track('shop.u')", "shop.u|tracked").await;
+        session.run("INSERT INTO shop.u VALUES ('Bob'); DELETE FROM shop.u WHERE id = 'bob'").await;
+        session.check("SELECT op FROM pgtrack.changes('shop.u')", "DELETE\nINSERT").await;
+    });
+}
