@@ -1,6 +1,6 @@
 # The commands people use. Each installs what it needs on a fresh machine.
 
-.PHONY: demo test regress sql test-sql test-proxy bench bench-capture bench-ddl bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
+.PHONY: demo test regress sql test-sql laws test-proxy bench bench-capture bench-instructions bench-ddl bench-undo bench-proxy release packages try-packages image fuzz soak check docs postgres drivers
 
 # Runs everything on a private PostgreSQL with sample data. make demo ARGS="--no-traffic" passes options on.
 demo:
@@ -43,6 +43,15 @@ sql:
 test-sql: postgres
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-tracker
 
+# Tries the laws that hold for all histories on many random ones, for a night: make laws CASES=1000. What breaks a law is
+# printed as small as it can be; SEED=number repeats a run.
+CASES ?= 200
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+laws: SEED := $(SEED)
+laws: postgres
+	@echo "make laws CASES=$(CASES) SEED=$(SEED)"
+	@PGTRACK_TEST_VERSIONS="15 18" PGTRACK_TEST_CASES=$(CASES) PGTRACK_TEST_SEED=$(SEED) NEXTEST_PROFILE=laws scripts/test --package pgtrack-tracker --test sql -- laws::
+
 # Writes the references: docs/sql.md from the comments in the database, docs/cli.md from the command line, and
 # docs/configuration.md from config.example.toml; sql/golden/ from what is generated for a sample.
 docs: postgres
@@ -57,7 +66,7 @@ test-proxy: postgres drivers
 	PGTRACK_TEST_VERSIONS="$(VERSIONS)" scripts/test --package pgtrack-proxy
 
 # All benchmarks.
-bench: bench-capture bench-ddl bench-proxy
+bench: bench-capture bench-ddl bench-undo bench-proxy
 
 # Measures what recording costs, against no tracking and against the peers in PEERS=directory: of each a folder with
 # install.sql and track.sql, which tracks the table :table. FULL=1 takes longer and reads 50 million changes;
@@ -66,10 +75,22 @@ bench-capture:
 	@scripts/setup bench
 	@cargo run --quiet -p pgtrack-tracker --example capture -- $(if $(FULL),--full) $(if $(ONLY),--only "$(ONLY)") $(PEERS)
 
+# Counts the server's instructions for statements, without recording, as BASE=revision recorded, and as this tree records.
+# PGBIN=directory takes another server; ONLY="insert update" takes some of the workloads.
+bench-instructions:
+	@scripts/setup bench
+	@scripts/bench-instructions $(ONLY)
+
 # Measures DDL, track() and verify() where tables are many. TABLES="100 1000" takes fewer of them.
 bench-ddl:
 	@scripts/setup bench
 	@scripts/bench-ddl $(TABLES)
+
+# Measures undo and its plan where rows are many. ROWS="10000 200000" takes fewer of them, FULL=1 5 million, too; PGBIN=directory
+# has the programs of another server; ONLY=trigger takes one subject.
+bench-undo:
+	@scripts/setup bench
+	@FULL=$(FULL) ONLY="$(ONLY)" scripts/bench-undo $(ROWS)
 
 # Compares the proxy with a direct connection, with PgBouncer, and with what OTHERS="name=host:port:pid …" gives.
 # PGBOUNCER=path is another build of that.

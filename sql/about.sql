@@ -13,10 +13,10 @@ BEGIN ATOMIC
   FROM (SELECT regexp_replace(coalesce((SELECT o.proname FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND 'plan_' || o.proname = p.proname LIMIT 1),
                                        p.proname), '_pk$', '') AS verb,
                format('pgtrack.%s(%s)', p.proname,
-                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
+                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), $r$\mkey (anyelement|text)$r$, 'key'), $r$::[a-z ]+(\[\])?$r$, '', 'g')) AS call,
                obj_description(p.oid, 'pg_proc') AS description
         FROM pg_proc p
-        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') f
+        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE $r$\_%$r$) f
   ORDER BY f.verb, f.call;
 END;
 COMMENT ON FUNCTION pgtrack._functions() IS
@@ -25,7 +25,7 @@ COMMENT ON FUNCTION pgtrack._functions() IS
 CREATE OR REPLACE FUNCTION pgtrack._wrapped(p_text text, p_width integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT rtrim(regexp_replace(p_text, format('(.{1,%s})(\s+|$)', p_width), E'\\1\n', 'g'), E'\n');
+  SELECT rtrim(regexp_replace(p_text, format($r$(.{1,%s})(\s+|$)$r$, p_width), E'\\1\n', 'g'), E'\n');
 END;
 COMMENT ON FUNCTION pgtrack._wrapped(text, integer) IS 'A text in lines of a width.';
 
@@ -33,19 +33,19 @@ CREATE OR REPLACE FUNCTION pgtrack.help(verb text DEFAULT NULL) RETURNS TABLE (c
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $help$
 DECLARE
   c_first CONSTANT  text[] := '{track,untrack,log,show,changes,history,blame,deleted,undo_last,undo,undo_transaction,restore,revert,rollback_to}';
-  v_verb            text := regexp_replace(lower(help.verb), '^pgtrack\.|\(.*$', '', 'g');
+  v_verb            text := regexp_replace(lower(help.verb), $r$^pgtrack\.|\(.*$$r$, '', 'g');
 BEGIN
   IF v_verb IS NULL THEN
     RETURN QUERY
-      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 75), '\s+\S*$', '') || ' …' END
+      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 73), $r$\s+\S*$$r$, '') || ' ...' END
       FROM (SELECT DISTINCT ON (a.verb) a.verb, rtrim(split_part(regexp_replace(a.description, '[:;.] ', E'\n'), E'\n', 1), '.') AS line
-            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE 'pgtrack.plan\_%') f
+            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE $r$pgtrack.plan\_%$r$) f
       ORDER BY array_position(c_first, f.verb), f.verb;
     RETURN;
   END IF;
   RETURN QUERY
     SELECT pgtrack._wrapped(f.call, 46), pgtrack._wrapped(f.description, 46)
-    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, 'pgtrack\.([a-z_]+)')) ORDER BY f.call LIKE 'pgtrack.plan\_%', f.call;
+    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, $r$pgtrack\.([a-z_]+)$r$)) ORDER BY f.call LIKE $r$pgtrack.plan\_%$r$, f.call;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no function "%"', help.verb USING
       ERRCODE = 'undefined_function', HINT = 'SELECT * FROM pgtrack.help() lists them.';
@@ -55,7 +55,7 @@ $help$;
 COMMENT ON FUNCTION pgtrack.help(text) IS 'Every function in one line; all about one of them, named without pgtrack, such as help(''undo'').';
 
 CREATE OR REPLACE FUNCTION pgtrack.info() RETURNS TABLE (property text, value text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),

@@ -8,23 +8,30 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
--- Schema revision 3.
+-- Schema revision 4.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
+-- Nothing but PostgreSQL's own objects is found by its bare name, from the first command on: a database may have a path of its
+-- owner's.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 DO $guard$
-DECLARE
-  v_is_superuser  bool := (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user);
 BEGIN
-  IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 150000 THEN
+  -- The owner of a database may set a role for all who come, who would then own what a superuser believes to be safe.
+  IF (SELECT s.source IN ('database', 'user', 'database user') FROM pg_settings s WHERE s.name = 'role') AND current_user <> session_user THEN
+    RAISE EXCEPTION 'a setting of the database makes you "%"', current_user USING
+      ERRCODE = 'insufficient_privilege', HINT = 'SET ROLE, to whoever is to install, or SET ROLE NONE, and install again.';
+  END IF;
+  IF current_setting('server_version_num')::integer < 150000 THEN
     RAISE EXCEPTION 'pg_track needs PostgreSQL 15 or newer' USING
       ERRCODE = 'feature_not_supported',
-      DETAIL = pg_catalog.format('This is %s.', pg_catalog.version());
+      DETAIL = format('This is %s.', version());
   END IF;
-  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack') THEN
+  IF EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack') THEN
     -- Read from the catalog tables: after waiting for a lock, to_regclass() may still remember that there was nothing.
     IF NOT EXISTS (
-       SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-       WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrack' AND c.relname OPERATOR(pg_catalog.=) 'installed_version') THEN
+       SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = 'pgtrack' AND c.relname = 'installed_version') THEN
       RAISE EXCEPTION 'the schema "pgtrack" exists and does not belong to pg_track' USING
         ERRCODE = 'duplicate_schema',
         HINT = 'Rename or drop that schema, then install again.';
@@ -32,26 +39,17 @@ BEGIN
     -- Whoever changes what is installed queues here: only the owner can lock a table that nobody else may write.
     LOCK TABLE pgtrack.installed_version IN EXCLUSIVE MODE;
   END IF;
-  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
-  IF v_is_superuser AND EXISTS (
-       SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
-       WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{pgtrack,pgtrack_history}')
-         AND NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) 'pgtrack_owner') THEN
-    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
-      ERRCODE = 'insufficient_privilege',
-      HINT = 'Install as that role, or give the schemas to a superuser first.';
-  END IF;
 END
 $guard$;
 
 -- Event triggers of the application are not for this script. Ours, of an earlier installation, need not follow it either.
 DO $silence$
 BEGIN
-  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
-    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
-      PERFORM pg_catalog.set_config('event_triggers', 'off', true);
-    ELSIF EXISTS (SELECT FROM pg_catalog.pg_event_trigger e WHERE NOT pg_catalog.starts_with(e.evtname::pg_catalog.text, 'pgtrack_')) THEN
-      PERFORM pg_catalog.set_config('session_replication_role', 'replica', true);
+  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    IF current_setting('server_version_num')::integer >= 170000 THEN
+      PERFORM set_config('event_triggers', 'off', true);
+    ELSIF EXISTS (SELECT FROM pg_event_trigger e WHERE NOT starts_with(e.evtname::text, 'pgtrack_')) THEN
+      PERFORM set_config('session_replication_role', 'replica', true);
     END IF;
   END IF;
 END
@@ -59,8 +57,13 @@ $silence$;
 
 -- Installing again finds most objects in place; that is no news.
 SET LOCAL client_min_messages = warning;
--- Nothing but PostgreSQL's own objects is found by its bare name from here on.
-SET LOCAL search_path = pg_catalog, pg_temp;
+-- As CREATE EXTENSION does it: the text is always the same, and a test compiles all of it.
+SET LOCAL check_function_bodies = off;
+-- What is written and compared here depends on no setting of whoever installs.
+SET LOCAL quote_all_identifiers = off;
+SET LOCAL row_security = on;
+SET LOCAL default_table_access_method = heap;
+SET LOCAL default_tablespace = '';
 
 -- ==== install/owner.sql ====
 
@@ -73,6 +76,7 @@ DECLARE
   v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_name        name;
   v_role        pg_roles;
+  v_givers      text;
   c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
@@ -98,13 +102,26 @@ BEGIN
         WHEN 'pgtrack_owner' THEN 'Owns pg_track and the history that it records; nobody logs in as it.'
         WHEN 'pgtrack_reader' THEN 'Its members may read all query texts and messages that pg_track recorded.'
         ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
-    ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
+    ELSIF v_me.rolsuper
           AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
                OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid AND m.roleid <> 'pg_read_all_stats'::regrole)) THEN
       RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
         ERRCODE = 'object_not_in_prerequisite_state',
         DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
         HINT = format('Look who made it; ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION, and revoke its memberships.', v_name);
+    END IF;
+    -- Whoever made a role may give it to themselves, and replace what it owns.
+    v_givers := (SELECT string_agg(DISTINCT m.member::regrole::text, ', ') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.grantor
+                 WHERE m.roleid = to_regrole(v_name::text) AND (m.admin_option OR NOT g.rolsuper)
+                   AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = m.member));
+    IF v_me.rolsuper AND v_givers IS NOT NULL AND v_name <> 'pgtrack_reader' THEN
+      RAISE EXCEPTION 'the role "%" is in the hands of roles that are no superusers', v_name USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        DETAIL = format('%s may become a member of it, or was made one by somebody else than a superuser, and could replace functions that you call.', v_givers),
+        HINT = format('REVOKE %I FROM %s CASCADE, or install as such a role.', v_name, v_givers);
+    ELSIF v_me.rolsuper AND v_givers IS NOT NULL THEN
+      RAISE WARNING 'who may read all query texts is decided by %', v_givers USING
+        DETAIL = format('They may make members of the role "%s", or were made one by somebody else than a superuser.', v_name);
     END IF;
   END LOOP;
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
@@ -118,7 +135,9 @@ BEGIN
   -- When a session began tells whether it is the one that the proxy speaks of.
   IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN
     ALTER ROLE pgtrack_owner INHERIT;
-    REVOKE pg_read_all_stats FROM pgtrack_owner;
+    IF pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+      REVOKE pg_read_all_stats FROM pgtrack_owner;
+    END IF;
     GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
@@ -155,6 +174,15 @@ BEGIN
   END IF;
   EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack AUTHORIZATION %I', v_owner);
   EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack_history AUTHORIZATION %I', v_owner);
+  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
+  IF v_is_superuser AND EXISTS (
+       SELECT FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner
+       WHERE n.nspname = ANY ('{pgtrack,pgtrack_history}')
+         AND NOT o.rolsuper AND o.rolname <> 'pgtrack_owner') THEN
+    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Install as that role, or give the schemas to a superuser first.';
+  END IF;
   PERFORM set_config('pgtrack.owner', v_owner, true);
 END
 $owner$;
@@ -238,7 +266,7 @@ COMMENT ON SCHEMA pgtrack_history IS
 -- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
 -- views stand on stay. Nothing of ours depends on the others: the verbs name them in text that is read when they run.
 -- What somebody else has made to stand on them goes along, and is named.
--- A verb from before it took columns goes, too: a call could mean either.
+-- A verb from before it took columns, or a plan from before it took on_conflict, goes, too: a call could mean either.
 DO $replace$
 DECLARE
   v_function  regprocedure;
@@ -247,11 +275,13 @@ BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtrack'
-      AND (p.proname LIKE '\_%'
-           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
+      AND (p.proname LIKE $r$\_%$r$
+           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames)
+           OR p.proname ~ '^plan_((undo|revert|rollback_to|restore)(_pk)?|undo_(transactions?|statements|where|last)|outline|batches)$'
+              AND NOT 'on_conflict' = ANY (coalesce(p.proargnames, '{}')))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
                             '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
-                            '_proxy_record', '_database_record')
+                            '_proxy_record', '_database_record', '_sizes')
     -- Event triggers go first: until they are there again, nothing asks for what they call.
     ORDER BY p.prorettype = 'event_trigger'::regtype DESC
   LOOP
@@ -261,7 +291,7 @@ BEGIN
     FROM pg_depend d
     WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function
       AND d.classid = ANY ('{pg_rewrite,pg_proc,pg_policy,pg_attrdef,pg_constraint}'::regclass[])
-      AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '\mpgtrack(_history)?\.';
+      AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ $r$\mpgtrack(_history)?\.$r$;
     IF v_others IS NOT NULL THEN
       RAISE WARNING 'dropped with %: %', v_function, v_others USING HINT = 'Functions whose names begin with _ are for pg_track alone.';
     END IF;
@@ -293,6 +323,7 @@ BEGIN
       ('relation', 'purged_until', 'timestamptz'),
       ('relation', 'key_since', 'bigint NOT NULL DEFAULT 0'),
       ('relation', 'former_key', 'jsonb'),
+      ('relation', 'is_written_nested', 'boolean NOT NULL DEFAULT false'),
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),
@@ -349,21 +380,22 @@ COMMENT ON COLUMN pgtrack.installed_version.revision IS 'What of that version: a
 -- ==== tables/relation.sql ====
 
 CREATE TABLE IF NOT EXISTS pgtrack.relation (
-  relation_id    integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
-  relid          regclass     UNIQUE,
-  schema_name    name         NOT NULL,
-  table_name     name         NOT NULL,
-  history_table  name         NOT NULL,
-  key_columns    name[]       NOT NULL,
-  key_equality   text[]       NOT NULL,
-  options        jsonb        NOT NULL,
-  tracked_since  timestamptz  NOT NULL,
-  tracked_until  timestamptz,
-  identity       text,
-  left_out       jsonb        NOT NULL DEFAULT '{}',
-  purged_until   timestamptz,
-  key_since      bigint       NOT NULL DEFAULT 0,
-  former_key     jsonb
+  relation_id        integer      NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  relid              regclass     UNIQUE,
+  schema_name        name         NOT NULL,
+  table_name         name         NOT NULL,
+  history_table      name         NOT NULL,
+  key_columns        name[]       NOT NULL,
+  key_equality       text[]       NOT NULL,
+  options            jsonb        NOT NULL,
+  tracked_since      timestamptz  NOT NULL,
+  tracked_until      timestamptz,
+  identity           text,
+  left_out           jsonb        NOT NULL DEFAULT '{}',
+  purged_until       timestamptz,
+  key_since          bigint       NOT NULL DEFAULT 0,
+  former_key         jsonb,
+  is_written_nested  boolean      NOT NULL DEFAULT false
 );
 COMMENT ON TABLE pgtrack.relation IS
   'Every table that is or was tracked. A table that is dropped and created again gets a new entry; a renamed one keeps its own.';
@@ -382,6 +414,7 @@ COMMENT ON COLUMN pgtrack.relation.left_out IS 'The numbers of the columns that 
 COMMENT ON COLUMN pgtrack.relation.purged_until IS 'Changes before this moment have been purged; null if none.';
 COMMENT ON COLUMN pgtrack.relation.key_since IS 'Statements before this one changed rows that were told by another key.';
 COMMENT ON COLUMN pgtrack.relation.former_key IS 'The key before that: the numbers, types and history columns of its columns, its key_since, and the latest statement under it; null if there was none.';
+COMMENT ON COLUMN pgtrack.relation.is_written_nested IS 'Whether a trigger of another table may write it, as far as trigger_word tells.';
 
 CREATE TABLE IF NOT EXISTS pgtrack.tracked_schema (
   schema_name  name         NOT NULL PRIMARY KEY,
@@ -394,6 +427,18 @@ COMMENT ON COLUMN pgtrack.tracked_schema.schema_name IS 'The schema.';
 COMMENT ON COLUMN pgtrack.tracked_schema.options IS 'The options given to pgtrack.track(), for tables to come.';
 COMMENT ON COLUMN pgtrack.tracked_schema.since IS 'When it was tracked first.';
 COMMENT ON COLUMN pgtrack.tracked_schema.identity IS 'The cluster and OID of the schema, by which it is known when it is renamed; null if not known.';
+
+-- ==== tables/trigger_word.sql ====
+
+-- Not unique: whoever makes a trigger does not wait for another who does.
+CREATE TABLE IF NOT EXISTS pgtrack.trigger_word (
+  word            text     COLLATE "C" NOT NULL,
+  may_be_written  boolean  NOT NULL
+);
+COMMENT ON TABLE pgtrack.trigger_word IS
+  'The words in the sources of trigger functions and of what they call: a table that is called like one may be written by a trigger.';
+COMMENT ON COLUMN pgtrack.trigger_word.word IS 'The word, as it stands there, in lower case, or in quotes there.';
+COMMENT ON COLUMN pgtrack.trigger_word.may_be_written IS 'Whether it stands in one that may write tables.';
 
 -- ==== tables/relation_shape.sql ====
 
@@ -514,7 +559,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.statement (
   message       text,
   reverts       text,
   query         text,
-  PRIMARY KEY (relation_id, statement_id)
+  -- What was deleted is found among all statements on a table without reading them: one more index would cost each statement more.
+  PRIMARY KEY (relation_id, statement_id) INCLUDE (operation)
 );
 COMMENT ON TABLE pgtrack.statement IS
   'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';
@@ -678,7 +724,7 @@ COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it 
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
 
--- Who may read all of them, and what the proxy may write; the functions write theirs as the owner.
+-- What the proxy may write; the functions write theirs as the owner. Who may read which stands in capture/policy.sql.
 DO $policies$
 BEGIN
   IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
@@ -687,12 +733,7 @@ BEGIN
   END IF;
   IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
     ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
-    DROP POLICY IF EXISTS readers ON pgtrack.audit_entry;
     DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
-    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
-      user_name = session_user
-      OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE'))
-      OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = 'pgtrack_reader' AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
     CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
     CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
   END IF;
@@ -763,13 +804,15 @@ BEGIN
     SELECT * FROM (VALUES
       ('statement_xid_idx', 'pgtrack.statement (xid)'),
       ('statement_at_idx', 'pgtrack.statement USING brin (at) WITH (pages_per_range = 32, autosummarize = on)'),
-      ('statement_gone_idx', 'pgtrack.statement (relation_id, statement_id) WHERE operation IN (''D'', ''T'')'),
       ('key_change_old_key_idx', 'pgtrack.key_change (relation_id, old_key)'),
       ('key_change_new_key_idx', 'pgtrack.key_change (relation_id, new_key)'),
       ('audit_entry_at_idx', 'pgtrack.audit_entry USING brin (at) WITH (autosummarize = on)'),
       ('key_change_xid_idx', 'pgtrack.key_change (xid)'),
+      ('trigger_word_word_idx', 'pgtrack.trigger_word (word)'),
       ('generated_relation_idx', 'pgtrack.generated (relation_id)'),
       ('generated_leaf_idx', 'pgtrack.generated (leaf)'),
+      ('relation_column_successor_idx', 'pgtrack.relation_column (relation_id, successor) WHERE successor IS NOT NULL'),
+      ('relation_history_table_idx', 'pgtrack.relation (history_table)'),
       ('relation_recovering_idx', 'pgtrack.relation (schema_name, table_name) WHERE tracked_until = ''infinity'''),
       ('relation_redacted_idx', 'pgtrack.relation (relation_id) WHERE options -> ''redact'' <> ''[]''')
     ) AS i (name, definition)
@@ -815,22 +858,34 @@ $_let_event_triggers_fire$;
 COMMENT ON FUNCTION pgtrack._let_event_triggers_fire(text) IS 'Ends what _silence_event_triggers() began.';
 
 -- Triggers, checks and defaults of the application run in an undo as in any other statement, and its event triggers for a
--- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path. What
--- is called first notes it, as everything after that has one of its own.
+-- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path, and
+-- some more settings are the caller's, too. What is called first notes them, as everything after that has its own.
 CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true),
+         pg_catalog.set_config('pgtrack.row_security', pg_catalog.current_setting('row_security'), true),
+         pg_catalog.set_config('pgtrack.quote_all_identifiers', pg_catalog.current_setting('quote_all_identifiers'), true);
 END;
-COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for code of the application that runs because of the call.';
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path and other settings, for code of the application that runs because of the call.';
 
 -- What is bare in our own text is found in pg_catalog first, whatever the path says.
 CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_noted_path$
+BEGIN
+  RETURN (
+  SELECT 'pg_catalog, ' || coalesce(nullif(btrim(current_setting('pgtrack.search_path', true), E' \t\n\r\f\v'), ''), 'pg_temp'));
+END
+$_noted_path$;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_settings() RETURNS TABLE (name text, value text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
+  SELECT n.name, coalesce(nullif(current_setting('pgtrack.' || n.name, true), ''), current_setting(n.name))
+  FROM unnest('{row_security,quote_all_identifiers}'::text[]) AS n (name);
 END;
-COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
+COMMENT ON FUNCTION pgtrack._noted_settings() IS 'What the caller has set of the settings that our functions need to be others.';
 
 -- A command that is executed here names everything in full, so that no path misleads it.
 CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text, p_path text DEFAULT pgtrack._noted_path()) RETURNS void
@@ -907,7 +962,7 @@ COMMENT ON FUNCTION pgtrack._unknown_table(text) IS 'Reports that a table does n
 CREATE OR REPLACE FUNCTION pgtrack._table(p_table text, p_schema text) RETURNS regclass
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $_table$
 DECLARE
-  v_name   text := p_table;
+  v_name   pg_catalog.text := p_table;
   v_table  pg_catalog.regclass;
 BEGIN
   IF p_table IS NULL THEN
@@ -920,13 +975,17 @@ BEGIN
   IF v_table IS NULL THEN
     PERFORM pgtrack._unknown_table(v_name);
   END IF;
+  -- Our functions set it on; whoever has it off wants an error rather than a part of the rows.
+  IF pg_catalog.starts_with(pg_catalog.current_setting('row_security'), 'off') AND pg_catalog.row_security_active(v_table) THEN
+    RAISE EXCEPTION 'query would be affected by row-level security policy for table "%"', v_name USING ERRCODE = 'insufficient_privilege';
+  END IF;
   RETURN v_table;
 END
 $_table$;
 COMMENT ON FUNCTION pgtrack._table(text, text) IS 'The table that a caller means, or an error.';
 
 CREATE OR REPLACE FUNCTION pgtrack._name(p_table regclass) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_name$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_name$
 BEGIN
   -- As nothing but pg_catalog is searched, its text has the schema; of a table that is gone it is the number.
   RETURN nullif(p_table::text, p_table::oid::text);
@@ -1006,12 +1065,12 @@ BEGIN
      FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
     (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
     (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary),
-    -- Foreign keys that may update the table's rows (_may_repeat).
-    (SELECT '/f' WHERE EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'
-                               AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')))));
+    -- Foreign keys that may update the table's rows (_may_repeat), or at least delete them (_has_acting_key).
+    (SELECT CASE WHEN bool_or(c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')) THEN '/f' WHEN bool_or(c.confdeltype = 'c') THEN '/d' END
+     FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'));
 END
 $_fingerprint$;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and whether foreign keys update it, as a short text to compare.';
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and what foreign keys do to it, as a short text to compare.';
 
 -- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
 CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
@@ -1036,8 +1095,10 @@ COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a
 CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
-                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
+  -- From PostgreSQL's caches, whatever the age of the snapshot.
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r
+                 WHERE r.relation_id = p_relation
+                   AND (r.relid = p_table OR r.relid IN (SELECT a.relid FROM pg_partition_ancestors(p_table) a))) THEN
     RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
       ERRCODE = 'object_not_in_prerequisite_state',
       DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',
@@ -1078,7 +1139,9 @@ BEGIN
   RETURN (SELECT CASE
       WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
       WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
-           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e')
+           -- PostgreSQL makes no domain of one from JSON that cannot be read in binary: keys could not be read.
+           AND own.typreceive <> 0 THEN NULL
       WHEN own.oid <> t.oid THEN 'array'
       ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
     FROM pgtrack._base_type(p_type, -1) b
@@ -1112,6 +1175,14 @@ $_stored_type$;
 COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
   'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
+CREATE OR REPLACE FUNCTION pgtrack._stored_type_of(p_type oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type < 12000 THEN p_type WHEN pgtrack._foreign_kind(p_type) IS NULL THEN b.type ELSE 'text'::regtype END
+  FROM pgtrack._base_type(p_type, -1) b;
+END;
+COMMENT ON FUNCTION pgtrack._stored_type_of(oid) IS 'The same by its number.';
+
 -- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
 -- every session; code that is generated has them pinned itself, where it is worth it.
 CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
@@ -1123,17 +1194,19 @@ END;
 COMMENT ON FUNCTION pgtrack._pinned_settings() IS
   'The clauses of a function in which the same value has the same text whatever the session prefers.';
 
+-- A domain over a composite type is not for PL/pgSQL: to store a value of one, it has the domain's checks planned, which can
+-- run the functions in them.
 DO $text$
 DECLARE
   v_kind  record;
 BEGIN
   FOR v_kind IN
-    SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
+    SELECT * FROM (VALUES ('record', 'anyelement'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
   LOOP
-    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE sql STABLE STRICT PARALLEL SAFE'
                    ' SET search_path = pg_catalog, pg_temp %s AS %L',
                    format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
-                   format('BEGIN RETURN textin(%I(p_value)); END', v_kind.name || '_out'));
+                   format('SELECT textin(%I(p_value))', v_kind.name || '_out'));
     EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L', format('_%s_text', v_kind.name), v_kind.type,
                    format('The text of a value of kind %s, the same in every session.', v_kind.name));
   END LOOP;
@@ -1171,7 +1244,7 @@ BEGIN
   SELECT CASE WHEN EXISTS (
     SELECT FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
-    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
+    CROSS JOIN LATERAL (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = r.relid AND a.attname = c.column_name OFFSET 0) a
     WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
   THEN pgtrack._pinned_settings() ELSE '' END);
 END
@@ -1200,16 +1273,17 @@ COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS
 -- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
 CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' AS $_typed$
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET array_nulls = on
+SET xmloption = 'content' AS $_typed$
 DECLARE
   v_row  record;
 BEGIN
   IF p_column IS NULL AND pgtrack._runs_foreign_code(pg_typeof(p_type)) THEN
     RETURN NULL;
   END IF;
-  EXECUTE format('SELECT x.v FROM jsonb_to_record(jsonb_build_object(''v'', $1)) AS x (v %s)', format_type(pg_typeof(p_type), NULL))
-  INTO v_row USING p_text;
-  RETURN v_row.v;
+  -- By no name, which could mean another type than was asked for.
+  v_row := jsonb_populate_record(ROW(p_type), jsonb_build_object('f1', p_text));
+  RETURN v_row.f1;
 EXCEPTION WHEN data_exception THEN
   IF p_column IS NULL THEN
     RETURN NULL;
@@ -1241,15 +1315,19 @@ CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_equal_sql$
 BEGIN
   RETURN (
-  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
-  -- the operator's own types on both sides make sure that it is this one.
+  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere there is a function of ours for those that compare
+  -- keys. For the others, one for a domain, say, may have been added: the operator's own types on both sides lead to this one.
   SELECT coalesce(
-    (SELECT CASE WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
+    (SELECT CASE WHEN n.nspname <> 'pg_catalog' AND x.function IS NOT NULL THEN format('%s(%s, %s)', x.function, p_left, p_right)
+                 WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
                  THEN format('%s OPERATOR(%I.%s) %s', p_left, n.nspname, o.oprname, p_right)
                  ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
                              p_right, format_type(o.oprright, -1)) END
-     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
-    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)));
+     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+     CROSS JOIN LATERAL (SELECT CASE WHEN o.oid >= 16384 THEN pgtrack._own_equality(o.oid) END AS function) x WHERE o.oid = p_operator),
+    CASE WHEN p_otherwise LIKE $r$pg\_catalog.%$r$ THEN format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)
+         -- Without the domains, which are another type.
+         ELSE format('ROW(coalesce(%s, NULL))::pg_catalog.record OPERATOR(pg_catalog.=) ROW(coalesce(%s, NULL))::pg_catalog.record', p_left, p_right) END));
 END
 $_equal_sql$;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS
@@ -1278,6 +1356,235 @@ END
 $_stored_is_sql$;
 COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The condition that two stored values are equal.';
 
+-- ==== catalog/own_names.sql ====
+
+-- A schema of somebody else's can be renamed, and another made in its place, at any moment: text that names a type or an
+-- operator in it may then mean another, with code of their own. Names are looked up again whenever text is read. So text of
+-- ours names no type of an extension and no operator of one, but what was made of them in our own schema, once, and looked
+-- at afterwards: a domain over the type, and a function that compares by the operator, which PostgreSQL takes apart when it plans.
+CREATE OR REPLACE FUNCTION pgtrack._own_type(p_type oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_own_type$
+BEGIN
+  RETURN (
+  SELECT format('pgtrack_history.%I', t.typname) FROM pg_type t
+  WHERE t.typname LIKE $r$key\_%$r$ AND t.typnamespace = 'pgtrack_history'::regnamespace AND t.typtype = 'd' AND t.typbasetype = p_type
+  -- What is gone with a transaction that has not ended yet is older.
+  ORDER BY t.oid DESC LIMIT 1);
+END
+$_own_type$;
+COMMENT ON FUNCTION pgtrack._own_type(oid) IS 'Our domain over a type of an extension; null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._own_equality(p_operator oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_own_equality$
+BEGIN
+  RETURN (
+  SELECT format('pgtrack_history.%I', p.proname)
+  FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+  WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_operator'::regclass AND d.refobjid = p_operator
+    AND p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname LIKE $r$equal\_%$r$
+  ORDER BY p.oid DESC LIMIT 1);
+END
+$_own_equality$;
+COMMENT ON FUNCTION pgtrack._own_equality(oid) IS 'Our function that compares by an operator of an extension; null where there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._type_sql(p_type oid, p_typmod integer) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_type_sql$
+BEGIN
+  RETURN coalesce(CASE WHEN p_type >= 16384 THEN pgtrack._own_type(p_type) END, format_type(p_type, p_typmod));
+END
+$_type_sql$;
+COMMENT ON FUNCTION pgtrack._type_sql(oid, integer) IS 'How text of ours names the type of a stored value, of a key or to convert to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_other_meaning(p_what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_other_meaning$
+BEGIN
+  RAISE EXCEPTION 'the name of % has got another meaning meanwhile', p_what USING
+    ERRCODE = 'serialization_failure', HINT = 'Try again when nobody renames it, or its schema.';
+END
+$_refuse_other_meaning$;
+COMMENT ON FUNCTION pgtrack._refuse_other_meaning(text) IS 'Refuses what a name was found to mean, before a value has to do with it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._own_name(p_kind text, p_name name, p_relation integer) RETURNS name
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_own_name$
+BEGIN
+  -- With the relation's number, so that nobody waits for who does the same for another table.
+  RETURN pgtrack._free_name(format('%s_%s_%s', p_kind, left(p_name::text, 40), p_relation), (
+    SELECT array_agg(x.name) FROM (
+      SELECT t.typname AS name FROM pg_type t WHERE t.typname LIKE p_kind || $r$\_%$r$ AND t.typnamespace = 'pgtrack_history'::regnamespace
+      UNION ALL SELECT p.proname FROM pg_proc p WHERE p.proname LIKE p_kind || $r$\_%$r$ AND p.pronamespace = 'pgtrack_history'::regnamespace) x));
+END
+$_own_name$;
+COMMENT ON FUNCTION pgtrack._own_name(text, name, integer) IS 'A new name in our schema.';
+
+-- Another transaction may drop, or have dropped, what nobody needed but this one, which it does not see. It takes the row of
+-- pgtrack.secret for itself, which no other role can lock. Nobody waits: with nothing held, a name is made anew, or stays.
+CREATE OR REPLACE FUNCTION pgtrack._hold_own_names() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hold_own_names$
+BEGIN
+  PERFORM FROM pgtrack.secret FOR KEY SHARE SKIP LOCKED;
+  RETURN FOUND;
+END
+$_hold_own_names$;
+COMMENT ON FUNCTION pgtrack._hold_own_names() IS 'Whether names of types and operators that are found afterwards stay until the transaction ends.';
+
+CREATE OR REPLACE FUNCTION pgtrack._make_own_type(p_relation integer, p_type oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_make_own_type$
+DECLARE
+  v_is_held  boolean;
+  v_name     name;
+BEGIN
+  IF p_type < 16384 THEN
+    RETURN;
+  END IF;
+  v_is_held := pgtrack._hold_own_names();
+  -- A snapshot that lasts has what is gone; what finds a name has not.
+  IF v_is_held AND to_regtype(pgtrack._own_type(p_type)) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  v_name := pgtrack._own_name('key', (SELECT t.typname FROM pg_type t WHERE t.oid = p_type), p_relation);
+  EXECUTE format('CREATE DOMAIN pgtrack_history.%I AS %s', v_name, format_type(p_type, NULL));
+  IF pgtrack._own_type(p_type) IS DISTINCT FROM format('pgtrack_history.%I', v_name) THEN
+    PERFORM pgtrack._refuse_other_meaning(format('the type %s', format_type(p_type, NULL)));
+  END IF;
+  -- Whoever names it in a query needs no right; nobody else shall make anything that stands on it.
+  EXECUTE format('REVOKE ALL ON DOMAIN pgtrack_history.%I FROM PUBLIC', v_name);
+  EXECUTE format('COMMENT ON DOMAIN pgtrack_history.%I IS %L', v_name, 'What text of pg_track calls a type of an extension.');
+END
+$_make_own_type$;
+COMMENT ON FUNCTION pgtrack._make_own_type(integer, oid) IS 'Gives a type of an extension, which histories have, a name in our schema.';
+
+CREATE OR REPLACE FUNCTION pgtrack._make_own_equality(p_relation integer, p_operator oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_make_own_equality$
+DECLARE
+  v_operator  record;
+  v_is_held   boolean;
+  v_function  regprocedure;
+BEGIN
+  SELECT o.*, n.nspname INTO v_operator FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator;
+  IF v_operator.nspname = 'pg_catalog'
+     OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (v_operator.oprleft, v_operator.oprright) AND t.typtype = 'p') THEN
+    RETURN;
+  END IF;
+  v_is_held := pgtrack._hold_own_names();
+  IF v_is_held AND to_regproc(pgtrack._own_equality(p_operator)) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  EXECUTE format('CREATE FUNCTION pgtrack_history.%I(%s, %s) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE BEGIN ATOMIC SELECT $1 OPERATOR(%I.%s) $2; END',
+                 pgtrack._own_name('equal', (SELECT t.typname FROM pg_type t WHERE t.oid = v_operator.oprleft), p_relation),
+                 format_type(v_operator.oprleft, NULL), format_type(v_operator.oprright, NULL), v_operator.nspname, v_operator.oprname);
+  SELECT p.oid INTO v_function FROM pg_proc p
+  WHERE format('pgtrack_history.%I', p.proname) = pgtrack._own_equality(p_operator) AND p.pronamespace = 'pgtrack_history'::regnamespace
+    AND (p.proargtypes[0], p.proargtypes[1]) = (v_operator.oprleft, v_operator.oprright)
+    -- No other operator, and no cast.
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                    AND (d.refclassid = 'pg_operator'::regclass AND d.refobjid <> p_operator OR d.refclassid = 'pg_proc'::regclass));
+  IF v_function IS NULL THEN
+    PERFORM pgtrack._refuse_other_meaning(format('the operator %s', p_operator::regoperator));
+  END IF;
+  EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, 'Compares keys by an operator of an extension, for text of pg_track.');
+END
+$_make_own_equality$;
+COMMENT ON FUNCTION pgtrack._make_own_equality(integer, oid) IS 'Gives an operator of an extension, which compares keys, a name in our schema.';
+
+CREATE OR REPLACE FUNCTION pgtrack._make_own_names(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_make_own_names$
+BEGIN
+  PERFORM pgtrack._make_own_type(p_relation, k.stored), pgtrack._make_own_equality(p_relation, k.operator)
+  FROM pgtrack._key_parts(p_relation) k WHERE k.stored >= 16384 OR k.kind IS NULL AND k.operator >= 16384;
+END
+$_make_own_names$;
+COMMENT ON FUNCTION pgtrack._make_own_names(integer) IS 'Gives what the key of a table has of extensions names in our schema.';
+
+CREATE OR REPLACE FUNCTION pgtrack._unused_own_types() RETURNS TABLE (type oid, name name, base oid)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_unused_own_types$
+BEGIN
+  RETURN QUERY
+    SELECT t.oid, t.typname, t.typbasetype FROM pg_type t
+    WHERE t.typname LIKE $r$key\_%$r$ AND t.typnamespace = 'pgtrack_history'::regnamespace AND t.typtype = 'd'
+      AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relnamespace = 'pgtrack_history'::regnamespace
+                      WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = t.typbasetype AND d.classid = 'pg_class'::regclass);
+END
+$_unused_own_types$;
+COMMENT ON FUNCTION pgtrack._unused_own_types() IS 'Our domains over types that no history has any more.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_own_names() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_own_names$
+DECLARE
+  v_type   record;
+  v_other  text;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack._unused_own_types()) OR pgtrack._snapshot_lasts() THEN
+    RETURN;
+  END IF;
+  PERFORM FROM pgtrack.secret FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  FOR v_type IN
+    SELECT * FROM pgtrack._unused_own_types()
+  LOOP
+    PERFORM pgtrack._drop_function(p.oid) FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+    WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.refobjid IN (v_type.type, v_type.base)
+      AND p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ '^(equal|key)_' GROUP BY p.oid;
+    BEGIN
+      EXECUTE format('DROP DOMAIN pgtrack_history.%I', v_type.name);
+    EXCEPTION WHEN dependent_objects_still_exist THEN
+      GET STACKED DIAGNOSTICS v_other = PG_EXCEPTION_DETAIL;
+      RAISE WARNING 'the type % stays: %', v_type.type::regtype, v_other USING HINT = 'Nothing of pg_track uses it any more.';
+    END;
+  END LOOP;
+END
+$_drop_own_names$;
+COMMENT ON FUNCTION pgtrack._drop_own_names() IS 'Drops such names of types that no history has any more, so that the types can be dropped.';
+
+-- DDL of ours has to name a type. A table that is empty is looked at afterwards. Where there are rows, PostgreSQL makes values
+-- of the type at once: from an expression, which is evaluated before, and finds which type the column has got. Once for a
+-- command is enough: the setting is cleared before it, and nobody else's code runs until it is written.
+CREATE OR REPLACE FUNCTION pgtrack._find_meaning(p_table regclass, p_column name, p_type oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_find_meaning$
+DECLARE
+  v_type  oid;
+BEGIN
+  -- From PostgreSQL's caches: the command that is under way has changed them.
+  EXECUTE format('SELECT pg_typeof((NULL::%s).%I)', p_table, p_column) INTO v_type;
+  IF v_type <> p_type THEN
+    PERFORM pgtrack._refuse_other_meaning(format('the type %s', format_type(p_type, NULL)));
+  END IF;
+END
+$_find_meaning$;
+COMMENT ON FUNCTION pgtrack._find_meaning(regclass, name, oid) IS 'Refuses a column of a table of ours that has got another type than was meant, while it gets it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._if_meant(p_value anyelement, p_table regclass, p_column name, p_type oid) RETURNS anyelement
+LANGUAGE plpgsql STABLE AS $_if_meant$
+BEGIN
+  IF pg_catalog.current_setting('pgtrack.meant') OPERATOR(pg_catalog.=) '' THEN
+    PERFORM pgtrack._find_meaning(p_table, p_column, p_type);
+    PERFORM pg_catalog.set_config('pgtrack.meant', 'found', true);
+  END IF;
+  RETURN p_value;
+END
+$_if_meant$;
+COMMENT ON FUNCTION pgtrack._if_meant(anyelement, regclass, name, oid) IS 'A value, if a column of a table of ours gets this type; else an error.';
+
+CREATE OR REPLACE FUNCTION pgtrack._execute_if_meant(p_command text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_execute_if_meant$
+BEGIN
+  PERFORM set_config('pgtrack.meant', '', true);
+  EXECUTE p_command;
+END
+$_execute_if_meant$;
+COMMENT ON FUNCTION pgtrack._execute_if_meant(text) IS 'Executes DDL of ours that has _if_meant() in it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_meant(p_table regclass, p_column name, p_type oid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_meant$
+BEGIN
+  IF (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = p_table AND a.attname = p_column) <> p_type THEN
+    PERFORM pgtrack._refuse_other_meaning(format('the type %s', format_type(p_type, NULL)));
+  END IF;
+END
+$_require_meant$;
+COMMENT ON FUNCTION pgtrack._require_meant(regclass, name, oid) IS 'Refuses a column of a table of ours that is of another type than was meant.';
+
 -- ==== catalog/shown.sql ====
 
 -- What of a value an image shows. Undo never looks at it: it takes the values as they are stored.
@@ -1286,36 +1593,64 @@ COMMENT ON FUNCTION pgtrack._stored_is_sql(text, oid, text, text, text) IS 'The 
 -- the history unreadable.
 CREATE OR REPLACE FUNCTION pgtrack._json(p_value json) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+DECLARE
+  v_value  jsonb;
 BEGIN
-  RETURN p_value::jsonb;
+  v_value := p_value::jsonb;
+  RETURN CASE WHEN v_value @? 'strict $.**{100}' THEN to_jsonb(p_value::text) ELSE v_value END;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN to_jsonb(p_value::text);
 END
 $_json$;
-COMMENT ON FUNCTION pgtrack._json(json) IS 'A value of type json as jsonb; as a string of its text where that cannot hold it.';
+COMMENT ON FUNCTION pgtrack._json(json) IS
+  'A value of type json as jsonb; as a string of its text where that cannot hold it, or it is nested deep.';
 
 CREATE OR REPLACE FUNCTION pgtrack._json(p_value json[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_json$
+DECLARE
+  v_value  jsonb;
 BEGIN
-  RETURN to_jsonb(p_value);
+  v_value := to_jsonb(p_value);
+  RETURN CASE WHEN v_value @? 'strict $.**{100}' THEN to_jsonb(p_value::text) ELSE v_value END;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN to_jsonb(p_value::text);
 END
 $_json$;
 COMMENT ON FUNCTION pgtrack._json(json[]) IS 'The same for an array of them.';
 
+-- What is nested as deep as a stack allows is read by nobody whose stack holds something already, and parsers of JSON in
+-- programs take little more than 100 levels; the text of jsonb can be made of any. This test goes no deeper than it asks. A
+-- level takes at least eight bytes, of which compression leaves three; of a jsonpath it may leave next to nothing, but in an
+-- array nothing is compressed.
+CREATE OR REPLACE FUNCTION pgtrack._nested_sql(p_expression text, p_stored_type oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_nested_sql$
+DECLARE
+  c_json CONSTANT  text := $r$pg_column_size(%1$s) > 250 AND %2$s OPERATOR(pg_catalog.@?) 'strict $.**{100}'$r$;
+  c_path CONSTANT  text := 'pg_column_size(ARRAY[%2$s]) > 10000';
+  c_any CONSTANT   text := 'EXISTS (SELECT FROM unnest(%s) AS u (v) WHERE %s)';
+BEGIN
+  RETURN CASE p_stored_type
+    WHEN 'jsonb'::regtype THEN format(c_json, p_expression, p_expression)
+    WHEN 'jsonb[]'::regtype THEN format(c_any, p_expression, format(c_json, p_expression, 'u.v'))
+    WHEN 'jsonpath'::regtype THEN format(c_path, p_expression, p_expression)
+    WHEN 'jsonpath[]'::regtype THEN format(c_any, p_expression, format(c_path, p_expression, 'u.v')) END;
+END
+$_nested_sql$;
+COMMENT ON FUNCTION pgtrack._nested_sql(text, oid) IS
+  'The condition that a value is nested deeper than an image shows; null for types whose values are not nested.';
+
 -- jsonb holds 256 MB, and nobody looks at so much. What is not shown of a value is told apart by a digest.
 CREATE OR REPLACE FUNCTION pgtrack._shortened(p_value text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('%s… (%s bytes, digest %s)', left(p_value, 60), octet_length(p_value), to_hex(hashtextextended(p_value COLLATE "C", 0)));
+  SELECT format('%s... (%s bytes, digest %s)', left(p_value, 60), octet_length(p_value), to_hex(hashtextextended(p_value COLLATE "C", 0)));
 END;
 COMMENT ON FUNCTION pgtrack._shortened(text) IS 'The beginning of a long text, with its length and a digest.';
 
 CREATE OR REPLACE FUNCTION pgtrack._shortened(p_value bytea) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('\x%s… (%s bytes, digest %s)', encode(substr(p_value, 1, 30), 'hex'), octet_length(p_value), left(encode(sha256(p_value), 'hex'), 16));
+  SELECT format($r$\x%s... (%s bytes, digest %s)$r$, encode(substr(p_value, 1, 30), 'hex'), octet_length(p_value), left(encode(sha256(p_value), 'hex'), 16));
 END;
 COMMENT ON FUNCTION pgtrack._shortened(bytea) IS 'The same for bytes.';
 
@@ -1325,13 +1660,20 @@ CREATE OR REPLACE FUNCTION pgtrack._json_sql(p_expression text, p_stored_type oi
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_json_sql$
 DECLARE
   c_most CONSTANT  integer := 8 * 1024 * 1024;
+  v_nested         text := pgtrack._nested_sql(p_expression, p_stored_type);
 BEGIN
   RETURN CASE
     WHEN p_stored_type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'bytea'::regtype)
       THEN format('CASE WHEN octet_length(%1$s) > %2$s THEN pgtrack._shortened(%1$s) ELSE %3$s END', p_expression, c_most,
                   CASE p_stored_type WHEN 'bytea'::regtype THEN format('(%s)::text', p_expression) ELSE p_expression END)
     WHEN (SELECT t.typlen <> -1 FROM pg_type t WHERE t.oid = p_stored_type) OR p_stored_type = 'numeric'::regtype THEN p_expression
-    ELSE format('CASE WHEN pg_column_size(%1$s) > %2$s / 256 AND octet_length((%1$s)::text) > %2$s THEN to_jsonb(pgtrack._shortened((%1$s)::text)) ELSE %3$s END', p_expression, c_most,
+    -- Its text is made by going down.
+    WHEN p_stored_type IN ('jsonpath'::regtype, 'jsonpath[]'::regtype)
+      THEN format('CASE WHEN %s THEN to_jsonb(concat(''a jsonpath of '', pg_column_size(%s), '' bytes'')) ELSE to_jsonb(%2$s) END',
+                  v_nested, p_expression)
+    ELSE format('CASE WHEN pg_column_size(%1$s) > %2$s / 256 AND octet_length((%1$s)::text) > %2$s'
+                ' THEN to_jsonb(pgtrack._shortened((%1$s)::text))%3$s ELSE %4$s END', p_expression, c_most,
+                ' WHEN ' || v_nested || format(' THEN to_jsonb((%s)::text)', p_expression),
                 CASE WHEN p_stored_type IN ('json'::regtype, 'json[]'::regtype) THEN format('pgtrack._json(%s)', p_expression)
                      ELSE format('to_jsonb(%s)', p_expression) END) END;
 END
@@ -1340,8 +1682,90 @@ COMMENT ON FUNCTION pgtrack._json_sql(text, oid) IS 'The expression for a stored
 
 -- ==== catalog/foreign_code.sql ====
 
--- Whether making a value of a type runs code of somebody else who is no superuser: the checks of a domain, in whatever
--- the type is made of, or the canonical function of a range. Checks come and go, so it is asked when it matters.
+-- What code runs when a value of a type is made, or an expression is planned. Who owns a function says little: many a
+-- superuser's runs text as SQL, query_to_xml() for one, and of PostgreSQL's own pg_depend names none. So expressions are
+-- read as the server stores them. In that form a name has a backslash before each blank and brace, so that no name looks
+-- like a node or a field, and whatever did would be one thing more to answer for.
+
+CREATE OR REPLACE FUNCTION pgtrack._is_trusted(p_owner oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_trusted$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_roles r WHERE r.oid = p_owner AND (r.rolsuper OR r.rolname = current_user));
+END
+$_is_trusted$;
+COMMENT ON FUNCTION pgtrack._is_trusted(oid) IS 'Whether a role is a superuser or the current user.';
+
+-- Whoever calls an immutable function gets nothing but its result, and a superuser says that it is one. Not so plain are
+-- those that are told by an OID what to call, and those of extensions that are not PostgreSQL's, where they are given text.
+-- A function of any type (anyelement) calls what the type has for it: nothing of others, where the type runs no foreign code.
+CREATE OR REPLACE FUNCTION pgtrack._is_harmless(p_function oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_harmless$
+DECLARE
+  c_opaque CONSTANT      regtype[] := '{oid,cstring,internal,regclass,regproc,regprocedure,regoper,regoperator,regtype,regrole,'
+    'regnamespace}';
+  c_texts CONSTANT       regtype[] := '{text,varchar,bpchar,name,_text,_varchar,json,jsonb,xml}';
+  c_times CONSTANT       regtype[] := '{date,time,timetz,timestamp,timestamptz,interval}';
+  c_clocks CONSTANT      text[] := '{now,transaction_timestamp,statement_timestamp,clock_timestamp,to_date,to_timestamp,to_number}';
+  c_extensions CONSTANT  text[] := '{btree_gin,btree_gist,citext,cube,earthdistance,fuzzystrmatch,hstore,intarray,isn,ltree,pg_trgm,'
+    'pgcrypto,seg,unaccent,uuid-ossp}';
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner AND r.rolsuper
+    CROSS JOIN LATERAL (SELECT p.proargtypes::oid[]::regtype[] AS types) a
+    LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    LEFT JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+    WHERE p.oid = p_function AND NOT a.types && c_opaque AND CASE p.provolatile
+      WHEN 'i' THEN e.oid IS NULL OR e.extname = ANY (c_extensions) OR NOT a.types && c_texts
+      -- What depends on the time zone, or says what time it is.
+      ELSE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384
+        AND (a.types && c_times AND a.types <@ (c_times || '{text}') OR p.proname = ANY (c_clocks)) END);
+END
+$_is_harmless$;
+COMMENT ON FUNCTION pgtrack._is_harmless(oid) IS
+  'Whether a function runs no code but its own, whatever it is given, if the types of what it is given run none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._foreign_call(p_expression text, p_owner oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_call$
+DECLARE
+  -- Those whose functions all stand in the fields that are read, or belong to their types.
+  c_nodes CONSTANT  text[] := '{ARRAY,ARRAYCOERCEEXPR,ARRAYEXPR,BOOLEANTEST,BOOLEXPR,CASE,CASEEXPR,CASETESTEXPR,CASEWHEN,COALESCE,'
+    'COALESCEEXPR,COERCETODOMAIN,COERCETODOMAINVALUE,COERCEVIAIO,COLLATE,COLLATEEXPR,CONST,DISTINCTEXPR,FIELDSELECT,FUNCEXPR,JSONFORMAT,'
+    'JSONISPREDICATE,MINMAX,MINMAXEXPR,NULLIFEXPR,NULLTEST,OPEXPR,RELABELTYPE,SCALARARRAYOPEXPR,SQLVALUEFUNCTION,SUBSCRIPTINGREF,VAR,'
+    'WHEN}';
+  v_is_trusted  boolean := pgtrack._is_trusted(p_owner);
+BEGIN
+  RETURN (
+  SELECT coalesce(min(p.oid::regprocedure::text), min(c.what))
+  FROM (SELECT m.part[1]::oid AS function, NULL::oid AS operator, 'a function' AS what, NULL AS node
+        FROM regexp_matches(p_expression, $r$:(?:funcid|opfuncid) (\d+)$r$, 'g') AS m (part)
+        UNION SELECT NULL, m.part[1]::oid, 'an operator', NULL FROM regexp_matches(p_expression, $r$:opno (\d+)$r$, 'g') AS m (part)
+        UNION SELECT NULL, NULL, 'an expression of kind ' || m.part[1], m.part[1] FROM regexp_matches(p_expression, $r$\{([^ }]+)$r$, 'g') AS m (part)) c
+  LEFT JOIN pg_proc p ON p.oid = c.function
+  WHERE CASE WHEN c.function IS NOT NULL
+             THEN NOT pgtrack._is_harmless(c.function) AND NOT (v_is_trusted AND p.oid IS NOT NULL AND pgtrack._is_trusted(p.proowner))
+             -- The planner puts the negator or commutator in an operator's place, which may call another function.
+             WHEN c.operator IS NOT NULL
+             THEN EXISTS (SELECT FROM pg_operator o JOIN pg_operator x ON x.oid IN (o.oid, o.oprnegate, o.oprcom)
+                          WHERE o.oid = c.operator AND NOT pgtrack._is_trusted(x.oprowner))
+             ELSE NOT v_is_trusted AND c.node <> ALL (c_nodes) END);
+END
+$_foreign_call$;
+COMMENT ON FUNCTION pgtrack._foreign_call(text, oid) IS
+  'What of an expression, which is of something that belongs to this role, might run code of others than superusers and the current user: '
+  'a function or a kind of node; null for nothing.';
+
+CREATE OR REPLACE FUNCTION pgtrack._types_in(p_expression text) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_types_in$
+BEGIN
+  -- A column's value is there already.
+  RETURN QUERY SELECT DISTINCT m.part[2]::oid FROM regexp_matches(p_expression, $r$:([a-z_]*type(?:[iI]d)?) (\d+)$r$, 'g') AS m (part)
+    WHERE m.part[1] <> 'vartype';
+END
+$_types_in$;
+COMMENT ON FUNCTION pgtrack._types_in(text) IS 'The types of the values that an expression makes.';
+
+-- The checks of a domain, in whatever the type is made of, or the canonical function of a range. Checks come and go, so it
+-- is asked when it matters.
 CREATE OR REPLACE FUNCTION pgtrack._runs_foreign_code(p_type oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_runs_foreign_code$
 BEGIN
@@ -1357,26 +1781,20 @@ BEGIN
       UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
       UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
       UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
-      UNION ALL SELECT d.refobjid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-                WHERE c.contypid = t.oid AND d.refclassid = 'pg_type'::regclass) AS x (type)
+      UNION ALL SELECT y.type FROM pg_constraint c CROSS JOIN LATERAL pgtrack._types_in(c.conbin::text) AS y (type)
+                WHERE c.contypid = t.oid AND c.conbin IS NOT NULL) AS x (type)
     WHERE x.type >= 16384
-  ), called (function, operator) AS (
-    SELECT CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid END,
-           CASE d.refclassid WHEN 'pg_operator'::regclass THEN d.refobjid END
-    FROM part JOIN pg_constraint c ON c.contypid = part.type
-    JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-    UNION ALL SELECT r.rngcanonical::oid, NULL FROM part JOIN pg_range r ON r.rngtypid = part.type
   )
   SELECT EXISTS (
-    SELECT FROM called c
-    LEFT JOIN pg_operator o ON o.oid = c.operator
-    LEFT JOIN pg_proc p ON p.oid = coalesce(c.function, o.oprcode::oid)
-    JOIN pg_roles r ON r.oid IN (o.oprowner, p.proowner)
-    WHERE NOT r.rolsuper AND r.rolname <> current_user));
+    SELECT FROM part JOIN pg_type t ON t.oid = part.type JOIN pg_constraint c ON c.contypid = t.oid
+    WHERE c.conbin IS NOT NULL AND pgtrack._foreign_call(c.conbin::text, t.typowner) IS NOT NULL)
+  OR EXISTS (
+    SELECT FROM part JOIN pg_range r ON r.rngtypid = part.type JOIN pg_proc p ON p.oid = r.rngcanonical
+    WHERE NOT pgtrack._is_trusted(p.proowner)));
 END
 $_runs_foreign_code$;
 COMMENT ON FUNCTION pgtrack._runs_foreign_code(oid) IS
-  'Whether making a value of a type calls a function or operator that belongs neither to a superuser nor to the current user.';
+  'Whether making a value of a type might run code of others than superusers and the current user.';
 
 CREATE OR REPLACE FUNCTION pgtrack._foreign_code_in(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1426,8 +1844,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded$
 BEGIN
   RETURN (
   SELECT coalesce(
-    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
-                                 p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
+    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, (NULL::pgtrack_history.%4$I).%5$I, %6$L)',
+                                 p_image, g.until, g.history_column, r.history_table, p_column.history_column,
                                  format('%I of %s', p_column.column_name, pgtrack._name(r.relid))), ' ' ORDER BY g.until)
       || format(' ELSE %s.%I END', p_image, p_column.history_column),
     format('%s.%I', p_image, p_column.history_column))
@@ -1454,30 +1872,68 @@ COMMENT ON FUNCTION pgtrack._recorded_since(pgtrack.relation_column) IS 'Images 
 
 -- Equality is strategy 3 of a btree operator class. A key WITHOUT OVERLAPS (PostgreSQL 18) has another index; its last column
 -- is a range, and equal to another where it is the same.
+CREATE OR REPLACE FUNCTION pgtrack._overlap_operator(p_index oid, p_attnum smallint, p_position bigint) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_overlap_operator$
+BEGIN
+  RETURN (
+  SELECT CASE WHEN p_position < i.indnkeyatts THEN n.conexclop[p_position]
+              ELSE CASE t.typtype WHEN 'r' THEN 'pg_catalog.=(anyrange,anyrange)'::regoperator
+                                  ELSE 'pg_catalog.=(anymultirange,anymultirange)'::regoperator END::oid END
+  FROM pg_index i
+  LEFT JOIN pg_constraint n ON n.conindid = i.indexrelid AND n.contype = 'p'
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = p_attnum
+  CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
+  JOIN pg_type t ON t.oid = b.type
+  WHERE i.indexrelid = p_index);
+END
+$_overlap_operator$;
+COMMENT ON FUNCTION pgtrack._overlap_operator(oid, smallint, bigint) IS 'The operator that compares a column of a primary key WITHOUT OVERLAPS.';
+
+-- JSON shows a value of hstore, say, by the cast, and it is not read again from that.
+CREATE OR REPLACE FUNCTION pgtrack._is_cast_to_json(p_type oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_cast_to_json$
+BEGIN
+  RETURN (
+  SELECT pgtrack._foreign_kind(p_type) IS NULL AND EXISTS (
+    SELECT FROM pg_type t JOIN pg_cast c ON c.castsource IN (t.oid, t.typelem) AND c.casttarget = 'json'::regtype AND c.castmethod = 'f'
+    WHERE t.oid = b.type AND t.oid >= 16384)
+  FROM pgtrack._base_type(p_type, -1) b);
+END
+$_is_cast_to_json$;
+COMMENT ON FUNCTION pgtrack._is_cast_to_json(oid) IS 'Whether values of a type of an extension, as history has them, become JSON by a cast of their own.';
+
 CREATE OR REPLACE FUNCTION pgtrack._key_operators(p_table regclass) RETURNS TABLE ("position" bigint, attnum smallint, operator oid)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_operators$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   SELECT k.position, k.attnum,
-         CASE WHEN m.amname = 'btree' THEN p.amopopr
-              WHEN k.position < i.indnkeyatts THEN n.conexclop[k.position]
-              ELSE CASE t.typtype WHEN 'r' THEN 'pg_catalog.=(anyrange,anyrange)'::regoperator
-                                  ELSE 'pg_catalog.=(anymultirange,anymultirange)'::regoperator END::oid END
+         -- 403: btree (src/include/catalog/pg_am.dat).
+         CASE c.opcmethod WHEN 403 THEN (SELECT p.amopopr FROM pg_amop p WHERE p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
+                                         AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3)
+              ELSE pgtrack._overlap_operator(i.indexrelid, k.attnum, k.position) END
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
   JOIN pg_opclass c ON c.oid = k.opclass
-  JOIN pg_am m ON m.oid = c.opcmethod
-  LEFT JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype
-                AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3 AND m.amname = 'btree'
-  LEFT JOIN pg_constraint n ON n.conindid = i.indexrelid AND n.contype = 'p'
-  JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = k.attnum
-  CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, -1) b
-  JOIN pg_type t ON t.oid = b.type
-  WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts;
+  WHERE i.indrelid = p_table AND i.indisprimary AND k.position <= i.indnkeyatts
+    AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum = ANY (i.indkey) AND a.atttypid >= 16384
+                      AND pgtrack._is_cast_to_json(a.atttypid));
 END
 $_key_operators$;
-COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS 'The columns of a table''s primary key, each with the operator that compares it.';
+COMMENT ON FUNCTION pgtrack._key_operators(regclass) IS
+  'The columns of a table''s primary key, each with the operator that compares it; none for a key that cannot be read again from JSON.';
+
+CREATE OR REPLACE FUNCTION pgtrack._has_digest(p_type oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_digest$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'hash'
+    JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND f.amproclefttype = c.opcintype AND f.amprocnum = 2
+    JOIN pg_type t ON t.oid = p_type
+    WHERE c.opcdefault AND c.opcintype IN (t.oid, t.typelem));
+END
+$_has_digest$;
+COMMENT ON FUNCTION pgtrack._has_digest(oid) IS 'Whether values of a type, or of an array''s elements, have a number that all that equal them have.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_parts(p_relation integer)
 RETURNS TABLE ("position" bigint, column_name name, history_column name, type oid, typmod integer, kind text, stored oid, stored_type text,
@@ -1487,17 +1943,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_parts$
 BEGIN
   RETURN QUERY
   SELECT k.position, k.name, c.history_column, a.atttypid, a.atttypmod, pgtrack._foreign_kind(a.atttypid),
-         h.atttypid, format_type(h.atttypid, h.atttypmod), o.operator, k.equality,
+         h.atttypid, pgtrack._type_sql(h.atttypid, h.atttypmod), o.operator, k.equality,
          -- What JSON calls equal is what these types do, but for types of extensions.
          h.atttypid >= 16384
            OR h.atttypid = ANY ('{interval,interval[],numrange,numrange[],nummultirange,nummultirange[]}'::regtype[])
            OR h.atttypid = ANY ('{bpchar,bpchar[]}'::regtype[]) AND h.atttypmod < 0
            OR EXISTS (SELECT FROM pg_collation l WHERE l.oid = h.attcollation AND NOT l.collisdeterministic),
-         h.atttypid < 16384 OR EXISTS (
-           SELECT FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'hash'
-           JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND f.amproclefttype = c.opcintype AND f.amprocnum = 2
-           JOIN pg_type t ON t.oid = h.atttypid
-           WHERE c.opcdefault AND c.opcintype IN (t.oid, t.typelem))
+         h.atttypid < 16384 OR pgtrack._has_digest(h.atttypid)
   FROM pgtrack.relation r
   CROSS JOIN LATERAL unnest(r.key_columns, r.key_equality) WITH ORDINALITY AS k (name, equality, position)
   JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.column_name = k.name AND c.attnum IS NOT NULL
@@ -1511,6 +1963,14 @@ COMMENT ON FUNCTION pgtrack._key_parts(integer) IS
   'The columns of a table''s key, each with where and as what it is recorded, the operator that compares it in the table, '
   'whether values that differ as JSON may be equal, and whether such values have a digest.';
 
+CREATE OR REPLACE FUNCTION pgtrack._is_rounded(p_type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT t.oid IN ('real'::regtype, 'double precision'::regtype) OR t.typcategory IN ('A', 'G', 'R') OR t.typcategory = 'U' AND t.oid >= 16384
+  FROM pg_type t WHERE t.oid = p_type;
+END;
+COMMENT ON FUNCTION pgtrack._is_rounded(oid) IS 'Whether JSON may have less of a value of a type than the value itself, by the settings of a session.';
+
 -- The same pieces of pgtrack.relation_shape for all rows.
 CREATE OR REPLACE FUNCTION pgtrack._make_key_shape(INOUT p_shape pgtrack.relation_shape)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_key_shape$
@@ -1521,7 +1981,9 @@ BEGIN
          string_agg(pgtrack._live_is_sql(x.t, k.type, x.h, k.operator, k.equality), ' AND ' ORDER BY k.position),
          string_agg(pgtrack._live_is_sql(x.t, k.type, x.c, k.operator, k.equality), ' AND ' ORDER BY k.position),
          string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, x.h, x.c), ' AND ' ORDER BY k.position),
-         format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, x.h), ', ' ORDER BY k.position)),
+         CASE WHEN bool_or(pgtrack._is_rounded(k.stored))
+              THEN format('(SELECT pgtrack._exact_json(x.*) FROM (SELECT %s) AS x)', string_agg(format('%s AS %I', x.h, k.column_name), ', ' ORDER BY k.position))
+              ELSE format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, x.h), ', ' ORDER BY k.position)) END,
          string_agg(x.c, ', ' ORDER BY k.position),
          bool_and(k.stored = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean}'::regtype[])),
          -- An enum has one way to write a label.
@@ -1556,7 +2018,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_column_parts$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH col AS (
+  WITH col AS MATERIALIZED (
     SELECT a.attnum, a.attname AS column_name, c.since AS own_since, pgtrack._recorded_since(c) AS since, format('h.%I', c.history_column) AS own,
            pgtrack._recorded(c, 'h') AS old, pgtrack._recorded(c, 'c') AS base, b.atttypid AS stored,
            format_type(b.atttypid, b.atttypmod) AS stored_type,
@@ -1565,8 +2027,12 @@ BEGIN
            a.attgenerated = '' AS can_insert, p_columns IS NULL OR a.attname = ANY (p_columns) AS is_chosen
     FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id
-    JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = pgtrack._attnum(p_table, c.column_name, c.attnum)
-    JOIN pg_attribute b ON b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column
+    -- OFFSET 0: they are looked up for each column, not tried for each pair of columns.
+    CROSS JOIN LATERAL (SELECT pgtrack._attnum(p_table, c.column_name, c.attnum) AS attnum OFFSET 0) n
+    CROSS JOIN LATERAL (SELECT a.* FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum = n.attnum OFFSET 0) a
+    CROSS JOIN LATERAL (
+      SELECT b.* FROM pg_attribute b
+      WHERE b.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND b.attname = c.history_column OFFSET 0) b
     CROSS JOIN LATERAL (SELECT a.atttypid AS type, a.atttypmod AS typmod WHERE a.atttypid < 12000
                         UNION ALL SELECT y.type, y.typmod FROM pgtrack._base_type(a.atttypid, a.atttypmod) y WHERE a.atttypid >= 12000) y
     WHERE r.relation_id = p_relation
@@ -1574,7 +2040,8 @@ BEGIN
     SELECT col.*, format('h.pgtrack_statement_id <= %s', since) AS is_unknown, format('(%s)::text', old) AS text,
            -- What a domain is based on is what is stored; rows of different types cannot be compared.
            CASE WHEN kind IS NOT NULL THEN pgtrack._output_sql(live, type)
-                WHEN type = stored THEN live ELSE format('%s::%s', live, stored_type) END AS compared
+                WHEN type = stored THEN live WHEN base_type = stored AND stored >= 16384 THEN format('coalesce(%s, NULL)', live)
+                ELSE format('%s::%s', live, stored_type) END AS compared
     FROM col
   ), written AS (
     SELECT p.*, CASE WHEN kind IS NULL THEN old ELSE pgtrack._input_sql(text, type, name) END AS value FROM piece p
@@ -1590,6 +2057,25 @@ END
 $_column_parts$;
 COMMENT ON FUNCTION pgtrack._column_parts(integer, regclass, text[]) IS
   'The columns of a tracked table, with the expressions that its pieces are made of; of rows that are updated only p_columns, if named.';
+
+-- Values are compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared. What these
+-- types call equal is the same bytes, text in the collation C; a record for each value takes far longer.
+CREATE OR REPLACE FUNCTION pgtrack._has_quick_equality(p_type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_type = ANY ('{smallint,integer,bigint,oid,boolean,date,time,timestamp,timestamptz,uuid,bytea,text,varchar,name}'::regtype[]);
+END;
+COMMENT ON FUNCTION pgtrack._has_quick_equality(oid) IS 'Whether values of a type are equal where their bytes are.';
+
+CREATE OR REPLACE FUNCTION pgtrack._differ_sql(p_left text, p_right text, p_type oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN pgtrack._has_quick_equality(p_type)
+    THEN format('(((%1$s)%3$s OPERATOR(pg_catalog.=) (%2$s)%3$s) IS NOT TRUE AND (%1$s IS NOT NULL OR %2$s IS NOT NULL))', p_left, p_right,
+                CASE WHEN p_type = ANY ('{text,varchar,name}'::regtype[]) THEN ' COLLATE pg_catalog."C"' END)
+    ELSE format('ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record', p_left, p_right) END;
+END;
+COMMENT ON FUNCTION pgtrack._differ_sql(text, text, oid) IS 'The condition that two values of a type are not the same, byte by byte.';
 
 CREATE OR REPLACE FUNCTION pgtrack._make_column_shape(INOUT p_shape pgtrack.relation_shape, p_table regclass, p_columns text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_column_shape$
@@ -1619,17 +2105,18 @@ BEGIN
          array_agg(since ORDER BY attnum) FILTER (WHERE can_insert),
          array_agg(quote_ident(column_name) ORDER BY attnum) FILTER (WHERE can_update),
          array_agg(value ORDER BY attnum) FILTER (WHERE can_update),
-         -- Compared byte by byte: 1.0 and 1.00 differ, and types without an equality operator can be compared.
-         format('ROW(%s)::record *<> ROW(%s)::record', string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update),
-                                       string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update)),
-         array_agg(format('ROW(%s)::record *<> ROW(%s)::record', compared, wanted) ORDER BY attnum) FILTER (WHERE can_update),
+         '(' || nullif(concat_ws(' OR ',
+           string_agg(pgtrack._differ_sql(compared, wanted, stored), ' OR ' ORDER BY attnum) FILTER (WHERE can_update AND is_quick),
+           'ROW(' || string_agg(compared, ', ' ORDER BY attnum) FILTER (WHERE can_update AND NOT is_quick) || ')::record OPERATOR(pg_catalog.*<>) ROW('
+             || string_agg(wanted, ', ' ORDER BY attnum) FILTER (WHERE can_update AND NOT is_quick) || ')::record'), '') || ')',
+         array_agg(pgtrack._differ_sql(compared, wanted, stored) ORDER BY attnum) FILTER (WHERE can_update),
          array_agg(format('ROW(%s)::record *= ROW(%s)::record', compared, base) ORDER BY attnum) FILTER (WHERE can_update),
          format('array_remove(ARRAY[%s], NULL)',
-                string_agg(format('CASE WHEN ROW(%s)::record *<> ROW(%s)::record THEN %L END', compared, old, column_name),
+                string_agg(format('CASE WHEN %s THEN %L END', pgtrack._differ_sql(compared, old, stored), column_name),
                            ', ' ORDER BY attnum) FILTER (WHERE can_insert AND since = 0))
   INTO p_shape.image, p_shape.restored, p_shape.live_image, p_shape.inserted, p_shape.inserted_values, p_shape.inserted_since,
        p_shape.updated, p_shape.updated_values, p_shape.differs, p_shape.updated_differ, p_shape.updated_stayed, p_shape.differing
-  FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns);
+  FROM (SELECT p.*, pgtrack._has_quick_equality(p.stored) AS is_quick FROM pgtrack._column_parts(p_shape.relation_id, p_table, p_columns) p) p;
 
   SELECT jsonb_object_agg(o, '[redacted]') INTO v_redacted
   FROM pgtrack.relation r CROSS JOIN LATERAL jsonb_array_elements_text(r.options -> 'redact') o WHERE r.relation_id = p_shape.relation_id;
@@ -1646,15 +2133,19 @@ COMMENT ON FUNCTION pgtrack._make_column_shape(pgtrack.relation_shape, regclass,
 -- A cast to a domain makes a check of null, too; of a row that is null every column is null without one.
 CREATE OR REPLACE FUNCTION pgtrack._row_values(p_relation integer, p_table regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_row_values$
+DECLARE
+  -- By the columns' numbers. Each is asked for once, not for each pair of columns.
+  v_recorded  jsonb := (
+    SELECT jsonb_object_agg(pgtrack._attnum(p_table, c.column_name, c.attnum), pgtrack._recorded(c, 'h'))
+    FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL);
 BEGIN
   RETURN (
-  SELECT string_agg(CASE WHEN c.history_column IS NULL THEN x.none
+  SELECT string_agg(CASE WHEN x.old IS NULL THEN x.none
                          WHEN t.typtype = 'd' THEN format('CASE WHEN (%s) IS NULL THEN %s ELSE (%s)::%s END',
                                                           x.old, x.none, x.value, x.type)
                          ELSE format('(%s)::%s', x.value, x.type) END, ', ' ORDER BY a.attnum)
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = p_relation AND pgtrack._attnum(p_table, c.column_name, c.attnum) = a.attnum
-  CROSS JOIN LATERAL (SELECT pgtrack._recorded(c, 'h') AS old) o
+  CROSS JOIN LATERAL (SELECT v_recorded ->> a.attnum::text AS old OFFSET 0) o
   CROSS JOIN LATERAL (
     SELECT o.old, format_type(a.atttypid, a.atttypmod) AS type, format('(NULL::%s).%I', pgtrack._name(p_table), a.attname) AS none,
            CASE WHEN pgtrack._foreign_kind(a.atttypid) IS NULL THEN o.old
@@ -1672,7 +2163,7 @@ COMMENT ON FUNCTION pgtrack._row_values(integer, regclass) IS
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 -- Of a row that is updated only p_columns are set, where that is not null.
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_make_shape$
 DECLARE
   v_shape     pgtrack.relation_shape;
   v_relation  record;
@@ -1712,7 +2203,7 @@ $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_type_names$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_type_names$
 BEGIN
   RETURN (
   SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
@@ -1753,6 +2244,7 @@ BEGIN
   PERFORM pgtrack._hold_table(p_table);
   IF NOT pg_is_in_recovery() AND has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', p_table);
+    RETURN true;
   END IF;
   RETURN pg_is_in_recovery() OR EXISTS (
     SELECT FROM pg_locks l
@@ -1808,19 +2300,30 @@ COMMENT ON FUNCTION pgtrack._known_shape(regclass, text[]) IS 'The same without 
 -- ==== catalog/key.sql ====
 
 -- Pinned settings: the same row must have the same text whatever the session prefers.
-CREATE OR REPLACE FUNCTION pgtrack._canonical_key(p_key jsonb, p_key_record text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION pgtrack._canonical_key(p_key jsonb, p_key_record text, p_expression text DEFAULT 'to_jsonb(k.*)') RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_expression, p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
-COMMENT ON FUNCTION pgtrack._canonical_key(jsonb, text) IS
+COMMENT ON FUNCTION pgtrack._canonical_key(jsonb, text, text) IS
   'A key in the one form that is the same for the same row, independent of the session''s settings.';
+
+-- With few extra_float_digits two numbers may look the same, and a zone's name in a range may mean another zone when it is read.
+CREATE OR REPLACE FUNCTION pgtrack._exact_json(p_row record) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_exact_json$
+BEGIN
+  RETURN to_jsonb(p_row);
+END
+$_exact_json$;
+COMMENT ON FUNCTION pgtrack._exact_json(record) IS 'A row as JSON that loses nothing, whatever the session''s settings.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key$
@@ -1854,10 +2357,11 @@ BEGIN
     END IF;
     IF v_reason IS NULL THEN
       -- With the session's own settings, which decide what "01/02/2026" is.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      EXECUTE format('SELECT %s(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)',
+                     CASE WHEN p_shape.key_is_plain THEN 'to_jsonb' ELSE 'pgtrack._exact_json' END, p_shape.key_record)
       INTO v_key USING v_key;
       IF p_shape.key_entered IS NOT NULL THEN
-        EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_shape.key_entered, p_shape.key_record) INTO v_key USING v_key;
+        v_key := pgtrack._canonical_key(v_key, p_shape.key_record, p_shape.key_entered);
       END IF;
       IF p_shape.key_is_plain THEN
         RETURN v_key;
@@ -1872,7 +2376,9 @@ BEGIN
   RAISE EXCEPTION 'the key % does not fit table %', p_key, p_shape.name USING
     ERRCODE = 'invalid_parameter_value',
     DETAIL = v_reason,
-    HINT = format('The primary key is (%s). Write it as ''%s''%s.', p_shape.key_record, v_example,
+    HINT = format('The primary key is (%s). Write it as ''%s''%s.',
+                  (SELECT string_agg(format('%I %s', k.column_name, CASE WHEN k.stored < 16384 THEN k.stored_type ELSE format_type(k.stored, NULL) END),
+                                     ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_shape.relation_id) k), v_example,
                   CASE cardinality(p_shape.keys) WHEN 1 THEN ', or as the value alone' ELSE '' END);
 END
 $_key$;
@@ -1985,6 +2491,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often, and how many rows of which tables were written.';
 
+-- Settings of applications cannot be listed. These would be recorded as the session's, or lead commands of ours elsewhere.
+CREATE OR REPLACE FUNCTION pgtrack._own_settings() RETURNS TABLE (name text, value text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT n.name, coalesce(current_setting(n.name, true), '')
+  FROM unnest('{pgtrack.actor,pgtrack.message,pgtrack.search_path,pgtrack.row_security,pgtrack.quote_all_identifiers}'::text[]) AS n (name);
+END;
+COMMENT ON FUNCTION pgtrack._own_settings() IS 'What pg_track keeps in settings that anybody can set.';
+
 -- What code that ran as somebody else can leave behind in a session, to run or to mislead whoever goes on there.
 CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, name text, state text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -1995,9 +2510,10 @@ BEGIN ATOMIC
   WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind NOT IN ('i', 't')
   UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
   WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
-  -- Settings of applications cannot be listed; these would be recorded as the session's.
-  UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message,pgtrack.reverts}'::text[]) AS p (name)
-  UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
+  UNION ALL SELECT 'setting', o.name, o.value FROM pgtrack._own_settings() o
+  UNION ALL SELECT 'setting', s.name, concat_ws(' from ', s.setting,
+    CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role', 'track_functions') THEN s.source END)
+  FROM pg_settings s
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
@@ -2005,49 +2521,38 @@ COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: 
 
 -- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
 -- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
--- SET. So what runs the code has such clauses, and sets everything to another value at its end: the values of before are
--- in force afterwards, or somebody has set something for the session.
-CREATE OR REPLACE FUNCTION pgtrack._other_settings() RETURNS jsonb
+-- SET. So what runs the code has such clauses, and at its end sets everything so that it comes from elsewhere than before:
+-- the sources of before are there afterwards, or somebody has set something for the session.
+CREATE OR REPLACE FUNCTION pgtrack._other_settings(p_role name) RETURNS TABLE (setting text, clause text, other text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT jsonb_object_agg(x.name, x.other)
-  FROM (
-    SELECT s.name, CASE s.vartype
-             WHEN 'bool' THEN CASE s.setting WHEN 'on' THEN 'off' ELSE 'on' END
-             WHEN 'enum' THEN (SELECT min(e.value) FROM unnest(s.enumvals) AS e (value) WHERE e.value <> s.setting)
-             WHEN 'integer' THEN CASE s.setting WHEN s.min_val THEN s.max_val ELSE s.min_val END
-             ELSE CASE s.setting WHEN v.one THEN v.two ELSE v.one END END AS other
-    FROM pg_settings s
-    LEFT JOIN (VALUES ('DateStyle', 'ISO, YMD', 'SQL, DMY'), ('TimeZone', 'UTC', 'Etc/GMT+7'), ('default_tablespace', 'pg_default', ''),
-                      ('temp_tablespaces', 'pg_default', ''), ('application_name', gen_random_uuid()::text, '')) AS v (name, one, two) USING (name)
-    WHERE s.context = 'user' AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'exit_on_error')
-      AND (s.vartype IN ('bool', 'enum') OR v.name IS NOT NULL OR s.name = 'extra_float_digits' OR s.name LIKE '%\_timeout')
-    UNION ALL SELECT p.name, gen_random_uuid()::text FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
-    -- Only superusers may have a clause for what is no setting of PostgreSQL's.
-    WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
-      AND set_config(p.name, coalesce(current_setting(p.name, true), ''), true) IS NOT NULL) x
-  WHERE x.other IS NOT NULL;
+  -- What the session has set goes back to its default; what it has not, it sets to what it is.
+  SELECT s.name, CASE WHEN s.name = 'temp_tablespaces' AND s.setting <> '' THEN $q$= ''$q$ ELSE 'FROM CURRENT' END,
+         CASE WHEN s.source <> 'session' THEN CASE s.name WHEN 'temp_tablespaces' THEN '' ELSE s.setting END END
+  FROM pg_settings s
+  WHERE (s.context = 'user'
+         OR s.context = 'superuser' AND has_parameter_privilege(s.name, 'SET') AND has_parameter_privilege(p_role, s.name, 'SET'))
+    AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed',
+                       -- Ours at times, and then not what the code is to run with.
+                       'event_triggers', 'session_replication_role', 'track_functions')
+    -- What is in force, but might not be taken again.
+    AND NOT (s.vartype = 'string' AND s.setting = '' AND strpos(s.name, '.') > 0)
+    AND (s.name <> 'default_tablespace' OR s.setting = '' OR EXISTS (SELECT FROM pg_tablespace t WHERE t.spcname = s.setting))
+    AND (s.name <> 'default_text_search_config' OR EXISTS (
+      SELECT FROM pg_ts_config c JOIN pg_namespace n ON n.oid = c.cfgnamespace
+      WHERE s.setting = format('%I.%I', n.nspname, c.cfgname) AND has_schema_privilege(p_role, n.oid, 'USAGE')))
+  UNION ALL SELECT o.name, 'FROM CURRENT', gen_random_uuid()::text FROM pgtrack._own_settings() o
+  -- Only superusers may have a clause for what is no setting of PostgreSQL's.
+  WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) AND set_config(o.name, o.value, true) IS NOT NULL;
 END;
-COMMENT ON FUNCTION pgtrack._other_settings() IS 'For each setting by which a session can be misled, a value that it does not have.';
+COMMENT ON FUNCTION pgtrack._other_settings(name) IS
+  'The settings by which a session can be misled and which code of a role could set; a clause that keeps each, and its last value.';
 
-CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
-RETURNS SETOF jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
+CREATE OR REPLACE FUNCTION pgtrack._make_role_function(p_function text, p_role name, p_clauses text, p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_make_role_function$
 DECLARE
-  v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
-  v_counts    text := current_setting('track_functions');
-  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
-  v_others    jsonb := pgtrack._other_settings();
-  v_state     text[];
-  v_left      record;
-  v_name      text;
-  v_events    text;
+  v_events  text;
 BEGIN
-  -- Others may not, and have less to lose.
-  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
-    PERFORM set_config('track_functions', 'all', true);
-  END IF;
-  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format($create$
     CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
@@ -2073,10 +2578,38 @@ BEGIN
       PERFORM pgtrack._finish_constraints(path);
       PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
       FROM pg_catalog.jsonb_each_text(others) o;
-    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)), p_path);
-  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function), p_path);
-  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role), p_path);
+    END $$$create$, p_function, p_clauses), p_path);
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', p_function), p_path);
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', p_function, p_role), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_make_role_function$;
+COMMENT ON FUNCTION pgtrack._make_role_function(text, name, text, text) IS
+  'Makes the function of a role that executes statements, then a query, and at its end sets the settings of p_clauses to others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
+RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
+DECLARE
+  v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
+  v_counts    text := current_setting('track_functions');
+  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
+  v_others    jsonb;
+  v_clauses   text;
+  v_own       jsonb := (SELECT jsonb_object_agg(o.name, o.value) FROM pgtrack._own_settings() o);
+  v_state     text[];
+  v_left      record;
+  v_name      text;
+  v_events    text;
+BEGIN
+  -- Others may not, and have less to lose.
+  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM set_config('track_functions', 'all', true);
+  END IF;
+  SELECT jsonb_object_agg(o.setting, o.other), string_agg(format('SET %I %s', o.setting, o.clause), ' ') INTO v_others, v_clauses
+  FROM pgtrack._other_settings(p_role) o;
+  PERFORM pgtrack._make_role_function(v_function, p_role, v_clauses, p_path);
+  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
@@ -2086,9 +2619,8 @@ BEGIN
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
   PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-  v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  -- Where there is no clause for them.
+  PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
@@ -2096,6 +2628,9 @@ BEGIN
       DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
       HINT = format('Undo it as %s.', p_role);
   END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   PERFORM set_config('track_functions', v_counts, true) WHERE current_setting('track_functions') <> v_counts;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN
@@ -2150,8 +2685,8 @@ COMMENT ON FUNCTION pgtrack._unsealed(text, text) IS 'What _sealed() sealed in t
 
 -- Capture: the trigger functions and triggers of one tracked table, generated as static code
 
--- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
--- calls it once for each plan of a session, not once for each statement.
+-- Who is behind a session cannot change while it lasts. So the functions that tell claim to be IMMUTABLE: PostgreSQL
+-- calls them once for each plan of a session, not once for each statement.
 -- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
 -- not its reset value, which set_config(..., NULL, ...) returns. The signature is over that and the address and port that the
 -- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
@@ -2179,6 +2714,14 @@ BEGIN
 END
 $_session_context$;
 COMMENT ON FUNCTION pgtrack._session_context() IS 'What the proxy says about the client of this session; null if it did not come through one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._client_addr() RETURNS inet
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_client_addr$
+BEGIN
+  RETURN inet_client_addr();
+END
+$_client_addr$;
+COMMENT ON FUNCTION pgtrack._client_addr() IS 'The address from which the server sees this session''s client connected; null for a unix socket.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hmac(p_key bytea, p_message bytea) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_hmac$
@@ -2209,7 +2752,8 @@ BEGIN
   SELECT CASE
     WHEN (p_options ->> 'replica')::boolean THEN 'row'
     WHEN c.relkind = 'p' THEN 'tree'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = p_table)
+      OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = p_table) THEN 'row'
     -- Its last child was dropped, of which its own triggers hear nothing.
     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p_table AND t.tgname = '!pgtrack_update' AND t.tgenabled = 'O') THEN 'row'
     ELSE 'statement' END
@@ -2218,14 +2762,33 @@ END
 $_capture_mode$;
 COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
 
+-- As pg_partition_tree() does it, which locks every partition: whoever asked would wait for a TRUNCATE of one of them. A table
+-- that was dropped or detached since the snapshot is left out.
 CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT t.relid, t.isleaf FROM pg_catalog.pg_partition_tree(p_table) t
-  UNION ALL
-  SELECT c.oid, true FROM pg_catalog.pg_class c WHERE c.oid = p_table AND c.relkind <> 'p';
-END;
-COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partitions; those without partitions of their own hold the rows.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_members$
+BEGIN
+  relid := p_table;
+  is_leaf := (SELECT c.relkind <> 'p' FROM pg_class c WHERE c.oid = p_table);
+  IF is_leaf THEN
+    RETURN NEXT;
+  ELSIF NOT is_leaf THEN
+    RETURN QUERY
+      WITH RECURSIVE member (relid, is_leaf, path) AS (
+        SELECT p_table::oid, false, '{}'::oid[]
+        UNION ALL
+        SELECT x.relid, x.is_leaf, m.path || x.relid
+        FROM member m
+        -- OFFSET 0: looked up one by one, by the catalogs' indexes.
+        CROSS JOIN LATERAL (
+          SELECT c.oid AS relid, c.relkind <> 'p' AS is_leaf FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent = m.relid AND NOT i.inhdetachpending AND pg_partition_root(i.inhrelid) IS NOT NULL OFFSET 0) x
+        WHERE NOT m.is_leaf)
+      SELECT m.relid::regclass, m.is_leaf FROM member m ORDER BY cardinality(m.path), m.path;
+  END IF;
+END
+$_members$;
+COMMENT ON FUNCTION pgtrack._members(regclass) IS
+  'A table and all its partitions, parents first; those without partitions of their own hold the rows. It locks none of them.';
 
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
@@ -2236,7 +2799,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_calls_unknown
 BEGIN
   RETURN (
   SELECT EXISTS (
-    SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
+    SELECT FROM regexp_matches(p_source, $r$([[:alpha:]_][[:alnum:]_$]*)"?\s*\($r$, 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
     WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
                          'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
       AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
@@ -2245,21 +2808,29 @@ END
 $_calls_unknown_function$;
 COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
 
-CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+CREATE OR REPLACE FUNCTION pgtrack._has_nesting_trigger(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_nesting_trigger$
 BEGIN
   RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
-    JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
+    CROSS JOIN LATERAL (SELECT t.tgfoid FROM pg_catalog.pg_trigger t WHERE t.tgrelid = m.relid AND NOT t.tgisinternal OFFSET 0) t
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
-       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
+       OR p.prosrc ~* $r$\m(insert|update|delete|merge|copy|execute|perform|select|call)\M$r$
        OR pgtrack._calls_unknown_function(p.prosrc)));
 END
+$_has_nesting_trigger$;
+COMMENT ON FUNCTION pgtrack._has_nesting_trigger(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+BEGIN
+  RETURN (SELECT r.is_written_nested FROM pgtrack.relation r WHERE r.relid = p_table) OR pgtrack._has_nesting_trigger(p_table);
+END
 $_may_nest$;
-COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change a table, from whichever table it is on.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_rewrite_rows$
@@ -2273,6 +2844,178 @@ BEGIN
 END
 $_may_rewrite_rows$;
 COMMENT ON FUNCTION pgtrack._may_rewrite_rows(regclass) IS 'Whether a BEFORE UPDATE trigger can change rows on their way into the table.';
+
+-- ==== capture/written_nested.sql ====
+
+-- A trigger of another table may write a table that the same statement has changed already: then, too, that statement has
+-- begun earlier and is recorded later (_may_nest). Which tables that can happen to is told from the sources of trigger
+-- functions, and of the functions that they call: a table whose name stands there, or the name of a view, a parent, a
+-- partition or a table that a foreign key acts from, by which what is written there gets to it. There may be many tables
+-- and functions, so the words of the sources are kept (trigger_word), and of each table what came of it (is_written_nested).
+
+-- What is no separator here may be part of a name. What stands between double quotes may be a name, whichever of them belong together.
+CREATE OR REPLACE FUNCTION pgtrack._words(p_source text) RETURNS SETOF text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_words$
+DECLARE
+  c_between CONSTANT  text := $r$[\u0001-\u0023\u0025-\u002f\u003a-\u0040\u005b-\u005e\u0060\u007b-\u007f]+$r$;
+  v_words             text[] := ARRAY(SELECT DISTINCT w COLLATE "C" FROM unnest(regexp_split_to_array(p_source, c_between)) w);
+BEGIN
+  RETURN QUERY
+  SELECT DISTINCT w.word COLLATE "C"
+  FROM (SELECT unnest(v_words) UNION ALL SELECT lower(unnest(v_words) COLLATE "C") UNION ALL SELECT unnest(string_to_array(p_source, '"'))
+        -- A name at the end of what stands between dollars.
+        UNION ALL
+        SELECT w FROM unnest(v_words) v CROSS JOIN LATERAL unnest(string_to_array(v, '$') || string_to_array(lower(v COLLATE "C"), '$')) w
+        WHERE strpos(v, '$') > 0) AS w (word)
+  WHERE w.word <> '' AND octet_length(w.word) < 64;
+END
+$_words$;
+COMMENT ON FUNCTION pgtrack._words(text) IS 'The words of a function''s source that may be names.';
+
+-- Of a body that is parsed, what it depends on.
+CREATE OR REPLACE FUNCTION pgtrack._source(p_function oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_source$
+BEGIN
+  RETURN (
+  SELECT CASE WHEN p.prosqlbody IS NULL THEN p.prosrc
+              ELSE concat('update ', (
+                SELECT string_agg(coalesce(
+                  (SELECT format('"%s"', c.relname) FROM pg_class c WHERE d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid),
+                  (SELECT format('%s(', f.proname) FROM pg_proc f WHERE d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid)), ' ')
+                FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid)) END
+  FROM pg_proc p WHERE p.oid = p_function);
+END
+$_source$;
+COMMENT ON FUNCTION pgtrack._source(oid) IS 'The source of a function, or the names in it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._words_of_functions(p_functions oid[], p_arguments text)
+RETURNS TABLE (word text, may_be_written boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_words_of_functions$
+DECLARE
+  c_call CONSTANT  text := $r$(?:"([^"]+)"|([^\u0001-\u0023\u0025-\u002f\u003a-\u0040\u005b-\u005e\u0060\u007b-\u007f]+))\s*\($r$;
+BEGIN
+  RETURN QUERY
+  WITH RECURSIVE called (oid, source) AS (
+    SELECT f.oid, pgtrack._source(f.oid) FROM unnest(p_functions) AS f (oid)
+    UNION
+    SELECT f.oid, pgtrack._source(f.oid)
+    FROM called c
+    CROSS JOIN LATERAL (SELECT DISTINCT coalesce(m[1], m[2]) AS name FROM regexp_matches(c.source, c_call, 'g') m) x
+    CROSS JOIN LATERAL (
+      SELECT p.oid FROM pg_proc p
+      WHERE p.proname IN (x.name, lower(x.name))
+        AND p.pronamespace <> ALL ('{pg_catalog,information_schema,pgtrack,pgtrack_history}'::regnamespace[])
+      OFFSET 0) f)
+  SELECT w.w, bool_or(w.writes)
+  FROM (SELECT s.w, c.writes
+        FROM (SELECT c.source, c.source ~* $r$\m(insert|update|delete|merge|copy|execute)\M$r$ AS writes FROM called c OFFSET 0) c
+        CROSS JOIN LATERAL pgtrack._words(c.source) AS s (w)
+        UNION ALL SELECT s.w, true FROM pgtrack._words(p_arguments) AS s (w)) w
+  GROUP BY w.w;
+END
+$_words_of_functions$;
+COMMENT ON FUNCTION pgtrack._words_of_functions(oid[], text) IS
+  'The words in the sources of functions and of those that they call, and in the arguments of triggers.';
+
+CREATE OR REPLACE FUNCTION pgtrack._written_through(p_relations oid[]) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $_written_through$
+BEGIN
+  RETURN ARRAY(
+    WITH RECURSIVE reached (relid) AS (
+      SELECT unnest(p_relations)
+      UNION
+      SELECT x.relid FROM reached r CROSS JOIN LATERAL (
+        SELECT d.refobjid FROM pg_rewrite w
+        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+        WHERE w.ev_class = r.relid
+        UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.relid
+        UNION ALL SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = r.relid
+        UNION ALL SELECT c.conrelid FROM pg_depend d JOIN pg_constraint c ON c.oid = d.objid
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relid AND d.classid = 'pg_constraint'::regclass
+          AND c.contype = 'f' AND c.confrelid = r.relid AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
+        OFFSET 0) AS x (relid))
+    SELECT r.relid FROM reached r);
+END
+$_written_through$;
+COMMENT ON FUNCTION pgtrack._written_through(oid[]) IS
+  'Relations, and those that what is written to them gets to: through views, partitions and foreign keys that act.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_in_trigger_words(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $_is_in_trigger_words$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.trigger_word) AND EXISTS (
+    WITH RECURSIVE reaching (relid) AS (
+      SELECT p_table::oid
+      UNION
+      SELECT x.relid FROM reaching r CROSS JOIN LATERAL (
+        SELECT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relid
+        UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.relid
+        UNION ALL SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = r.relid
+        UNION ALL SELECT c.confrelid FROM pg_constraint c
+        WHERE c.conrelid = r.relid AND c.contype = 'f' AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
+        OFFSET 0) AS x (relid))
+    SELECT FROM reaching r CROSS JOIN LATERAL (
+      SELECT FROM pgtrack.trigger_word w
+      WHERE w.word = (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.relid) AND w.may_be_written OFFSET 0) w);
+END
+$_is_in_trigger_words$;
+COMMENT ON FUNCTION pgtrack._is_in_trigger_words(regclass) IS
+  'Whether a table is named in the source of a trigger function that may write it, or one by which that gets to it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._mark_if_written(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_mark_if_written$
+BEGIN
+  UPDATE pgtrack.relation r SET is_written_nested = true
+  WHERE r.relation_id = p_relation AND NOT r.is_written_nested AND pgtrack._is_in_trigger_words(r.relid);
+END
+$_mark_if_written$;
+COMMENT ON FUNCTION pgtrack._mark_if_written(integer) IS 'Notes of a table that triggers of others may write it, if they may.';
+
+-- One whose row somebody else has is left to follow_ddl().
+CREATE OR REPLACE FUNCTION pgtrack._mark_written_nested(p_tables oid[], p_is_written boolean) RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_mark_written_nested$
+DECLARE
+  v_marked  regclass[];
+BEGIN
+  WITH free AS (
+    SELECT r.relation_id FROM pgtrack.relation r
+    WHERE r.relid = ANY (p_tables) AND r.tracked_until IS NULL AND r.is_written_nested <> p_is_written
+    ORDER BY r.relation_id FOR NO KEY UPDATE SKIP LOCKED),
+  marked AS (
+    UPDATE pgtrack.relation r SET is_written_nested = p_is_written FROM free f WHERE r.relation_id = f.relation_id RETURNING r.relid)
+  SELECT array_agg(m.relid) INTO v_marked FROM marked m;
+  RETURN coalesce(v_marked, '{}');
+-- In a transaction that sees no later changes of it.
+EXCEPTION WHEN serialization_failure THEN
+  RAISE DEBUG '%', SQLERRM;
+  RETURN '{}';
+END
+$_mark_written_nested$;
+COMMENT ON FUNCTION pgtrack._mark_written_nested(oid[], boolean) IS
+  'Notes of tables whether triggers of others may write them, and returns those where that is new.';
+
+CREATE OR REPLACE FUNCTION pgtrack._note_trigger_words(p_functions oid[], p_arguments text, p_are_all boolean) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_note_trigger_words$
+DECLARE
+  v_words    text[];
+  v_written  boolean[];
+BEGIN
+  SELECT array_agg(w.word), array_agg(w.may_be_written) INTO v_words, v_written
+  FROM pgtrack._words_of_functions(p_functions, p_arguments) w;
+  INSERT INTO pgtrack.trigger_word (word, may_be_written)
+  SELECT w.word, w.may_be_written FROM unnest(v_words, v_written) AS w (word, may_be_written)
+  WHERE NOT EXISTS (SELECT FROM pgtrack.trigger_word o WHERE o.word = w.word AND (o.may_be_written OR NOT w.may_be_written));
+  IF p_are_all THEN
+    DELETE FROM pgtrack.trigger_word o
+    WHERE NOT EXISTS (SELECT FROM unnest(v_words, v_written) AS w (word, may_be_written)
+                      WHERE w.word = o.word AND w.may_be_written = o.may_be_written);
+  END IF;
+  RETURN ARRAY(SELECT w.word FROM unnest(v_words, v_written) AS w (word, may_be_written) WHERE w.may_be_written);
+END
+$_note_trigger_words$;
+COMMENT ON FUNCTION pgtrack._note_trigger_words(oid[], text, boolean) IS
+  'Keeps the words of trigger functions, which may be all of them, and returns those that may be names of tables that they write.';
 
 -- ==== capture/statement_id.sql ====
 
@@ -2318,41 +3061,73 @@ END
 $_open$;
 COMMENT ON FUNCTION pgtrack._open() IS 'The statements of this transaction that have begun, as far as the note of them can be believed.';
 
+-- The query of a foreign key that acts belongs to the statement that it acts for: its BEFORE trigger runs inside the foreign
+-- key's own trigger, its AFTER triggers run beside that. Its text, which no setting changes, is all that tells.
+CREATE OR REPLACE FUNCTION pgtrack._depth_after(p_depth integer, p_context text) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_depth_after$
+BEGIN
+  -- Below our own line stands the query, and below that of another trigger its function.
+  IF split_part(p_context, E'\n', 2) ~ $r$"?(UPDATE|DELETE FROM) (ONLY )?".* WHERE \$\d.* OPERATOR\($r$ AND split_part(p_context, E'\n', 3) !~ '^PL/' THEN
+    RETURN p_depth - 1;
+  END IF;
+  RETURN p_depth;
+END
+$_depth_after$;
+COMMENT ON FUNCTION pgtrack._depth_after(integer, text) IS
+  'The trigger depth at which the AFTER triggers of a statement will run, by that of its BEFORE trigger and the context there.';
+
 -- Each table has a function of its own: who may make triggers with it changes with each DDL (_let_owners_make_triggers), and
 -- DDL on another table must not wait for that.
 CREATE OR REPLACE FUNCTION pgtrack._generate_open(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_open$
+DECLARE
+  v_may_be_acted_on  boolean := pgtrack._has_acting_key(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 BEGIN
-  PERFORM pgtrack._create_recorder(p_relation, format('open_%s', p_relation)::name, '', 'SET search_path = pg_catalog, pg_temp',
-    format('PERFORM pgtrack._note_open(pgtrack._open() || concat(%L, pg_trigger_depth(), left(TG_OP, 1)));', p_relation || ':'),
+  PERFORM pgtrack._create_recorder(p_relation, format('open_%s', p_relation)::name, CASE WHEN v_may_be_acted_on THEN 'context text;' ELSE '' END,
+    'SET search_path = pg_catalog, pg_temp',
+    concat(CASE WHEN v_may_be_acted_on THEN E'GET DIAGNOSTICS context = PG_CONTEXT;\n  ' END,
+           format('PERFORM pgtrack._note_open(pgtrack._open() || concat(%L, %s, left(TG_OP, 1)));', p_relation || ':',
+                  CASE WHEN v_may_be_acted_on THEN 'pgtrack._depth_after(pg_trigger_depth(), context)' ELSE 'pg_trigger_depth()' END)),
     'Notes that a statement on @ has begun.');
 END
 $_generate_open$;
 COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
   'Writes the function that notes that a statement on a table has begun. SECURITY DEFINER, as whoever writes the table cannot seal the note.';
 
-CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
+-- Of what one query does, an INSERT comes last (capture/one_query.sql): so what has begun after it, and is not over, has its
+-- number first. What began before it may be a statement that goes on, and has called a function that inserts.
+CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean, p_is_ranked boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
 DECLARE
   v_open   text[] := pgtrack._open();
-  v_entry  text[];
   v_own    integer;
+  v_other  integer;
   v_id     bigint;
 BEGIN
   FOR i IN 1 .. cardinality(v_open) LOOP
-    v_entry := string_to_array(v_open[i], ':');
-    CONTINUE WHEN v_entry[1]::integer <> p_relation;
-    IF v_entry[2] = p_depth || p_operation THEN
+    IF split_part(v_open[i], ':', 1)::integer = p_relation AND split_part(v_open[i], ':', 2) = p_depth || p_operation THEN
       v_own := i;
-    ELSIF left(v_entry[2], -1)::integer >= p_depth THEN
-      CONTINUE;
-    END IF;
-    IF v_entry[3] IS NULL THEN
-      v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
     END IF;
   END LOOP;
+  IF cardinality(v_open) > (v_own IS NOT NULL)::integer THEN
+    FOR v_other IN
+      SELECT e.position
+      FROM (SELECT o.position, left(split_part(o.entry, ':', 2), -1)::integer AS depth,
+                   CASE WHEN p_is_ranked THEN strpos('DUI', right(split_part(o.entry, ':', 2), 1)) END AS rank
+            FROM unnest(v_open) WITH ORDINALITY AS o (entry, position)
+            WHERE split_part(o.entry, ':', 1)::integer = p_relation AND split_part(o.entry, ':', 3) = '') e
+      WHERE e.depth < p_depth OR e.depth = p_depth AND e.position > v_own AND e.rank < strpos('DUI', p_operation)
+      ORDER BY e.depth, e.rank, e.position
+    LOOP
+      v_open[v_other] := v_open[v_other] || ':' || nextval('pgtrack.statement_id_seq');
+    END LOOP;
+  END IF;
   IF v_own IS NULL THEN
-    RETURN nextval('pgtrack.statement_id_seq');
+    -- pgtrack_open is missing. What comes before the end of the statement cannot know its number then.
+    RETURN CASE WHEN p_is_over THEN nextval('pgtrack.statement_id_seq') END;
+  END IF;
+  IF split_part(v_open[v_own], ':', 3) = '' THEN
+    v_open[v_own] := v_open[v_own] || ':' || nextval('pgtrack.statement_id_seq');
   END IF;
   v_id := split_part(v_open[v_own], ':', 3);
   IF p_is_over THEN
@@ -2362,8 +3137,125 @@ BEGIN
   RETURN v_id;
 END
 $_statement_id$;
-COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
-  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
+COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean, boolean) IS
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note, '
+  'p_is_ranked says that a query can do nothing to what it has inserted. Null if it is not over and nobody has noted that it began.';
+
+-- ==== capture/one_query.sql ====
+
+-- One query can delete a key and insert it again: WITH d AS (DELETE … RETURNING …) INSERT … SELECT … FROM d LIMIT 1. Its
+-- triggers fire as its parts end, and the part that is not read to its end ends last. But a query never finds what it has done
+-- itself. So whatever it does to a key, it deletes first, updates then, and inserts last.
+
+-- Whoever may be changed by a foreign key's own query can be found by it after it was inserted, so the order is as recorded.
+CREATE OR REPLACE FUNCTION pgtrack._has_acting_key(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_acting_key$
+BEGIN
+  RETURN (
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    CROSS JOIN LATERAL (
+      SELECT FROM pg_constraint c
+      WHERE c.conrelid = m.relid AND c.contype = 'f' AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('c', 'n', 'd')) OFFSET 0) c));
+END
+$_has_acting_key$;
+COMMENT ON FUNCTION pgtrack._has_acting_key(regclass) IS 'Whether a foreign key may change rows of a table because others have changed.';
+
+-- A query has one command number for all its parts. Each recorder takes two, for images and for the statement, and each key
+-- change one. So two statements are of one query where no number between them was taken by anything else.
+CREATE OR REPLACE FUNCTION pgtrack._recorded_too_early(p_relation integer, p_operation "char") RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recorded_too_early$
+DECLARE
+  c_later CONSTANT  "char"[] := CASE p_operation WHEN 'D' THEN '{U,I}' ELSE '{I}' END;
+  v_statement       record;
+  v_own             bigint;
+  v_begin           bigint;
+  v_taken           bigint;
+  v_ids             bigint[];
+BEGIN
+  FOR v_statement IN
+    SELECT s.statement_id, s.xid, s.at, s.operation, s.cmin::text::bigint AS command FROM pgtrack.statement s
+    WHERE s.relation_id = p_relation ORDER BY s.statement_id DESC
+  LOOP
+    EXIT WHEN v_statement.at < statement_timestamp();
+    CONTINUE WHEN v_statement.xid <> pg_current_xact_id();
+    IF v_own IS NULL THEN
+      EXIT WHEN v_statement.operation <> p_operation;
+      v_own := v_statement.statement_id;
+    ELSE
+      v_taken := v_begin - v_statement.command - 1;
+      EXIT WHEN v_taken < 0 OR v_taken > 2 * (v_own - v_statement.statement_id);
+      EXIT WHEN v_taken > 0 AND v_taken <> 2 * (
+        SELECT count(*) FROM pgtrack.statement s
+        WHERE s.xid = pg_current_xact_id() AND s.cmin::text::bigint > v_statement.command AND s.cmin::text::bigint < v_begin) + (
+        SELECT count(*) FROM pgtrack.key_change c
+        WHERE c.xid = pg_current_xact_id() AND c.cmin::text::bigint > v_statement.command AND c.cmin::text::bigint < v_begin);
+      IF v_statement.operation = ANY (c_later) THEN
+        v_ids := v_ids || v_statement.statement_id;
+      END IF;
+    END IF;
+    v_begin := v_statement.command - 1;
+  END LOOP;
+  RETURN v_own || ARRAY(
+    SELECT i FROM unnest(v_ids) i JOIN pgtrack.statement s ON s.relation_id = p_relation AND s.statement_id = i
+    ORDER BY array_position(c_later, s.operation), i);
+END
+$_recorded_too_early$;
+COMMENT ON FUNCTION pgtrack._recorded_too_early(integer, "char") IS
+  'The number of the statement that was just recorded, and of those by the same query that come after it, in their order.';
+
+-- Numbers are given anew only where the order matters: for a key that is in both, or is changed.
+CREATE OR REPLACE FUNCTION pgtrack._put_first(p_relation integer, p_operation "char") RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_put_first$
+DECLARE
+  v_ids      bigint[] := pgtrack._recorded_too_early(p_relation, p_operation);
+  v_history  text;
+  v_matters  boolean;
+  v_id       bigint;
+BEGIN
+  IF coalesce(cardinality(v_ids), 0) < 2 THEN
+    RETURN;
+  END IF;
+  SELECT format('pgtrack_history.%I', r.history_table) INTO v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  EXECUTE (
+    SELECT format('SELECT EXISTS (SELECT FROM %s h JOIN %s c ON %s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id = ANY ($2))', v_history, v_history,
+      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position))
+    FROM pgtrack._key_parts(p_relation) k)
+  INTO v_matters USING v_ids[1], v_ids[2:];
+  IF NOT v_matters AND NOT EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id() AND c.relation_id = p_relation) THEN
+    RETURN;
+  END IF;
+  FOR i IN 2 .. cardinality(v_ids) LOOP
+    v_id := nextval('pgtrack.statement_id_seq');
+    EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE pgtrack_statement_id = $2', v_history) USING v_id, v_ids[i];
+    -- Two commands, as _recorded_too_early() counts them.
+    IF EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id() AND c.relation_id = p_relation AND c.statement_id = v_ids[i]) THEN
+      UPDATE pgtrack.key_change c SET statement_id = v_id WHERE c.xid = pg_current_xact_id() AND c.relation_id = p_relation AND c.statement_id = v_ids[i];
+    END IF;
+    UPDATE pgtrack.statement s SET statement_id = v_id WHERE s.relation_id = p_relation AND s.statement_id = v_ids[i];
+  END LOOP;
+END
+$_put_first$;
+COMMENT ON FUNCTION pgtrack._put_first(integer, "char") IS
+  'Gives later numbers to what the same query has done to the same keys after the statement that was just recorded.';
+
+CREATE OR REPLACE FUNCTION pgtrack._put_first_sql(p_relation integer, p_operation "char") RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Nearly always what was recorded before this is from before the query. Where a transaction begins with a DELETE, which is its
+  -- command 0, and the images are 1, its own record is 2.
+  SELECT format(CASE p_operation WHEN 'D' THEN $$ RETURNING cmin INTO pgtrack.command;
+    IF NOT pgtrack.command OPERATOR(pg_catalog.=) '2'::pg_catalog.cid THEN%s
+    END IF;$$ ELSE '%s' END, format($$
+      IF (SELECT s.at FROM pgtrack.statement AS s WHERE s.relation_id OPERATOR(pg_catalog.=) %1$s ORDER BY s.statement_id DESC OFFSET 1 LIMIT 1)
+         OPERATOR(pg_catalog.>=) pg_catalog.statement_timestamp() THEN
+        PERFORM pgtrack._put_first(%1$s, %2$L);
+      END IF;$$, p_relation, p_operation))
+  FROM pgtrack.relation r
+  WHERE r.relation_id = p_relation AND r.key_columns <> '{}' AND NOT pgtrack._has_acting_key(r.relid)
+    AND pgtrack._capture_mode(r.relid, r.options) <> 'row' AND NOT pgtrack._may_nest(r.relid);
+END;
+COMMENT ON FUNCTION pgtrack._put_first_sql(integer, "char") IS 'The part of a recorder, behind the INSERT of its record, that tells a DELETE, or an UPDATE, before what the same query has done after it.';
 
 -- ==== capture/hidden_text.sql ====
 
@@ -2372,12 +3264,18 @@ COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
 -- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
 -- may hold several transactions.
 
+-- A schema's option counts although none of its tables has such a column yet: whoever makes the first is not to write the
+-- functions of other owners' tables anew.
 CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
-END;
-COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_some_text_is_hidden$
+BEGIN
+  RETURN (
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]')
+      OR EXISTS (SELECT FROM pgtrack.tracked_schema s WHERE s.options -> 'redact' <> '[]'));
+END
+$_some_text_is_hidden$;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS
+  'Whether a table here has redacted columns, or may get some, which hide the texts of queries.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
@@ -2430,19 +3328,38 @@ END
 $_text_sql$;
 COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
 
+-- For track() alone: it writes functions of all owners' tables. Whoever alters one of these meanwhile waits, and does not fail;
+-- where they do not end, it gives way.
 CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_regenerate_all$
 DECLARE
+  v_events    text := pgtrack._silence_event_triggers();
   v_relation  integer;
 BEGIN
-  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
-    PERFORM pgtrack._generate_functions(v_relation);
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                        WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+        PERFORM pgtrack._lock_relation(v_relation), pgtrack._generate_functions(v_relation);
+      END LOOP;
+      EXIT;
+    -- "tuple concurrently updated" is an internal error.
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR internal_error THEN
+      IF attempt = 5 THEN
+        RAISE EXCEPTION 'could not write the trigger functions of all tables again' USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = format('Redacted columns hide the texts of queries that change other tables, too. One of these is just altered: %s.', SQLERRM),
+          HINT = 'Try again when that transaction has ended; pg_stat_activity shows it.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_regenerate_all$;
 COMMENT ON FUNCTION pgtrack._regenerate_all() IS
-  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more. '
+  'SECURITY DEFINER: they belong to the owner of pg_track.';
 
 CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$
@@ -2477,9 +3394,9 @@ BEGIN
   LEFT JOIN LATERAL (
     SELECT c.history_column, c.attnum, a.atttypid, x.value
     FROM pgtrack.relation_column c
-    -- OFFSET 0: it is asked for each column, not for each pair of columns.
+    -- OFFSET 0: they are looked up for each column, not tried for each pair of columns.
     CROSS JOIN LATERAL (SELECT pgtrack._attnum(r.relid, c.column_name, c.attnum) AS attnum OFFSET 0) n
-    JOIN pg_attribute a ON a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum
+    CROSS JOIN LATERAL (SELECT a.* FROM pg_attribute a WHERE a.attrelid = r.relid AND NOT a.attisdropped AND a.attnum = n.attnum OFFSET 0) a
     -- A name that is no column any more would be taken for a function.
     CROSS JOIN LATERAL (SELECT p_record || '.' || quote_ident(pgtrack._column_name(r.relid, a.attnum)) AS value) x
     WHERE c.relation_id = r.relation_id AND c.attnum IS NOT NULL AND x.value IS NOT NULL
@@ -2499,15 +3416,13 @@ BEGIN
   SELECT coalesce(pgtrack._hiding_sql(p_relation), '') || format($$
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
-            application, client_addr, context, actor, message, reverts, query)
+            application, client_addr, context, actor, message, query)
           VALUES (
             %s, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             %s, %L, %s, session_user, pg_catalog.current_setting('role'),
-            pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
+            pg_catalog.current_setting('application_name'), pgtrack._client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
-            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
-            pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
-            %s);$$,
+            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000), %s);$$,
     p_id, r.relation_id, p_operation, p_rows, pgtrack._text_sql(p_relation))
   FROM pgtrack.relation r WHERE r.relation_id = p_relation);
 END
@@ -2523,17 +3438,12 @@ DECLARE
 BEGIN
   -- As a literal: no name in the body can end it.
   EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack_history.%s %s AS %L', p_signature, p_definition, p_body);
-  -- One that was there keeps its rights; to revoke them fires event triggers.
   v_function := format('pgtrack_history.%s', p_signature);
-  IF has_function_privilege('public', v_function, 'EXECUTE') THEN
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-  END IF;
   v_comment := replace(p_comment, '@', (SELECT pgtrack._name(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation));
   IF NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = 'pg_proc'::regclass AND d.objoid = v_function AND d.objsubid = 0 AND d.description = v_comment) THEN
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_function, v_comment);
   END IF;
-  INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint)
-  SELECT split_part(p_signature, '(', 1), p_relation, p_leaf, pgtrack._fingerprint(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation
+  INSERT INTO pgtrack.generated (function_name, relation_id, leaf, fingerprint) VALUES (split_part(p_signature, '(', 1), p_relation, p_leaf, '')
   ON CONFLICT (function_name) DO UPDATE SET fingerprint = excluded.fingerprint, leaf = excluded.leaf;
 END
 $_create_function$;
@@ -2545,8 +3455,9 @@ CREATE OR REPLACE FUNCTION pgtrack._create_recorder(p_relation integer, p_name n
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_recorder$
 BEGIN
+  -- Nobody asks what an AFTER trigger returns, and NEW, which is null in one for statements, is no expression to evaluate.
   PERFORM pgtrack._create_function(p_relation, p_name || '()', concat_ws(' ', 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER', p_settings),
-    concat(E'\n<<pgtrack>>\nDECLARE\n  ', p_declarations, E'\nBEGIN\n  ', p_body, E'\n  RETURN NULL;\nEND\n'), p_comment, p_leaf);
+    concat(E'\n<<pgtrack>>\nDECLARE\n  ', p_declarations, E'\nBEGIN\n  ', p_body, E'\n  RETURN NEW;\nEND\n'), p_comment, p_leaf);
 END
 $_create_recorder$;
 COMMENT ON FUNCTION pgtrack._create_recorder(integer, name, text, text, text, text, regclass) IS 'Creates one trigger function of a tracked table.';
@@ -2556,11 +3467,14 @@ CREATE OR REPLACE FUNCTION pgtrack._is_stale_sql(p_relation integer) RETURNS tex
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_stale_sql$
 BEGIN
   RETURN (
-  SELECT format('NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[]) OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
-                ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1), r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
+  SELECT format('%s OR pgtrack._has_drifted(''%s''::pg_catalog.regclass, %L, %L, %L::pg_catalog.jsonb)',
+                format(CASE cardinality(m.oids) WHEN 1 THEN 'TG_RELID OPERATOR(pg_catalog.<>) ''%2$s''::pg_catalog.regclass'
+                                                ELSE 'NOT TG_RELID OPERATOR(pg_catalog.=) ANY (%1$L::pg_catalog.oid[])' END, m.oids, m.oids[1]),
+                r.relid::oid, pgtrack._identity(r.relid), pgtrack._fingerprint(r.relid),
                 (SELECT jsonb_object_agg(c.attnum, jsonb_build_array(c.column_name, c.type::bigint)) FROM pgtrack.relation_column c
                  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL))
-  FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  FROM pgtrack.relation r CROSS JOIN LATERAL (SELECT ARRAY(SELECT m.relid::oid FROM pgtrack._members(r.relid) m ORDER BY 1) AS oids) m
+  WHERE r.relation_id = p_relation);
 END
 $_is_stale_sql$;
 COMMENT ON FUNCTION pgtrack._is_stale_sql(integer) IS
@@ -2574,10 +3488,13 @@ DECLARE
   v_nests      boolean;
   v_next       text := 'pg_catalog.nextval(''pgtrack.statement_id_seq''::pg_catalog.regclass)';
   v_stale      text := pgtrack._is_stale_sql(p_relation);
+  v_put_first  text := pgtrack._put_first_sql(p_relation, 'D');
   v_variant    record;
   v_record     text;
   v_from       text;
   v_repeats    boolean;
+  -- FOUND costs less to ask for, but EXECUTE does not set it.
+  c_rows CONSTANT  text := 'pgtrack.rows OPERATOR(pg_catalog.>) 0';
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
   v_mode := pgtrack._capture_mode(v_relation.relid, v_relation.options);
@@ -2592,19 +3509,20 @@ BEGIN
     PERFORM pgtrack._create_recorder(p_relation, format('record_%s_%s', v_variant.column1, p_relation)::name,
       format('id    pg_catalog.int8 := %s;
   rows  pg_catalog.int8;',
-        CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true)', p_relation, v_variant.column2)
-             ELSE v_next END),
+        CASE WHEN v_nests THEN format('pgtrack._statement_id(%s, %L, pg_catalog.pg_trigger_depth(), true, %L)', p_relation, v_variant.column2,
+                                      NOT pgtrack._has_acting_key(v_relation.relid))
+             ELSE v_next END) || CASE WHEN v_variant.column2 = 'D' AND v_put_first IS NOT NULL THEN E'\n  command  pg_catalog.cid;' ELSE '' END,
       pgtrack._recorder_settings(p_relation),
       CASE v_mode WHEN 'row' THEN E'-- A trigger made the first child: the statement''s own trigger, which was for no row, ends as one for rows.\n'
                                   '  IF TG_LEVEL OPERATOR(pg_catalog.=) ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' ELSE '' END
       || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%8$s
-    EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;
+    EXECUTE pgtrack._images_sql(%2$s, %3$L, '$1', %4$L, %5$L) USING pgtrack.id%6$s;%13$s
   ELS%11$sE
     %7$s;
   END IF;
   GET DIAGNOSTICS rows = ROW_COUNT;%12$s
-  IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN%9$s%10$s
+  IF %14$s THEN%9$s%10$s
   END IF;$body$,
         v_stale, p_relation,
         v_variant.column1, CASE v_mode WHEN 'row' THEN '($2)' ELSE 'r' END, v_from,
@@ -2615,21 +3533,43 @@ BEGIN
         -- What follows the images is written for this key.
         || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
-        pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'),
+        rtrim(pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'), ';')
+        || coalesce(CASE v_variant.column2 WHEN 'D' THEN v_put_first END, ';'),
         CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
-        CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END),
+        CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END,
+        CASE v_mode WHEN 'tree' THEN '' ELSE format(E'\n    GET DIAGNOSTICS rows = ROW_COUNT;\n    found := %s;', c_rows) END,
+        CASE v_mode WHEN 'tree' THEN c_rows ELSE 'found' END),
       format('Records each %s on @.', upper(v_variant.column1)));
   END LOOP;
 
   PERFORM pgtrack._generate_open(p_relation) WHERE v_nests;
-  PERFORM pgtrack._generate_truncate_functions(p_relation);
-  PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests);
+  PERFORM pgtrack._generate_truncate_functions(p_relation, v_stale);
+  PERFORM pgtrack._generate_key_functions(p_relation, v_mode, v_nests, v_stale);
   PERFORM pgtrack._generate_move_functions(p_relation), pgtrack._generate_unmoved(p_relation) WHERE v_mode = 'tree';
-  PERFORM pgtrack._drop_functions(p_relation);
+  PERFORM pgtrack._finish_functions(p_relation), pgtrack._drop_functions(p_relation);
 END
 $_generate_functions$;
 COMMENT ON FUNCTION pgtrack._generate_functions(integer) IS
   'Writes the trigger functions of a tracked table for its present columns and options.';
+
+CREATE OR REPLACE FUNCTION pgtrack._finish_functions(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_functions$
+DECLARE
+  -- One that was there keeps its rights; to revoke them fires event triggers.
+  v_open  text := (
+    SELECT string_agg(p.oid::regprocedure::text, ', ')
+    FROM pgtrack.generated g JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
+    WHERE g.relation_id = p_relation AND has_function_privilege('public', p.oid, 'EXECUTE'));
+BEGIN
+  IF v_open IS NOT NULL THEN
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_open);
+  END IF;
+  UPDATE pgtrack.generated g SET fingerprint = (SELECT pgtrack._fingerprint(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation)
+  WHERE g.relation_id = p_relation AND g.fingerprint = '';
+END
+$_finish_functions$;
+COMMENT ON FUNCTION pgtrack._finish_functions(integer) IS
+  'Closes the functions that were just written for a tracked table to everybody, and notes for which shape of it they were written.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_functions(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_functions$
@@ -2639,8 +3579,9 @@ BEGIN
   FOR v_function IN
     SELECT g.function_name FROM pgtrack.generated g
     JOIN pg_proc p ON p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = g.function_name
-    JOIN pgtrack.relation r ON r.relation_id = g.relation_id
-    WHERE g.relation_id = p_relation AND g.leaf NOT IN (SELECT m.relid FROM pgtrack._members(r.relid) m)
+    WHERE g.relation_id = p_relation
+      AND g.leaf <> ALL (ARRAY(
+        SELECT m.relid::oid FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m WHERE r.relation_id = p_relation))
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass)
   LOOP
     PERFORM pgtrack._drop_function(format('pgtrack_history.%I()', v_function)::regprocedure);
@@ -2654,7 +3595,7 @@ COMMENT ON FUNCTION pgtrack._drop_functions(integer) IS 'Drops the functions for
 
 -- TRUNCATE shows no rows to its triggers, so they are read from the table, as the owner of pg_track. That is the one moment
 -- when it reads what somebody else may have prepared. So the table's name is looked up when it is needed, under a lock
--- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
+-- that keeps its schema from being renamed, and expressions that the planner may evaluate run nobody's code but superusers'.
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_truncate_recorder$
@@ -2667,15 +3608,17 @@ END
 $_truncate_recorder$;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer, p_stale text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_truncate_functions$
 DECLARE
-  v_root  regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
-  v_leaf  regclass;
+  v_root      regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  v_settings  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._recorder_settings(p_relation);
+  v_record    text := pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows');
+  v_leaf      regclass;
 BEGIN
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_root) m WHERE m.is_leaf LOOP
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf),
-      E'id    pg_catalog.int8;\n  rows  pg_catalog.int8;', 'SET search_path = pg_catalog, pg_temp ' || pgtrack._recorder_settings(p_relation),
+      E'id    pg_catalog.int8;\n  rows  pg_catalog.int8;', v_settings,
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
   END IF;
@@ -2685,12 +3628,12 @@ BEGIN
   GET DIAGNOSTICS rows = ROW_COUNT;
   IF pgtrack.rows > 0 THEN%3$s
   END IF;$body$,
-        pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+        p_stale, p_relation, v_record),
       'Records each TRUNCATE on @.', CASE WHEN v_leaf <> v_root THEN v_leaf END);
   END LOOP;
 END
 $_generate_truncate_functions$;
-COMMENT ON FUNCTION pgtrack._generate_truncate_functions(integer) IS
+COMMENT ON FUNCTION pgtrack._generate_truncate_functions(integer, text) IS
   'Writes the functions that record TRUNCATE: one for a table, or for each of its partitions that holds rows.';
 
 -- The row lock conflicts with the one that a renaming of the schema takes (_on_ddl), so names stay what they are until
@@ -2711,7 +3654,7 @@ BEGIN
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('An index, statistics or a partition key needs %s, which belongs to no superuser; its code might run with the rights of %s.',
+      DETAIL = format('An index, statistics or a partition key needs %s, which might run code of others with the rights of %s.',
                       v_function, current_user),
       HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
@@ -2729,32 +3672,36 @@ CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_expression$
 BEGIN
   RETURN (
-  SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
+  SELECT min(coalesce(pgtrack._foreign_call(x.expression, x.owner),
+                      (SELECT min('the type ' || t.oid::regtype)
+                       FROM pgtrack._types_in(x.expression) AS y (type) JOIN pg_type t ON t.oid = y.type AND t.oid >= 16384
+                       -- A function of a superuser may make values of any type, and with them run a domain's checks.
+                       WHERE NOT pgtrack._is_trusted(t.typowner) OR pgtrack._runs_foreign_code(t.oid))))
   FROM pgtrack._members(p_table) m
+  JOIN pg_class k ON k.oid = m.relid
   CROSS JOIN LATERAL (
-    SELECT 'pg_class'::regclass AS class, i.indexrelid AS object FROM pg_index i
+    SELECT k.relowner AS owner, concat(i.indexprs::text, i.indpred::text) AS expression FROM pg_index i
     WHERE i.indrelid = m.relid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
-    UNION ALL SELECT 'pg_class'::regclass, k.partrelid FROM pg_partitioned_table k WHERE k.partrelid = m.relid
-    UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL) x
-  JOIN pg_depend d ON d.classid = x.class AND d.objid = x.object AND d.objsubid = 0
-  LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-  LEFT JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
-  -- A function of a superuser may make values of any type, and with them run a domain's checks.
-  LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
-  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid));
+    UNION ALL SELECT k.relowner, p.partexprs::text FROM pg_partitioned_table p WHERE p.partrelid = m.relid AND p.partexprs IS NOT NULL
+    UNION ALL SELECT s.stxowner, s.stxexprs::text FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL
+    -- Virtual ones of PostgreSQL 18 are computed by who reads.
+    UNION ALL SELECT k.relowner, d.adbin::text FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+              WHERE a.attrelid = m.relid AND a.attgenerated = 'v') x);
 END
 $_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
-  'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
+  'What in an expression that is planned with each query of a table might run code of others than superusers and the current user; '
+  'null for nothing.';
 
 -- ==== capture/key_recorder.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._key_types(p_relation integer) RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT array_agg(k.type ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_types$
+BEGIN
+  RETURN (
+  SELECT array_agg(k.type ORDER BY k.position) FROM pgtrack._key_parts(p_relation) k);
+END
+$_key_types$;
 COMMENT ON FUNCTION pgtrack._key_types(integer) IS 'The types of the columns of a table''s primary key.';
 
 CREATE OR REPLACE FUNCTION pgtrack._require_same_key(p_relation integer, p_types oid[]) RETURNS void
@@ -2770,66 +3717,84 @@ $_require_same_key$;
 COMMENT ON FUNCTION pgtrack._require_same_key(integer, oid[]) IS 'Refuses to go on in code that was written for a key of other types.';
 
 CREATE OR REPLACE FUNCTION pgtrack._same_key_sql(p_relation integer, p_columns name[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides.
-  SELECT string_agg(CASE WHEN k.kind IS NULL
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_same_key_sql$
+BEGIN
+  RETURN (
+  -- Values of foreign types are compared byte by byte: no function of theirs is called, and no setting decides. Records find
+  -- what compares a type of an extension by no name.
+  SELECT string_agg(CASE WHEN k.kind IS NULL AND k.operator >= 16384
+                         THEN format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name)
+                         WHEN k.kind IS NULL
                          THEN pgtrack._equal_sql(k.operator, k.equality, format('OLD.%I', k.column_name), format('NEW.%I', k.column_name))
                          ELSE format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', k.column_name) END,
                     ' AND ' ORDER BY k.position)
-  FROM pgtrack._key_parts(p_relation) k WHERE p_columns IS NULL OR k.column_name = ANY (p_columns);
-END;
+  FROM pgtrack._key_parts(p_relation) k WHERE p_columns IS NULL OR k.column_name = ANY (p_columns));
+END
+$_same_key_sql$;
 COMMENT ON FUNCTION pgtrack._same_key_sql(integer, name[]) IS
   'The condition, in a row trigger for UPDATE, that the key is what it was, or those of its columns; null where there is none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_sql(p_relation integer, p_record text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_sql$
+BEGIN
+  RETURN (
   SELECT format('jsonb_build_object(%s)', string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type, true)),
                                                      ', ' ORDER BY k.position))
-  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
-END;
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0);
+END
+$_key_sql$;
 COMMENT ON FUNCTION pgtrack._key_sql(integer, text) IS
   'The expression for the key of a record, in code that has pgtrack._pinned_settings(); null where there is none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_is_plain(p_relation integer) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_is_plain$
+BEGIN
+  RETURN (
   SELECT coalesce(bool_and(k.type = ANY ('{smallint,integer,bigint,numeric,text,varchar,bpchar,uuid,boolean,date}'::regtype[])), true)
-  FROM pgtrack._key_parts(p_relation) k;
-END;
+  FROM pgtrack._key_parts(p_relation) k);
+END
+$_key_is_plain$;
 COMMENT ON FUNCTION pgtrack._key_is_plain(integer) IS 'Whether a key is the same as JSON whatever the session prefers.';
 
 -- Of a row of a transition table, or of the history, in code that may have no settings of its own.
 CREATE OR REPLACE FUNCTION pgtrack._live_key_sql(p_relation integer, p_record text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_key_sql$
+BEGIN
+  RETURN (
   SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation),
                 string_agg(pgtrack._output_sql(format('%s.%I', p_record, k.column_name), k.type), ', ' ORDER BY k.position))
-  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0;
-END;
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0);
+END
+$_live_key_sql$;
 COMMENT ON FUNCTION pgtrack._live_key_sql(integer, text) IS 'The expression for the key of a row of a partitioned table; null where there is none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._stored_key_sql(p_relation integer, p_record text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stored_key_sql$
+BEGIN
+  RETURN (
   SELECT format('pgtrack_history.%I(%s)', format('key_%s', p_relation), string_agg(format('%s.%I', p_record, k.history_column), ', ' ORDER BY k.position))
-  FROM pgtrack._key_parts(p_relation) k;
-END;
+  FROM pgtrack._key_parts(p_relation) k);
+END
+$_stored_key_sql$;
 COMMENT ON FUNCTION pgtrack._stored_key_sql(integer, text) IS 'The expression for the key of an image of a partitioned table.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key_change_sql(p_relation integer, p_old text, p_new text, p_statement text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key_change_sql$
+BEGIN
+  RETURN (
   SELECT format('INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)'
-                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, %s, %s, %s)',
-                p_relation, pgtrack._key_sql(p_relation, p_old), pgtrack._key_sql(p_relation, p_new), p_statement);
-END;
+                ' VALUES (nextval(''pgtrack.statement_id_seq''), pg_current_xact_id(), %s, jsonb_build_object(%s), jsonb_build_object(%s), %s)', p_relation,
+                string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_old, k.column_name), k.type, true)), ', ' ORDER BY k.position),
+                string_agg(format('%L, %s', k.column_name, pgtrack._output_sql(format('%s.%I', p_new, k.column_name), k.type, true)), ', ' ORDER BY k.position),
+                p_statement)
+  FROM pgtrack._key_parts(p_relation) k HAVING count(*) > 0);
+END
+$_key_change_sql$;
 COMMENT ON FUNCTION pgtrack._key_change_sql(integer, text, text, text) IS
   'The statement that notes that a row got another key: in generated code, or executed with its images as parameters.';
 
 -- A key is written in one form, whatever the session prefers.
-CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._generate_key_functions(p_relation integer, p_mode text, p_nests boolean, p_stale text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_key_functions$
 DECLARE
   c_settings CONSTANT  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._pinned_settings();
@@ -2842,13 +3807,17 @@ BEGIN
   PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
   WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('key_%s', p_relation);
   IF v_relation.key_columns <> '{}' OR p_mode = 'tree' THEN
-    v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false)', p_relation) ELSE 'NULL' END;
+    v_statement := CASE WHEN p_nests THEN format('pgtrack._statement_id(%s, ''U'', pg_trigger_depth(), false, %L)', p_relation,
+                                                          NOT pgtrack._has_acting_key(v_relation.relid)) ELSE 'NULL' END;
     PERFORM pgtrack._create_recorder(p_relation, format('record_key_%s', p_relation)::name, '',
       c_settings || CASE p_mode WHEN 'tree' THEN ' SET enable_seqscan = off' ELSE '' END,
-      format($body$IF %1$s THEN
+      coalesce('IF TG_LEVEL = ''STATEMENT'' THEN' || pgtrack._put_first_sql(p_relation, 'U') || E'\n    RETURN NULL;\n  END IF;\n  ',
+                  -- pgtrack_update_key may still be there.
+                  CASE WHEN p_nests THEN E'IF TG_LEVEL = ''STATEMENT'' THEN\n    RETURN NULL;\n  END IF;\n  ' END, '')
+      || format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);%3$s
   END IF;%4$s$body$,
-        pgtrack._is_stale_sql(p_relation), p_relation,
+        p_stale, p_relation,
         CASE WHEN v_relation.key_columns <> '{}' THEN format(E'\n    EXECUTE pgtrack._key_change_sql(%s, ''($1)'', ''($2)'', %L) USING OLD, NEW;\n  ELSE\n    %s;',
           p_relation, v_statement, pgtrack._key_change_sql(p_relation, 'OLD', 'NEW', v_statement)) END,
         CASE p_mode WHEN 'tree' THEN pgtrack._stayed_sql(p_relation) END),
@@ -2858,7 +3827,7 @@ BEGIN
     RETURN;
   END IF;
   -- The arguments are as they are stored: the function depends on no type of the application.
-  SELECT string_agg(pgtrack._stored_type(k.type, k.typmod), ', ' ORDER BY k.position),
+  SELECT string_agg(k.stored_type, ', ' ORDER BY k.position),
          string_agg(format('%L, $%s', k.column_name, k.position), ', ' ORDER BY k.position)
   INTO v_arguments, v_new_key
   FROM pgtrack._key_parts(p_relation) k;
@@ -2866,7 +3835,7 @@ BEGIN
     concat('RETURNS jsonb LANGUAGE sql STABLE ', c_settings), format('SELECT jsonb_build_object(%s)', v_new_key), 'A key of @ in canonical form.', NULL);
 END
 $_generate_key_functions$;
-COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean) IS 'Writes the functions of a tracked table that deal with its key.';
+COMMENT ON FUNCTION pgtrack._generate_key_functions(integer, text, boolean, text) IS 'Writes the functions of a tracked table that deal with its key.';
 
 -- ==== capture/moves.sql ====
 
@@ -2952,8 +3921,11 @@ CREATE OR REPLACE FUNCTION pgtrack._has_before_trigger(p_table regclass, p_event
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- tgtype: bit 0 row, bit 1 before (src/include/catalog/pg_trigger.h).
-  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
-                 WHERE m.is_leaf AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & p_event <> 0
+  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m
+                 CROSS JOIN LATERAL (SELECT t.tgfoid FROM pg_trigger t WHERE t.tgrelid = m.relid AND NOT t.tgisinternal
+                                                                         AND t.tgtype & 3 = 3 AND t.tgtype & p_event <> 0 OFFSET 0) t
+                 JOIN pg_proc p ON p.oid = t.tgfoid
+                 WHERE m.is_leaf
                    AND p.pronamespace <> 'pgtrack_history'::regnamespace);
 END;
 COMMENT ON FUNCTION pgtrack._has_before_trigger(regclass, integer) IS
@@ -2972,16 +3944,18 @@ CREATE OR REPLACE FUNCTION pgtrack._move_triggers(p_relation integer, p_is_alway
 RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  WITH leaf AS MATERIALIZED (
-    SELECT r.relid AS root, m.relid, x.columns, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(x.columns) c) AS list,
+  WITH root AS MATERIALIZED (
+    SELECT r.relid, pgtrack._has_before_trigger(r.relid, 4) AS may_vanish FROM pgtrack.relation r WHERE r.relation_id = p_relation
+  ), leaf AS MATERIALIZED (
+    SELECT m.relid, x.columns, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(x.columns) c) AS list,
            pgtrack._has_before_trigger(m.relid, 16) AS rewrites, pgtrack._has_before_trigger(m.relid, 8) AS may_stay,
-           pgtrack._has_before_trigger(r.relid, 4) AS may_vanish,
+           r.may_vanish,
            coalesce(pgtrack._same_key_sql(p_relation, x.columns), (
              SELECT string_agg(format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', c), ' AND ')
              FROM unnest(x.columns) c)) AS same_place
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+    FROM root r CROSS JOIN LATERAL pgtrack._members(r.relid) m
     CROSS JOIN LATERAL (SELECT pgtrack._partition_columns(m.relid) AS columns) x
-    WHERE r.relation_id = p_relation AND m.is_leaf AND x.columns IS NOT NULL)
+    WHERE m.is_leaf AND x.columns IS NOT NULL)
   -- The tilde sorts last.
   SELECT l.relid, '~pgtrack_move'::name, concat('BEFORE UPDATE', CASE WHEN NOT l.rewrites THEN ' OF ' || l.list END),
          format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I(%L, %L)', l.same_place, format('note_move_%s', p_relation),
@@ -3020,7 +3994,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_m
 BEGIN
   PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
   WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('first_move_%s', p_relation);
-  EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
+  -- An earlier installation called the history of a table "moves" so.
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.history_table = format('moves_%s', p_relation)) THEN
+    EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
+  END IF;
   DELETE FROM pgtrack.generated g WHERE g.function_name = format('first_move_%s', p_relation);
 END
 $_drop_moves$;
@@ -3028,7 +4005,7 @@ COMMENT ON FUNCTION pgtrack._drop_moves(integer) IS 'Drops the table of the note
 
 -- Columns are numbered as in the history, of whose present columns the table is a shadow; it is made anew when these have changed.
 CREATE OR REPLACE FUNCTION pgtrack._generate_moves(p_relation integer, p_mode text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_moves$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET default_tablespace = '' AS $_generate_moves$
 DECLARE
   v_table    text := format('pgtrack_history.moves_%s', p_relation);
   v_columns  text;
@@ -3042,10 +4019,12 @@ BEGIN
   WHERE r.relation_id = p_relation AND p_mode = 'tree';
   IF to_regclass(v_table) IS NOT NULL AND v_columns IS NOT DISTINCT FROM (
        SELECT string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-       FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE 'image\_%' AND NOT a.attisdropped) THEN
+       FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE $r$image\_%$r$ AND NOT a.attisdropped) THEN
     RETURN;
   END IF;
-  PERFORM pgtrack._drop_moves(p_relation);
+  IF to_regclass(v_table) IS NOT NULL THEN
+    PERFORM pgtrack._drop_moves(p_relation);
+  END IF;
   IF p_mode <> 'tree' THEN
     RETURN;
   END IF;
@@ -3062,7 +4041,11 @@ BEGIN
       claimed  integer,
       old_key  jsonb,
       new_key  jsonb,
-      %s) WITH (vacuum_truncate = false)', v_table, v_columns);
+      %s) USING heap WITH (vacuum_truncate = false)', v_table, v_columns);
+  PERFORM pgtrack._require_meant(v_table, format('image_%s', h.attnum), h.atttypid)
+  FROM pgtrack.relation r
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 0 AND h.atttypid >= 16384
+  WHERE r.relation_id = p_relation;
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
   EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
@@ -3402,13 +4385,16 @@ COMMENT ON FUNCTION pgtrack._arrivals_sql(integer) IS 'The body of the function 
 -- statement can change a row more than once, and PostgreSQL shows all its updates of a table to the trigger at once, in
 -- the order in which they happened. Each update of a row after its first gets a number of its own then.
 CREATE OR REPLACE FUNCTION pgtrack._may_repeat(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_repeat$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
-    JOIN pg_catalog.pg_constraint c ON c.conrelid = m.relid AND c.contype = 'f'
-    WHERE c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd'));
-END;
+    CROSS JOIN LATERAL (
+      SELECT FROM pg_catalog.pg_constraint c
+      WHERE c.conrelid = m.relid AND c.contype = 'f' AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')) OFFSET 0) c));
+END
+$_may_repeat$;
 COMMENT ON FUNCTION pgtrack._may_repeat(regclass) IS 'Whether a foreign key may update rows of a table, maybe such as the statement has updated itself.';
 
 -- Nearly always no row is there twice, which one look at the keys says.
@@ -3585,6 +4571,11 @@ BEGIN
                format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('open_%s', p_relation)), is_always
         FROM pgtrack._members(v_relation.relid) m;
     END IF;
+    -- After pgtrack_update.
+    RETURN QUERY
+      SELECT m.relid, 'pgtrack_update_key'::name, 'AFTER UPDATE OF ' || (SELECT string_agg(quote_ident(k), ', ') FROM unnest(v_relation.key_columns) k),
+             format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('record_key_%s', p_relation)), is_always
+      FROM pgtrack._members(v_relation.relid) m WHERE pgtrack._put_first_sql(p_relation, 'U') IS NOT NULL;
   END IF;
 
   -- PostgreSQL truncates the partitions one by one.
@@ -3611,11 +4602,13 @@ COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catc
 
 -- What a trigger was made from stands in it, as the digest that is its last argument.
 CREATE OR REPLACE FUNCTION pgtrack._trigger_sql(p_name name, p_table regclass, p_event text, p_action text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_trigger_sql$
+BEGIN
+  RETURN (
   SELECT format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', p_name, p_event, p_table,
-                regexp_replace(p_action, ',?\)$', format('%s%L)', CASE WHEN p_action LIKE '%()' THEN '' ELSE ', ' END, md5(p_event || p_action))));
-END;
+                regexp_replace(p_action, $r$,?\)$$r$, format('%s%L)', CASE WHEN p_action LIKE '%()' THEN '' ELSE ', ' END, md5(p_event || p_action)))));
+END
+$_trigger_sql$;
 COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
 
 -- They are found by their functions, and by the tables that have any: a former partition keeps its own until it is followed.
@@ -3630,14 +4623,31 @@ BEGIN
         -- Of an earlier revision (upgrade/open.sql).
         UNION ALL SELECT 'open') g
   JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
-  JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+  -- OFFSET 0: what depends on these functions, and not all triggers that depend on any.
+  CROSS JOIN LATERAL (
+    SELECT d.objid FROM pg_depend d
+    WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass OFFSET 0) d
   -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
   JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
-  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || '\000');
+  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || $r$\000$r$);
 END
 $_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
   'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
+
+CREATE OR REPLACE FUNCTION pgtrack._triggers(p_relation integer)
+RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean, enabled "char", is_current boolean, function name)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_triggers$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT relid, name, w.event, w.action, w.is_always, p.enabled, p.made_from IS NOT DISTINCT FROM md5(w.event || w.action),
+         substring(w.action FROM $r$pgtrack_history\.(\w+)\([^()]*\)$$r$)::name
+  FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name);
+END
+$_triggers$;
+COMMENT ON FUNCTION pgtrack._triggers(integer) IS
+  'The triggers of a tracked table and its partitions: what is wanted of each, null for one that does not belong there any more, and whether it is there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
 RETURNS TABLE (relid regclass, name name, command text, function name)
@@ -3645,11 +4655,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_trigger_chang
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
-                           ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
-         substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
-  FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
-  WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
+  SELECT t.relid, t.name, CASE WHEN t.event IS NULL THEN format('DROP TRIGGER %I ON %s', t.name, t.relid)
+                               ELSE pgtrack._trigger_sql(t.name, t.relid, t.event, t.action) END, t.function
+  FROM pgtrack._triggers(p_relation) t WHERE NOT t.is_current;
 END
 $_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
@@ -3673,27 +4681,27 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_tr
 DECLARE
   v_trigger  record;
 BEGIN
-  -- A function that is missing could not be written yet.
   FOR v_trigger IN
-    SELECT c.command, c.name FROM pgtrack._trigger_changes(p_relation) c
-    WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
-    ORDER BY c.command LIKE 'CREATE %'
+    SELECT x.relid, x.name, x.event IS NULL AS is_dropped, x.is_always, x.is_made,
+           CASE WHEN x.event IS NULL THEN format('DROP TRIGGER %I ON %s', x.name, x.relid) ELSE pgtrack._trigger_sql(x.name, x.relid, x.event, x.action) END AS command,
+           -- What nobody has disabled is enabled.
+           x.state <> CASE WHEN x.is_always THEN 'A' ELSE 'O' END AND (p_enable OR x.state = 'O') AS is_enabled
+    FROM (SELECT t.*, m.is_made, CASE WHEN m.is_made THEN 'O' ELSE t.enabled END AS state
+          FROM pgtrack._triggers(p_relation) t
+          -- A function that is missing could not be written yet.
+          CROSS JOIN LATERAL (SELECT NOT t.is_current AND (t.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(t.function)) IS NOT NULL)) m (is_made)) x
+    ORDER BY x.event IS NOT NULL
   LOOP
-    IF v_trigger.name = 'pgtrack_open' AND v_trigger.command LIKE 'DROP %' THEN
+    -- A partition may be gone by now. To ask for its size waits for whoever drops it.
+    CONTINUE WHEN (v_trigger.is_made OR v_trigger.is_enabled) AND NOT v_trigger.is_dropped AND pg_relation_size(v_trigger.relid) IS NULL;
+    IF v_trigger.is_dropped AND v_trigger.name = 'pgtrack_open' THEN
       PERFORM pgtrack._drop_if_free(v_trigger.command);
-    ELSE
+    ELSIF v_trigger.is_made THEN
       PERFORM pgtrack._execute(v_trigger.command);
     END IF;
-  END LOOP;
-  -- What nobody has disabled is enabled.
-  IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN
-    RETURN;
-  END IF;
-  FOR v_trigger IN
-    SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
-    WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
-  LOOP
-    PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
+    IF v_trigger.is_enabled THEN
+      PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
+    END IF;
   END LOOP;
 END
 $_generate_triggers$;
@@ -3724,12 +4732,17 @@ $_free_name$;
 COMMENT ON FUNCTION pgtrack._free_name(text, name[]) IS 'The wanted name, shortened and numbered as far as necessary to be valid and new.';
 
 CREATE OR REPLACE FUNCTION pgtrack._create_history(p_relation integer) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_create_history$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET default_tablespace = '' AS $_create_history$
 DECLARE
   v_relation  pgtrack.relation;
 BEGIN
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  EXECUTE format('CREATE TABLE pgtrack_history.%I (pgtrack_statement_id bigint NOT NULL)', v_relation.history_table);
+  EXECUTE format('CREATE TABLE pgtrack_history.%I (%s) USING heap', v_relation.history_table,
+                 array_to_string('pgtrack_statement_id bigint NOT NULL'::text || ARRAY(
+                   SELECT format('%I %s', n.name, n.type_name) FROM pgtrack._new_columns(v_relation, NULL) n), ', '));
+  PERFORM pgtrack._require_meant(format('pgtrack_history.%I', v_relation.history_table)::regclass, c.history_column, b.type)
+  FROM pgtrack.relation_column c CROSS JOIN LATERAL pgtrack._base_type(c.type, -1) b
+  WHERE c.relation_id = p_relation AND b.type >= 16384 AND pgtrack._foreign_kind(c.type) IS NULL;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_relation.history_table,
     format('Old images of the rows of %s; for INSERT the key.', pgtrack._name(v_relation.relid)));
   EXECUTE format('COMMENT ON COLUMN pgtrack_history.%I.pgtrack_statement_id IS %L', v_relation.history_table,
@@ -3744,18 +4757,40 @@ END
 $_create_history$;
 COMMENT ON FUNCTION pgtrack._create_history(integer) IS 'Creates the history table of a table that is tracked for the first time.';
 
+-- Null is a value, too, which PostgreSQL makes for the rows that are there, once if the expression is not volatile.
+CREATE OR REPLACE FUNCTION pgtrack._add_history_column(p_history regclass, p_column name, p_type oid, p_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_add_history_column$
+BEGIN
+  IF p_type < 16384 THEN
+    EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', p_history, p_column, p_name);
+    RETURN;
+  END IF;
+  PERFORM pgtrack._make_own_type(coalesce(
+    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.history_table = (SELECT c.relname FROM pg_class c WHERE c.oid = p_history)), 0), p_type);
+  PERFORM pgtrack._execute_if_meant(format(
+    'ALTER TABLE %s ADD COLUMN %I %s DEFAULT pgtrack._if_meant(coalesce(NULL::%s, NULL), %1$L::regclass, %2$L, %5$s)',
+    p_history, p_column, p_name, pgtrack._own_type(p_type), p_type));
+  EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', p_history, p_column);
+  PERFORM pgtrack._require_meant(p_history, p_column, p_type);
+END
+$_add_history_column$;
+COMMENT ON FUNCTION pgtrack._add_history_column(regclass, name, oid, text) IS 'Adds a column to a history table or copy, of this type and no other of its name.';
+
 -- Whoever finds the schema can make a view of a history table, or a policy, a function or a column of its type: what they
 -- stand on PostgreSQL does not retype. They keep it, then, and history goes on in a column of its own. The rewrite keeps
 -- the order of the rows; UPDATE is for where it is the table's type that is used.
-CREATE OR REPLACE FUNCTION pgtrack._retype_history_column(p_history regclass, p_column name, p_type text, p_value text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._retype_history_column(p_history regclass, p_column name, p_type oid, p_name text, p_value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_retype_history_column$
 DECLARE
-  v_new     name;
-  v_left    name;
-  v_reason  text;
+  v_retype CONSTANT  text := 'ALTER TABLE %s ALTER COLUMN %I TYPE %s USING '
+                             || CASE WHEN p_type < 16384 THEN '%4$s' ELSE 'pgtrack._if_meant(%4$s, %1$L::regclass, %2$L, %5$s)' END;
+  v_new              name;
+  v_left             name;
+  v_reason           text;
 BEGIN
   BEGIN
-    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %s', p_history, p_column, p_type, p_value);
+    PERFORM pgtrack._execute_if_meant(format(v_retype, p_history, p_column, p_name, p_value, p_type));
+    PERFORM pgtrack._require_meant(p_history, p_column, p_type);
     RETURN;
   EXCEPTION WHEN feature_not_supported THEN
     GET STACKED DIAGNOSTICS v_reason = PG_EXCEPTION_DETAIL;
@@ -3763,9 +4798,9 @@ BEGIN
   END;
   v_new := pgtrack._history_name(p_column, p_history);
   v_left := pgtrack._history_name(p_column || '_left', p_history);
-  EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', p_history, v_new, p_type);
+  PERFORM pgtrack._add_history_column(p_history, v_new, p_type, p_name);
   BEGIN
-    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %s', p_history, v_new, p_type, p_value);
+    PERFORM pgtrack._execute_if_meant(format(v_retype, p_history, v_new, p_name, p_value, p_type));
   EXCEPTION WHEN feature_not_supported THEN
     -- An older snapshot does not see all rows.
     IF pgtrack._snapshot_lasts() THEN
@@ -3779,7 +4814,7 @@ BEGIN
     HINT = format('What it held is recorded in %I now. Drop what stands on it, then the column.', p_column);
 END
 $_retype_history_column$;
-COMMENT ON FUNCTION pgtrack._retype_history_column(regclass, name, text, text) IS
+COMMENT ON FUNCTION pgtrack._retype_history_column(regclass, name, oid, text, text) IS
   'Gives a column of a history table or copy another type, with the values of an expression; an object of somebody else is no obstacle.';
 
 CREATE OR REPLACE FUNCTION pgtrack._drop_function(p_function regprocedure) RETURNS void
@@ -3803,7 +4838,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_name$
 BEGIN
   RETURN (
   -- Names that begin with pgtrack_ are ours, in queries, too.
-  SELECT pgtrack._free_name(CASE WHEN p_column LIKE 'pgtrack\_%' THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
+  SELECT pgtrack._free_name(CASE WHEN p_column LIKE $r$pgtrack\_%$r$ THEN '_' || p_column ELSE p_column END, array_agg(a.attname) || p_others)
   FROM pg_attribute a WHERE a.attrelid = p_history);
 END
 $_history_name$;
@@ -3905,69 +4940,61 @@ $_stored_collation$;
 COMMENT ON FUNCTION pgtrack._stored_collation(pg_attribute) IS 'The collation of the history column for a column of a tracked table; 0 where its type has none.';
 
 CREATE OR REPLACE FUNCTION pgtrack._collation_sql(p_column pg_attribute) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_collation_sql$
+BEGIN
+  RETURN (
   SELECT coalesce((SELECT format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
-                   WHERE l.oid = pgtrack._stored_collation(p_column)), '');
-END;
+                   WHERE l.oid = pgtrack._stored_collation(p_column)), ''));
+END
+$_collation_sql$;
 COMMENT ON FUNCTION pgtrack._collation_sql(pg_attribute) IS 'The same as a clause.';
 
 CREATE OR REPLACE FUNCTION pgtrack._compares_otherwise(p_column pg_attribute, p_collation oid) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_compares_otherwise$
+BEGIN
+  RETURN (
   SELECT CASE WHEN p_collation >= 16384 OR p_column.attcollation >= 16384
               THEN pgtrack._stored_collation(p_column) <> p_collation AND EXISTS (
                 SELECT FROM pg_catalog.pg_collation l
                 WHERE l.oid IN (pgtrack._stored_collation(p_column), p_collation) AND NOT l.collisdeterministic)
-              ELSE false END;
-END;
+              ELSE false END);
+END
+$_compares_otherwise$;
 COMMENT ON FUNCTION pgtrack._compares_otherwise(pg_attribute, oid) IS
   'Whether a column of a tracked table has a collation by which other values are equal than by the one of its history column.';
 
-CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
+-- Dropped, retyped and excluded columns leave their values behind.
+CREATE OR REPLACE FUNCTION pgtrack._leave_columns(p_relation pgtrack.relation, p_history regclass) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_leave_columns$
 DECLARE
-  v_relation  pgtrack.relation;
-  v_history   regclass;
-  v_column    record;
-  v_name      name;
-  v_renamed   jsonb := '{}';
-  v_keys      text;
+  v_column     record;
+  v_keys       text;
   v_converted  text;
-  v_added     name[] := '{}';
-  v_clauses   text[] := '{}';
 BEGIN
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-  v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
-
-  PERFORM pgtrack._sync_identity(p_relation);
-  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
-
-  PERFORM pgtrack._refuse_retyped(v_relation);
-  -- Dropped, retyped and excluded columns leave their values behind.
   FOR v_column IN
-    SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (v_relation.key_columns) AS is_key,
-           CASE WHEN a.attname IS NULL THEN 'dropped' WHEN v_relation.left_out ? a.attnum::text THEN 'excluded'
+    SELECT c.history_column, c.column_name, c.attnum, c.column_name = ANY (p_relation.key_columns) AS is_key,
+           CASE WHEN (n.a).attname IS NULL THEN 'dropped' WHEN p_relation.left_out ? (n.a).attnum::text THEN 'excluded'
                 WHEN x.is_retyped THEN 'retyped' ELSE 'collated' END AS reason,
-           format_type(h.atttypid, h.atttypmod) || pgtrack._collation_sql(a) AS type_name
+           h.atttypid AS type, format_type(h.atttypid, h.atttypmod) || pgtrack._collation_sql(n.a) AS type_name
     FROM pgtrack.relation_column c
-    JOIN pg_attribute h ON h.attrelid = v_history AND h.attname = c.history_column
-    LEFT JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped
-    CROSS JOIN LATERAL (SELECT format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type(a.atttypid, a.atttypmod) AS is_retyped) x
-    WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
-      AND (x.is_retyped OR v_relation.left_out ? c.attnum::text OR pgtrack._compares_otherwise(a, h.attcollation))
+    -- OFFSET 0, here and below: looked up for each column, not tried for each pair of columns.
+    CROSS JOIN LATERAL (SELECT h.* FROM pg_attribute h WHERE h.attrelid = p_history AND h.attname = c.history_column OFFSET 0) h
+    LEFT JOIN LATERAL (SELECT a FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = c.attnum AND NOT a.attisdropped OFFSET 0) n ON true
+    CROSS JOIN LATERAL (SELECT format_type(h.atttypid, h.atttypmod) IS DISTINCT FROM pgtrack._stored_type((n.a).atttypid, (n.a).atttypmod) AS is_retyped) x
+    WHERE c.relation_id = p_relation.relation_id AND c.attnum IS NOT NULL
+      AND (x.is_retyped OR p_relation.left_out ? c.attnum::text OR pgtrack._compares_otherwise(n.a, h.attcollation))
   LOOP
-    IF v_column.reason = 'retyped' AND v_relation.options ->> 'on_drop' = 'refuse' THEN
-      PERFORM pgtrack._refuse_drop(v_relation.relation_id, format('change the type of column %I of', v_column.column_name));
+    IF v_column.reason = 'retyped' AND p_relation.options ->> 'on_drop' = 'refuse' THEN
+      PERFORM pgtrack._refuse_drop(p_relation.relation_id, format('change the type of column %I of', v_column.column_name));
     END IF;
     IF v_column.reason = 'collated' AND NOT v_column.is_key THEN
-      PERFORM pgtrack._retype_history_column(v_history, v_column.history_column, v_column.type_name, quote_ident(v_column.history_column));
+      PERFORM pgtrack._retype_history_column(p_history, v_column.history_column, v_column.type, v_column.type_name, quote_ident(v_column.history_column));
       CONTINUE;
     END IF;
     -- The history of a row is found by its key.
     IF v_column.is_key THEN
       v_converted := CASE WHEN v_column.reason IN ('retyped', 'collated')
-                     THEN pgtrack._convert_key_column(v_relation, v_column.column_name, v_column.attnum, v_column.history_column) END;
+                     THEN pgtrack._convert_key_column(p_relation, v_column.column_name, v_column.attnum, v_column.history_column) END;
       v_keys := CASE WHEN v_keys IS DISTINCT FROM 'lost' AND v_converted = 'converted' THEN 'converted' ELSE 'lost' END;
       CONTINUE WHEN v_converted IS NOT NULL;
     END IF;
@@ -3978,47 +5005,99 @@ BEGIN
       -- What is excluded now is not to be seen in images of before, either.
       until = CASE WHEN v_column.reason = 'excluded' THEN NULL
                    WHEN history_column = v_column.history_column THEN nextval('pgtrack.statement_id_seq') ELSE until END
-    WHERE relation_id = p_relation AND (history_column = v_column.history_column OR successor = v_column.attnum);
-    PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column,
+    WHERE relation_id = p_relation.relation_id AND (history_column = v_column.history_column OR successor = v_column.attnum);
+    PERFORM pgtrack._rename_history_column(p_relation.relation_id, v_column.history_column,
       format('%s_%s', v_column.column_name, v_column.reason));
   END LOOP;
+  RETURN v_keys;
+END
+$_leave_columns$;
+COMMENT ON FUNCTION pgtrack._leave_columns(pgtrack.relation, regclass) IS
+  'Leaves columns of a history table to what was recorded of columns that the table does not have any more; what became of recorded keys, as _sync_columns().';
 
+CREATE OR REPLACE FUNCTION pgtrack._rename_columns(p_relation pgtrack.relation) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_rename_columns$
+DECLARE
+  v_column   record;
+  v_renamed  jsonb := '{}';
+BEGIN
   FOR v_column IN
     SELECT c.history_column, c.column_name, c.attnum, a.attname
     FROM pgtrack.relation_column c
-    JOIN pg_attribute a ON a.attrelid = v_relation.relid AND a.attnum = c.attnum
-    WHERE c.relation_id = p_relation AND (a.attname <> c.column_name OR c.history_column LIKE 'pgtrack\_%')
+    CROSS JOIN LATERAL (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = c.attnum OFFSET 0) a
+    WHERE c.relation_id = p_relation.relation_id AND (a.attname <> c.column_name OR c.history_column LIKE $r$pgtrack\_%$r$)
   LOOP
     UPDATE pgtrack.relation_column SET column_name = v_column.attname
-    WHERE relation_id = p_relation AND v_column.attnum IN (attnum, successor);
-    PERFORM pgtrack._rename_history_column(p_relation, v_column.history_column, v_column.attname);
+    WHERE relation_id = p_relation.relation_id AND v_column.attnum IN (attnum, successor);
+    PERFORM pgtrack._rename_history_column(p_relation.relation_id, v_column.history_column, v_column.attname);
     v_renamed := v_renamed || jsonb_build_object(v_column.column_name, v_column.attname);
   END LOOP;
-  PERFORM pgtrack._rename_in_keys(p_relation, v_renamed) WHERE v_renamed <> '{}';
+  PERFORM pgtrack._rename_in_keys(p_relation.relation_id, v_renamed) WHERE v_renamed <> '{}';
+END
+$_rename_columns$;
+COMMENT ON FUNCTION pgtrack._rename_columns(pgtrack.relation) IS 'Gives columns of a history table the names that the table''s columns have now.';
 
-  -- New columns. A virtual generated column (PostgreSQL 18) has no stored value to record.
+-- A virtual generated column (PostgreSQL 18) has no stored value to record.
+CREATE OR REPLACE FUNCTION pgtrack._new_columns(p_relation pgtrack.relation, p_history regclass)
+RETURNS TABLE (name name, type oid, type_name text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_new_columns$
+#variable_conflict use_column
+DECLARE
+  v_column  record;
+  v_taken   name[] := ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = p_history);
+BEGIN
   FOR v_column IN
-    SELECT a.attnum, a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod) AS type_name, pgtrack._collation_sql(a) AS collation
+    SELECT a.attnum, a.attname, a.atttypid, pgtrack._stored_type_of(a.atttypid) AS stored,
+           pgtrack._stored_type(a.atttypid, a.atttypmod) || pgtrack._collation_sql(a) AS type_name
     FROM pg_attribute a
-    WHERE a.attrelid = v_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
-      AND NOT v_relation.left_out ? a.attnum::text
-      AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation AND c.attnum = a.attnum)
+    WHERE a.attrelid = p_relation.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+      AND NOT p_relation.left_out ? a.attnum::text
+      AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_relation.relation_id AND c.attnum = a.attnum OFFSET 0)
     ORDER BY a.attnum
   LOOP
-    v_name := pgtrack._history_name(v_column.attname, v_history, v_added);
-    v_added := v_added || v_name;
-    v_clauses := v_clauses || format('ADD COLUMN %I %s%s', v_name, v_column.type_name, v_column.collation);
-    INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, since)
-    VALUES (p_relation, v_name, v_column.attname, v_column.attnum,
-            CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation)
+    name := pgtrack._history_name(v_column.attname, NULL, v_taken);
+    type := v_column.stored;
+    type_name := v_column.type_name;
+    v_taken := v_taken || name;
+    INSERT INTO pgtrack.relation_column (relation_id, history_column, column_name, attnum, type, since)
+    VALUES (p_relation.relation_id, _new_columns.name, v_column.attname, v_column.attnum, v_column.atttypid,
+            CASE WHEN EXISTS (SELECT FROM pgtrack.statement s WHERE s.relation_id = p_relation.relation_id)
                  THEN nextval('pgtrack.statement_id_seq') ELSE 0 END);
+    RETURN NEXT;
   END LOOP;
-  IF v_clauses <> '{}' THEN
-    EXECUTE format('ALTER TABLE %s %s', v_history, array_to_string(v_clauses, ', '));
+END
+$_new_columns$;
+COMMENT ON FUNCTION pgtrack._new_columns(pgtrack.relation, regclass) IS
+  'Notes the columns of a table that its history does not have yet, and returns their definitions; p_history is null where the history table is made with them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._sync_columns(p_relation integer) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_columns$
+DECLARE
+  v_relation  pgtrack.relation;
+  v_history   regclass;
+  v_keys      text;
+  v_column    record;
+  v_new       text[] := '{}';
+BEGIN
+  PERFORM pgtrack._sync_identity(p_relation);
+  SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_relation;
+  v_history := format('pgtrack_history.%I', v_relation.history_table)::regclass;
+  PERFORM pgtrack._refuse_retyped(v_relation);
+  v_keys := pgtrack._leave_columns(v_relation, v_history);
+  PERFORM pgtrack._rename_columns(v_relation);
+  FOR v_column IN SELECT * FROM pgtrack._new_columns(v_relation, v_history) LOOP
+    IF v_column.type < 16384 THEN
+      v_new := v_new || format('%I %s', v_column.name, v_column.type_name);
+    ELSE
+      PERFORM pgtrack._add_history_column(v_history, v_column.name, v_column.type, v_column.type_name);
+    END IF;
+  END LOOP;
+  IF v_new <> '{}' THEN
+    EXECUTE format('ALTER TABLE %s ADD COLUMN %s', v_history, array_to_string(v_new, ', ADD COLUMN '));
   END IF;
-  UPDATE pgtrack.relation_column c SET type = a.atttypid
-  FROM pg_attribute a
-  WHERE c.relation_id = p_relation AND a.attrelid = v_relation.relid AND a.attnum = c.attnum AND c.type IS DISTINCT FROM a.atttypid;
+  UPDATE pgtrack.relation_column c SET type = (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = v_relation.relid AND a.attnum = c.attnum)
+  WHERE c.relation_id = p_relation AND c.attnum IS NOT NULL
+    AND c.type IS DISTINCT FROM (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = v_relation.relid AND a.attnum = c.attnum);
   RETURN v_keys;
 END
 $_sync_columns$;
@@ -4027,7 +5106,8 @@ COMMENT ON FUNCTION pgtrack._sync_columns(integer) IS
 
 -- ==== capture/drift.sql ====
 
--- From PostgreSQL's caches, whatever the age of the snapshot. To take a field of a null runs no code of the type's.
+-- From PostgreSQL's caches, whatever the age of the snapshot. To take a field of a null runs no code of the type's, and to take
+-- the null from an array none of a domain's that has got the table's name meanwhile.
 CREATE OR REPLACE FUNCTION pgtrack._present_columns(p_table regclass, p_attnums smallint[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_columns$
 DECLARE
@@ -4038,7 +5118,7 @@ BEGIN
     RETURN '{}';
   END IF;
   EXECUTE (
-    SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT (NULL::%s).*) r',
+    SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT ((NULL::%s[])[1]).*) r',
                   string_agg(format('%L, jsonb_build_array(%L, pg_typeof(r.%I)::oid::bigint)', c.attnum, c.name, c.name), ', ' ORDER BY c.attnum), p_table)
     FROM (SELECT n AS attnum, pgtrack._column_name(p_table, n) AS name FROM unnest(p_attnums) n) c WHERE c.name IS NOT NULL)
   INTO v_columns;
@@ -4101,8 +5181,9 @@ COMMENT ON FUNCTION pgtrack._follow_unnoticed(integer) IS 'Follows what no event
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
-SET jit = off SET enable_nestloop = on AS $_follow$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET client_min_messages = warning SET lock_timeout = '20ms'
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1 AS $_follow$
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   -- What is followed must be seen as it is now.
@@ -4152,7 +5233,7 @@ BEGIN
 END
 $_lock_installation$;
 COMMENT ON FUNCTION pgtrack._lock_installation() IS
-  'Makes those who track, follow, purge or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';
+  'Makes those who track, follow, purge, erase or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';
 
 -- ==== capture/history_key.sql ====
 
@@ -4187,8 +5268,10 @@ COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new na
 CREATE OR REPLACE FUNCTION pgtrack._converted_sql(p_value text, p_from oid, p_to text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_converted_sql$
 BEGIN
-  RETURN format('(%s)%s::%s', p_value, CASE WHEN EXISTS (
-    SELECT FROM pg_cast c WHERE c.castsource = p_from AND c.casttarget = to_regtype(p_to) AND c.castcontext <> 'e') THEN '' ELSE '::text' END, p_to);
+  -- A domain of ours (_own_type) is no type to store; coalesce() makes it what it is based on.
+  RETURN (SELECT format(CASE WHEN b.type < 16384 THEN '(%s)%s::%s' ELSE 'coalesce((%s)%s::%s, NULL)' END, p_value, CASE WHEN EXISTS (
+    SELECT FROM pg_cast c WHERE c.castsource = p_from AND c.casttarget = b.type AND c.castcontext <> 'e') THEN '' ELSE '::text' END, p_to)
+  FROM pgtrack._base_type(to_regtype(p_to), -1) b);
 END
 $_converted_sql$;
 COMMENT ON FUNCTION pgtrack._converted_sql(text, oid, text) IS
@@ -4202,8 +5285,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key
 DECLARE
   v_history    regclass := format('pgtrack_history.%I', p_relation.history_table)::regclass;
   v_from       record;
-  v_type       text;
-  v_collation  text;
+  v_to         record;
   v_value      text;
   v_is_kept    boolean;
   v_before     bigint;
@@ -4215,18 +5297,19 @@ BEGIN
     RETURN NULL;
   END IF;
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_history);
-  SELECT pgtrack._stored_type(a.atttypid, a.atttypmod), pgtrack._collation_sql(a) INTO v_type, v_collation
+  SELECT pgtrack._stored_type_of(a.atttypid) AS type, pgtrack._stored_type(a.atttypid, a.atttypmod) AS name, pgtrack._collation_sql(a) AS collation INTO STRICT v_to
   FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum;
-  SELECT h.atttypid AS type, format_type(h.atttypid, h.atttypmod) AS name INTO STRICT v_from
+  SELECT h.atttypid AS type, h.atttypmod AS typmod INTO STRICT v_from
   FROM pg_attribute h WHERE h.attrelid = v_history AND h.attname = p_history_column;
-  v_value := pgtrack._converted_sql(quote_ident(p_history_column), v_from.type, v_type);
+  PERFORM pgtrack._make_own_type(p_relation.relation_id, t) FROM unnest(ARRAY[v_from.type, v_to.type]) t;
+  v_value := pgtrack._converted_sql(quote_ident(p_history_column), v_from.type, coalesce(pgtrack._own_type(v_to.type), v_to.name));
   BEGIN
     EXECUTE format('SELECT bool_and(ROW(%1$I)::record OPERATOR(pg_catalog.*=) ROW(%2$s)::record), count(DISTINCT %1$I) FROM %3$s', p_history_column,
-                   pgtrack._converted_sql(v_value, to_regtype(v_type), v_from.name), v_history) INTO v_is_kept, v_before;
+                   pgtrack._converted_sql(v_value, v_to.type, pgtrack._type_sql(v_from.type, v_from.typmod)), v_history) INTO v_is_kept, v_before;
     IF NOT v_is_kept THEN
       RETURN NULL;
     END IF;
-    PERFORM pgtrack._retype_history_column(v_history, p_history_column, v_type || v_collation, v_value);
+    PERFORM pgtrack._retype_history_column(v_history, p_history_column, v_to.type, v_to.name || v_to.collation, v_value);
     EXECUTE format('SELECT count(DISTINCT %I) FROM %s', p_history_column, v_history) INTO v_after;
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object OR feature_not_supported THEN
     RETURN NULL;
@@ -4234,7 +5317,7 @@ BEGIN
   GET DIAGNOSTICS v_context = PG_CONTEXT;
   -- Two keys may have become one. And USING may make any value of any other; of a function LANGUAGE sql the text is not known.
   RETURN CASE WHEN v_before = v_after AND v_context !~ 'SQL function "(?!(follow_ddl|track)")' AND concat_ws(E'\n', current_query(), v_context) !~* format(
-                '\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
+                $r$\musing\M(?!\s+"?%s"?\s*::)$r$, regexp_replace(p_column, '([^[:alnum:]_])', $r$\\\1$r$, 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
@@ -4310,7 +5393,7 @@ $_finds_rows_by_key$;
 COMMENT ON FUNCTION pgtrack._finds_rows_by_key(regclass) IS 'Whether the rows that were written last are in the table, under their recorded keys; false also if it cannot be told.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer, p_recorded text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_key$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET default_tablespace = '' AS $_sync_key$
 DECLARE
   v_relation  pgtrack.relation;
   v_keys      name[];
@@ -4469,17 +5552,25 @@ BEGIN
     CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
     CROSS JOIN LATERAL (
       SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    WHERE r.relation_id = p_relation
+    UNION ALL
+    -- No image says where in the table its row was, nor who wrote it; a table with no partition and no child is one place.
+    SELECT a.attnum, a.attname, r.relid::oid || '::pg_catalog.oid',
+           CASE WHEN a.attname = 'tableoid' AND c.relkind <> 'p' AND NOT c.relhassubclass THEN 0 END, false
+    FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum < 0
     WHERE r.relation_id = p_relation;
 END
 $_image_columns$;
 COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
-  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), '
+  'The columns of a tracked table, system columns too, as expressions of an image; since when they are recorded (null: they are not), '
   'and whether they can fail.';
 
 -- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
--- what an image does not know shows nothing of it.
+-- what an image does not know shows nothing of it. A row of the table's type, which whole rows ask for, has no system columns.
 CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
+SET bytea_output = 'hex' AS $_image_check$
 DECLARE
   v_relation     pgtrack.relation;
   v_table        name;
@@ -4496,32 +5587,32 @@ BEGIN
   WITH known AS MATERIALIZED (
     SELECT * FROM pgtrack._image_columns(p_relation)
   ), policy AS (
-    SELECT p.oid, p.polpermissive, format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition
-    FROM pg_policy p
+    SELECT p.oid, p.polpermissive, c.condition, bool_or(strpos(c.condition, v_row) > 0) OVER () AS row_is_asked
+    FROM pg_policy p CROSS JOIN LATERAL (SELECT format('(%s)', pg_get_expr(p.polqual, p.polrelid))) AS c (condition)
     WHERE p.polrelid = v_relation.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
       AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
   ), asked AS (
     SELECT p.polpermissive AS is_permissive,
-           CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
+           CASE WHEN bool_or(u.since IS NULL OR u.attnum < 0 AND p.row_is_asked) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
                 WHEN max(u.since) > 0
                 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
                 ELSE p.condition END AS condition
     FROM policy p
-    LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
+    LEFT JOIN known u ON u.attnum > 0 AND strpos(p.condition, v_row) > 0 OR u.attnum IN (
       SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v_relation.relid)
-    GROUP BY p.oid, p.polpermissive, p.condition
+    GROUP BY p.oid, p.polpermissive, p.condition, p.row_is_asked
   )
   SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
          (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
-         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum),
-         bool_or(k.may_fail)
-  INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
+         string_agg(k.value, ', ' ORDER BY k.attnum) FILTER (WHERE k.attnum > 0),
+         string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum) FILTER (WHERE k.attnum > 0 OR k.since = 0),
+         bool_or(k.may_fail) INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
   FROM known k;
   IF v_permissive IS NULL THEN
     RETURN NULL;
   END IF;
-  v_columns := format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid)));
+  v_columns := format('(SELECT %s)', v_columns);
   IF strpos(concat(v_permissive, v_restrictive), v_row) > 0 THEN
     -- Where a policy passes the whole row on, it has to be one of the table's type.
     v_columns := format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_values, v_relation.relid);
@@ -4635,7 +5726,9 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
                  WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
-    EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
+    IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+      EXECUTE format('DROP POLICY %I ON %s', p_name, p_table);
+    END IF;
     EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
     EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
@@ -4661,12 +5754,20 @@ DO $policies$
 DECLARE
   c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r'
                                ' WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  -- As query texts (_text_roles), a call belongs to who made it, and is asked for by the current user: code of another's that
+  -- runs in their session reads nothing of theirs.
+  c_own CONSTANT       text := 'user_name = current_user OR (SELECT pgtrack._acts_for_owner())'
+                               ' OR EXISTS (SELECT FROM pg_catalog.pg_roles r'
+                               '            WHERE r.rolname = ''pgtrack_reader'' AND pg_catalog.pg_has_role(r.oid, ''USAGE''))'
+                               ' OR ARRAY[user_name, role_name] && ARRAY('
+                               '      SELECT r.rolname::text FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(r.oid, ''USAGE''))';
   v_policy             record;
 BEGIN
   FOR v_policy IN
     SELECT * FROM (VALUES
+      ('pgtrack.audit_entry'::regclass, 'readers', 'SELECT', c_own),
       -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
-      ('pgtrack.statement'::regclass, 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
+      ('pgtrack.statement', 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
       -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
       ('pgtrack.statement', 'writers', 'INSERT', 'true'),
       ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
@@ -4690,31 +5791,33 @@ $policies$;
 -- A reader of a history table holds a lock on it that DDL on the tracked table waits for. So nobody has the right to
 -- read it who has none on the table.
 
--- Without a path of its own the planner puts it into the queries that ask it of many tables.
 CREATE OR REPLACE FUNCTION pgtrack._readers(p_rights aclitem[], p_table_owner oid, p_owner oid) RETURNS oid[]
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_readers$
+BEGIN
+  RETURN (
   SELECT ARRAY(SELECT DISTINCT a.grantee FROM pg_catalog.aclexplode(coalesce(p_rights, pg_catalog.acldefault('r', p_table_owner))) a
-               WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner ORDER BY a.grantee);
-END;
+               WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner ORDER BY a.grantee));
+END
+$_readers$;
 COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
   'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
 -- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_relations_with_other_rights$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET plan_cache_mode = force_generic_plan
+AS $_relations_with_other_rights$
 DECLARE
-  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE age(t.xmin) <= 0 AND t.relkind IN ('r', 'p'));
+  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE t.relkind IN ('r', 'p') AND age(t.xmin) <= 0);
   v_histories  name[] := ARRAY(SELECT h.relname FROM pg_class h WHERE h.oid = ANY (v_changed) AND h.relnamespace = 'pgtrack_history'::regnamespace);
 BEGIN
   RETURN QUERY
     SELECT r.relation_id
-    FROM pgtrack.relation r
+    FROM (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
+          UNION SELECT x.relation_id FROM pgtrack.relation x WHERE x.history_table = ANY (v_histories)) x
+    JOIN pgtrack.relation r ON r.relation_id = x.relation_id
     JOIN pg_class t ON t.oid = r.relid
-    JOIN pg_class h ON h.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
-    WHERE r.relation_id IN (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
-                            UNION ALL SELECT x.relation_id FROM pgtrack.relation x WHERE v_histories <> '{}' AND x.history_table = ANY (v_histories))
-      AND pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+    JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+    WHERE pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
 END
 $_relations_with_other_rights$;
 COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';
@@ -4771,7 +5874,7 @@ BEGIN ATOMIC
   -- The words around a name are translated, and other languages quote with other signs. But they are the same in the
   -- line of the function that asks: all that differs is the names, and the numbers of the lines.
   SELECT CASE WHEN f.frames[1] = f.frames[2] THEN (regexp_match(p_stack[3], s.signature))[2] END
-  FROM (VALUES ('("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)')) AS s (signature)
+  FROM (VALUES ($r$("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)$r$)) AS s (signature)
   CROSS JOIN LATERAL (SELECT array_agg(regexp_replace(regexp_replace(l, s.signature, ''), '[0-9]+', '', 'g') ORDER BY n) AS frames
                       FROM unnest(p_stack[2:3]) WITH ORDINALITY AS u (l, n)) f;
 END;
@@ -4779,7 +5882,8 @@ COMMENT ON FUNCTION pgtrack._caller(text[]) IS
   'The function of pg_track that called the one that asked for the stack, in an assignment of its own; null if anything else did.';
 
 -- SECURITY DEFINER: nobody may write records by hand, nor seal what is undone. The record commits and rolls back with
--- what it is about.
+-- what it is about. What is returned says which statements of the transaction come after it, and what those revert; a verb
+-- hands it to _end_call(), and nobody else sees it.
 CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
@@ -4788,7 +5892,6 @@ DECLARE
                               'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;
-  v_before          text := current_setting('pgtrack.reverts', true);
   v_sent            text := extract('epoch' FROM statement_timestamp());
   v_entry           bigint;
 BEGIN
@@ -4808,20 +5911,26 @@ BEGIN
   PERFORM set_config('pgtrack.shown_calls', concat_ws(' ', CASE split_part(current_setting('pgtrack.shown_calls', true), ' ', 1)
     WHEN v_sent THEN current_setting('pgtrack.shown_calls', true) ELSE v_sent END, v_entry), true);
   IF p_reverts IS NOT NULL THEN
-    PERFORM set_config('pgtrack.reverts', pgtrack._sealed('reverts', p_reverts), true);
+    RETURN pgtrack._sealed('reverts', (SELECT concat_ws(' ', CASE WHEN q.is_called THEN q.last_value ELSE 0 END, p_reverts) FROM pgtrack.statement_id_seq q));
   END IF;
-  RETURN v_before;
+  RETURN NULL;
 END
 $_begin_call$;
 COMMENT ON FUNCTION pgtrack._begin_call(jsonb, text, text) IS
-  'Records a call of the verb that calls it in an assignment, and what its changes revert from now on; returns what they did before.';
+  'Records a call of the verb that calls it in an assignment; returns, sealed, since which number statements belong to it and what they revert.';
 
-CREATE OR REPLACE FUNCTION pgtrack._end_call(p_before text) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT set_config('pgtrack.reverts', coalesce(p_before, ''), true);
-END;
-COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: changes from now on revert what they did before that.';
+-- Here and not in the recorders, where every statement would pay for it. What an undo in a trigger has marked stays so.
+CREATE OR REPLACE FUNCTION pgtrack._end_call(p_call text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $_end_call$
+DECLARE
+  v_call  text := pgtrack._unsealed('reverts', p_call);
+BEGIN
+  UPDATE pgtrack.statement s SET reverts = substr(v_call, strpos(v_call, ' ') + 1)
+  WHERE s.xid = pg_current_xact_id() AND s.statement_id > split_part(v_call, ' ', 1)::bigint AND s.reverts IS NULL;
+END
+$_end_call$;
+COMMENT ON FUNCTION pgtrack._end_call(text) IS
+  'Ends what _begin_call() began: the statements since then are marked with what they revert. SECURITY DEFINER: nobody else writes them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -5005,9 +6114,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to
 BEGIN
   RETURN (
   SELECT CASE
-    WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
+    WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE $r$pg\_toast%$r$ THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
-    WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
+    WHEN n.nspname LIKE $r$pg\_temp\_%$r$ THEN 'it is temporary'
   END
   FROM pg_catalog.pg_namespace n
   WHERE n.oid = p_schema);
@@ -5044,10 +6153,11 @@ BEGIN
     WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
     WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
+    WHEN c.relkind = 'p' AND EXISTS (SELECT FROM pgtrack._members(c.oid) m WHERE (SELECT f.relkind FROM pg_catalog.pg_class f WHERE f.oid = m.relid) = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
     -- Rows that are recorded one by one would be told apart by keys that are there twice for a while.
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
+    WHEN c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
+         AND (EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid))
       THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
     -- 8136: a page without its header, a row's pointer and a row's header.
@@ -5091,7 +6201,6 @@ DECLARE
   v_events    text;
   v_relation  pgtrack.relation;
   v_class     record;
-  v_hides     boolean := pgtrack._some_text_is_hidden();
   v_taken     name[] := '{}';
 BEGIN
   v_events := pgtrack._silence_event_triggers();
@@ -5103,12 +6212,15 @@ BEGIN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
     LOOP
       v_relation.history_table := pgtrack._free_name(left(v_class.relname::text, 50) || '_' || v_relation.relation_id, v_taken);
-      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL;
+      -- Nor is it what the table of a partitioned table's moves is called.
+      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL
+                AND to_regtype(format('pgtrack_history.%I', v_relation.history_table)) IS NULL
+                AND v_relation.history_table <> format('moves_%s', v_relation.relation_id);
       v_taken := v_taken || v_relation.history_table;
     END LOOP;
     INSERT INTO pgtrack.relation (relation_id, relid, schema_name, table_name, history_table, key_columns, key_equality, options, tracked_since)
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
-    PERFORM pgtrack._create_history(v_relation.relation_id);
+    PERFORM pgtrack._sync_identity(v_relation.relation_id), pgtrack._create_history(v_relation.relation_id);
   ELSIF v_relation.tracked_until IS NULL THEN
     status := 'already tracked';
   ELSE
@@ -5116,15 +6228,18 @@ BEGIN
     UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
   PERFORM pgtrack._lock_relation(v_relation.relation_id);
-  PERFORM pgtrack._sync_identity(v_relation.relation_id);
-  UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
-  PERFORM pgtrack._sync(v_relation.relation_id);
-  IF v_hides <> pgtrack._some_text_is_hidden() THEN
-    PERFORM pgtrack._regenerate_all();
+  IF status <> 'tracked' THEN
+    PERFORM pgtrack._sync_identity(v_relation.relation_id);
+    UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   END IF;
+  PERFORM pgtrack._mark_if_written(v_relation.relation_id), pgtrack._sync(v_relation.relation_id);
   relation_id := v_relation.relation_id;
-  status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
-                       FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+  status := status || (
+    SELECT CASE WHEN r.key_columns <> '{}' THEN ''
+                WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary)
+                THEN ' without its primary key, which has a type with a cast to json: single rows cannot be reverted'
+                ELSE ' without a primary key: single rows cannot be reverted' END
+    FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_enroll$;
@@ -5228,12 +6343,14 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
   DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
+  PERFORM pgtrack._make_own_names(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
   INSERT INTO pgtrack.relation_shape
   SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
   PERFORM pgtrack._digest_purged_keys(p_relation);
+  PERFORM pgtrack._drop_own_names();
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';
@@ -5249,9 +6366,13 @@ COMMENT ON FUNCTION pgtrack._schema(text) IS 'The schema of that name, or null.'
 
 CREATE OR REPLACE FUNCTION pgtrack._track(p_target text, p_table regclass, p_options jsonb)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_track$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_track$
 DECLARE
   v_options  jsonb := pgtrack._options(p_options);
+  v_hides    boolean;
   v_schema   oid := pgtrack._schema(p_target);
   v_table    regclass;
   v_reason   text;
@@ -5260,6 +6381,9 @@ BEGIN
   PERFORM pgtrack._require_owner('track');
   v_call := pgtrack._begin_call(jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pgtrack._lock_installation();
+  PERFORM pgtrack._follow_trigger_functions(false)
+  WHERE NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D');
+  v_hides := pgtrack._some_text_is_hidden();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
     IF v_reason IS NOT NULL THEN
@@ -5267,6 +6391,7 @@ BEGIN
     END IF;
     table_name := pgtrack._name(p_table);
     status := pgtrack._track_patiently(p_table, pgtrack._options_for(p_table, v_options, true), true);
+    PERFORM pgtrack._regenerate_all() WHERE v_hides <> pgtrack._some_text_is_hidden();
     RETURN NEXT;
     RETURN;
   END IF;
@@ -5291,6 +6416,7 @@ BEGIN
     status := coalesce('skipped: ' || v_reason, pgtrack._track_patiently(v_table, pgtrack._options_for(v_table, v_options, false), false));
     RETURN NEXT;
   END LOOP;
+  PERFORM pgtrack._regenerate_all() WHERE v_hides <> pgtrack._some_text_is_hidden();
 END
 $_track$;
 COMMENT ON FUNCTION pgtrack._track(text, regclass, jsonb) IS 'Does the work of pgtrack.track().';
@@ -5353,7 +6479,10 @@ COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_own
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_untrack$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;
@@ -5430,18 +6559,28 @@ END
 $_tables_of_others$;
 COMMENT ON FUNCTION pgtrack._tables_of_others() IS 'In an event trigger: the tables that a command about a schema, a type or an extension concerns.';
 
+-- Anybody can write the setting: the trigger is gone, under a lock of this session.
+CREATE OR REPLACE FUNCTION pgtrack._stepped_aside() RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stepped_aside$
+BEGIN
+  RETURN ARRAY(
+    SELECT r.relid::oid
+    FROM regexp_matches(current_setting('pgtrack.stepped_aside', true), $r$\m\d{1,10}\M$r$, 'g') a
+    -- OFFSET 0: what follows is asked of these tables alone.
+    CROSS JOIN LATERAL (SELECT r.relid FROM pgtrack.relation r WHERE r.relid = least(a[1]::bigint, 4294967295)::oid OFFSET 0) r
+    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
+                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
+      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
+END
+$_stepped_aside$;
+COMMENT ON FUNCTION pgtrack._stepped_aside() IS 'The tables whose trigger for key changes has made way for the command that has just ended.';
+
 -- In PL/pgSQL, which keeps its plans.
 CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
 DECLARE
   v_altered  oid[];
 BEGIN
-  -- Our own commands are most of them.
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
-     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
-    RETURN '{}';
-  END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
     SELECT x.relid
@@ -5465,12 +6604,9 @@ BEGIN
   IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
     v_altered := v_altered || pgtrack._tables_of_others();
   END IF;
-  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
-  v_altered := v_altered || ARRAY(
-    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
-                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
-      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
+  IF coalesce(current_setting('pgtrack.stepped_aside', true), '') <> '' THEN
+    v_altered := v_altered || pgtrack._stepped_aside();
+  END IF;
   IF v_altered = '{}' THEN
     RETURN '{}';
   END IF;
@@ -5478,7 +6614,7 @@ BEGIN
     SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
     UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
     -- A table that became a partition gives its triggers to the root's.
-    UNION SELECT r.relid FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) t JOIN pgtrack.relation r ON r.relid = t.relid
+    UNION SELECT r.relid FROM pg_class c CROSS JOIN LATERAL pgtrack._members(c.oid) m JOIN pgtrack.relation r ON r.relid = m.relid
           WHERE c.oid = ANY (v_altered) AND c.relkind = 'p'
     UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
     -- What is done to a parent is done to those who inherit from it.
@@ -5492,8 +6628,10 @@ COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables
 
 -- One that was untracked by itself stays so.
 CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_new_tables$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT c.oid::regclass, s.options
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -5504,23 +6642,31 @@ BEGIN ATOMIC
     -- Nor one that recover() is just making.
     AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
   ORDER BY c.relname;
-END;
+END
+$_new_tables$;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
 
 -- A partition that was detached, or what became the root of its own partitions by that, still has the triggers of its
 -- former root. It goes on with that table's options, as its rows may be what they are about.
 CREATE OR REPLACE FUNCTION pgtrack._former_partitions(p_relation integer) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT DISTINCT c.oid::regclass, CASE WHEN s.schema_name IS NOT NULL THEN r.options END
-  FROM (SELECT o.* FROM pgtrack.relation o JOIN pg_class t ON t.oid = o.relid WHERE o.relation_id = p_relation AND t.relkind = 'p' OFFSET 0) r
-  CROSS JOIN LATERAL pgtrack._present_triggers(r.relation_id) p
-  JOIN pg_class c ON c.oid = coalesce(pg_partition_root(p.relid), p.relid) AND c.oid <> r.relid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_former_partitions$
+#variable_conflict use_column
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r JOIN pg_class t ON t.oid = r.relid WHERE r.relation_id = p_relation AND t.relkind = 'p') THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT x.relid, CASE WHEN s.schema_name IS NOT NULL THEN r.options END
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL (
+    SELECT DISTINCT coalesce(pg_partition_root(p.relid), p.relid) AS relid FROM pgtrack._present_triggers(r.relation_id) p) x
+  JOIN pg_class c ON c.oid = x.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-  WHERE r.tracked_until IS NULL AND pgtrack._reason_not_to_track(c.oid) IS NULL
-    AND NOT EXISTS (SELECT FROM pgtrack.relation o WHERE o.relid = c.oid AND o.tracked_until IS NULL);
-END;
+  WHERE r.relation_id = p_relation AND r.tracked_until IS NULL AND x.relid <> r.relid AND pgtrack._reason_not_to_track(x.relid) IS NULL
+    AND NOT EXISTS (SELECT FROM pgtrack.relation o WHERE o.relid = x.relid AND o.tracked_until IS NULL);
+END
+$_former_partitions$;
 COMMENT ON FUNCTION pgtrack._former_partitions(integer) IS
   'Tables that were partitions of a tracked one and are tracked no more, with its options; null where their schema is not tracked.';
 
@@ -5588,19 +6734,20 @@ DECLARE
   v_for     text;
 BEGIN
   -- Where something of ours was named, or the extension, that is what was meant.
-  SELECT string_agg(d.object_identity, ', ' ORDER BY d.object_identity) FILTER (WHERE d.is_ours AND d.object_type IN ('table column', 'table', 'function', 'index')),
+  SELECT string_agg(d.object_identity, ', ' ORDER BY d.object_identity) FILTER (WHERE d.is_ours AND d.object_type IN ('table column', 'table', 'function', 'index')
+                                                                                              AND d.object_identity !~ '^pgtrack_history.equal_'),
          string_agg(format('%s %s', d.object_type, d.object_identity), ', ') FILTER (WHERE d.original)
   INTO v_lost, v_for
   FROM (SELECT d.*, d.schema_name IN ('pgtrack', 'pgtrack_history')
                -- A column that is left to what stands on it (_retype_history_column) holds nothing that is needed.
                AND NOT (d.object_type = 'table column' AND EXISTS (
-                 SELECT FROM pgtrack.relation r WHERE r.history_table = d.address_names[2] AND d.address_names[1] = 'pgtrack_history'
+                 SELECT FROM pgtrack.relation r WHERE r.history_table = d.address_names[2]::name AND d.address_names[1] = 'pgtrack_history'
                    AND d.address_names[3] <> 'pgtrack_statement_id' AND NOT EXISTS (
                      SELECT FROM pgtrack.relation_column c
                      WHERE c.relation_id = r.relation_id AND c.history_column = d.address_names[3]))) AS is_ours
         FROM pg_event_trigger_dropped_objects() d) d
-  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_type = 'schema' AND d.object_identity IN ('pgtrack', 'pgtrack_history')
-                                                  OR d.object_type = 'extension' AND d.object_identity = 'pg_track')), false);
+  HAVING NOT coalesce(bool_or(d.original AND (d.is_ours OR d.object_type = 'schema' AND d.address_names[1] IN ('pgtrack', 'pgtrack_history')
+                                                  OR d.object_type = 'extension' AND d.address_names[1] = 'pg_track')), false);
   IF v_lost IS NOT NULL THEN
     RAISE EXCEPTION 'cannot drop %: the history of tables needs it', v_for USING
       ERRCODE = 'dependent_objects_still_exist',
@@ -5650,9 +6797,13 @@ BEGIN
     -- The catalogs are asked: to_regclass() fails for a schema that the owner of pg_track may not use.
     SELECT coalesce(array_agg(DISTINCT c.oid::regclass), '{}')
     FROM pg_event_trigger_dropped_objects() d
-    JOIN pg_namespace n ON n.nspname = d.address_names[1]
-    JOIN pg_class c ON CASE WHEN d.classid = 'pg_class'::regclass THEN c.oid = d.objid
-                            ELSE c.relnamespace = n.oid AND c.relname = d.address_names[2] END
+    -- Looked up one by one, by the catalog's indexes.
+    CROSS JOIN LATERAL (
+      SELECT c.oid FROM pg_class c WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid
+      UNION ALL
+      SELECT c.oid FROM pg_namespace n JOIN pg_class c ON c.relname = d.address_names[2]::name AND c.relnamespace = n.oid
+      WHERE d.classid <> 'pg_class'::regclass AND n.nspname = d.address_names[1]::name
+      OFFSET 0) c
     WHERE d.object_type IN ('table column', 'default value', 'table constraint', 'trigger')
       AND d.address_names[1] NOT IN ('pgtrack', 'pgtrack_history')
       -- Those we drop ourselves.
@@ -5661,28 +6812,48 @@ END
 $_tables_of_drop$;
 COMMENT ON FUNCTION pgtrack._tables_of_drop() IS 'In an event trigger: the tables that are still there and have lost something by a drop.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan
-AS $_on_drop$
+CREATE OR REPLACE FUNCTION pgtrack._follow_drop(p_tag text, p_dropped oid[], p_rights jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_follow_drop$
 DECLARE
-  v_dropped  oid[] := ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0);
-  v_tables   regclass[];
-  v_events   text;
+  v_tables  regclass[];
+  v_events  text;
 BEGIN
   PERFORM pgtrack._refuse_loss_of_history();
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._drop_recorders();
-  IF v_dropped <> '{}' THEN
+  IF p_dropped <> '{}' THEN
+    UPDATE pgtrack.kept k SET definition = k.definition || jsonb_build_object('last', r.value)
+    FROM jsonb_each(p_rights) r WHERE k.relation_id = r.key::integer;
     -- Rights on its history are those on the table, of which there are none any more.
-    PERFORM pgtrack._sync_rights(r.relation_id), pgtrack._drop_moves(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (v_dropped);
-    UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (v_dropped);
+    PERFORM pgtrack._sync_rights(r.relation_id), pgtrack._drop_moves(r.relation_id) FROM pgtrack.relation r WHERE r.relid = ANY (p_dropped);
+    UPDATE pgtrack.relation r SET relid = NULL, tracked_until = coalesce(r.tracked_until, clock_timestamp()) WHERE r.relid = ANY (p_dropped);
   END IF;
   -- ALTER TABLE tells itself what it was about.
-  IF TG_TAG LIKE 'DROP %' THEN
+  IF p_tag LIKE 'DROP %' THEN
     v_tables := pgtrack._tables_of_drop();
     PERFORM set_config('pgtrack.altered', CASE WHEN v_tables <> '{}' THEN array_to_string(pgtrack._follow_tables(v_tables), ' ') ELSE '' END, true);
   END IF;
   PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_follow_drop$;
+COMMENT ON FUNCTION pgtrack._follow_drop(text, oid[], jsonb) IS 'In an event trigger: does the work of _on_drop().';
+
+-- STABLE, so that what it looks up itself is as the command found it: who owned a table shows nowhere afterwards. What it calls
+-- that is VOLATILE sees, and does, what is to be done now.
+CREATE OR REPLACE FUNCTION pgtrack._on_drop() RETURNS event_trigger
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan
+AS $_on_drop$
+DECLARE
+  v_dropped  oid[] := ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0);
+  v_rights   jsonb;
+BEGIN
+  IF v_dropped <> '{}' THEN
+    v_rights := pgtrack._last_rights(v_dropped);
+  END IF;
+  PERFORM pgtrack._follow_drop(TG_TAG, v_dropped, v_rights);
 END
 $_on_drop$;
 COMMENT ON FUNCTION pgtrack._on_drop() IS
@@ -5700,21 +6871,21 @@ COMMENT ON FUNCTION pgtrack._on_drop() IS
 CREATE OR REPLACE FUNCTION pgtrack._running_text(p_context text, OUT command text, OUT is_alone boolean, OUT is_whole boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_running_text$
 DECLARE
-  c_space CONSTANT  text := '(\s|--[^\n]*\n|/\*([^*]|\*+[^*/])*\*+/)';
+  c_space CONSTANT  text := $r$(\s|--[^\n]*\n|/\*([^*]|\*+[^*/])*\*+/)$r$;
   v_around          text := substring(p_context FROM E'^[^\\n]*\\n(.*)$');
 BEGIN
   command := CASE WHEN v_around IS NULL THEN current_query()
-                  ELSE substring(v_around FROM '^SQL statement "(.*?)"(?:\n(?:PL/|SQL |extension )|$)') END;
+                  ELSE substring(v_around FROM $r$^SQL statement "(.*?)"(?:\n(?:PL/|SQL |extension )|$)$r$) END;
   -- Comments, and identifiers in Unicode escapes, may hide a name.
-  is_alone := command ~* format('^%s*alter\M', c_space) AND command !~ ';.*\S' AND command !~* '\mu&"';
-  is_whole := is_alone OR command !~* '(--|/\*|\mu&")';
+  is_alone := command ~* format($r$^%s*alter\M$r$, c_space) AND command !~ $r$;.*\S$r$ AND command !~* $r$\mu&"$r$;
+  is_whole := is_alone OR command !~* $r$(--|/\*|\mu&")$r$;
   IF command IS NULL THEN
     is_alone := false;
     is_whole := false;
     command := concat_ws(E'\n', current_query(), p_context,
       -- Of these the context has the names alone.
       (SELECT string_agg(p.prosrc, E'\n') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-       WHERE l.lanname = 'sql' AND p.prosrc ~* '\malter\M' AND strpos(p_context, p.proname) > 0));
+       WHERE l.lanname = 'sql' AND p.prosrc ~* $r$\malter\M$r$ AND strpos(p_context, p.proname) > 0));
   END IF;
 END
 $_running_text$;
@@ -5723,14 +6894,13 @@ COMMENT ON FUNCTION pgtrack._running_text(text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack._visible(p_name name, p_is_type boolean) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_visible$
-DECLARE
-  v_name  text := quote_ident(p_name);
 BEGIN
   PERFORM set_config('search_path', current_setting('pgtrack.search_path'), true);
   IF p_is_type THEN
-    RETURN (SELECT t.typrelid FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) pg_catalog.to_regtype(v_name));
+    -- to_regtype() fails for a shell type before PostgreSQL 16.
+    RETURN (SELECT t.typrelid FROM pg_catalog.pg_type t WHERE t.typname OPERATOR(pg_catalog.=) p_name AND pg_catalog.pg_type_is_visible(t.oid));
   END IF;
-  RETURN pg_catalog.to_regclass(v_name);
+  RETURN pg_catalog.to_regclass(pg_catalog.quote_ident(p_name));
 END
 $_visible$;
 COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS
@@ -5741,15 +6911,15 @@ COMMENT ON FUNCTION pgtrack._visible(name, boolean) IS
 CREATE OR REPLACE FUNCTION pgtrack._altered_by(p_text text, p_is_alone boolean) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_altered_by$
 DECLARE
-  c_space CONSTANT  text := '(?:\s|--[^\n]*\n|/\*(?:[^*]|\*+[^*/])*\*+/)';
-  c_name CONSTANT   text := '(?:"(?:[^"]|"")+"|[^\x01-\x40\x5b-\x5e\x60\x7b-\x7f][^\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*)';
+  c_space CONSTANT  text := $r$(?:\s|--[^\n]*\n|/\*(?:[^*]|\*+[^*/])*\*+/)$r$;
+  c_name CONSTANT   text := $r$(?:"(?:[^"]|"")+"|[^\x01-\x40\x5b-\x5e\x60\x7b-\x7f][^\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*)$r$;
   v_match           text[];
   v_name            text[];
   v_relation        oid;
 BEGIN
   FOR v_match IN
-    SELECT m FROM regexp_matches(p_text, CASE WHEN p_is_alone THEN '^' || c_space || '*' ELSE '\m' END || replace(replace(
-      'alter_+(table|type)\M(?:_+if_+exists\M)?(?:_+only\M_*\(?)?_*(@(?:\s*\.\s*@){0,2})', '_', c_space), '@', c_name), 'gi') m
+    SELECT m FROM regexp_matches(p_text, CASE WHEN p_is_alone THEN '^' || c_space || '*' ELSE $r$\m$r$ END || replace(replace(
+      $r$alter_+(table|type)\M(?:_+if_+exists\M)?(?:_+only\M_*\(?)?_*(@(?:\s*\.\s*@){0,2})$r$, '_', c_space), '@', c_name), 'gi') m
   LOOP
     v_name := parse_ident(v_match[2]);
     IF cardinality(v_name) = 1 THEN
@@ -5772,64 +6942,103 @@ DECLARE
   v_altered  oid[] := ARRAY(SELECT a FROM pgtrack._altered_by(p_text, p_is_alone) a);
   v_named    oid[] := ARRAY(
     WITH RECURSIVE named (relid) AS (
-      SELECT c.oid FROM pg_class o JOIN pg_class c ON c.oid = o.oid OR o.relkind = 'c' AND c.reloftype = o.reltype
-      WHERE o.oid = ANY (v_altered)
+      SELECT a FROM unnest(v_altered) a WHERE a IS NOT NULL
+      -- Typed tables are altered with their type, on which they depend.
+      UNION SELECT c.oid FROM pg_class o
+      JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = o.reltype AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
+      JOIN pg_class c ON c.oid = d.objid AND c.reloftype = o.reltype
+      WHERE o.oid = ANY (v_altered) AND o.relkind = 'c'
       -- What is done to a parent is done to those who inherit from it.
       UNION SELECT i.inhrelid FROM named n JOIN pg_inherits i ON i.inhparent = n.relid)
     SELECT n.relid FROM named n);
+  v_owners   oid[] := ARRAY(SELECT c.relowner FROM pg_class c WHERE c.oid = ANY (v_named)
+                            UNION SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
+  v_keywords text[] := '{}';
 BEGIN
+  -- Anybody may call a table like a word that most texts have.
+  IF v_named = '{}' THEN
+    v_keywords := ARRAY(SELECT k.word FROM pg_get_keywords() k);
+  END IF;
   RETURN QUERY
-  SELECT DISTINCT c.oid::regclass, m.relid, t.tgname, c.oid = ANY (v_named)
-  FROM pgtrack.relation r
+  SELECT DISTINCT c.oid::regclass, m.relid, t.name, c.oid = ANY (v_named)
+  FROM (SELECT o.* FROM pgtrack.relation o WHERE o.relid = ANY (v_named)
+        -- All of them only where the text does not tell.
+        UNION ALL SELECT o.* FROM pgtrack.relation o WHERE (v_altered = '{}' OR NOT p_is_whole) AND o.relid <> ALL (v_named)) r
   JOIN pg_class c ON c.oid = r.relid
   CROSS JOIN LATERAL pgtrack._members(r.relid) m
   JOIN pg_class l ON l.oid = m.relid
-  JOIN pg_trigger t ON t.tgrelid = l.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key') AND t.tgparentid = 0
+  CROSS JOIN LATERAL (
+    SELECT t.tgname AS name FROM pg_trigger t
+    WHERE t.tgrelid = l.oid AND t.tgname IN ('pgtrack_key', '!pgtrack_key', 'pgtrack_update_key') AND t.tgparentid = 0 OFFSET 0) t
   WHERE r.tracked_until IS NULL AND pg_has_role(current_user, c.relowner, 'USAGE') AND pg_has_role(current_user, l.relowner, 'USAGE')
     AND (c.oid = ANY (v_named)
          -- As a whole word, quoted or not. Of a typed table the type may be named.
-         OR (v_altered = '{}' OR NOT p_is_whole) AND EXISTS (
+         OR (v_altered = '{}' OR NOT p_is_whole) AND (v_named = '{}' OR c.relowner = ANY (v_owners)) AND EXISTS (
            SELECT FROM unnest(ARRAY[c.relname, (SELECT y.typname FROM pg_type y WHERE y.oid = c.reloftype)]) x
-           WHERE x IS NOT NULL AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])',
-                                                    regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'))));
+           WHERE x IS NOT NULL
+             AND (c.relowner = ANY (v_owners) OR x <> ALL (v_keywords) OR strpos(p_text, format('"%s"', x)) > 0)
+             AND p_text ~* format('(^|[^[:alnum:]_$])%s($|[^[:alnum:]_$])',
+                                  regexp_replace(replace(x, '"', '""'), '([^[:alnum:]_])', $r$\\\1$r$, 'g'))));
 END
 $_in_the_way$;
 COMMENT ON FUNCTION pgtrack._in_the_way(text, boolean, boolean) IS
-  'The triggers for key changes on tables that a text alters, or may alter, with the rights of the current user.';
+  'The triggers for key changes on tables that a text alters, or may alter, with the rights of the current user; of the latter those of the '
+  'owners of the former and of the current user, if there are any of the former.';
 
 CREATE OR REPLACE FUNCTION pgtrack._step_aside(p_context text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_step_aside$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1 AS $_step_aside$
 DECLARE
   v_running  record;
-  v_trigger  record;
+  v_table    record;
+  v_command  text;
+  v_since    timestamptz;
+  v_aside    oid[] := '{}';
   v_timeout  text := current_setting('lock_timeout');
   v_events   text;
 BEGIN
   PERFORM set_config('pgtrack.stepped_aside', '', true);
   -- Our own ALTER TABLE, while a table is followed or its triggers are made, retypes and drops no column of it.
-  IF p_context ~ '\mpgtrack\._(on_ddl|generate_triggers)\(' THEN
+  IF p_context ~ $r$\mpgtrack\._(on_ddl|generate_triggers)\($r$ THEN
     RETURN;
   END IF;
   SELECT * INTO v_running FROM pgtrack._running_text(p_context);
-  IF v_running.command !~* '\m(type|drop)\M' THEN
+  IF v_running.command !~* $r$\m(type|drop)\M$r$ THEN
     RETURN;
   END IF;
   v_events := pgtrack._silence_event_triggers();
-  FOR v_trigger IN SELECT w.* FROM pgtrack._in_the_way(v_running.command, v_running.is_alone, v_running.is_whole) w LOOP
-    -- One that the command names is waited for as the command itself would do; of another the text may only speak.
-    PERFORM set_config('lock_timeout', CASE WHEN v_trigger.is_named THEN v_timeout ELSE '200ms' END, true);
+  -- One that the command names is waited for as the command itself would do. Of others the text may only speak: those that nobody
+  -- uses step aside, and then it is waited for the rest, a while for all of them together. Anybody may have made many.
+  FOR v_table IN
+    SELECT w.tracked, w.is_named, round, bool_or(w.relid <> w.tracked) AS is_tree,
+           array_agg(format('DROP TRIGGER %I ON %s', w.trigger, w.relid)) AS commands
+    FROM pgtrack._in_the_way(v_running.command, v_running.is_alone, v_running.is_whole) w
+    CROSS JOIN LATERAL generate_series(1, CASE WHEN w.is_named THEN 1 ELSE 2 END) round
+    GROUP BY w.tracked, w.is_named, round
+    ORDER BY w.is_named DESC, round, (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class c WHERE c.oid = w.tracked) DESC
+  LOOP
+    CONTINUE WHEN v_table.tracked = ANY (v_aside);
+    IF v_table.round = 2 THEN
+      v_since := coalesce(v_since, clock_timestamp());
+      EXIT WHEN clock_timestamp() > v_since + interval '0.4 s';
+    END IF;
+    PERFORM set_config('lock_timeout', CASE WHEN v_table.is_named THEN v_timeout WHEN v_table.round = 1 THEN '1ms' ELSE '200ms' END, true);
     BEGIN
       -- In the order of writers: a partitioned table before its partitions.
-      PERFORM pgtrack._execute(format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_trigger.tracked)) WHERE v_trigger.relid <> v_trigger.tracked;
-      PERFORM pgtrack._execute(format('DROP TRIGGER %I ON %s', v_trigger.trigger, v_trigger.relid));
+      PERFORM pgtrack._execute(format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_table.tracked)) WHERE v_table.is_tree;
+      FOREACH v_command IN ARRAY v_table.commands LOOP
+        PERFORM pgtrack._execute(v_command);
+      END LOOP;
     EXCEPTION WHEN lock_not_available THEN
-      IF v_trigger.is_named THEN
+      IF v_table.is_named THEN
         RAISE;
       END IF;
       CONTINUE;
     END;
-    PERFORM set_config('pgtrack.stepped_aside', concat_ws(' ', current_setting('pgtrack.stepped_aside'), v_trigger.tracked::oid), true);
+    v_aside := v_aside || v_table.tracked::oid;
   END LOOP;
+  PERFORM set_config('pgtrack.stepped_aside', array_to_string(v_aside, ' '), true);
   PERFORM set_config('lock_timeout', v_timeout, true);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
@@ -5840,7 +7049,7 @@ COMMENT ON FUNCTION pgtrack._step_aside(text) IS 'Does the work of pgtrack._befo
 CREATE OR REPLACE FUNCTION pgtrack._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql AS $_before_ddl$
 DECLARE
-  v_context  text;
+  v_context  pg_catalog.text;
 BEGIN
   GET DIAGNOSTICS v_context = PG_CONTEXT;
   IF pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
@@ -5849,6 +7058,113 @@ BEGIN
 END
 $_before_ddl$;
 COMMENT ON FUNCTION pgtrack._before_ddl() IS 'Takes the trigger for key changes out of the way of ALTER TABLE, as whoever runs that.';
+
+-- ==== tracking/trigger_functions.sql ====
+
+-- Which functions triggers call, and so which tables they may write (capture/written_nested.sql)
+
+-- Tables of many schemas may be called alike: of those the ones are meant that the function, the trigger's table or the source is
+-- near to, if any are. What others own, and what is left of many, waits for follow_ddl(): verify() says so.
+CREATE OR REPLACE FUNCTION pgtrack._tables_in_words(p_words text[], p_schemas oid[]) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_in_words$
+BEGIN
+  RETURN ARRAY(
+    SELECT x.relid
+    FROM (SELECT r.relid::oid AS relid, n.is_near, rank() OVER (PARTITION BY r.table_name ORDER BY n.is_near DESC) AS rank
+          FROM unnest(pgtrack._written_through(ARRAY(
+                 SELECT c.oid FROM unnest(p_words) w
+                 CROSS JOIN LATERAL (SELECT k.oid FROM pg_class k WHERE k.relname = w::name OFFSET 0) c))) AS t (oid)
+          JOIN pgtrack.relation r ON r.relid = t.oid AND r.tracked_until IS NULL AND NOT r.is_written_nested
+          JOIN pg_class c ON c.oid = t.oid
+          CROSS JOIN LATERAL (SELECT c.relnamespace = ANY (p_schemas) OR r.schema_name = ANY (p_words::name[])) AS n (is_near)
+          WHERE pg_has_role(session_user, c.relowner, 'MEMBER')) x
+    WHERE x.rank = 1
+    ORDER BY x.is_near DESC LIMIT 20);
+END
+$_tables_in_words$;
+COMMENT ON FUNCTION pgtrack._tables_in_words(text[], oid[]) IS
+  'Tables that words of trigger functions name, near some schemas, and of which it is new that triggers of others may write them.';
+
+-- A function belongs to those of triggers if a trigger calls it, or if it is called like what stands in one that does.
+CREATE OR REPLACE FUNCTION pgtrack._written_by_command() RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_written_by_command$
+DECLARE
+  v_functions  oid[];
+  v_arguments  text;
+  v_schemas    oid[];
+BEGIN
+  SELECT array_agg(DISTINCT p.oid), string_agg(x.arguments, ' '), array_agg(p.pronamespace) || array_agg(x.schema)
+  INTO v_functions, v_arguments, v_schemas
+  FROM pg_event_trigger_ddl_commands() d
+  CROSS JOIN LATERAL (
+    SELECT t.tgfoid, encode(t.tgargs, 'escape'), (SELECT c.relnamespace FROM pg_class c WHERE c.oid = t.tgrelid)
+    FROM pg_trigger t WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+    UNION ALL
+    SELECT p.oid, NULL, NULL FROM pg_proc p
+    WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+      AND (EXISTS (SELECT FROM pg_depend e WHERE e.refclassid = d.classid AND e.refobjid = d.objid AND e.classid = 'pg_trigger'::regclass)
+           OR EXISTS (SELECT FROM pgtrack.trigger_word w WHERE w.word = p.proname))
+    OFFSET 0) AS x (function, arguments, schema)
+  JOIN pg_proc p ON p.oid = x.function AND p.pronamespace <> ALL ('{pg_catalog,pgtrack,pgtrack_history}'::regnamespace[]);
+  IF v_functions IS NULL THEN
+    RETURN '{}';
+  END IF;
+  RETURN pgtrack._mark_written_nested(
+    pgtrack._tables_in_words(pgtrack._note_trigger_words(v_functions, v_arguments, false), v_schemas), true);
+END
+$_written_by_command$;
+COMMENT ON FUNCTION pgtrack._written_by_command() IS
+  'In an event trigger: the tables of which it is new that triggers of others may write them, after a command on triggers or functions.';
+
+CREATE OR REPLACE FUNCTION pgtrack._follow_trigger_functions(p_unmarks_tables boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = on SET enable_seqscan = on SET plan_cache_mode = force_custom_plan AS $_follow_trigger_functions$
+DECLARE
+  v_functions  oid[];
+  v_arguments  text;
+BEGIN
+  SELECT array_agg(DISTINCT t.tgfoid), string_agg(DISTINCT encode(t.tgargs, 'escape'), ' ') FILTER (WHERE t.tgnargs > 0)
+  INTO v_functions, v_arguments
+  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+  WHERE NOT t.tgisinternal AND p.pronamespace <> ALL ('{pg_catalog,pgtrack,pgtrack_history}'::regnamespace[]);
+  PERFORM pgtrack._note_trigger_words(coalesce(v_functions, '{}'), v_arguments, true);
+  IF p_unmarks_tables THEN
+    PERFORM pgtrack._mark_written_nested(ARRAY(
+      SELECT r.relid::oid FROM pgtrack.relation r
+      WHERE r.is_written_nested AND r.tracked_until IS NULL AND NOT pgtrack._is_in_trigger_words(r.relid)), false);
+  END IF;
+END
+$_follow_trigger_functions$;
+COMMENT ON FUNCTION pgtrack._follow_trigger_functions(boolean) IS
+  'Keeps the words of all trigger functions, and no marks on tables that they name no more. '
+  'SECURITY DEFINER: whoever may follow DDL cannot write what we keep.';
+
+-- Without that trigger, its recorders go on as before: verify() says so, and follow_ddl() tries again.
+CREATE OR REPLACE FUNCTION pgtrack._unmark_unfinished(p_relations integer[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '200ms'
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+AS $_unmark_unfinished$
+DECLARE
+  v_relation  pgtrack.relation;
+BEGIN
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r WHERE r.relation_id = ANY (p_relations) AND r.is_written_nested AND r.tracked_until IS NULL
+  LOOP
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pgtrack._members(v_relation.relid) m
+                              WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname = 'pgtrack_open'))
+               OR pgtrack._has_nesting_trigger(v_relation.relid) OR pgtrack._capture_mode(v_relation.relid, v_relation.options) = 'row';
+    BEGIN
+      UPDATE pgtrack.relation SET is_written_nested = false WHERE relation_id = v_relation.relation_id;
+      PERFORM pgtrack._sync(v_relation.relation_id);
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      RAISE DEBUG '%', SQLERRM;
+    END;
+  END LOOP;
+END
+$_unmark_unfinished$;
+COMMENT ON FUNCTION pgtrack._unmark_unfinished(integer[]) IS
+  'Has tables on which pgtrack_open could not be made recorded as if no trigger of another table wrote them.';
 
 -- ==== tracking/on_ddl.sql ====
 
@@ -5863,10 +7179,13 @@ CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $_follow_rights$
 DECLARE
   v_relation  integer;
+  v_events    text;
 BEGIN
   FOR v_relation IN SELECT r FROM pgtrack._relations_with_other_rights() r LOOP
     BEGIN
+      v_events := pgtrack._silence_event_triggers();
       PERFORM pgtrack._sync_rights(v_relation);
+      PERFORM pgtrack._let_event_triggers_fire(v_events);
     -- "tuple concurrently updated" is an internal error.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR internal_error THEN
       RAISE DEBUG '%', SQLERRM;
@@ -5965,6 +7284,18 @@ END
 $_outside_extension$;
 COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
 
+-- An index or a comment is no part of what is generated, and of a trigger function only which triggers are wanted because
+-- of it; but their table may have changed before.
+CREATE OR REPLACE FUNCTION pgtrack._to_follow(p_tables regclass[]) RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_to_follow$
+BEGIN
+  RETURN ARRAY(
+    SELECT t FROM unnest(p_tables) t LEFT JOIN pgtrack.relation r ON r.relid = t AND r.tracked_until IS NULL
+    WHERE r.relid IS NULL OR pgtrack._problem(r) IS NOT NULL);
+END
+$_to_follow$;
+COMMENT ON FUNCTION pgtrack._to_follow(regclass[]) IS 'Those of some tables that are not tracked, or not as they are now.';
+
 -- Those who read rows of its tables by their names (_prepare_to_read) go first, for as long as it takes. Meanwhile nothing is
 -- held that others want: whoever truncates another of the tables does not wait, too. At last all are held at once.
 CREATE OR REPLACE FUNCTION pgtrack._await_readers(p_tables regclass[]) RETURNS void
@@ -5994,42 +7325,105 @@ $_await_readers$;
 COMMENT ON FUNCTION pgtrack._await_readers(regclass[]) IS
   'Waits until nobody reads tables by their names any more, and keeps others from it until the transaction ends.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
-SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_command(p_tag text) RETURNS integer[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_follow_command$
 DECLARE
-  v_tables   regclass[];
+  v_tables   regclass[] := pgtrack._outside_extension(pgtrack._tables_of_ddl() || pgtrack._written_by_command());
   v_altered  integer[] := '{}';
   v_events   text;
 BEGIN
-  IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._follow_rights()
-    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension);
-    RETURN;
-  END IF;
-  v_tables := pgtrack._outside_extension(pgtrack._tables_of_ddl());
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
+  IF p_tag IN ('CREATE INDEX', 'ALTER INDEX', 'COMMENT', 'SECURITY LABEL')
+     OR NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid <> 'pg_proc'::regclass) THEN
+    v_tables := pgtrack._to_follow(v_tables);
+  END IF;
+  IF v_tables <> '{}' OR p_tag IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
     v_events := pgtrack._silence_event_triggers();
-    IF TG_TAG = 'ALTER SCHEMA' THEN
-      PERFORM pgtrack._await_readers(v_tables);
+    IF p_tag = 'ALTER SCHEMA' THEN
+      -- Tables that only have types of the schema are read by the same names as before.
+      PERFORM pgtrack._await_readers(ARRAY(
+        SELECT t FROM unnest(v_tables) t WHERE EXISTS (
+          SELECT FROM pgtrack._members(t) m JOIN pg_class c ON c.oid = m.relid
+          JOIN pg_event_trigger_ddl_commands() d ON d.classid = 'pg_namespace'::regclass AND d.objid = c.relnamespace)));
     END IF;
-    PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
-    PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
+    PERFORM pgtrack._follow_schemas() WHERE p_tag IN ('ALTER SCHEMA', 'CREATE SCHEMA');
+    PERFORM pgtrack._follow_rights() WHERE p_tag LIKE '% EXTENSION';
     IF v_tables <> '{}' THEN
       v_altered := pgtrack._follow_tables(v_tables);
     END IF;
     PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
-  PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
+  RETURN v_altered;
+END
+$_follow_command$;
+COMMENT ON FUNCTION pgtrack._follow_command(text) IS
+  'In an event trigger: follows a command, and returns the relations whose triggers have to change.';
+
+-- Most commands that end here are our own, on our objects or for our triggers: it costs them little. What rights we give
+-- ourselves is no news, either; whoever makes up a text that looks like that leaves a right on a history that shows nothing.
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET enable_seqscan = off SET jit = off AS $_on_ddl$
+DECLARE
+  v_altered  text := '';
+  v_context  text;
+BEGIN
+  IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
+    GET DIAGNOSTICS v_context = PG_CONTEXT;
+    PERFORM pgtrack._follow_rights()
+    WHERE v_context !~ $r$^[^\n]*\nSQL statement "[^\n]*"\nPL/pgSQL function pgtrack\._(execute|sync_rights)\($r$
+      AND (TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension));
+    RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+             WHERE d.in_extension OR d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
+                AND (d.classid <> 'pg_trigger'::regclass OR (
+                  SELECT (SELECT p.pronamespace FROM pg_proc p WHERE p.oid = t.tgfoid) FROM pg_trigger t WHERE t.oid = d.objid)
+                  IS DISTINCT FROM 'pgtrack_history'::regnamespace))
+     OR concat(current_setting('pgtrack.stepped_aside', true), current_setting('pgtrack.extension', true)) <> '' THEN
+    v_altered := array_to_string(pgtrack._follow_command(TG_TAG), ' ');
+  END IF;
+  IF v_altered <> '' OR current_setting('pgtrack.altered', true) <> '' THEN
+    PERFORM set_config('pgtrack.altered', v_altered, true);
+  END IF;
 END
 $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
   'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
 
+-- ==== tracking/mend_triggers.sql ====
+
+-- What a command leaves to be done to triggers, as whoever runs it (on_ddl.sql)
+
+-- For what a trigger of another table may do to a table, its writers and readers are not kept waiting: that is left to
+-- follow_ddl(). Nor can a trigger be dropped while this transaction uses the table.
+CREATE OR REPLACE FUNCTION pgtrack._generate_triggers_if_free(p_relation integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_generate_triggers_if_free$
+BEGIN
+  PERFORM pgtrack._generate_triggers(p_relation, false);
+EXCEPTION WHEN lock_not_available OR deadlock_detected OR object_in_use THEN
+  RAISE DEBUG '%', SQLERRM;
+END
+$_generate_triggers_if_free$;
+COMMENT ON FUNCTION pgtrack._generate_triggers_if_free(integer) IS 'Brings the triggers of a table in step if nobody uses it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._only_written_nested(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_only_written_nested$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.is_written_nested AND NOT pgtrack._has_nesting_trigger(r.relid))
+    AND NOT EXISTS (SELECT FROM pgtrack._trigger_changes(p_relation) c WHERE c.name NOT IN ('pgtrack_open', 'pgtrack_update_key'));
+END
+$_only_written_nested$;
+COMMENT ON FUNCTION pgtrack._only_written_nested(integer) IS
+  'Whether all that the triggers of a table lack is there for what triggers of other tables do to it.';
+
 CREATE OR REPLACE FUNCTION pgtrack._mend_triggers() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
-SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET client_min_messages = warning
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
 DECLARE
   v_altered   text[] := string_to_array(current_setting('pgtrack.altered', true), ' ');
   v_relation  record;
@@ -6046,11 +7440,15 @@ BEGIN
                       WHERE NOT pg_has_role(current_user, o.relowner, 'USAGE'))
     ORDER BY r.tracked_until IS NULL, c.relispartition DESC
   LOOP
-    IF v_relation.tracked_until IS NULL THEN
-      PERFORM pgtrack._let_owner_read(v_relation.relid);
-      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
-    ELSE
+    IF v_relation.tracked_until IS NOT NULL THEN
       PERFORM pgtrack._drop_triggers(v_relation.relation_id);
+      CONTINUE;
+    END IF;
+    PERFORM pgtrack._let_owner_read(v_relation.relid);
+    IF pgtrack._only_written_nested(v_relation.relation_id) THEN
+      PERFORM pgtrack._generate_triggers_if_free(v_relation.relation_id);
+    ELSE
+      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
     END IF;
   END LOOP;
   PERFORM pgtrack._let_event_triggers_fire(v_events);
@@ -6070,28 +7468,44 @@ END
 $_on_ddl_triggers$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_on_ddl_triggers_made$
+CREATE OR REPLACE FUNCTION pgtrack._take_back_functions(p_relations integer[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+AS $_take_back_functions$
 DECLARE
-  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
   v_function  record;
-  v_events    text;
+  v_events    text := pgtrack._silence_event_triggers();
 BEGIN
-  IF v_altered IS NULL THEN
-    RETURN;
-  END IF;
-  PERFORM set_config('pgtrack.altered', '', true);
-  v_events := pgtrack._silence_event_triggers();
   FOR v_function IN
-    SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM pgtrack.generated g
+    SELECT string_agg(p.oid::regprocedure::text, ', ') AS signatures, pg_get_userbyid(a.grantee) AS grantee
+    -- OFFSET 0: found by the index, and not read whole for its order.
+    FROM unnest(p_relations) x (relation_id)
+    CROSS JOIN LATERAL (SELECT g.* FROM pgtrack.generated g WHERE g.relation_id = x.relation_id OFFSET 0) g
     JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
     CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE g.relation_id = ANY (v_altered::integer[]) AND a.grantee <> p.proowner AND a.grantee <> 0
+    WHERE a.grantee <> p.proowner AND a.grantee <> 0
+    GROUP BY g.relation_id, a.grantee
   LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signatures, v_function.grantee);
   END LOOP;
   PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_take_back_functions$;
+COMMENT ON FUNCTION pgtrack._take_back_functions(integer[]) IS 'Takes back the right to make triggers with the functions of some tables.';
+
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_on_ddl_triggers_made$
+DECLARE
+  v_altered  text := nullif(current_setting('pgtrack.altered', true), '');
+  v_events   text;
+BEGIN
+  IF v_altered IS NOT NULL THEN
+    PERFORM set_config('pgtrack.altered', '', true), pgtrack._take_back_functions(string_to_array(v_altered, ' ')::integer[]);
+    v_events := pgtrack._silence_event_triggers();
+    PERFORM pgtrack._unmark_unfinished(string_to_array(v_altered, ' ')::integer[]);
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
+  END IF;
 END
 $_on_ddl_triggers_made$;
 COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
@@ -6105,14 +7519,17 @@ DECLARE
   v_relations integer[] := '{}';
 BEGIN
   FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
-           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
-    WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
+    SELECT t.relation_id, t.table_owner,
+           string_agg(DISTINCT t.signature::text, ', ') FILTER (WHERE NOT has_function_privilege(t.table_owner, t.signature, 'EXECUTE')) AS functions
+    FROM (SELECT r.relation_id, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
+                 to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
+          FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
+          WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL) t
+    GROUP BY t.relation_id, t.table_owner
   LOOP
     v_relations := v_relations || v_trigger.relation_id;
-    IF v_trigger.signature IS NOT NULL AND NOT has_function_privilege(v_trigger.table_owner, v_trigger.signature, 'EXECUTE') THEN
-      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_trigger.signature, v_trigger.table_owner);
+    IF v_trigger.functions IS NOT NULL THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_trigger.functions, v_trigger.table_owner);
     END IF;
   END LOOP;
   RETURN v_relations;
@@ -6121,63 +7538,26 @@ $_let_owners_make_triggers$;
 COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
   'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';
 
--- ==== tracking/event_triggers.sql ====
-
--- Which commands are followed (on_ddl.sql, drops.sql).
-DO $event_triggers$
-DECLARE
-  c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE SCHEMA', 'ALTER SCHEMA',
-                                    'ALTER TYPE', 'CREATE EXTENSION', 'ALTER EXTENSION'];
-  -- What can take columns, defaults, keys or triggers of a table along.
-  c_drops CONSTANT  text[] := ARRAY['DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP SEQUENCE', 'DROP COLLATION', 'DROP TABLE',
-                                    'DROP FOREIGN TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP SCHEMA', 'DROP EXTENSION', 'DROP OWNED', 'DROP TRIGGER',
-                                    'DROP OPERATOR', 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY'];
-  v_trigger         record;
-BEGIN
-  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
-  -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
-  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
-    FOR v_trigger IN
-      SELECT * FROM (VALUES
-        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
-        ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
-        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
-        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
-        ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
-      ) AS t (name, event, tags, function, comment)
-    LOOP
-      EXECUTE format('DROP EVENT TRIGGER IF EXISTS %I', v_trigger.name);
-      EXECUTE format('CREATE EVENT TRIGGER %I ON %s %s EXECUTE FUNCTION pgtrack.%I()', v_trigger.name, v_trigger.event,
-                     'WHEN TAG IN (' || (SELECT string_agg(quote_literal(t), ', ') FROM unnest(v_trigger.tags) t) || ')', v_trigger.function);
-      EXECUTE format('COMMENT ON EVENT TRIGGER %I IS %L', v_trigger.name, v_trigger.comment);
-    END LOOP;
-  END IF;
-  IF current_setting('pgtrack.owner') <> current_user THEN
-    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
-  END IF;
-END
-$event_triggers$;
-
 -- ==== tracking/follow.sql ====
 
 -- What the event triggers do, for a database that cannot have them. Nothing says what was altered, so it is looked for.
-CREATE OR REPLACE FUNCTION pgtrack._stale_relations() RETURNS TABLE (relation_id integer, relid regclass, name text, problem text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT r.relation_id, r.relid, format('%I.%I', r.schema_name, r.table_name),
-         CASE WHEN c.oid IS NULL THEN 'dropped'
-              WHEN pgtrack._reason_not_to_track(c.oid) IS NOT NULL THEN 'untrackable'
-              WHEN (n.nspname, c.relname) IS DISTINCT FROM (r.schema_name, r.table_name) THEN 'renamed'
-              WHEN NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', r.relation_id)
-                               AND g.fingerprint = pgtrack._fingerprint(c.oid)) THEN 'altered'
-              WHEN EXISTS (SELECT FROM pgtrack._trigger_changes(r.relation_id)) THEN 'altered' END
-  FROM pgtrack.relation r
-  LEFT JOIN pg_class c ON c.oid = r.relid
-  LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE r.tracked_until IS NULL;
-END;
-COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
+CREATE OR REPLACE FUNCTION pgtrack._problem(p_relation pgtrack.relation) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_problem$
+DECLARE
+  v_class  pg_class;
+BEGIN
+  SELECT c.* INTO v_class FROM pg_class c WHERE c.oid = p_relation.relid;
+  RETURN CASE
+    WHEN v_class.oid IS NULL THEN 'dropped'
+    WHEN pgtrack._reason_not_to_track(v_class.oid) IS NOT NULL THEN 'untrackable'
+    WHEN (v_class.relnamespace::regnamespace::text, v_class.relname) IS DISTINCT FROM (quote_ident(p_relation.schema_name), p_relation.table_name) THEN 'renamed'
+    WHEN NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', p_relation.relation_id)
+                     AND g.fingerprint = pgtrack._fingerprint(v_class.oid)) THEN 'altered'
+    WHEN EXISTS (SELECT FROM pgtrack._triggers(p_relation.relation_id) t WHERE NOT t.is_current)
+      OR pgtrack._is_in_trigger_words(v_class.oid) AND NOT pgtrack._may_nest(v_class.oid) THEN 'altered' END;
+END
+$_problem$;
+COMMENT ON FUNCTION pgtrack._problem(pgtrack.relation) IS 'What became unnoticed of a table that is tracked; null for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._follow_shape(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow_shape$
@@ -6206,7 +7586,7 @@ BEGIN
     END IF;
     RETURN format('is no longer tracked: %s; its history stays', v_reason);
   END IF;
-  PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._mark_if_written(p_relation), pgtrack._sync(p_relation);
   RETURN v_status;
 END
 $_follow_shape$;
@@ -6245,20 +7625,29 @@ END
 $_follow_table$;
 COMMENT ON FUNCTION pgtrack._follow_table(pgtrack.relation) IS 'Brings the tracking of one table in step with what became of it.';
 
-CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $follow_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_follow_ddl$
 DECLARE
   v_relation  record;
   v_new       record;
+  v_events    text;
 BEGIN
   IF NOT has_function_privilege('pgtrack._follow_relation(integer)', 'EXECUTE') THEN
     PERFORM pgtrack._require_owner('follow DDL on');
   END IF;
   PERFORM pgtrack._lock_installation();
+  -- `pgtrack serve` may have got its rights from an earlier version.
+  PERFORM pgtrack._follow_trigger_functions(true) WHERE has_function_privilege('pgtrack._follow_trigger_functions(boolean)', 'EXECUTE');
+  v_events := pgtrack._silence_event_triggers();
   -- What is tracked no more gives way first: it may have become a part of another table.
   FOR v_relation IN
-    SELECT s.name, r FROM pgtrack._stale_relations() s JOIN pgtrack.relation r USING (relation_id) WHERE s.problem IS NOT NULL
-    ORDER BY s.problem NOT IN ('dropped', 'untrackable'), s.name
+    SELECT format('%I.%I', x.schema_name, x.table_name) AS name, x.r
+    FROM (SELECT r.schema_name, r.table_name, r, pgtrack._problem(r) AS problem FROM pgtrack.relation r WHERE r.tracked_until IS NULL OFFSET 0) x
+    WHERE x.problem IS NOT NULL
+    ORDER BY x.problem NOT IN ('dropped', 'untrackable'), format('%I.%I', x.schema_name, x.table_name)
   LOOP
     "table" := v_relation.name;
     done := true;
@@ -6287,8 +7676,17 @@ BEGIN
     END;
     RETURN NEXT;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
-$follow_ddl$;
+$_follow_ddl$;
+COMMENT ON FUNCTION pgtrack._follow_ddl() IS 'Does the work of pgtrack.follow_ddl().';
+
+CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pgtrack._note_path();
+  SELECT f.* FROM pgtrack._follow_ddl() f;
+END;
 COMMENT ON FUNCTION pgtrack.follow_ddl() IS
   'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
   'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';
@@ -6332,7 +7730,7 @@ BEGIN
     RETURN NULL;
   END IF;
   v_comment := reverse(left(v_comment, v_length));
-  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  v_parts := (string_to_array(replace(replace(v_comment, $r$\\$r$, c_backslash), $r$\'$r$, c_quote), ''''))[:65];
   -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
   WHILE v_at < cardinality(v_parts) - 1 LOOP
     IF right(v_parts[v_at], 1) = '=' THEN
@@ -6346,7 +7744,7 @@ BEGIN
   RETURN (
     SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
                             CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
-    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, $r$\\$r$) AS value
           FROM unnest(v_names, v_values) AS u (name, value)) t
     WHERE t.name <> '');
 END
@@ -6358,15 +7756,15 @@ CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
 DECLARE
   -- RFC 3629, a character for each byte.
-  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|'
-                           '[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|\u00ed[\u0080-\u009f][\u0080-\u00bf]|'
-                           '\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|'
-                           '\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  c_utf8 CONSTANT  text := E'^([\\u0001-\\u007f]|[\\u00c2-\\u00df][\\u0080-\\u00bf]|\\u00e0[\\u00a0-\\u00bf][\\u0080-\\u00bf]|'
+                            '[\\u00e1-\\u00ec\\u00ee\\u00ef][\\u0080-\\u00bf]{2}|\\u00ed[\\u0080-\\u009f][\\u0080-\\u00bf]|'
+                            '\\u00f0[\\u0090-\\u00bf][\\u0080-\\u00bf]{2}|[\\u00f1-\\u00f3][\\u0080-\\u00bf]{3}|'
+                            '\\u00f4[\\u0080-\\u008f][\\u0080-\\u00bf]{2})*$';
   v_bytes          text;
 BEGIN
   -- Other encodings have not all of its characters.
   IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0
-     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ $r$%[89A-Fa-f]|[^\u0001-\u007f]$r$ THEN
     RETURN p_text;
   END IF;
   v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
@@ -6374,7 +7772,7 @@ BEGIN
     v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
   END IF;
   -- As a JSON string, which is decoded in one pass.
-  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  v_bytes := replace(to_json(v_bytes)::text, '%', $r$\u00$r$)::jsonb #>> '{}';
   RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
 END
 $_url_decoded$;
@@ -6500,6 +7898,24 @@ $viewer$;
 
 -- ==== reading/tracked_table.sql ====
 
+-- To ask for a size takes a lock on the table, and whoever alters one keeps that from everybody else, for as long as they like.
+CREATE OR REPLACE FUNCTION pgtrack._sizes(p_table oid, OUT heap bigint, OUT indexes bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1ms' AS $_sizes$
+BEGIN
+  heap := coalesce(pg_table_size(p_table), 0);
+  indexes := coalesce(pg_indexes_size(p_table), 0);
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  SELECT coalesce(sum(x.pages) FILTER (WHERE NOT x.is_index), 0) * b.size, coalesce(sum(x.pages) FILTER (WHERE x.is_index), 0) * b.size
+  INTO heap, indexes
+  FROM (SELECT current_setting('block_size')::bigint AS size) b LEFT JOIN (
+    SELECT c.relpages AS pages, false AS is_index FROM pg_class t JOIN pg_class c ON c.oid IN (t.oid, t.reltoastrelid) WHERE t.oid = p_table
+    UNION ALL
+    SELECT c.relpages, true FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = p_table) x ON true
+  GROUP BY b.size;
+END
+$_sizes$;
+COMMENT ON FUNCTION pgtrack._sizes(oid) IS 'The disk space of a table and of its indexes; while it is locked, as the latest VACUUM or ANALYZE has found it.';
+
 CREATE OR REPLACE VIEW pgtrack.tracked_table WITH (security_invoker = true) AS
 SELECT r.relation_id,
        pg_catalog.format('%I.%I', r.schema_name, r.table_name) AS table_name,
@@ -6510,9 +7926,10 @@ SELECT r.relation_id,
        r.options,
        'pgtrack_history.' || pg_catalog.quote_ident(r.history_table) AS history_table,
        greatest(pg_catalog.pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
-       pg_catalog.pg_total_relation_size(c.oid) AS history_bytes
+       z.heap + z.indexes AS history_bytes
 FROM pgtrack.relation r
 JOIN pg_catalog.pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
+CROSS JOIN LATERAL pgtrack._sizes(c.oid) z
 WHERE r.tracked_until IS NULL;
 COMMENT ON VIEW pgtrack.tracked_table IS 'Every table that is tracked now.';
 COMMENT ON COLUMN pgtrack.tracked_table.relation_id IS 'Our number for the table.';
@@ -6524,7 +7941,7 @@ COMMENT ON COLUMN pgtrack.tracked_table.tracked_since IS 'When tracking (last) b
 COMMENT ON COLUMN pgtrack.tracked_table.options IS 'The options given to pgtrack.track().';
 COMMENT ON COLUMN pgtrack.tracked_table.history_table IS 'The table that holds its history.';
 COMMENT ON COLUMN pgtrack.tracked_table.estimated_changes IS 'About how many row changes are recorded, as the statistics say.';
-COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included.';
+COMMENT ON COLUMN pgtrack.tracked_table.history_bytes IS 'The disk space of its history, indexes included; while that is locked, as the statistics have it.';
 
 -- ==== reading/versions.sql ====
 
@@ -6568,7 +7985,7 @@ $_require_history$;
 COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
-CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_spellings jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
 RETURNS TABLE (ver integer, statement_id bigint, operation "char", row_key jsonb, handle tid, image jsonb)
 LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $_versions$
 DECLARE
@@ -6577,7 +7994,7 @@ DECLARE
 BEGIN
   ver := pgtrack._purged_versions(p_table, p_key);
   FOR row_key, v_after, v_until IN
-    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key, p_spellings) l ORDER BY l.after_id
+    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key, NULL, p_shape) l ORDER BY l.after_id
   LOOP
     FOR statement_id, handle, image IN EXECUTE format($$
       SELECT h.pgtrack_statement_id, h.ctid, %s
@@ -6596,7 +8013,7 @@ BEGIN
   END LOOP;
 END
 $_versions$;
-COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb, jsonb) IS
+COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
   'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';
 
 -- ==== reading/key_changes.sql ====
@@ -6793,74 +8210,90 @@ COMMENT ON FUNCTION pgtrack._digest_purged_keys(integer) IS 'Brings the purged v
 -- ==== reading/lineage.sql ====
 
 -- A row whose key was changed has its history under several keys, one after the other. Where spellings are given, the key is
--- one of pgtrack._key_changes() already.
-CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL)
+-- one of pgtrack._key_changes() already. They and the shape are for callers that ask about many rows.
+CREATE OR REPLACE FUNCTION pgtrack._lineage(p_table regclass, p_key jsonb, p_spellings jsonb DEFAULT NULL, p_shape pgtrack.relation_shape DEFAULT NULL)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_lineage$
 DECLARE
-  v_shape      record;
+  v_relation   integer;
+  v_since      bigint;
+  v_shape      pgtrack.relation_shape := p_shape;
   v_spellings  jsonb;
   v_keys       jsonb[];
   v_move       record;
-  v_arrival    bigint;
-  v_departure  bigint;
   v_taken      boolean;
-  v_since      bigint := greatest((SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relid = p_table), 0);
+  v_noted      jsonb := '{}';
+  v_known      jsonb;
+  v_arrival    bigint;
+  v_from       jsonb;
+  v_departure  bigint;
 BEGIN
-  row_key := p_key;
-  IF p_spellings IS NULL THEN
-    row_key := pgtrack._noted_key((SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table), p_key);
-  END IF;
-  after_id := v_since;
-  IF NOT EXISTS (SELECT FROM pgtrack.key_change c JOIN pgtrack.relation r USING (relation_id)
-                 WHERE r.relid = p_table AND row_key IN (c.old_key, c.new_key)) THEN
+  SELECT r.relation_id, greatest(r.key_since - 1, 0) INTO v_relation, v_since FROM pgtrack.relation r WHERE r.relid = p_table;
+  row_key := CASE WHEN p_spellings IS NULL THEN pgtrack._noted_key(v_relation, p_key) ELSE p_key END;
+  after_id := coalesce(v_since, 0);
+  IF NOT EXISTS (SELECT FROM pgtrack.key_change c WHERE c.relation_id = v_relation AND row_key IN (c.old_key, c.new_key)) THEN
     until_id := 9223372036854775807;
     RETURN NEXT;
     RETURN;
   END IF;
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  v_spellings := coalesce(p_spellings, pgtrack._spellings(v_shape.relation_id));
+  IF p_shape.relation_id IS NULL THEN
+    v_shape := pgtrack._shape(p_table);
+  END IF;
+  v_spellings := coalesce(p_spellings, pgtrack._spellings(v_relation));
   v_keys := pgtrack._equal_keys(v_spellings, row_key);
   -- Forward: the row has moved away, and no other came to its old key since.
-  LOOP
-    SELECT m.statement_id, m.new_key INTO v_move
-    FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id > after_id
-    ORDER BY m.statement_id DESC LIMIT 1;
-    EXIT WHEN NOT FOUND OR EXISTS (
-      SELECT FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id >= v_move.statement_id);
+  SELECT m.statement_id, m.new_key INTO v_move
+  FROM pgtrack._departures(v_relation, v_keys) m WHERE m.statement_id > after_id
+  ORDER BY m.statement_id DESC LIMIT 1;
+  v_taken := EXISTS (SELECT FROM pgtrack._arrivals(v_relation, v_keys) m WHERE m.statement_id >= v_move.statement_id);
+  IF v_move.statement_id IS NOT NULL AND NOT v_taken THEN
     EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s WHERE h.pgtrack_statement_id > $2)',
                    v_shape.key_record, v_shape.history, v_shape.history_is_key)
     INTO v_taken USING row_key, v_move.statement_id;
-    EXIT WHEN v_taken;
+  END IF;
+  until_id := 9223372036854775807;
+  WHILE v_move.statement_id IS NOT NULL AND NOT v_taken LOOP
     v_keys := pgtrack._equal_keys(v_spellings, v_move.new_key);
     row_key := v_keys[1];
     after_id := v_move.statement_id;
+    v_arrival := (SELECT min(m.statement_id) FROM pgtrack._arrivals(v_relation, v_keys) m WHERE m.statement_id > after_id);
+    SELECT m.statement_id, m.new_key INTO v_move
+    FROM pgtrack._departures(v_relation, v_keys) m WHERE m.statement_id > after_id AND coalesce(m.statement_id <= v_arrival, true)
+    ORDER BY m.statement_id LIMIT 1;
+    -- Where another comes to the key, the row was deleted there.
+    until_id := CASE WHEN v_move.statement_id IS NULL THEN coalesce(v_arrival, until_id) ELSE until_id END;
   END LOOP;
-  -- Backward, from where it is now to where it came from.
-  until_id := 9223372036854775807;
+  -- Backward, from where it is now to where it came from. It may have been at a key many times.
   LOOP
-    v_arrival := coalesce((SELECT max(m.statement_id) FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
-    v_departure := coalesce((SELECT max(m.statement_id) FROM pgtrack._departures(v_shape.relation_id, v_keys) m WHERE m.statement_id < until_id), 0);
+    v_known := v_noted -> v_keys[1]::text;
+    IF v_known IS NULL THEN
+      v_known := jsonb_build_array(
+        ARRAY(SELECT jsonb_build_array(m.statement_id, m.old_key) FROM pgtrack._arrivals(v_relation, v_keys) m WHERE m.statement_id > 0),
+        ARRAY(SELECT m.statement_id FROM pgtrack._departures(v_relation, v_keys) m WHERE m.statement_id > 0));
+      v_noted := v_noted || jsonb_build_object(v_keys[1]::text, v_known);
+    END IF;
+    SELECT (a.value -> 0)::bigint, a.value -> 1 INTO v_arrival, v_from
+    FROM jsonb_array_elements(v_known -> 0) a WHERE (a.value -> 0)::bigint < until_id ORDER BY (a.value -> 0)::bigint DESC LIMIT 1;
+    v_departure := (SELECT max(d.value::bigint) FROM jsonb_array_elements(v_known -> 1) d WHERE d.value::bigint < until_id);
     after_id := greatest(v_arrival, v_departure, v_since);
     RETURN NEXT;
-    EXIT WHEN v_arrival = 0 OR v_arrival < v_departure;
-    SELECT pgtrack._equal_keys(v_spellings, m.old_key) INTO v_keys
-    FROM pgtrack._arrivals(v_shape.relation_id, v_keys) m WHERE m.statement_id = v_arrival;
+    EXIT WHEN v_arrival IS NULL OR v_arrival < v_departure;
+    v_keys := pgtrack._equal_keys(v_spellings, v_from);
     row_key := v_keys[1];
     until_id := v_arrival;
   END LOOP;
 END
 $_lineage$;
-COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb, jsonb) IS
+COMMENT ON FUNCTION pgtrack._lineage(regclass, jsonb, jsonb, pgtrack.relation_shape) IS
   'The keys under which a row''s history is recorded, newest first, each with the range of statements that found the row there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._live_key(p_table regclass, p_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_live_key$
 BEGIN
-  RETURN (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l ORDER BY l.until_id DESC LIMIT 1);
+  RETURN (SELECT l.row_key FROM pgtrack._lineage(p_table, p_key) l WHERE l.until_id = 9223372036854775807);
 END
 $_live_key$;
-COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last.';
+COMMENT ON FUNCTION pgtrack._live_key(regclass, jsonb) IS 'The key that a row has now, or had last; null where another row has it since.';
 
 CREATE OR REPLACE FUNCTION pgtrack._purged_versions(p_table regclass, p_key jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_purged_versions$
@@ -6994,21 +8427,28 @@ BEGIN
                   p_shape.key_json, p_shape.image);
   END IF;
   RETURN format($$
-    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key, (SELECT pgtrack._spellings(%4$s))) v WHERE v.handle = c.pgtrack_handle),
+    SELECT (SELECT pgtrack._purged_versions($1, p.key)::integer + sum(g.versions)::integer
+            FROM (SELECT l.until_id, (SELECT count(*) FROM %5$s h JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
+                                      WHERE %6$s AND h.pgtrack_statement_id > l.after_id AND h.pgtrack_statement_id <= l.until_id
+                                        AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) AS versions,
+                         l.row_key = p.key AND c.pgtrack_statement_id > l.after_id AND c.pgtrack_statement_id <= l.until_id AS is_here
+                  FROM pgtrack._lineage($1, p.key, (SELECT pgtrack._spellings(%4$s)), $5) l CROSS JOIN LATERAL jsonb_to_record(l.row_key) AS k(%2$s) OFFSET 0) g
+            HAVING bool_or(g.is_here)) AS ver,
            CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
-    FROM (SELECT %1$s AS key) p
+    FROM (SELECT %1$s AS key OFFSET 0) p
     LEFT JOIN LATERAL (
       SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s)), true) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %5$s h ON %6$s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
                  AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
       JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) n ON true
     LEFT JOIN LATERAL (
       SELECT %7$s AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM (SELECT p.key WHERE n.handle IS NULL OFFSET 0) o
+      CROSS JOIN LATERAL pgtrack._path(%4$s, o.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s)), false) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %8$s t ON %9$s
-      WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
+      WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON true$$,
     pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
     p_shape.live_image, p_shape.live_table, p_shape.live_is_key);
 END
@@ -7064,7 +8504,7 @@ COMMENT ON FUNCTION pgtrack._changes_of_others(regclass, pgtrack.relation_shape,
 CREATE OR REPLACE FUNCTION pgtrack._history_of_key(p_table regclass, p_key_as_given jsonb)
 RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_of_key$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_history_of_key$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
@@ -7089,7 +8529,7 @@ COMMENT ON FUNCTION pgtrack._history_of_key(regclass, jsonb) IS 'Does the work o
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_changes$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_version  text;
@@ -7149,7 +8589,7 @@ COMMENT ON FUNCTION pgtrack.changes(text, integer, text) IS 'The latest row chan
 
 CREATE OR REPLACE FUNCTION pgtrack._deleted(p_table regclass, p_max integer)
 RETURNS TABLE (row_pk jsonb, deleted_at timestamptz, who text, data jsonb, xid bigint, statement_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_deleted$
 DECLARE
   v_shape  record;
 BEGIN
@@ -7196,7 +8636,7 @@ CREATE OR REPLACE FUNCTION pgtrack._log(p_max integer, p_table regclass, p_who t
                                         p_since timestamptz, p_until timestamptz)
 RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
                tables text[], row_count bigint, query text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_log$
 DECLARE
   v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
   v_xid       xid8 := '18446744073709551615';
@@ -7284,7 +8724,7 @@ COMMENT ON FUNCTION pgtrack.log(text, integer, text, text, timestamptz, timestam
 
 CREATE OR REPLACE FUNCTION pgtrack.show(xid bigint, max bigint DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer, statement_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $show$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $show$
 DECLARE
   v_relation  record;
 BEGIN
@@ -7306,7 +8746,7 @@ COMMENT ON FUNCTION pgtrack.show(bigint, bigint) IS
 
 CREATE OR REPLACE FUNCTION pgtrack.show_statement(statement_id bigint, max bigint DEFAULT NULL)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb, ver integer)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
   SELECT pgtrack._name(r.relid), c.row_pk, c.op, c.what, c.before, c.after, c.ver
   FROM pgtrack.relation r
@@ -7335,8 +8775,12 @@ BEGIN
       updated_keys   jsonb[],
       deleted_keys   jsonb[],
       merges         tid[],
-      merge_bases    tid[]
+      merge_bases    tid[],
+      merge_keys     jsonb[],
+      merge_targets  jsonb[]
     );
+  ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'pgtrack._work'::regclass AND a.attname = 'merge_targets') THEN
+    ALTER TYPE pgtrack._work ADD ATTRIBUTE merge_keys jsonb[], ADD ATTRIBUTE merge_targets jsonb[];
   END IF;
   IF pg_catalog.to_regtype('pgtrack._step') IS NULL THEN
     CREATE TYPE pgtrack._step AS (
@@ -7377,6 +8821,19 @@ BEGIN
       arguments  jsonb
     );
   END IF;
+  IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'pgtrack._step'::regclass AND a.attname = 'images') THEN
+    ALTER TYPE pgtrack._step ADD ATTRIBUTE images text, ADD ATTRIBUTE row_count bigint;
+    ALTER TYPE pgtrack._work ADD ATTRIBUTE steps pgtrack._step[];
+    CREATE TYPE pgtrack._bulk AS (
+      ids            bigint[],
+      insert_ids     bigint[],
+      other_ids      bigint[],
+      snapshot       pg_snapshot,
+      has_later      boolean,
+      are_later_few  boolean,
+      is_once        boolean
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -7389,6 +8846,9 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON COLUMN pgtrack._work.merge_keys IS 'The present keys of those that others gave another, in the same order; null for the rest.';
+COMMENT ON COLUMN pgtrack._work.merge_targets IS 'What columns of those become by the difference, in the same order; false where that is what they are.';
+COMMENT ON COLUMN pgtrack._work.steps IS 'Steps for rows that need not be listed.';
 COMMENT ON TYPE pgtrack._step IS 'Rows of a table to which a revert does the same: one part of its statement.';
 COMMENT ON COLUMN pgtrack._step.number IS 'Which table of the work.';
 COMMENT ON COLUMN pgtrack._step.kind IS 'delete, update, insert; or exchange: deleted and inserted again.';
@@ -7399,6 +8859,16 @@ COMMENT ON COLUMN pgtrack._step.handles IS 'The images that they are made from, 
 COMMENT ON COLUMN pgtrack._step.masks IS 'Which of the columns each row is given, bit by number; null: all of them.';
 COMMENT ON COLUMN pgtrack._step.is_moved IS 'Whether the rows have other keys than their images.';
 COMMENT ON COLUMN pgtrack._step.is_ordered IS 'Whether the rows have to be taken in this order, after those of the step before.';
+COMMENT ON COLUMN pgtrack._step.images IS 'The query for the images h, where places and handles are not listed; masks, if not null, are told by the values then.';
+COMMENT ON COLUMN pgtrack._step.row_count IS 'How many rows that are.';
+COMMENT ON TYPE pgtrack._bulk IS 'The statements that a set has in a table.';
+COMMENT ON COLUMN pgtrack._bulk.ids IS 'Their numbers.';
+COMMENT ON COLUMN pgtrack._bulk.insert_ids IS 'Those of the INSERTs among them.';
+COMMENT ON COLUMN pgtrack._bulk.other_ids IS 'Those of the others.';
+COMMENT ON COLUMN pgtrack._bulk.snapshot IS 'The snapshot that they were found in.';
+COMMENT ON COLUMN pgtrack._bulk.has_later IS 'Whether others have changed the table since the first of them.';
+COMMENT ON COLUMN pgtrack._bulk.are_later_few IS 'Whether they have changed few rows.';
+COMMENT ON COLUMN pgtrack._bulk.is_once IS 'Whether they are known to have changed each row once.';
 COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
 COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
 COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';
@@ -7423,16 +8893,43 @@ COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
 
 -- ==== undoing/writer.sql ====
 
+-- A lasting snapshot shows who owned a table when it was taken; the triggers that fire are those of whoever owns it now. The
+-- present owner has all rights with grant options, by PostgreSQL's cache, but a superuser has them on everything.
+CREATE OR REPLACE FUNCTION pgtrack._require_present_owner(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_present_owner$
+DECLARE
+  v_owner         name := pgtrack._owner_of(p_table);
+  v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
+BEGIN
+  IF NOT pgtrack._snapshot_lasts() OR v_owner = current_user AND NOT v_is_superuser THEN
+    RETURN;
+  END IF;
+  IF v_is_superuser THEN
+    -- To lock its row fails where it has changed since.
+    PERFORM FROM pg_class c WHERE c.oid = p_table FOR SHARE;
+  ELSIF NOT has_table_privilege(v_owner, p_table, 'TRIGGER WITH GRANT OPTION') OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    RAISE EXCEPTION 'the owner of % may have changed since this transaction''s snapshot', pgtrack._name(p_table) USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = 'Triggers, checks and defaults are code of whoever owns it now.',
+      HINT = 'Try it again, in a transaction at READ COMMITTED.';
+  END IF;
+END
+$_require_present_owner$;
+COMMENT ON FUNCTION pgtrack._require_present_owner(regclass) IS
+  'Refuses, in a transaction whose snapshot lasts, to go by the owner of a table where another may have it now.';
+
 -- A revert by somebody with more rights than the tables' owner has would lend them to the owner's code: triggers, checks
 -- and defaults run as whoever writes. So it writes as the owner. Planning, locks and reading stay the caller's.
 CREATE OR REPLACE FUNCTION pgtrack._writer(p_work pgtrack._work[]) RETURNS name
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_writer$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_writer$
 DECLARE
   v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
-  v_owners        oid[];
+  -- pg_partition_tree() locks the partitions: they are to keep their owners, and what was planned for them.
+  v_tables        regclass[] := ARRAY(
+    SELECT w.relid FROM unnest(p_work) w UNION SELECT t.relid FROM unnest(p_work) w CROSS JOIN LATERAL pg_partition_tree(w.relid) t);
+  v_owners        oid[] := ARRAY(SELECT DISTINCT c.relowner FROM pg_class c WHERE c.oid = ANY (v_tables));
 BEGIN
-  SELECT array_agg(DISTINCT c.relowner) INTO v_owners
-  FROM unnest(p_work) w CROSS JOIN LATERAL pgtrack._members(w.relid) m JOIN pg_class c ON c.oid = m.relid;
+  PERFORM pgtrack._require_present_owner(t) FROM unnest(v_tables) t;
   IF cardinality(v_owners) = 1 THEN
     RETURN CASE WHEN v_is_superuser OR pg_has_role(v_owners[1], 'USAGE')
                      AND pg_has_role(v_owners[1], CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
@@ -7536,7 +9033,7 @@ BEGIN ATOMIC
     SELECT s.number, s.kind, s.fired, s.is_moved, array_agg(DISTINCT c ORDER BY c) AS columns, count(DISTINCT s.mask) > 1 AS are_several
     FROM step s CROSS JOIN LATERAL unnest(s.columns) c GROUP BY s.number, s.kind, s.fired, s.is_moved
   )
-  SELECT m.number, m.kind, m.columns, r.places, r.leaves, r.handles, r.masks, m.is_moved, false
+  SELECT m.number, m.kind, m.columns, r.places, r.leaves, r.handles, r.masks, m.is_moved, false, NULL::text, NULL::bigint
   FROM merged m
   CROSS JOIN LATERAL (
     SELECT array_agg(x.place) AS places, array_agg(x.leaf) FILTER (WHERE x.leaf IS NOT NULL) AS leaves, array_agg(x.handle) AS handles,
@@ -7565,13 +9062,17 @@ BEGIN ATOMIC
      format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
             ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s',
             array_to_string(p_shape.updated_differ, ', '), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key)),
-    -- Others have changed the rest since.
+    -- Others have changed the rest since, and some have another key.
     (false, p_work.merges,
-     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM unnest($6, $7) AS x (handle, base)'
-            ' JOIN %s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base JOIN %s t ON %s',
-            (SELECT string_agg(format('%s AND %s', u.differs, u.stayed), ', ' ORDER BY u.number)
-             FROM unnest(p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (differs, stayed, number)),
-            p_shape.history, p_shape.live_table, p_shape.live_is_history))
+     (SELECT format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%1$s] AS differs, false AS is_moved'
+                    ' FROM unnest($6, $7, $9, $10) AS x (handle, base, key, targets) JOIN %2$s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base'
+                    ' JOIN %3$s t ON %4$s WHERE x.key IS NULL UNION ALL'
+                    ' SELECT t.ctid, t.tableoid, h.ctid, ARRAY[%1$s], true'
+                    ' FROM unnest($6, $7, $9, $10) AS x (handle, base, key, targets) JOIN %2$s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base'
+                    ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%5$s) JOIN %3$s t ON %6$s WHERE x.key IS NOT NULL',
+                    string_agg(format('coalesce(x.targets -> %L <> ''false'', %s AND %s)', (parse_ident(u.name))[1], u.differs, u.stayed), ', ' ORDER BY u.number),
+                    p_shape.history, p_shape.live_table, p_shape.live_is_history, p_shape.key_record, p_shape.live_is_key)
+      FROM unnest(p_shape.updated, p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (name, differs, stayed, number)))
   ) AS x (is_delete, handles, query)
   WHERE x.handles <> '{}' AND (x.is_delete OR p_shape.updated <> '{}');
 END;
@@ -7601,7 +9102,7 @@ DECLARE
 BEGIN
   IF p_work.inserts <> '{}' THEN
     EXECUTE format('SELECT array_agg(s) FROM (SELECT $2, ''insert'', array_positions(ARRAY[%s], true), NULL::tid[], NULL::oid[],'
-                   ' array_agg(h.ctid), NULL::varbit[], false, false FROM %s h WHERE h.ctid = ANY ($1) GROUP BY 3) s',
+                   ' array_agg(h.ctid), NULL::varbit[], false, false, NULL::text, NULL::bigint FROM %s h WHERE h.ctid = ANY ($1) GROUP BY 3) s',
                    (SELECT string_agg(CASE u.since WHEN 0 THEN 'true' ELSE format('h.pgtrack_statement_id > %s', u.since) END, ', '
                                       ORDER BY u.number) FROM unnest(p_shape.inserted_since) WITH ORDINALITY AS u (since, number)),
                    p_shape.history)
@@ -7626,12 +9127,12 @@ BEGIN
   FOR v_query IN SELECT p.is_delete, string_agg(p.query, ' UNION ALL ') AS query FROM pgtrack._places_sql(p_work, p_shape) p GROUP BY p.is_delete LOOP
     -- OFFSET 0: what the planner thinks of the columns' values says nothing about how many sets there are.
     EXECUTE format('SELECT array_agg(s) FROM (SELECT $8, %L, array_positions(x.differs, true), array_agg(x.place), %s,'
-                   ' CASE WHEN count(x.handle) > 0 THEN array_agg(x.handle) END, NULL::varbit[], x.is_moved, false'
+                   ' CASE WHEN count(x.handle) > 0 THEN array_agg(x.handle) END, NULL::varbit[], x.is_moved, false, NULL::text, NULL::bigint'
                    ' FROM (%s OFFSET 0) x WHERE %s GROUP BY x.differs, x.is_moved) s',
                    CASE WHEN v_query.is_delete THEN 'delete' ELSE 'update' END, v_leaf, v_query.query,
                    CASE WHEN v_query.is_delete THEN 'true' ELSE 'true = ANY (x.differs)' END)
     INTO v_steps USING p_work.deletes, p_work.deleted_keys, p_work.updates, p_work.keyed_updates, p_work.updated_keys,
-                       p_work.merges, p_work.merge_bases, p_number;
+                       p_work.merges, p_work.merge_bases, p_number, p_work.merge_keys, p_work.merge_targets;
     IF v_query.is_delete THEN
       v_all := v_all || coalesce(v_steps, '{}');
     ELSE
@@ -7649,7 +9150,9 @@ BEGIN
   IF cardinality(v_updates) > 1 THEN
     v_updates := ARRAY(SELECT m FROM pgtrack._merged_steps(v_updates, p_work.relid, p_shape.updated) m);
   END IF;
-  RETURN v_all || v_updates || pgtrack._insert_steps(p_work, p_shape, p_number);
+  RETURN v_all || v_updates || pgtrack._insert_steps(p_work, p_shape, p_number)
+      || ARRAY(SELECT ROW(p_number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered, s.images, s.row_count)::pgtrack._step
+               FROM unnest(p_work.steps) s);
 END
 $_steps$;
 COMMENT ON FUNCTION pgtrack._steps(pgtrack._work, pgtrack.relation_shape, integer) IS 'The steps of a revert that are about one table.';
@@ -7738,28 +9241,38 @@ COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows so
 CREATE OR REPLACE FUNCTION pgtrack._step_source(p_step pgtrack._step, p_shape pgtrack.relation_shape, OUT source text, OUT is_place text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('(SELECT %s FROM unnest(%s) WITH ORDINALITY AS x (%s)%s OFFSET 0) h',
-                concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*' END, 'x.place AS pgtrack_place',
+  SELECT CASE WHEN p_step.images IS NOT NULL THEN format('(%s OFFSET 0) h', p_step.images)
+              ELSE format('(SELECT %s FROM unnest(%s) WITH ORDINALITY AS x (%s)%s OFFSET 0) h',
+                concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*, h.ctid AS pgtrack_handle' END, 'x.place AS pgtrack_place',
                           CASE WHEN p_step.leaves IS NOT NULL THEN 'x.leaf AS pgtrack_leaf' END,
                           CASE WHEN p_step.masks IS NOT NULL THEN 'x.mask AS pgtrack_mask' END, 'x.number AS pgtrack_number'),
                 concat_ws(', ', quote_literal(p_step.places) || '::tid[]', quote_literal(p_step.leaves) || '::oid[]',
                           quote_literal(p_step.handles) || '::tid[]', quote_literal(p_step.masks) || '::varbit[]'),
                 concat_ws(', ', 'place', CASE WHEN p_step.leaves IS NOT NULL THEN 'leaf' END,
                           CASE WHEN p_step.handles IS NOT NULL THEN 'handle' END, CASE WHEN p_step.masks IS NOT NULL THEN 'mask' END, 'number'),
-                CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END),
-         concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
-                   CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END);
+                CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END) END,
+         CASE WHEN p_step.images IS NOT NULL THEN concat_ws(' AND ', p_shape.live_is_history, CASE p_step.kind WHEN 'update' THEN p_shape.differs END)
+              ELSE concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
+                   CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END) END;
 END;
 COMMENT ON FUNCTION pgtrack._step_source(pgtrack._step, pgtrack.relation_shape) IS
-  'The images h of a step, numbered, with where their rows are, and the condition that the row t is there.';
+  'The images h of a step, and the condition that the row t is that of one. Those that are listed are numbered, with where their rows are.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_given_sql(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_step.images IS NULL THEN pg_catalog.format('get_bit(h.pgtrack_mask, %s) = 1', p_number - 1) ELSE p_shape.updated_differ[p_number] END;
+END;
+COMMENT ON FUNCTION pgtrack._is_given_sql(pgtrack._step, pgtrack.relation_shape, integer) IS
+  'The condition that a step gives a value to a column of the row t, where it does not do so to all rows.';
 
 -- The value that column number p_number of the row t gets from the image h.
 CREATE OR REPLACE FUNCTION pgtrack._new_value(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN p_step.masks IS NULL THEN p_shape.updated_values[p_number]
-              ELSE format('CASE WHEN get_bit(h.pgtrack_mask, %s) = 1 THEN %s ELSE t.%s END',
-                          p_number - 1, p_shape.updated_values[p_number], p_shape.updated[p_number]) END;
+              ELSE format('CASE WHEN %s THEN %s ELSE t.%s END', pgtrack._is_given_sql(p_step, p_shape, p_number),
+                          p_shape.updated_values[p_number], p_shape.updated[p_number]) END;
 END;
 COMMENT ON FUNCTION pgtrack._new_value(pgtrack._step, pgtrack.relation_shape, integer) IS 'The value that a step gives to a column.';
 
@@ -7788,8 +9301,8 @@ RETURNS TABLE (phase text, name text, kind text, query text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT x.phase, x.name, s.kind, format('%s AS (%s RETURNING 1)', x.name, x.query)
-  FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
-  CROSS JOIN LATERAL (SELECT ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step AS step,
+  FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, images, row_count, step)
+  CROSS JOIN LATERAL (SELECT p_steps[s.step] AS step,
                              format('%s_%s', s.number, s.step) AS id) r
   CROSS JOIN LATERAL pgtrack._step_source(r.step, p_shape) f
   CROSS JOIN LATERAL (
@@ -7806,9 +9319,10 @@ BEGIN ATOMIC
     WHERE s.kind = 'update'
     UNION ALL
     SELECT 'inserted', format('inserted_%s', r.id),
-           format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+           format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s WHERE (TABLE updated) IS NOT NULL',
                   p_shape.name, (SELECT string_agg(p_shape.inserted[c], ', ') FROM unnest(s.columns) c),
-                  (SELECT string_agg(p_shape.inserted_values[c], ', ') FROM unnest(s.columns) c), p_shape.history, s.handles)
+                  (SELECT string_agg(p_shape.inserted_values[c], ', ') FROM unnest(s.columns) c),
+                  CASE WHEN s.images IS NULL THEN format('(SELECT h.* FROM %s h WHERE h.ctid = ANY (%L::tid[])) h', p_shape.history, s.handles) ELSE f.source END)
     WHERE s.kind = 'insert'
     UNION ALL
     SELECT 'inserted', format('inserted_%s', r.id), pgtrack._exchange_sql(r.step, p_shape)
@@ -7819,7 +9333,7 @@ COMMENT ON FUNCTION pgtrack._parts(pgtrack._step[], pgtrack.relation_shape) IS
   'The parts of the statement that does a revert that are about one table.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_sql$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_steps    pgtrack._step[];
@@ -7832,7 +9346,7 @@ DECLARE
   v_counts   text[] := '{}';
 BEGIN
   FOR n IN 1 .. cardinality(p_work) LOOP
-    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_shape := pgtrack._with_targets(pgtrack._shape(p_work[n].relid, p_columns), p_work[n], p_columns);
     v_steps := ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = n);
     SELECT array_agg(p.query) FILTER (WHERE p.phase = 'deleted') AS deletes,
            array_agg(p.query) FILTER (WHERE p.phase = 'updated') AS updates,
@@ -7896,15 +9410,14 @@ BEGIN ATOMIC
   SELECT CASE WHEN pgtrack._may_hide(p_work.relid, p_role) THEN concat_ws(' + ', format(
       '(SELECT %s - count(*) FROM %s h WHERE h.ctid = ANY (%L::tid[]))',
       coalesce(cardinality(p_work.inserts), 0), p_shape.history, p_work.inserts), (
-    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', cardinality(s.places), CASE
+    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', coalesce(s.row_count, cardinality(s.places)), CASE
         WHEN NOT pgtrack._has_row_trigger(p_work.relid, CASE s.kind WHEN 'delete' THEN 8 ELSE 16 END)
         -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
         THEN format('%s_%s_%s', CASE s.kind WHEN 'delete' THEN 'deleted' WHEN 'update' THEN 'updated' ELSE 'inserted' END, s.number, s.step)
         ELSE format('%s JOIN %s t ON %s', f.source, p_shape.live_table, f.is_place) END), ' + ')
-    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
-    CROSS JOIN LATERAL pgtrack._step_source(
-      ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step, p_shape) f
-    WHERE s.kind <> 'insert'))
+    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, images, row_count, step)
+    CROSS JOIN LATERAL pgtrack._step_source(p_steps[s.step], p_shape) f
+    WHERE s.kind <> 'insert' OR s.images IS NOT NULL))
   ELSE '0::bigint' END;
 END;
 COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.relation_shape, name) IS
@@ -7920,6 +9433,8 @@ CREATE OR REPLACE FUNCTION pgtrack._checked_indexes(p_table regclass, p_changed 
 RETURNS TABLE (relid regclass, index oid, name name, is_exclusion boolean, same_nulls boolean, columns name[], predicate text,
                keys text[], operators oid[], leaf oid, bounds text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
+SET bytea_output = 'hex'
 BEGIN ATOMIC
   SELECT m.relid::regclass, i.indexrelid, k.relname, i.indisexclusion, i.indnullsnotdistinct, u.columns, pg_get_expr(i.indpred, i.indrelid),
          e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END,
@@ -8121,10 +9636,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT ROW(min(s.number), 'update', (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(p_steps) u CROSS JOIN LATERAL unnest(u.columns) c WHERE u.kind = 'update'),
              array_agg(x.place ORDER BY s.step, x.n), array_agg(x.leaf ORDER BY s.step, x.n) FILTER (WHERE x.leaf IS NOT NULL),
-             array_agg(x.handle ORDER BY s.step, x.n), array_agg(coalesce(x.mask, s.whole) ORDER BY s.step, x.n), true, true)::pgtrack._step,
+             array_agg(x.handle ORDER BY s.step, x.n), array_agg(coalesce(x.mask, s.whole) ORDER BY s.step, x.n), true, true, NULL, NULL)::pgtrack._step,
          array_agg(s.step::integer ORDER BY s.step, x.n)
   FROM (SELECT s.*, pgtrack._mask(s.columns, p_length) AS whole
-        FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
+        FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, images, row_count, step)
         WHERE s.kind = 'update') s
   CROSS JOIN LATERAL ROWS FROM (unnest(s.places), unnest(s.leaves), unnest(s.handles), unnest(s.masks)) WITH ORDINALITY AS x (place, leaf, handle, mask, n);
 END;
@@ -8149,7 +9664,7 @@ BEGIN ATOMIC
   )
   SELECT ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.kind <> 'update')
       || ARRAY(SELECT ROW(o.number, CASE WHEN s.is_exchanged THEN 'exchange' ELSE 'update' END, o.columns, s.places, s.leaves, s.handles,
-                          CASE WHEN o.masks IS NOT NULL OR s.is_exchanged THEN s.masks END, o.is_moved, s.run IS NOT NULL)::pgtrack._step
+                          CASE WHEN o.masks IS NOT NULL OR s.is_exchanged THEN s.masks END, o.is_moved, s.run IS NOT NULL, NULL, NULL)::pgtrack._step
                FROM step s
                CROSS JOIN LATERAL (SELECT p_steps[s.origin] AS step) p
                CROSS JOIN LATERAL (SELECT (p.step).number, (p.step).columns, (p.step).masks, (p.step).is_moved) o
@@ -8213,20 +9728,21 @@ COMMENT ON FUNCTION pgtrack._plan_settings() IS 'The settings under which the st
 CREATE OR REPLACE FUNCTION pgtrack._planned_sql() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('planned AS MATERIALIZED (SELECT concat(%s))', string_agg(format('set_config(%L, %L, true)', p.name, current_setting(p.name)), ', '))
-  FROM pgtrack._plan_settings() p;
+  SELECT format('planned AS MATERIALIZED (SELECT concat(%s))', string_agg(format('set_config(%L, %L, true)', s.name, s.value), ', '))
+  FROM (SELECT p.name, current_setting(p.name) AS value FROM pgtrack._plan_settings() p UNION ALL SELECT n.name, n.value FROM pgtrack._noted_settings() n) s;
 END;
 COMMENT ON FUNCTION pgtrack._planned_sql() IS 'The part of a statement that sets back the settings under which it was planned.';
 
 CREATE OR REPLACE FUNCTION pgtrack._all_steps(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS pgtrack._step[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_all_steps$
+-- To compile its queries takes longer than to run them.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_all_steps$
 DECLARE
   v_shape  pgtrack.relation_shape;
   v_steps  pgtrack._step[];
   v_all    pgtrack._step[] := '{}';
 BEGIN
   FOR n IN 1 .. cardinality(p_work) LOOP
-    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_shape := pgtrack._with_targets(pgtrack._shape(p_work[n].relid, p_columns), p_work[n], p_columns);
     v_steps := pgtrack._steps(p_work[n], v_shape, n);
     PERFORM pgtrack._refuse_missing_rights(p_work[n], v_shape, v_steps, p_writer), pgtrack._refuse_fixed(p_work[n], v_shape, v_steps);
     v_all := v_all || pgtrack._in_order(p_work[n], v_shape, v_steps, p_writer);
@@ -8280,14 +9796,16 @@ BEGIN
     v_done := v_done OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("table", inserted OPERATOR(pg_catalog.+) deleted);
     RETURN NEXT;
   END LOOP;
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('row_security', 'on', true),
+          pg_catalog.set_config('quote_all_identifiers', 'off', true);
   PERFORM set_config('pgtrack.message', coalesce(v_message, ''), true);
-  SELECT pgtrack._name(w.relid) AS name,
-         coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
-         - (v_done ->> pgtrack._name(w.relid))::bigint AS count INTO v_left
+  SELECT x.name, x.count - (v_done ->> x.name)::bigint AS count INTO v_left
   FROM unnest(p_work) w
-  WHERE coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
-        > (v_done ->> pgtrack._name(w.relid))::bigint LIMIT 1;
+  CROSS JOIN LATERAL (
+    SELECT pgtrack._name(w.relid) AS name,
+           coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
+           + (SELECT coalesce(sum(s.row_count), 0) FROM unnest(w.steps) s WHERE s.kind <> 'update') AS count) x
+  WHERE x.count > (v_done ->> x.name)::bigint LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION '% rows of % are as they were', v_left.count, v_left.name USING
       ERRCODE = 'triggered_data_change_violation',
@@ -8307,6 +9825,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_report_differ
 DECLARE
   v_work     pgtrack._work;
   v_shape    record;
+  v_images   text;
   v_columns  text;
   v_rows     bigint;
 BEGIN
@@ -8315,10 +9834,14 @@ BEGIN
       SELECT FROM pgtrack._members(v_work.relid) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
       WHERE NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace);
     SELECT * INTO v_shape FROM pgtrack._shape(v_work.relid);
-    EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pgtrack_differing.name), '', ''), count(DISTINCT h.ctid)'
-                   ' FROM %s h JOIN %s t ON %s CROSS JOIN LATERAL unnest(%s) AS pgtrack_differing (name)'
-                   ' WHERE h.ctid = ANY ($1) AND ($2 IS NULL OR pgtrack_differing.name = ANY ($2))',
-                   v_shape.history, v_shape.live_table, v_shape.live_is_history, v_shape.differing)
+    SELECT string_agg(x.images, ' UNION ALL ') INTO v_images
+    FROM (SELECT format('SELECT h.* FROM %s h WHERE h.ctid = ANY ($1)', v_shape.history) AS images
+          UNION ALL SELECT s.images FROM unnest(v_work.steps) s WHERE s.kind <> 'delete') x;
+    -- Most rows are as they should be, and need no list of names.
+    EXECUTE format('SELECT string_agg(DISTINCT quote_ident(x.name), '', ''), count(DISTINCT x.place)'
+                   ' FROM (SELECT ROW(t.tableoid, t.ctid) AS place, pgtrack_differing.name FROM (%1$s) h JOIN %2$s t ON %3$s AND %4$s <> ''{}'''
+                   ' CROSS JOIN LATERAL unnest(%4$s) AS pgtrack_differing (name)) x WHERE $2 IS NULL OR x.name = ANY ($2)',
+                   v_images, v_shape.live_table, v_shape.live_is_history, v_shape.differing)
     INTO v_columns, v_rows
     USING coalesce(v_work.inserts, '{}') || coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'), p_columns;
     IF v_rows > 0 THEN
@@ -8356,6 +9879,7 @@ DECLARE
   v_owner     name := pgtrack._owner_of(p_table);
   v_function  text;
 BEGIN
+  PERFORM pgtrack._require_present_owner(p_table);
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RETURN v_owner;
   END IF;
@@ -8408,8 +9932,8 @@ BEGIN ATOMIC
   FROM unnest(p_steps) s
   CROSS JOIN LATERAL pgtrack._step_source(s, p_shape) f
   CROSS JOIN referred r
-  CROSS JOIN LATERAL (SELECT CASE WHEN p_kind = 'update' AND s.masks IS NOT NULL THEN format(' AND 1 IN (%s)', (
-    SELECT string_agg(format('get_bit(h.pgtrack_mask, %s)', n - 1), ', ') FROM unnest(r.numbers) n)) END AS is_set) m
+  CROSS JOIN LATERAL (SELECT CASE WHEN p_kind = 'update' AND s.masks IS NOT NULL THEN format(' AND (%s)', (
+    SELECT string_agg(pgtrack._is_given_sql(s, p_shape, n), ' OR ') FROM unnest(r.numbers) n)) END AS is_set) m
   WHERE s.kind = p_kind AND (p_kind = 'delete' OR s.columns && r.numbers)
   HAVING count(*) > 0;
 END;
@@ -8419,7 +9943,7 @@ COMMENT ON FUNCTION pgtrack._acted_on_sql(pg_constraint, pgtrack._step[], text, 
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 DECLARE
   v_key       record;
   v_parent    pgtrack.relation_shape;
@@ -8427,7 +9951,7 @@ DECLARE
   v_child     record;
   v_spared    text;
   v_as_image  text;
-  v_inserted  text;
+  v_arriving  text;
   v_reader    name;
   v_table     text;
   v_acted_on  text;
@@ -8457,7 +9981,7 @@ BEGIN
     -- A foreign key is about the table alone, or about its partitions.
     v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
     v_spared := 'true';
-    v_inserted := '0';
+    v_arriving := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
@@ -8465,19 +9989,23 @@ BEGIN
       v_spared := format(
         'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
         ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[]) x (handle, base) JOIN %1$s h ON h.ctid = x.handle'
-        '   WHERE %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[], %13$L::jsonb[]) x (handle, base, key) JOIN %1$s h ON h.ctid = x.handle'
+        '   WHERE x.key IS NULL AND %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
         ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
         ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
         '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
         v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
         coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
-        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'));
-      v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
-                           v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
+        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'), coalesce(v_work.merge_keys, '{}'));
+      -- Rows that come to refer to it do so before the foreign key acts: to a key in another spelling, or one that changes rows.
+      v_arriving := format(
+        '(SELECT count(*) FROM p JOIN %1$s h ON EXISTS %2$s WHERE h.ctid = ANY (%3$L::tid[])'
+        '   OR h.ctid = ANY (%4$L::tid[]) AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s AND %7$s))',
+        v_child.history, v_as_image, coalesce(v_work.inserts, '{}'), coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'),
+        v_table, v_child.live_is_history, v_key.refers);
     END IF;
     IF v_reader IN (p_writer, current_user) THEN
-      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_inserted);
+      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_arriving);
     ELSE
       -- Somebody else's table has no part in this undo; it is told what would be deleted.
       SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
@@ -8628,11 +10156,27 @@ END
 $_live_row$;
 COMMENT ON FUNCTION pgtrack._live_row(pgtrack.relation_shape, jsonb, boolean) IS 'The row that has a key now, locked if it is to be changed; null for none.';
 
+CREATE OR REPLACE FUNCTION pgtrack._is_taken(p_shape pgtrack.relation_shape, p_key jsonb, p_live_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_taken$
+DECLARE
+  v_is_taken  boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%1$s) JOIN %2$s t ON %3$s WHERE (t.tableoid, t.ctid) NOT IN ('
+                 'SELECT t.tableoid, t.ctid FROM jsonb_to_record($2) AS k(%1$s) JOIN %2$s t ON %3$s))',
+                 p_shape.key_record, p_shape.live_table, p_shape.live_is_key)
+  INTO v_is_taken USING p_key, coalesce(p_live_key, '{}');
+  RETURN v_is_taken;
+END
+$_is_taken$;
+COMMENT ON FUNCTION pgtrack._is_taken(pgtrack.relation_shape, jsonb, jsonb) IS
+  'Whether a row has a key now that is not the one under p_live_key.';
+
 -- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
   p_key             jsonb,
   p_version         integer,
+  p_verb            text,
   p_lock            boolean,
   p_columns         text[],
   OUT action        text,
@@ -8648,20 +10192,26 @@ DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
   v_target    pgtrack._target;
-  v_is_other  boolean := false;
+  v_is_other  boolean;
   v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
   v_shape := pgtrack._shape(p_table, p_columns);
-  before := pgtrack._live_row(v_shape, v_live_key, p_lock);
-  v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
-  -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
-  IF v_target.row_key <> v_live_key AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
-                                                WHERE v.ver > v_target.version AND v.operation IN ('D', 'T') AND v.row_key <> v_live_key) THEN
-    v_is_other := true;
-    v_live_key := v_target.row_key;
+  IF p_verb = 'restore' THEN
+    v_target := pgtrack._target_to_restore(p_table, v_shape, p_key);
+    v_is_other := v_target.row_key IS DISTINCT FROM v_live_key;
+  ELSE
     before := pgtrack._live_row(v_shape, v_live_key, p_lock);
+    v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+    -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
+    v_is_other := coalesce(v_target.row_key <> v_live_key, false)
+      AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
+                  WHERE v.ver > v_target.version AND v.operation IN ('D', 'T') AND v.row_key <> v_live_key);
+  END IF;
+  IF v_is_other THEN
+    v_live_key := v_target.row_key;
+    before := CASE WHEN NOT v_target.is_unborn THEN pgtrack._live_row(v_shape, v_live_key, p_lock) END;
   END IF;
   version := v_target.version;
   statement_id := v_target.statement_id;
@@ -8669,6 +10219,12 @@ BEGIN
   action := v_action.action;
   after := v_action.after;
   work := v_action.work;
+  -- Whose key another has got since cannot have it again, and is not that other.
+  IF v_is_other AND action = 'update'
+     OR action IN ('insert', 'update')
+        AND pgtrack._is_taken(v_shape, coalesce(v_live_key, '{}') || pgtrack._only(v_target.row_key, p_columns), v_live_key) THEN
+    PERFORM pgtrack._refuse_contested(v_shape.name, v_target.row_key);
+  END IF;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
   IF v_target.version < v_target.versions AND NOT v_is_other AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
@@ -8676,8 +10232,8 @@ BEGIN
   END IF;
 END
 $_plan_row$;
-COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
-  'What it takes to make one row, or some of its columns, what it was after one of its versions.';
+COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, text, boolean, text[]) IS
+  'What it takes to make one row, or some of its columns, what it was after one of its versions, or right before its deletion.';
 
 CREATE OR REPLACE FUNCTION pgtrack._decide(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text,
                                            p_columns text[] DEFAULT NULL)
@@ -8690,7 +10246,7 @@ DECLARE
   v_decision  pgtrack._decision;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
-  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
+  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, p_verb, true, p_columns);
   v_decision.has_work := false;
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
@@ -8716,6 +10272,7 @@ BEGIN
   END;
   RETURN ROW(format('%s: %s%s', v_row, v_what, CASE WHEN v_plan.action = 'delete' THEN ''
                                                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
+                                                    WHEN v_plan.version IS NULL THEN ', now as before its deletion'
                                                     WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
                                                     ELSE format(', now as after version %s', v_plan.version) END),
              true, v_plan.work, v_plan.statement_id::text,
@@ -8729,24 +10286,28 @@ COMMENT ON FUNCTION pgtrack._decide(regclass, jsonb, integer, text, text, text[]
 CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$
 BEGIN
-  IF p_on_conflict IS NULL OR p_on_conflict NOT IN ('error', 'force', 'skip', 'merge') THEN
-    RAISE EXCEPTION 'on_conflict must be error, force, skip or merge, not %', coalesce(quote_literal(p_on_conflict), 'null') USING
+  IF p_on_conflict IS NULL OR p_on_conflict NOT IN ('error', 'force', 'skip', 'merge', 'delta') THEN
+    RAISE EXCEPTION 'on_conflict must be error, force, skip, merge or delta, not %', coalesce(quote_literal(p_on_conflict), 'null') USING
       ERRCODE = 'invalid_parameter_value',
       DETAIL = 'error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. '
-               'merge: revert only the columns that nobody changed since.';
+               'merge: revert only the columns that nobody changed since. delta: also numbers that somebody did, by the difference.';
   END IF;
 END
 $_check_on_conflict$;
 COMMENT ON FUNCTION pgtrack._check_on_conflict(text) IS 'Refuses unknown values of on_conflict.';
 
-CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer, p_columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_columns text[],
+                                         p_on_conflict text)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, version integer, statement_id bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
-  SELECT pgtrack._name(p_table), p_key, p.action, p.before, p.after, p.conflict, p.version, p.statement_id
-  FROM pgtrack._plan_row(p_table, p_key, p_version, false, p_columns) p;
+  SELECT pgtrack._check_on_conflict(p_on_conflict);
+  SELECT pgtrack._name(p_table), p_key, CASE WHEN s.is_left THEN 'nothing' ELSE p.action END, p.before, CASE WHEN s.is_left THEN p.before ELSE p.after END,
+         p.conflict, p.version, p.statement_id
+  FROM pgtrack._plan_row(p_table, p_key, p_version, p_verb, false, p_columns) p
+  CROSS JOIN LATERAL (SELECT p.conflict IS NOT NULL AND p_on_conflict = 'skip' AS is_left) s;
 END;
-COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text[]) IS 'Does the work of the plan_ functions for one row.';
+COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text, text[], text) IS 'Does the work of the plan_ functions for one row.';
 
 -- ==== undoing/columns.sql ====
 
@@ -8786,7 +10347,7 @@ COMMENT ON FUNCTION pgtrack._check_columns(regclass[], text[]) IS 'Refuses colum
 CREATE OR REPLACE FUNCTION pgtrack._refuse_columns(p_name text, p_key jsonb, p_action text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_refuse_columns$
 BEGIN
-  RAISE EXCEPTION 'cannot set back only some columns of %', p_name || coalesce(format(' (%s)', pgtrack._key_text(p_key)), '') USING
+  RAISE EXCEPTION 'cannot set back only some columns of %', p_name || coalesce(' (' || pgtrack._key_text(p_key) || ')', '') USING
     ERRCODE = 'object_not_in_prerequisite_state',
     DETAIL = CASE p_action WHEN 'insert' THEN 'The row is missing and would be inserted again.'
                            WHEN 'delete' THEN 'The row was not there before and would be deleted.'
@@ -8824,7 +10385,7 @@ $_refuse_purged$;
 COMMENT ON FUNCTION pgtrack._refuse_purged(regclass, text) IS 'Refuses a point in time that needs purged history.';
 
 CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_when timestamptz) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_version_at$
 DECLARE
   v_since    timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
   v_shape    pgtrack.relation_shape := pgtrack._shape(p_table);
@@ -8880,34 +10441,269 @@ END
 $_tell_company$;
 COMMENT ON FUNCTION pgtrack._tell_company(integer, bigint) IS 'Tells, in a notice, what else was done by the transaction that deleted a row.';
 
-CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
-DECLARE
-  v_version  integer;
-  v_exists   boolean;
-  v_shape    pgtrack.relation_shape;
+CREATE OR REPLACE FUNCTION pgtrack._refuse_existing(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_existing$
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
-  v_shape := pgtrack._shape(p_table);
-  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
-  IF v_exists THEN
-    RAISE EXCEPTION '% (%) exists', v_shape.name, pgtrack._key_text(p_key) USING
+  IF pgtrack._is_taken(p_shape, p_key, NULL) THEN
+    RAISE EXCEPTION '% (%) exists', p_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'unique_violation',
       DETAIL = 'Only a row that was deleted can be restored.',
       HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
   END IF;
-  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.operation IN ('D', 'T');
-  IF v_version IS NULL THEN
-    RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'no_data_found',
-      HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
-  END IF;
-  PERFORM pgtrack._tell_company(v_shape.relation_id, v.statement_id) FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = v_version + 1;
-  RETURN v_version;
 END
-$_version_to_restore$;
-COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version of a deleted row right before its deletion.';
+$_refuse_existing$;
+COMMENT ON FUNCTION pgtrack._refuse_existing(pgtrack.relation_shape, jsonb) IS 'Refuses to restore a row whose key a row has.';
+
+-- What pgtrack.deleted() lists under the key. Others may have had the key since, whose versions then are those that count.
+-- Where nothing was deleted under it, the row that it names may have been deleted under another.
+CREATE OR REPLACE FUNCTION pgtrack._target_to_restore(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS pgtrack._target
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_to_restore$
+DECLARE
+  v_target   pgtrack._target;
+  v_version  integer;
+BEGIN
+  PERFORM pgtrack._refuse_existing(p_shape, p_key);
+  EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+                 ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' WHERE s.operation IN (''D'', ''T'')'
+                 ' AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)'
+                 ' ORDER BY h.pgtrack_statement_id DESC, h.ctid DESC LIMIT 1',
+                 p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  INTO v_target.statement_id, v_target.handle USING p_key;
+  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, p_shape, p_key) v
+  WHERE v.operation IN ('D', 'T') AND (v_target.handle IS NULL OR v.statement_id = v_target.statement_id AND v.handle = v_target.handle);
+  IF v_version IS NOT NULL THEN
+    v_target := pgtrack._target_version(p_table, p_shape, p_key, v_version, false);
+    PERFORM pgtrack._refuse_existing(p_shape, v_target.row_key);
+  ELSIF v_target.handle IS NULL THEN
+    RAISE EXCEPTION 'no deletion of % (%) is recorded', p_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'no_data_found',
+      HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', p_shape.name);
+  ELSE
+    v_target.row_key := p_key;
+    v_target.is_unborn := false;
+    IF pgtrack._is_erased(p_shape.relation_id, p_key, v_target.statement_id) THEN
+      RAISE EXCEPTION 'what % (%) was is no longer known', p_shape.name, pgtrack._key_text(p_key) USING
+        ERRCODE = 'TK002',
+        DETAIL = 'Its recorded values have been erased.';
+    END IF;
+  END IF;
+  PERFORM pgtrack._tell_company(p_shape.relation_id, v_target.statement_id);
+  RETURN v_target;
+END
+$_target_to_restore$;
+COMMENT ON FUNCTION pgtrack._target_to_restore(regclass, pgtrack.relation_shape, jsonb) IS
+  'A deleted row right before its deletion; its version is null where the key has been another row''s since.';
+
+-- ==== undoing/delta.sql ====
+
+-- With on_conflict => 'delta' a number is not set back to what it was. What the undone changes did to it is taken from what
+-- it is, so that what others have added or taken away since stays: undone in any order, additions sum to the same. A number
+-- that names something (of a key, of a reference, an identity) is no amount; it is set back as other values are.
+CREATE OR REPLACE FUNCTION pgtrack._decimal(p_value anyelement) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $_decimal$
+BEGIN
+  RETURN p_value::text::numeric;
+END
+$_decimal$;
+COMMENT ON FUNCTION pgtrack._decimal(anyelement) IS
+  'A floating-point number as people write it, so that what is taken from it leaves no rest; a cast would round it to 15 digits.';
+
+CREATE OR REPLACE FUNCTION pgtrack._amounts(p_relation integer, p_table regclass, p_columns text[])
+RETURNS TABLE (column_name name, since bigint, type regtype, typmod integer, recorded text, live text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p.column_name, p.since, k.type, b.typmod, format(k.counted, p.old), format(k.counted, p.compared)
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL pgtrack._column_parts(p_relation, p_table, p_columns) p
+  JOIN (VALUES ('smallint'::regtype, '(%s)::numeric'), ('integer'::regtype, '(%s)::numeric'), ('bigint'::regtype, '(%s)::numeric'),
+               ('numeric'::regtype, '(%s)::numeric'), ('money'::regtype, '(%s)::numeric'), ('real'::regtype, 'pgtrack._decimal(%s)'),
+               ('double precision'::regtype, 'pgtrack._decimal(%s)'), ('interval'::regtype, '(%s)::interval')) AS k (type, counted) ON k.type = p.stored
+  JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = p.attnum
+  CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) b
+  WHERE r.relation_id = p_relation AND p.can_update AND a.attidentity = '' AND p.column_name <> ALL (r.key_columns)
+    AND NOT EXISTS (SELECT FROM pg_constraint f
+                    WHERE f.contype = 'f' AND (f.conrelid = p_table AND p.attnum = ANY (f.conkey) OR f.confrelid = p_table AND p.attnum = ANY (f.confkey)));
+END;
+COMMENT ON FUNCTION pgtrack._amounts(integer, regclass, text[]) IS
+  'The columns of a table that can be set back by the difference: their types, and their values in the image h and the row t, as they are counted.';
+
+-- Whoever undoes something twice means it once. An undo says what it is of, in the forms that _choice() and _decide() give
+-- it; where it was chosen by who did it, or went back to a point, that does not tell of which changes.
+CREATE OR REPLACE FUNCTION pgtrack._is_undo_of(p_reverts text, p_statement bigint, p_xid text, p_label text, p_ids bigint[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_reverts ~ '^xid:' THEN p_reverts = 'xid:' || p_xid
+              -- What triggers do because of an undo is of other rows.
+              WHEN p_reverts ~ '^[0-9]{1,18}$'
+                THEN p_statement >= p_reverts::bigint AND (p_reverts::bigint < p_ids[1] OR p_reverts::bigint = ANY (p_ids))
+              WHEN p_reverts ~ '^transactions ' THEN p_xid = ANY (string_to_array(substr(p_reverts, 14), ', '))
+              WHEN p_reverts ~ '^changes ' THEN p_statement::text = ANY (string_to_array(substr(p_reverts, 9), ', '))
+              WHEN p_reverts = p_label THEN true END;
+END;
+COMMENT ON FUNCTION pgtrack._is_undo_of(text, bigint, text, text, bigint[]) IS
+  'Whether an undo was one of a change, which belongs to what is called p_label if that is given; null where nobody can tell. '
+  'p_ids: the statements that changed the row.';
+
+-- The changes are gone through as they came. What an undo took away comes back when that is undone, unless it is undone
+-- with it.
+CREATE OR REPLACE FUNCTION pgtrack._in_force(p_changed boolean[], p_ids bigint[], p_xids text[], p_chosen boolean[], p_reverts text[], p_label text)
+RETURNS boolean[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_in_force$
+DECLARE
+  v_changes  integer := cardinality(p_ids);
+  v_by       integer[] := array_fill(0, ARRAY[v_changes]);
+  v_is_of    boolean[];
+  v_counts   boolean[] := p_chosen;
+BEGIN
+  FOR u IN 2 .. v_changes LOOP
+    CONTINUE WHEN coalesce(p_reverts[u], '') = '' OR NOT p_changed[u];
+    v_is_of := array_fill(false, ARRAY[v_changes]);
+    FOR n IN 1 .. u - 1 LOOP
+      CONTINUE WHEN NOT p_changed[n] OR NOT p_chosen[n] AND coalesce(p_reverts[n], '') = '';
+      v_is_of[n] := pgtrack._is_undo_of(p_reverts[u], p_ids[n], p_xids[n], CASE WHEN p_chosen[n] THEN p_label END, p_ids);
+      IF v_is_of[n] IS NULL AND v_by[n] = 0 AND NOT (p_chosen[u] AND p_chosen[n]) THEN
+        RETURN NULL;
+      END IF;
+    END LOOP;
+    FOR n IN 1 .. u - 1 LOOP
+      CONTINUE WHEN v_is_of[n] IS NOT TRUE OR v_by[n] > 0;
+      v_by := ARRAY(SELECT CASE WHEN h.holder = n AND v_is_of[h.i] IS NOT TRUE THEN 0 ELSE h.holder END
+                    FROM unnest(v_by) WITH ORDINALITY AS h (holder, i) ORDER BY h.i);
+      v_by[n] := u;
+    END LOOP;
+  END LOOP;
+  FOR n IN REVERSE v_changes .. 1 LOOP
+    v_counts[n] := p_chosen[n] AND (v_by[n] = 0 OR v_counts[v_by[n]]);
+  END LOOP;
+  RETURN v_counts;
+END
+$_in_force$;
+COMMENT ON FUNCTION pgtrack._in_force(boolean[], bigint[], text[], boolean[], text[], text) IS
+  'Which of the changes of a column that are chosen to be undone have not been undone since; null where nobody can tell. '
+  'p_changed: which of the row''s changes changed it.';
+
+-- By calls: a cast names its type, and these are for each value of many rows.
+CREATE OR REPLACE FUNCTION pgtrack._as_json(p_amount text, p_type regtype, p_typmod integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_as_json$
+BEGIN
+  RETURN CASE p_type
+    WHEN 'smallint'::regtype THEN to_jsonb(p_amount::smallint)
+    WHEN 'integer'::regtype THEN to_jsonb(p_amount::integer)
+    WHEN 'bigint'::regtype THEN to_jsonb(p_amount::bigint)
+    WHEN 'numeric'::regtype THEN to_jsonb("numeric"(p_amount::numeric, p_typmod))
+    WHEN 'money'::regtype THEN to_jsonb(p_amount::numeric::money)
+    WHEN 'real'::regtype THEN to_jsonb(p_amount::real)
+    WHEN 'double precision'::regtype THEN to_jsonb(p_amount::double precision)
+    WHEN 'interval'::regtype THEN to_jsonb("interval"(p_amount::interval, p_typmod)) END;
+END
+$_as_json$;
+COMMENT ON FUNCTION pgtrack._as_json(text, regtype, integer) IS 'An amount as a value of a type, as JSON.';
+
+-- Null: no difference exists, of nothing, or of what is no number. What is as after the changes is set to what it was
+-- before them, exactly.
+CREATE OR REPLACE FUNCTION pgtrack._by_difference(p_values anyarray, p_live anyelement, p_ids bigint[], p_xids text[], p_chosen boolean[],
+                                                  p_reverts text[], p_label text, p_since bigint, p_type regtype, p_typmod integer, p_column text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET IntervalStyle = 'postgres' AS $_by_difference$
+DECLARE
+  c_no_number CONSTANT  text := 'NaN|[Ii]nfinity';
+  v_counts    boolean[] := p_chosen;
+  v_after     p_live%TYPE;
+  v_sum       p_live%TYPE;
+  v_last      p_live%TYPE;
+  v_others    boolean := false;
+  v_is_alone  boolean;
+  v_target    jsonb;
+BEGIN
+  IF array_to_string(p_reverts, '') <> '' THEN
+    v_counts := pgtrack._in_force(ARRAY(SELECT v.before::text IS DISTINCT FROM v.after::text
+                                        FROM unnest(p_values, array_append(p_values[2:], p_live)) WITH ORDINALITY AS v (before, after, n) ORDER BY v.n),
+                                  p_ids, p_xids, p_chosen, p_reverts, p_label);
+    IF v_counts IS NULL THEN
+      RETURN NULL;
+    END IF;
+  END IF;
+  FOR n IN 1 .. cardinality(p_ids) LOOP
+    v_after := CASE WHEN n < cardinality(p_ids) THEN p_values[n + 1] ELSE p_live END;
+    CONTINUE WHEN p_ids[n] <= p_since OR p_values[n]::text IS NOT DISTINCT FROM v_after::text;
+    IF NOT v_counts[n] THEN
+      v_others := true;
+      CONTINUE;
+    ELSIF (p_values[n]::text || v_after::text || p_live::text ~ c_no_number) IS NOT FALSE THEN
+      RETURN NULL;
+    END IF;
+    v_sum := coalesce(v_sum + (p_values[n] - v_after), p_values[n] - v_after);
+    v_last := v_after;
+    v_is_alone := NOT v_others;
+  END LOOP;
+  IF v_sum IS NULL THEN
+    RETURN 'false';
+  END IF;
+  v_sum := CASE WHEN v_is_alone AND p_live::text = v_last::text THEN p_values[1] ELSE p_live + v_sum END;
+  v_target := pgtrack._as_json(v_sum::text, p_type, p_typmod);
+  RETURN CASE WHEN v_target = pgtrack._as_json(p_live::text, p_type, p_typmod) THEN 'false' ELSE v_target END;
+EXCEPTION WHEN numeric_value_out_of_range OR datetime_field_overflow OR interval_field_overflow THEN
+  RAISE EXCEPTION 'column % cannot be set back by the difference: it would be out of range', p_column USING
+    ERRCODE = 'numeric_value_out_of_range',
+    DETAIL = format('It is %s now, and of type %s: %s.', p_live, format_type(p_type, p_typmod), SQLERRM),
+    HINT = 'Undo it without that column, or with another on_conflict.';
+END
+$_by_difference$;
+COMMENT ON FUNCTION pgtrack._by_difference(anyarray, anyelement, bigint[], text[], boolean[], text[], text, bigint, regtype, integer, text) IS
+  'What a column becomes when the changes of a row that are chosen are taken from it, as JSON; false if that is what it is. '
+  'p_values: what it was before each change of the row, oldest first.';
+
+-- Of a row that was deleted or inserted since, the changes are not those of one row.
+CREATE OR REPLACE FUNCTION pgtrack._targets_sql(p_table regclass, p_shape pgtrack.relation_shape, p_has_moves boolean, p_label text, p_columns text[])
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_targets_sql$
+DECLARE
+  v_amounts  record;
+BEGIN
+  SELECT string_agg(format('%s AS v%s', a.recorded, a.n), ', ') AS values, string_agg(format('array_agg(x.v%1$s) AS v%1$s', a.n), ', ') AS arrays,
+         string_agg(format('pgtrack._by_difference(y.v%s, %s, y.ids, y.xids, y.chosen, y.reverts, %L, %s, %s, %s, %L) AS %I', a.n, a.live, p_label, a.since,
+                           a.type::oid, a.typmod, format('%I of %s', a.column_name, p_shape.name), a.column_name), ', ') AS targets
+  INTO v_amounts
+  FROM pgtrack._amounts(p_shape.relation_id, p_table, p_columns) WITH ORDINALITY AS a (column_name, since, type, typmod, recorded, live, n);
+  IF v_amounts.values IS NULL THEN
+    RETURN 'CROSS JOIN (SELECT NULL::jsonb AS targets) d';
+  END IF;
+  RETURN format($$CROSS JOIN LATERAL (SELECT CASE WHEN base.handle IS NOT NULL AND t.ctid IS NOT NULL THEN (
+      SELECT CASE WHEN y.are_updates THEN (SELECT jsonb_strip_nulls(to_jsonb(pgtrack_row.*)) FROM (SELECT %s) pgtrack_row) END FROM (
+        SELECT array_agg(x.id) AS ids, array_agg(x.xid) AS xids, array_agg(x.reverts) AS reverts, array_agg(x.is_chosen) AS chosen,
+               bool_and(x.is_update) AS are_updates, %s
+        FROM (SELECT h.pgtrack_statement_id AS id, s.xid::text AS xid, s.reverts, coalesce(s.operation = 'U', false) AS is_update,
+                     EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id) AS is_chosen, %s
+              FROM %s LEFT JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id
+              WHERE h.pgtrack_statement_id >= m.statement_id ORDER BY h.pgtrack_statement_id, h.ctid) x) y) END AS targets OFFSET 0) d$$,
+    v_amounts.targets, v_amounts.arrays, v_amounts.values, pgtrack._images_sql(p_shape, p_has_moves), p_shape.relation_id);
+END
+$_targets_sql$;
+COMMENT ON FUNCTION pgtrack._targets_sql(regclass, pgtrack.relation_shape, boolean, text, text[]) IS
+  'The part for what columns of a row m become by the difference, as JSON: false where that is what they are; those of which none exists are not in it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._with_targets(p_shape pgtrack.relation_shape, p_work pgtrack._work, p_columns text[]) RETURNS pgtrack.relation_shape
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_with_targets$
+BEGIN
+  IF EXISTS (SELECT FROM unnest(p_work.merge_targets) t WHERE t IS NOT NULL) THEN
+    p_shape.updated_values := ARRAY(
+      SELECT CASE WHEN m.targets IS NULL THEN u.value
+                  ELSE format('coalesce((%L::pg_catalog.jsonb OPERATOR(pg_catalog.->>) h.pgtrack_handle::pg_catalog.text)::%s, %s)',
+                              m.targets, concat(CASE a.type WHEN 'money'::regtype THEN 'pg_catalog.' END, format_type(a.type, a.typmod)), u.value) END
+      FROM unnest(p_shape.updated, p_shape.updated_values) WITH ORDINALITY AS u (name, value, number)
+      LEFT JOIN pgtrack._amounts(p_shape.relation_id, p_work.relid, p_columns) a ON quote_ident(a.column_name) = u.name
+      LEFT JOIN LATERAL (SELECT jsonb_object_agg(x.handle, x.targets -> a.column_name::text) AS targets
+                         FROM unnest(p_work.merges, p_work.merge_targets) AS x (handle, targets)
+                         WHERE x.targets -> a.column_name::text <> 'false') m ON true
+      ORDER BY u.number);
+  END IF;
+  RETURN p_shape;
+END
+$_with_targets$;
+COMMENT ON FUNCTION pgtrack._with_targets(pgtrack.relation_shape, pgtrack._work, text[]) IS
+  'The pieces for a table where rows are set back by the difference: what a column becomes is looked up by the row''s image.';
 
 -- ==== undoing/changed_rows.sql ====
 
@@ -8986,12 +10782,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN p_retaken IS NULL
     THEN format('path AS MATERIALIZED (SELECT m.*, g.* FROM changed m'
-                ' CROSS JOIN LATERAL pgtrack._path(%1$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%1$s))) g)', p_shape.relation_id)
+                ' CROSS JOIN LATERAL pgtrack._path(%1$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%1$s)), false) g)', p_shape.relation_id)
     ELSE format('path AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key, g.row_key, g.after_id,'
                 ' least(g.until_id, g.retaken_id - 1) AS until_id FROM (SELECT m.*, g.*,'
                 ' min((SELECT min(h.pgtrack_statement_id) FROM %1$s CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s) WHERE %3$s'
                 ' AND h.pgtrack_statement_id BETWEEN g.after_id + 1 AND g.until_id)) OVER (PARTITION BY m.handle) AS retaken_id'
-                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%4$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%4$s))) g) g'
+                ' FROM changed m CROSS JOIN LATERAL pgtrack._path(%4$s, m.canonical_key, m.statement_id, (SELECT pgtrack._spellings(%4$s)), false) g) g'
                 ' WHERE g.after_id < coalesce(g.retaken_id, g.until_id))', p_retaken, p_shape.key_record, p_shape.history_is_key, p_shape.relation_id) END
     || ', traced AS MATERIALIZED (SELECT g.handle, g.statement_id, g.operation, g.key, g.canonical_key,'
        ' array_agg(g.row_key) AS row_keys, array_agg(g.after_id) AS after_ids, array_agg(g.until_id) AS until_ids'
@@ -9000,26 +10796,52 @@ END;
 COMMENT ON FUNCTION pgtrack._path_sql(pgtrack.relation_shape, text) IS
   'The parts for the keys that each changed row has had since then, where rows have got other keys.';
 
+CREATE OR REPLACE FUNCTION pgtrack._images_sql(p_shape pgtrack.relation_shape, p_has_moves boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_has_moves
+    THEN format('unnest(m.row_keys, m.after_ids, m.until_ids) AS g (row_key, after_id, until_id)'
+                ' CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
+                ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
+                p_shape.key_record, p_shape.history, p_shape.history_is_key)
+    ELSE format('(SELECT) one JOIN %s h ON %s', p_shape.history, p_shape.same_row) END;
+END;
+COMMENT ON FUNCTION pgtrack._images_sql(pgtrack.relation_shape, boolean) IS 'The images h of a row m, whose first one is c.';
+
 CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_has_moves boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
     'SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,'
-    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_back FROM %s'
+    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AND NOT (%7$s) AS is_back, %7$s AS is_taken, %8$s AS is_gone,'
+    ' (SELECT min(h.pgtrack_statement_id) FILTER (WHERE u.operation = ''I'' AND x.statement_id IS NULL) < max(x.statement_id) FROM %5$s'
+    ' JOIN pgtrack.statement u ON u.relation_id = %6$s AND u.statement_id = h.pgtrack_statement_id'
+    ' LEFT JOIN chosen x ON x.statement_id = h.pgtrack_statement_id WHERE h.pgtrack_statement_id > m.statement_id) IS TRUE AS is_anothers FROM %5$s'
     ' WHERE h.pgtrack_statement_id > m.statement_id'
     ' AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)'
     ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1',
     CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
-    p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'),
-    CASE WHEN p_has_moves
-      THEN format('unnest(m.row_keys, m.after_ids, m.until_ids) AS g (row_key, after_id, until_id)'
-                  ' CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%s)'
-                  ' JOIN %s h ON %s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id',
-                  p_shape.key_record, p_shape.history, p_shape.history_is_key)
-      ELSE format('(SELECT) one JOIN %s h ON %s', p_shape.history, p_shape.same_row) END);
+    p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'), pgtrack._images_sql(p_shape, p_has_moves),
+    p_shape.relation_id,
+    -- Another row has come to the key, and no undo has made it what this one was.
+    CASE WHEN p_has_moves THEN format(
+      '(moved.live_key IS DISTINCT FROM g.row_key'
+      ' AND EXISTS (SELECT FROM pgtrack._arrivals(%1$s, pgtrack._equal_keys((SELECT pgtrack._spellings(%1$s)), g.row_key)) a'
+      ' WHERE a.statement_id >= h.pgtrack_statement_id AND NOT EXISTS (SELECT FROM jsonb_to_record(g.row_key) AS k(%2$s) JOIN %3$s h ON %4$s'
+      ' JOIN pgtrack.statement u ON u.relation_id = %1$s AND u.statement_id = h.pgtrack_statement_id AND u.reverts <> '''''
+      ' WHERE h.pgtrack_statement_id > a.statement_id)))',
+      p_shape.relation_id, p_shape.key_record, p_shape.history, p_shape.history_is_key) ELSE 'false' END,
+    CASE WHEN p_has_moves THEN format(
+      'm.row_keys[2] IS NOT NULL AND (SELECT x.statement_id IS NULL AND g.row_key IS DISTINCT FROM moved.live_key FROM %s'
+      ' JOIN pgtrack.statement u ON u.relation_id = %s AND u.statement_id = h.pgtrack_statement_id AND u.operation = ''I'''
+      ' LEFT JOIN chosen x ON x.statement_id = h.pgtrack_statement_id'
+      ' WHERE h.pgtrack_statement_id > m.statement_id ORDER BY h.pgtrack_statement_id DESC LIMIT 1) IS TRUE',
+      pgtrack._images_sql(p_shape, p_has_moves), p_shape.relation_id) ELSE 'false' END);
 END;
 COMMENT ON FUNCTION pgtrack._newer_sql(pgtrack.relation_shape, boolean) IS
-  'The part for the first later change of a row m by others, and whether what it changed has been changed back.';
+  'The part for the first later change of a row m by others, whether what it changed has been changed back, whether another row has come to '
+  'its key since, whether its path ends at a row that others inserted and that has left the key, and whether the set went on to change another row, '
+  'that others had inserted under its key.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_newer(p_relation integer, p_which text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_newer$
@@ -9039,20 +10861,27 @@ COMMENT ON FUNCTION pgtrack._has_newer(integer, text) IS 'Whether a table has ch
 -- The rows of one table that a set of statements changed, each with what undoing that takes: handle is the image from
 -- before (or the key, where the set inserted the row), live_key the row's present key where that may differ from
 -- canonical_key, newer_id the first later change by others, unless what they changed has been changed back or the row is
--- as wanted already, and base the image right before that. p_keys: of these rows only, which are looked up one by one.
-CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_which text, p_point text DEFAULT NULL, p_keys jsonb DEFAULT NULL)
+-- as wanted already. It stands all the same where others have inserted a row of theirs and the set went on to change that.
+-- newer_operation is what that change did, newer_key the key that it found the row under, base the image right before it,
+-- and is_mixed whether the set went on changing the row after it. targets is what columns become by the difference, where
+-- p_by_difference, and then newer_id is any later change: what is as wanted, or as before that, may be so by chance.
+-- Of p_columns only, if they are named. p_keys: of these rows only, which are looked up one by one.
+CREATE OR REPLACE FUNCTION pgtrack._changed_rows_sql(p_table regclass, p_set pgtrack._set, p_by_difference boolean DEFAULT false,
+                                                     p_columns text[] DEFAULT NULL, p_keys jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changed_rows_sql$
 DECLARE
+  v_which      text := p_set.condition;
   v_shape      pgtrack.relation_shape := pgtrack._shape(p_table);
-  v_retaken    text := pgtrack._retaken(p_table, p_which, p_point);
-  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, p_which) OR v_retaken IS NOT NULL;
+  v_retaken    text := pgtrack._retaken(p_table, v_which, p_set.point);
+  v_has_moves  boolean := pgtrack._keys_changed_since(p_table, v_which) OR v_retaken IS NOT NULL;
+  v_targets    text := 'CROSS JOIN (SELECT NULL::jsonb AS targets) d';
   v_live       text := format('LEFT JOIN %s t ON %s', v_shape.live_table, v_shape.live_is_change);
   v_live_key   text := 'NULL::jsonb';
   v_moved      text := '';
   v_first      text := '';
 BEGIN
-  PERFORM pgtrack._refuse_former_key(p_table, p_which);
+  PERFORM pgtrack._refuse_former_key(p_table, v_which);
   IF p_keys IS NOT NULL AND v_has_moves THEN
     RAISE EXCEPTION 'cannot undo only some rows of %', v_shape.name USING
       ERRCODE = 'object_not_in_prerequisite_state',
@@ -9065,18 +10894,25 @@ BEGIN
                ' AND m.statement_id > g.after_id AND m.statement_id <= g.until_id)';
     v_moved := 'CROSS JOIN LATERAL (SELECT m.row_keys[array_position(m.until_ids, 9223372036854775807)] AS live_key) moved';
     -- The row that the set has left may be back, as another undo inserts it again, without having come back on this path.
-    -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key.
-    v_live_key := 'CASE WHEN base.is_back OR n.operation = ''I'' THEN base.row_key ELSE moved.live_key END';
-    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
-                     v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
+    -- And what others inserted where the set has deleted a row is in its way only as long as it stays under that key; another
+    -- that has come there since is none of these rows. What they inserted and then gave another key is not the row either.
+    v_live_key := 'CASE WHEN n.operation = ''I'' AND base.is_taken THEN NULL WHEN base.is_back OR n.operation = ''I'' THEN base.row_key'
+                  ' WHEN base.is_gone THEN NULL ELSE moved.live_key END';
+    v_live := format('LEFT JOIN LATERAL (SELECT t.ctid%s FROM jsonb_to_record(%s) AS k(%s) JOIN %s t ON %s) t ON true',
+                     CASE WHEN p_by_difference THEN ', t.*' END, v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key);
+  END IF;
+  IF p_by_difference AND pgtrack._has_newer(v_shape.relation_id, v_which) THEN
+    v_targets := pgtrack._targets_sql(p_table, v_shape, v_has_moves, p_set.reverts, p_columns);
   END IF;
   RETURN format('WITH %s SELECT m.handle, m.statement_id, m.operation, m.key, m.canonical_key, %s AS live_key,'
-                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, ',
-                concat_ws(', ', pgtrack._chosen_sql(v_shape, p_which, p_keys),
+                ' base.handle AS base, t.ctid IS NOT NULL AS is_live, d.targets, n.operation AS newer_operation, base.row_key AS newer_key,'
+                ' EXISTS (SELECT FROM %s WHERE h.pgtrack_statement_id > base.statement_id'
+                ' AND EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)) AS is_mixed, ',
+                concat_ws(', ', pgtrack._chosen_sql(v_shape, v_which, p_keys),
                           pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
-                          CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key)
-    || format('CASE WHEN CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL ELSE base.is_back IS FALSE END'
-              ' AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
+                          CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key, pgtrack._images_sql(v_shape, v_has_moves))
+    || format('CASE WHEN d.targets IS NOT NULL OR base.is_anothers OR CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_taken'
+              ' ELSE base.is_back IS FALSE END AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
               ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
               ' JOIN %s h ON h.ctid = m.handle), true) END'
               ' THEN base.statement_id END AS newer_id FROM %s m ',
@@ -9086,17 +10922,18 @@ BEGIN
       CASE WHEN p_keys IS NULL THEN format('JOIN %s c ON c.ctid = m.handle', v_shape.history)
            ELSE format('CROSS JOIN LATERAL (SELECT c.* FROM %s c WHERE c.ctid = m.handle OFFSET 0) c', v_shape.history) END,
       v_moved,
-      CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, p_which)
+      CASE WHEN p_keys IS NOT NULL OR pgtrack._has_newer(v_shape.relation_id, v_which)
            THEN format('LEFT JOIN LATERAL (%s) base ON true'
                        ' LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id',
                        pgtrack._newer_sql(v_shape, v_has_moves), v_shape.relation_id)
-           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::jsonb AS row_key) base'
+           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, false AS is_taken,'
+                ' false AS is_gone, false AS is_anothers, NULL::jsonb AS row_key) base'
                 ' CROSS JOIN (SELECT NULL::"char" AS operation) n' END,
-      v_live, v_first);
+      v_live, v_targets, v_first);
 END
 $_changed_rows_sql$;
-COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, text, text, jsonb) IS
-  'The query for the rows of a table that a set of statements changed: any, or those after a point; all, or those of some keys.';
+COMMENT ON FUNCTION pgtrack._changed_rows_sql(regclass, pgtrack._set, boolean, text[], jsonb) IS
+  'The query for the rows of a table that a set of statements changed: all, or those of some keys.';
 
 CREATE OR REPLACE FUNCTION pgtrack._keys_changed_since(p_table regclass, p_which text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_keys_changed_since$
@@ -9115,10 +10952,64 @@ $_keys_changed_since$;
 COMMENT ON FUNCTION pgtrack._keys_changed_since(regclass, text) IS
   'Whether a row of a table has got another key since the first of a set of statements.';
 
+-- ==== undoing/merging.sql ====
+
+-- Where others have changed a row since, on_conflict => 'merge' and 'delta' set back what can be without taking away what
+-- they did, and a plan says what that is.
+
+-- Rows r, as _changed_rows_sql() has them. A row that others gave another key is followed; what the set itself did to the
+-- key would bring it where others may have gone since.
+CREATE OR REPLACE FUNCTION pgtrack._unmerged_sql(p_on_conflict text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_on_conflict IN ('merge', 'delta') THEN
+    'CASE WHEN r.newer_id IS NULL THEN NULL WHEN r.operation = ''I'' THEN ''what is undone inserted it'''
+    ' WHEN NOT r.is_live THEN ''it has been deleted since'' WHEN r.newer_operation = ''I'' THEN ''it has been inserted again since'''
+    ' WHEN r.live_key IS DISTINCT FROM r.canonical_key AND r.newer_key IS DISTINCT FROM r.canonical_key THEN ''what is undone gave it another key'' END'
+    ELSE 'NULL::text' END;
+END;
+COMMENT ON FUNCTION pgtrack._unmerged_sql(text) IS 'The expression for why a row r that others have changed since cannot be merged.';
+
+CREATE OR REPLACE FUNCTION pgtrack._states_sql(p_shape pgtrack.relation_shape, p_on_conflict text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_on_conflict IN ('merge', 'delta') AND p_shape.updated <> '{}' THEN
+    format('LEFT JOIN LATERAL (SELECT ARRAY[%s] AS states'
+           ' FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%s) JOIN %s t ON %s JOIN %6$s h ON h.ctid = r.handle JOIN %6$s c ON c.ctid = r.base'
+           ' WHERE r.newer_id IS NOT NULL AND (%5$s) IS NULL OFFSET 0) merged ON true',
+           (SELECT string_agg(format('CASE WHEN r.targets ? %1$L THEN CASE WHEN r.targets -> %1$L <> ''false'' THEN ''difference'' END'
+                                     ' WHEN %2$s THEN CASE WHEN %3$s THEN ''back'' WHEN r.is_mixed OR ROW(%4$s)::record *<> ROW(%5$s)::record THEN ''stays'' END END',
+                                     p.column_name, u.differs, u.stayed, p.old, p.base), ', ' ORDER BY u.number)
+            FROM unnest(p_shape.updated, p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (name, differs, stayed, number)
+            JOIN pgtrack._column_parts(p_shape.relation_id, p_shape.name::regclass, NULL) p ON quote_ident(p.column_name) = u.name),
+           p_shape.key_record, p_shape.live_table, p_shape.live_is_key, pgtrack._unmerged_sql(p_on_conflict), p_shape.history)
+    ELSE 'CROSS JOIN (SELECT NULL::text[] AS states) merged' END;
+END;
+COMMENT ON FUNCTION pgtrack._states_sql(pgtrack.relation_shape, text) IS
+  'The part for what a merge does to each column of a row r that can be set back: back, difference, or that it stays; null where there is nothing to do.';
+
+CREATE OR REPLACE FUNCTION pgtrack._columns_in(p_updated text[], p_states text[], p_state text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(array_agg((parse_ident(u.name))[1] ORDER BY u.number), '{}')
+  FROM unnest(p_updated, p_states) WITH ORDINALITY AS u (name, state, number) WHERE u.state = p_state;
+END;
+COMMENT ON FUNCTION pgtrack._columns_in(text[], text[], text) IS 'The names of the columns that a merge does one thing to.';
+
+CREATE OR REPLACE FUNCTION pgtrack._merge_text(p_unmerged text, p_updated text[], p_states text[], p_action text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT concat_ws('; ', 'the row stays as it is, ' || p_unmerged,
+                   'by the difference: ' || nullif(array_to_string(pgtrack._columns_in(p_updated, p_states, 'difference'), ', '), ''),
+                   'stays as it is: ' || nullif(array_to_string(pgtrack._columns_in(p_updated, p_states, 'stays'), ', '), ''),
+                   CASE WHEN p_states IS NOT NULL AND p_action = 'nothing' THEN 'nothing is left to set back' END);
+END;
+COMMENT ON FUNCTION pgtrack._merge_text(text, text[], text[], text) IS 'What a merge does to a row, for people.';
+
 -- ==== undoing/path.sql ====
 
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
-CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb, p_is_next boolean)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 -- Called for each of many rows: to plan its queries takes longer than to run them.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_path$
@@ -9146,6 +11037,10 @@ BEGIN
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
       until_id := v_seen;
       RETURN NEXT;
+      -- To leave a key is a change, which is recorded under it.
+      IF p_is_next AND v_seen > p_from THEN
+        RETURN;
+      END IF;
       v_keys := pgtrack._equal_keys(p_spellings, v_departure.new_key);
       row_key := v_keys[1];
       after_id := v_seen;
@@ -9165,8 +11060,9 @@ BEGIN
   END IF;
 END
 $_path$;
-COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint, jsonb) IS
-  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint, jsonb, boolean) IS
+  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there; '
+  'with p_is_next no more than lead to its next change.';
 
 -- ==== undoing/tables.sql ====
 
@@ -9204,27 +11100,53 @@ COMMENT ON FUNCTION pgtrack._tables_of(text, text) IS 'The tables that a set of 
 -- ==== undoing/plan_set.sql ====
 
 -- What is to happen to each row of one table is decided first, from a few values; images are made of those rows alone
--- that somebody looks at. version stands for the live row: another has come when it is not the same.
-CREATE OR REPLACE FUNCTION pgtrack._planned_rows_sql(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_columns text[])
+-- that somebody looks at. version stands for the live row and what it shall become: another has come when it is not the
+-- same. What others have changed since and on_conflict leaves as it is, is_left.
+CREATE OR REPLACE FUNCTION pgtrack._planned_rows_sql(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_columns text[],
+                                                     p_on_conflict text)
 RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_planned_rows_sql$
+DECLARE
+  c_version CONSTANT  text := 'hash_record_extended(ROW(%s.handle, t.tableoid, t.ctid, t.xmin), 0) AS version';
+  v_bulk              pgtrack._bulk := pgtrack._bulk_set(p_table, p_shape, p_set, p_on_conflict);
+  v_rows              text;
 BEGIN
+  IF v_bulk.ids IS NOT NULL THEN
+    v_rows := format(
+      'SELECT r.*, CASE WHEN r.is_unborn THEN ''I'' ELSE ''U'' END AS operation, NULL::jsonb AS live_key, NULL::jsonb AS canonical_key,'
+      ' NULL::jsonb AS newer_key, NULL::jsonb AS targets, NULL::jsonb AS contested FROM (%s) r',
+      pgtrack._bulk_rows_sql(p_shape, CASE WHEN p_columns IS NULL THEN p_shape ELSE pgtrack._shape(p_table) END, v_bulk,
+                             format('%s AS differs, %s', coalesce(p_shape.differs, 'false'), format(c_version, 'm')), 'OFFSET 0'));
+  ELSE
+    v_rows := format(
+      'WITH r AS MATERIALIZED (%s) SELECT r.*, (%s) AS contested, r.key AS sort_key, l.differs, l.version FROM r'
+      ' LEFT JOIN LATERAL (SELECT %s AS differs, %s FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%s) JOIN %s t ON %s'
+      ' JOIN %s h ON h.ctid = r.handle WHERE r.is_live OFFSET 0) l ON true',
+      pgtrack._changed_rows_sql(p_table, p_set, p_on_conflict = 'delta', p_columns),
+      pgtrack._contested_sql(p_shape, p_on_conflict, pgtrack._keys_changed_since(p_table, p_set.condition)), coalesce(p_shape.differs, 'false'), format(c_version, 'r'),
+      p_shape.key_record, p_shape.live_table, p_shape.live_is_key, p_shape.history);
+  END IF;
   RETURN format($$
-      SELECT r.key, r.live_key, r.statement_id, r.newer_id, r.handle, r.is_live, l.version,
-             CASE
-               WHEN r.operation = 'I' AND NOT r.is_live OR r.operation <> 'I' AND r.is_live AND l.differs IS NOT TRUE THEN 'nothing'
-               WHEN %6$L IS NOT NULL AND (r.operation = 'I' OR NOT r.is_live)
-                 THEN pgtrack._refuse_columns(%7$L, r.key, CASE r.operation WHEN 'I' THEN 'delete' ELSE 'insert' END)::text
-               WHEN r.operation = 'I' THEN 'delete' WHEN NOT r.is_live THEN 'insert' ELSE 'update' END AS action
-      FROM (%1$s) r
-      LEFT JOIN LATERAL (SELECT coalesce(%2$s, false) AS differs, concat_ws('/', t.tableoid, t.ctid, t.xmin) AS version
-                         FROM jsonb_to_record(coalesce(r.live_key, r.key)) AS k(%3$s) JOIN %4$s t ON %5$s
-                         JOIN %8$s h ON h.ctid = r.handle WHERE r.is_live OFFSET 0) l ON true$$,
-    pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point), coalesce(p_shape.differs, 'false'), p_shape.key_record, p_shape.live_table,
-    p_shape.live_is_key, p_columns, p_shape.name, p_shape.history);
+      SELECT r.*, CASE WHEN r.contested IS NOT NULL THEN pgtrack._refuse_contested(%3$L, r.contested)::text
+                       WHEN r.is_left THEN 'nothing'
+                       WHEN r.states IS NOT NULL THEN CASE WHEN r.states && '{back,difference}' THEN 'update' ELSE 'nothing' END
+                       WHEN r.wanted IN ('delete', 'insert') AND %2$L IS NOT NULL THEN pgtrack._refuse_columns(%3$L, r.key, r.wanted)::text
+                       ELSE r.wanted END AS action
+      FROM (
+        SELECT r.key, r.contested, r.sort_key, r.live_key, r.statement_id, r.newer_id, r.handle, r.is_live, r.targets, r.version, merged.states, w.wanted, (%4$s) AS unmerged,
+               r.newer_id IS NOT NULL
+               AND CASE %5$L WHEN 'skip' THEN true WHEN 'error' THEN w.wanted = 'nothing' WHEN 'force' THEN false
+                              ELSE merged.states IS NULL OR merged.states && '{stays}' AND NOT merged.states && '{back,difference}' END AS is_left
+        FROM (%1$s) r
+        CROSS JOIN LATERAL (SELECT CASE
+          WHEN r.operation = 'I' AND NOT r.is_live OR r.operation <> 'I' AND r.is_live AND r.differs IS NOT TRUE THEN 'nothing'
+          WHEN r.operation = 'I' THEN 'delete' WHEN NOT r.is_live THEN 'insert' ELSE 'update' END AS wanted) w
+        %6$s) r$$,
+    v_rows, p_columns, p_shape.name, pgtrack._unmerged_sql(p_on_conflict), p_on_conflict,
+    pgtrack._states_sql(p_shape, CASE WHEN v_bulk.ids IS NULL THEN p_on_conflict ELSE 'error' END));
 END
 $_planned_rows_sql$;
-COMMENT ON FUNCTION pgtrack._planned_rows_sql(regclass, pgtrack.relation_shape, pgtrack._set, text[]) IS
+COMMENT ON FUNCTION pgtrack._planned_rows_sql(regclass, pgtrack.relation_shape, pgtrack._set, text[], text) IS
   'The query for what undoing a set of statements would do to each row of a table.';
 
 -- As the plan of a verb says it, of the rows p.
@@ -9232,35 +11154,43 @@ CREATE OR REPLACE FUNCTION pgtrack._planned_step_sql(p_shape pgtrack.relation_sh
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format($$p.key AS row_pk, p.action, i.before,
-             CASE p.action WHEN 'update' THEN i.before || pgtrack._only(i.image, %1$L) WHEN 'insert' THEN i.image END AS after,
+             CASE WHEN p.action = 'nothing' THEN i.before
+                  WHEN p.states IS NOT NULL THEN i.before || pgtrack._only(i.image, pgtrack._columns_in(%9$L, p.states, 'back'))
+                                                 || coalesce(pgtrack._only(p.targets, pgtrack._columns_in(%9$L, p.states, 'difference')), '{}')
+                  WHEN p.action = 'update' THEN i.before || pgtrack._only(i.image, %1$L) WHEN p.action = 'insert' THEN i.image END AS after,
              CASE WHEN p.newer_id IS NOT NULL THEN
-               (SELECT format('changed since by %%s at %%s, transaction %%s', a.who, a.at, a.xid)
-                FROM pgtrack.activity a WHERE a.relation_id = %2$s AND a.statement_id = p.newer_id) END AS conflict
+               concat_ws('; ', (SELECT format('changed since by %%s at %%s, transaction %%s', a.who, a.at, a.xid)
+                                FROM pgtrack.activity a WHERE a.relation_id = %2$s AND a.statement_id = p.newer_id),
+                         nullif(pgtrack._merge_text(p.unmerged, %9$L, p.states, p.action), '')) END AS conflict
       FROM p CROSS JOIN LATERAL (
         SELECT (SELECT %3$s FROM %4$s h WHERE h.ctid = p.handle) AS image,
                (SELECT %5$s FROM jsonb_to_record(coalesce(p.live_key, p.key)) AS k(%6$s) JOIN %7$s t ON %8$s
                 WHERE p.is_live) AS before OFFSET 0) i$$,
-    p_columns, p_shape.relation_id, p_shape.restored, p_shape.history, p_shape.live_image, p_shape.key_record, p_shape.live_table, p_shape.live_is_key);
+    p_columns, p_shape.relation_id, p_shape.restored, p_shape.history, p_shape.live_image, p_shape.key_record, p_shape.live_table, p_shape.live_is_key,
+    p_shape.updated);
 END;
 COMMENT ON FUNCTION pgtrack._planned_step_sql(pgtrack.relation_shape, text[]) IS 'The columns of a plan, of the rows p that are planned.';
 
-CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_set pgtrack._set, p_columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan_set(p_set pgtrack._set, p_columns text[], p_on_conflict text)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_plan_set$
+-- To compile its queries takes longer than most plans, and no row is looked for twice.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
+SET jit = off SET enable_memoize = off AS $_plan_set$
 DECLARE
   v_table  regclass;
   v_shape  pgtrack.relation_shape;
 BEGIN
-  PERFORM pgtrack._check_columns(p_set.tables, p_columns);
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
   FOREACH v_table IN ARRAY p_set.tables LOOP
     PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     v_shape := pgtrack._shape(v_table, p_columns);
-    RETURN QUERY EXECUTE format('WITH p AS (%s) SELECT %L, %s WHERE p.action <> ''nothing'' ORDER BY p.statement_id, p.key',
-      pgtrack._planned_rows_sql(v_table, v_shape, p_set, p_columns), v_shape.name, pgtrack._planned_step_sql(v_shape, p_columns));
+    RETURN QUERY EXECUTE format('WITH p AS (%s) SELECT %L, %s WHERE p.action <> ''nothing'' OR p.is_left ORDER BY p.statement_id, p.key',
+      pgtrack._planned_rows_sql(v_table, v_shape, p_set, p_columns, p_on_conflict), v_shape.name, pgtrack._planned_step_sql(v_shape, p_columns));
   END LOOP;
 END
 $_plan_set$;
-COMMENT ON FUNCTION pgtrack._plan_set(pgtrack._set, text[]) IS 'What undoing a set of statements would do, row by row.';
+COMMENT ON FUNCTION pgtrack._plan_set(pgtrack._set, text[], text) IS
+  'What undoing a set of statements would do, row by row; of rows that others have changed since also that nothing would be done.';
 
 -- ==== undoing/refusals.sql ====
 
@@ -9273,6 +11203,17 @@ BEGIN
 END
 $_refuse_moves$;
 COMMENT ON FUNCTION pgtrack._refuse_moves(regclass, text, text[]) IS 'Refuses columns where rows have got other keys: what a key names may be another row.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_contested(p_name text, p_key jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_contested$
+BEGIN
+  RAISE EXCEPTION 'two rows of % would have the key %', p_name, pgtrack._key_text(p_key) USING
+    ERRCODE = 'unique_violation',
+    DETAIL = 'It was one row''s before, and others have given it to another row since.',
+    HINT = 'Give that row another key first, or undo fewer changes; pgtrack.history() shows what had the key.';
+END
+$_refuse_contested$;
+COMMENT ON FUNCTION pgtrack._refuse_contested(text, jsonb) IS 'Refuses to give two rows one key.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_erased(p_table regclass, p_which text, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_erased$
@@ -9298,6 +11239,281 @@ END
 $_refuse_erased$;
 COMMENT ON FUNCTION pgtrack._refuse_erased(regclass, text, text) IS 'Refuses to undo changes of rows whose recorded values were erased.';
 
+-- ==== undoing/bulk.sql ====
+
+-- Of most sets nobody has to list the rows: an index finds them under the keys that their history has, and they may be
+-- taken in any order. One query locks them, looks what each needs, and counts. The statement that does the revert finds them
+-- again by the same images, so a million rows take no more memory than a thousand. What is not like that goes row by
+-- row (_work_sql).
+
+CREATE OR REPLACE FUNCTION pgtrack._is_one_of(p_column text, p_ids bigint[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- IS TRUE keeps PostgreSQL from looking into an index for each number.
+  SELECT CASE cardinality(p_ids) WHEN 0 THEN 'false' WHEN 1 THEN format('%s OPERATOR(pg_catalog.=) %s', p_column, p_ids[1])
+              ELSE format('%1$s OPERATOR(pg_catalog.>=) %2$s AND %1$s OPERATOR(pg_catalog.<=) %3$s'
+                          ' AND (%1$s OPERATOR(pg_catalog.=) ANY (%4$L::pg_catalog.int8[])) IS TRUE', p_column, min(i), max(i), p_ids) END
+  FROM unnest(p_ids) i;
+END;
+COMMENT ON FUNCTION pgtrack._is_one_of(text, bigint[]) IS 'The condition that a number is one of these.';
+
+CREATE OR REPLACE FUNCTION pgtrack._bulk_statements(p_relation integer, p_which text) RETURNS pgtrack._bulk
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_bulk_statements$
+DECLARE
+  c_most CONSTANT  integer := 100000;
+  v_bulk           pgtrack._bulk;
+  v_later          record;
+BEGIN
+  EXECUTE format('SELECT coalesce(array_agg(s.statement_id), ''{}''),'
+                 ' coalesce(array_agg(s.statement_id) FILTER (WHERE s.operation = ''I''), ''{}''),'
+                 ' coalesce(array_agg(s.statement_id) FILTER (WHERE s.operation <> ''I''), ''{}''), pg_current_snapshot()'
+                 ' FROM (SELECT s.statement_id, s.operation FROM pgtrack.statement s WHERE s.relation_id = %s AND (%s) LIMIT %s) s',
+                 p_relation, p_which, c_most + 1)
+  INTO v_bulk.ids, v_bulk.insert_ids, v_bulk.other_ids, v_bulk.snapshot;
+  IF cardinality(v_bulk.ids) NOT BETWEEN 1 AND c_most THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('SELECT count(*) AS statements, sum(s.row_count) AS rows'
+                 ' FROM (SELECT s.row_count FROM pgtrack.statement s WHERE s.relation_id = %s AND s.statement_id > (SELECT min(i) FROM unnest($1) i) AND (s.statement_id = ANY ($1)) IS NOT TRUE LIMIT %s) s',
+                 p_relation, c_most)
+  INTO v_later USING v_bulk.ids;
+  v_bulk.has_later := v_later.statements > 0;
+  v_bulk.are_later_few := v_later.statements < c_most AND v_later.rows < c_most;
+  RETURN v_bulk;
+END
+$_bulk_statements$;
+COMMENT ON FUNCTION pgtrack._bulk_statements(integer, text) IS
+  'The statements that a set has in a table, and what others have done there since; null where they are too many to be listed.';
+
+-- Values of foreign types are compared as text, which no index knows.
+CREATE OR REPLACE FUNCTION pgtrack._bulk_set(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_on_conflict text)
+RETURNS pgtrack._bulk
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_bulk_set$
+DECLARE
+  v_bulk  pgtrack._bulk;
+BEGIN
+  PERFORM pgtrack._refuse_former_key(p_table, p_set.condition);
+  IF p_shape.updated = '{}' OR EXISTS (SELECT FROM pgtrack._key_parts(p_shape.relation_id) k WHERE k.kind IS NOT NULL)
+     OR pgtrack._retaken(p_table, p_set.condition, p_set.point) IS NOT NULL OR pgtrack._keys_changed_since(p_table, p_set.condition) THEN
+    RETURN NULL;
+  END IF;
+  v_bulk := pgtrack._bulk_statements(p_shape.relation_id, p_set.condition);
+  -- One statement changes a row once, unless foreign keys, moves or keys that are checked later come in.
+  v_bulk.is_once := cardinality(v_bulk.ids) = 1 AND NOT pgtrack._is_partitioned(p_table) AND NOT pgtrack._may_repeat(p_table)
+    AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary AND i.indimmediate);
+  -- To merge, each row is looked at by itself.
+  RETURN CASE WHEN v_bulk.has_later AND p_on_conflict IN ('merge', 'delta') THEN NULL ELSE v_bulk END;
+END
+$_bulk_set$;
+COMMENT ON FUNCTION pgtrack._bulk_set(regclass, pgtrack.relation_shape, pgtrack._set, text) IS
+  'The statements that a set has in a table, if its rows need no list; else null.';
+
+-- Where the rows that others have changed since are few, they are known before each row's history is looked at. Types of
+-- extensions may have another equality than IN finds.
+CREATE OR REPLACE FUNCTION pgtrack._later_sql(p_shape pgtrack.relation_shape, p_bulk pgtrack._bulk, OUT part text, OUT is_changed text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN x.is_used THEN format(', later AS MATERIALIZED (SELECT %s FROM %s c WHERE c.pgtrack_statement_id > %s AND (%s) IS NOT TRUE)',
+                                         p_shape.change_keys, p_shape.history, (SELECT min(i) FROM unnest(p_bulk.ids) i),
+                                         pgtrack._is_one_of('c.pgtrack_statement_id', p_bulk.ids)) END,
+         CASE WHEN x.is_used THEN format('(%s) IN (SELECT * FROM later)', p_shape.change_keys) ELSE 'true' END
+  FROM (SELECT p_bulk.are_later_few AND bool_and(k.stored < 12000) AS is_used FROM pgtrack._key_parts(p_shape.relation_id) k) x;
+END;
+COMMENT ON FUNCTION pgtrack._later_sql(pgtrack.relation_shape, pgtrack._bulk) IS
+  'The part for the keys of the rows that others have changed since, if they are few, and the condition that the row c is one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._first_of_sql(p_shape pgtrack.relation_shape, p_bulk pgtrack._bulk, p_more text DEFAULT '') RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format('SELECT DISTINCT ON (%1$s) c.ctid AS handle, c.pgtrack_statement_id AS statement_id%2$s FROM %3$s c WHERE %4$s'
+                ' ORDER BY %1$s, c.pgtrack_statement_id, c.ctid',
+                p_shape.change_keys, p_more, p_shape.history, pgtrack._is_one_of('c.pgtrack_statement_id', p_bulk.ids));
+END;
+COMMENT ON FUNCTION pgtrack._first_of_sql(pgtrack.relation_shape, pgtrack._bulk, text) IS
+  'The query for the first change of each row by some statements.';
+
+-- p_live is what is asked of each row that is there, p_lock how it is locked.
+CREATE OR REPLACE FUNCTION pgtrack._bulk_rows_sql(p_shape pgtrack.relation_shape, p_whole pgtrack.relation_shape, p_bulk pgtrack._bulk,
+                                                  p_live text, p_lock text)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- JSON sorts whole numbers as they are; to make it takes longer than to look at a row.
+  -- OFFSET 0: whatever the planner thinks of their number, images are read from where they are, rows found by the index, and
+  -- later changes looked for only where there are any.
+  SELECT format(
+    'WITH chosen AS MATERIALIZED (SELECT unnest(%1$L::bigint[]) AS statement_id)%2$s'
+    ' SELECT m.handle, m.statement_id, %3$s AS key, %12$s AS sort_key, %4$s AS is_unborn, l.is_live IS TRUE AS is_live, l.differs, l.version, %5$s'
+    ' FROM %6$s CROSS JOIN LATERAL (SELECT c.*) h'
+    ' LEFT JOIN LATERAL (SELECT true AS is_live, %7$s, %8$s AS is_other FROM %9$s t WHERE %10$s %11$s) l ON true',
+    p_bulk.ids, x.part, p_shape.key_json, pgtrack._is_one_of('m.statement_id', p_bulk.insert_ids),
+    CASE WHEN p_bulk.has_later
+      THEN 'base.operation AS newer_operation,'
+           ' CASE WHEN base.is_anothers OR CASE base.operation WHEN ''I'' THEN l.is_live ELSE base.is_back IS FALSE END'
+           ' AND CASE WHEN ' || pgtrack._is_one_of('m.statement_id', p_bulk.insert_ids) || ' THEN l.is_live ELSE coalesce(l.is_other, true) END'
+           ' THEN base.statement_id END AS newer_id'
+      ELSE 'NULL::"char" AS newer_operation, NULL::bigint AS newer_id' END,
+    CASE WHEN p_bulk.is_once
+      THEN format('%1$s c CROSS JOIN LATERAL (SELECT c.ctid AS handle, c.pgtrack_statement_id AS statement_id%2$s) m', p_shape.history,
+                  CASE WHEN p_bulk.has_later THEN format(', %s AS is_changed OFFSET 0', x.is_changed) END)
+      ELSE format('(%1$s) m CROSS JOIN LATERAL (SELECT c.* FROM %2$s c WHERE c.ctid = m.handle OFFSET 0) c',
+                  pgtrack._first_of_sql(p_shape, p_bulk, CASE WHEN p_bulk.has_later THEN format(', %s AS is_changed', x.is_changed) ELSE '' END),
+                  p_shape.history) END,
+    p_live,
+    CASE WHEN p_bulk.has_later THEN coalesce(p_whole.differs, 'false') ELSE 'NULL::boolean' END, p_shape.live_table, p_shape.live_is_history, p_lock,
+    (SELECT CASE WHEN count(*) = 1 AND min(k.stored) IN (20, 21, 23) THEN p_shape.change_keys ELSE p_shape.key_json END
+     FROM pgtrack._key_parts(p_shape.relation_id) k))
+    || CASE WHEN p_bulk.has_later THEN format(
+         ' LEFT JOIN LATERAL (SELECT b.*, (SELECT n.operation FROM pgtrack.statement n'
+         ' WHERE n.relation_id = %s AND n.statement_id = b.statement_id) AS operation'
+         ' FROM (%s) b WHERE m.is_changed OFFSET 0) base ON true', p_shape.relation_id, pgtrack._newer_sql(p_whole, false)) ELSE '' END
+    || CASE WHEN p_bulk.is_once THEN ' WHERE ' || pgtrack._is_one_of('c.pgtrack_statement_id', p_bulk.ids) ELSE '' END
+  FROM pgtrack._later_sql(p_shape, p_bulk) x;
+END;
+COMMENT ON FUNCTION pgtrack._bulk_rows_sql(pgtrack.relation_shape, pgtrack.relation_shape, pgtrack._bulk, text, text) IS
+  'The query for the rows of a table that some statements changed: the image from before, and the latest change by others that is in the way.';
+
+-- ==== undoing/bulk_work.sql ====
+
+CREATE OR REPLACE FUNCTION pgtrack._is_changed_since(p_relation integer, p_snapshot pg_snapshot) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_is_changed_since$
+BEGIN
+  RETURN EXISTS (SELECT FROM pgtrack.statement s
+                 WHERE s.xid >= pg_snapshot_xmin(p_snapshot) AND s.relation_id = p_relation AND NOT pg_visible_in_snapshot(s.xid, p_snapshot)
+                   AND s.xid IS DISTINCT FROM pg_current_xact_id_if_assigned());
+END
+$_is_changed_since$;
+COMMENT ON FUNCTION pgtrack._is_changed_since(integer, pg_snapshot) IS
+  'Whether others have committed changes of a table that a snapshot does not show.';
+
+-- Kinds are those of steps, and nothing and skip. Where all rows are to come back, they need no list.
+CREATE OR REPLACE FUNCTION pgtrack._bulk_sql(p_shape pgtrack.relation_shape, p_whole pgtrack.relation_shape, p_bulk pgtrack._bulk,
+                                             p_on_conflict text, p_lock text)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+      WITH d AS MATERIALIZED (
+        SELECT r.handle, r.newer_id, r.is_live, r.differs,
+               CASE WHEN r.newer_id IS NOT NULL AND %2$L <> 'force' THEN 'skip'
+                    WHEN r.is_unborn THEN CASE WHEN r.is_live THEN 'delete' ELSE 'nothing' END
+                    WHEN NOT r.is_live THEN 'insert'
+                    WHEN true = ANY (r.differs) THEN 'update' ELSE 'nothing' END AS kind
+        FROM (%1$s) r
+      ), g AS MATERIALIZED (
+        SELECT d.kind, d.is_live, d.differs, count(*) AS row_count, count(d.newer_id) AS conflicts FROM d GROUP BY d.kind, d.is_live, d.differs
+      )
+      SELECT ARRAY(SELECT ROW(NULL, g.kind, array_positions(g.differs, true), NULL, NULL, NULL, NULL, false, false, NULL, g.row_count)::pgtrack._step
+                   FROM g) AS groups,
+             (SELECT sum(g.conflicts) FROM g) AS conflicts,
+             %6$L OR (SELECT sum(g.row_count) FROM g) = (SELECT count(*) FROM %3$s c WHERE %4$s) AS is_once,
+             CASE WHEN x.has_inserts AND (%5$L OR x.has_others)
+                  THEN ARRAY(SELECT d.handle FROM d WHERE d.kind = 'insert') END AS inserts,
+             CASE WHEN x.has_exceptions THEN ARRAY(SELECT d.handle FROM d WHERE d.kind = 'skip' OR NOT d.is_live) END AS others
+      FROM (SELECT bool_or(g.kind = 'insert') AS has_inserts, bool_or(g.is_live OR g.kind = 'skip') AS has_others,
+                   bool_or(g.kind IN ('update', 'delete')) AND bool_or(g.kind = 'skip' OR NOT g.is_live) AS has_exceptions FROM g) x$$,
+    pgtrack._bulk_rows_sql(p_shape, p_whole, p_bulk, format('ARRAY[%s] AS differs, NULL AS version', array_to_string(p_shape.updated_differ, ', ')),
+                           p_lock),
+    p_on_conflict, p_shape.history, pgtrack._is_one_of('c.pgtrack_statement_id', p_bulk.ids),
+    coalesce(0 < ANY (p_shape.inserted_since), false), p_bulk.is_once);
+END;
+COMMENT ON FUNCTION pgtrack._bulk_sql(pgtrack.relation_shape, pgtrack.relation_shape, pgtrack._bulk, text, text) IS
+  'The query for what undoing some statements does to the rows of a table, in numbers; it lists only those that are treated otherwise than the rest.';
+
+CREATE OR REPLACE FUNCTION pgtrack._found_images_sql(p_shape pgtrack.relation_shape, p_bulk pgtrack._bulk, p_kind text,
+                                                     p_is_once boolean, p_others tid[])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format(CASE WHEN p_is_once THEN 'SELECT h.* FROM %1$s h WHERE %2$s'
+                     ELSE 'SELECT h.* FROM (%3$s) m CROSS JOIN LATERAL'
+                          ' (SELECT h.* FROM %1$s h WHERE h.ctid OPERATOR(pg_catalog.=) m.handle OFFSET 0) h WHERE %2$s' END,
+                p_shape.history,
+                concat_ws(' AND ', pgtrack._is_one_of('h.pgtrack_statement_id', CASE p_kind WHEN 'delete' THEN p_bulk.insert_ids ELSE p_bulk.other_ids END),
+                          CASE WHEN p_others <> '{}' THEN format('%s OPERATOR(pg_catalog.<>) ALL (%L::pg_catalog.tid[])',
+                                                                 CASE WHEN p_is_once THEN 'h.ctid' ELSE 'm.handle' END, p_others) END),
+                pgtrack._first_of_sql(p_shape, p_bulk));
+END;
+COMMENT ON FUNCTION pgtrack._found_images_sql(pgtrack.relation_shape, pgtrack._bulk, text, boolean, tid[]) IS
+  'The query for the images of rows that a revert deletes, updates or inserts, but for some others.';
+
+-- One UPDATE has to do: no trigger tells the columns of one row from those of another, no constraint asks for an order.
+CREATE OR REPLACE FUNCTION pgtrack._update_is_one(p_table regclass, p_shape pgtrack.relation_shape, p_groups pgtrack._step[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH updated AS MATERIALIZED (SELECT g.columns FROM unnest(p_groups) g WHERE g.kind = 'update'),
+       changed AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT p_shape.updated[c] FROM updated u CROSS JOIN LATERAL unnest(u.columns) c) AS names)
+  SELECT NOT EXISTS (SELECT FROM updated u WHERE u.columns && pgtrack._fixed_columns(p_table, p_shape.updated))
+     AND (SELECT count(DISTINCT ARRAY(SELECT w.watcher FROM pgtrack._watched_columns(p_table, p_shape.updated) w
+                                      WHERE w.columns && u.columns ORDER BY w.watcher)) < 2 FROM updated u)
+     AND NOT EXISTS (SELECT FROM changed c CROSS JOIN LATERAL pgtrack._checked_indexes(p_table, c.names) WHERE c.names <> '{}');
+END;
+COMMENT ON FUNCTION pgtrack._update_is_one(regclass, pgtrack.relation_shape, pgtrack._step[]) IS
+  'Whether one UPDATE, in any order, can set back the rows of a revert, by the columns in which they differ.';
+
+CREATE OR REPLACE FUNCTION pgtrack._bulk_steps(p_shape pgtrack.relation_shape, p_bulk pgtrack._bulk, p_groups pgtrack._step[], p_is_once boolean,
+                                               p_others tid[], p_lists_inserts boolean)
+RETURNS pgtrack._step[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(array_agg(ROW(NULL, s.kind,
+                                CASE WHEN s.kind = 'insert' THEN ARRAY(SELECT generate_subscripts(p_shape.inserted, 1)) ELSE s.columns END,
+                                NULL, NULL, NULL, CASE WHEN s.are_several THEN '{}'::varbit[] END, false, false,
+                                pgtrack._found_images_sql(p_shape, p_bulk, s.kind, p_is_once, p_others), s.row_count)::pgtrack._step), '{}')
+  FROM (SELECT g.kind, count(DISTINCT g.columns) > 1 AS are_several,
+               ARRAY(SELECT DISTINCT c FROM unnest(p_groups) x CROSS JOIN LATERAL unnest(x.columns) c WHERE x.kind = 'update' ORDER BY c) AS columns,
+               sum(g.row_count)::bigint AS row_count
+        FROM unnest(p_groups) g WHERE g.kind IN ('delete', 'update') OR g.kind = 'insert' AND NOT p_lists_inserts GROUP BY g.kind) s;
+END;
+COMMENT ON FUNCTION pgtrack._bulk_steps(pgtrack.relation_shape, pgtrack._bulk, pgtrack._step[], boolean, tid[], boolean) IS
+  'The steps for rows that need not be listed: one of each kind.';
+
+CREATE OR REPLACE FUNCTION pgtrack._bulk_work(p_table regclass, p_set pgtrack._set, p_shape pgtrack.relation_shape, p_on_conflict text,
+                                              p_columns text[], OUT work pgtrack._work, OUT skipped bigint, OUT is_locked boolean)
+-- To compile takes longer than most sets, and no row is looked for twice.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_memoize = off AS $_bulk_work$
+DECLARE
+  v_bulk   pgtrack._bulk;
+  v_rows   record;
+BEGIN
+  is_locked := false;
+  -- What a foreign key does to rows of the set is asked of lists. And where policies show more rows than they let be locked,
+  -- those would be taken for gone.
+  IF row_security_active(p_table) OR EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.confrelid = ANY (p_set.tables)
+             AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('n', 'd'))) THEN
+    RETURN;
+  END IF;
+  IF p_set.point IS NOT NULL THEN
+    PERFORM pgtrack._lock_rows(p_set, p_shape, false, NULL);
+    is_locked := true;
+  END IF;
+  FOR attempt IN 1 .. 2 LOOP
+    v_bulk := pgtrack._bulk_set(p_table, p_shape, p_set, p_on_conflict);
+    IF v_bulk.ids IS NULL THEN
+      RETURN;
+    END IF;
+    EXECUTE pgtrack._bulk_sql(p_shape, CASE WHEN v_bulk.has_later AND p_columns IS NOT NULL THEN pgtrack._shape(p_table) ELSE p_shape END,
+                              v_bulk, p_on_conflict, CASE WHEN p_set.point IS NULL THEN 'FOR UPDATE' ELSE 'OFFSET 0' END) INTO v_rows;
+    is_locked := true;
+    -- Who waited for a lock has looked too early. Nobody changes the rows any more, so the second look is right.
+    EXIT WHEN NOT pgtrack._is_changed_since(p_shape.relation_id, v_bulk.snapshot);
+    p_set.condition := pgtrack._is_one_of('s.statement_id', v_bulk.ids);
+    p_shape := pgtrack._shape(p_table, p_columns);
+  END LOOP;
+  IF v_rows.conflicts > 0 AND p_on_conflict = 'error'
+     OR p_columns IS NOT NULL AND EXISTS (SELECT FROM unnest(v_rows.groups) g WHERE g.kind IN ('delete', 'insert'))
+     OR NOT pgtrack._update_is_one(p_table, p_shape, v_rows.groups) THEN
+    RETURN;
+  END IF;
+  work.relid := p_table;
+  work.inserts := v_rows.inserts;
+  work.steps := pgtrack._bulk_steps(p_shape, v_bulk, v_rows.groups, v_rows.is_once, v_rows.others, v_rows.inserts IS NOT NULL);
+  skipped := (SELECT coalesce(sum(g.row_count), 0) FROM unnest(v_rows.groups) g WHERE g.kind = 'skip');
+END
+$_bulk_work$;
+COMMENT ON FUNCTION pgtrack._bulk_work(regclass, pgtrack._set, pgtrack.relation_shape, text, text[]) IS
+  'What undoing a set of changes does to a table, without a list of its rows, which are locked; null where they have to be listed.';
+
 -- ==== undoing/undo_set.sql ====
 
 -- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
@@ -9312,15 +11528,15 @@ BEGIN ATOMIC
     'SELECT %sEXISTS (SELECT FROM (SELECT a.canonical_key AS key, a.handle, true AS comes, NOT a.is_live AS is_alone FROM r a'
     ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' UNION ALL'
     ' SELECT b.live_key, b.handle, false, b.operation = ''I'' FROM r b WHERE b.decision = ''undo'' AND b.is_live) x'
-    ' GROUP BY x.key HAVING bool_or(x.comes) AND NOT bool_and(x.comes) AND %s) AS keys_cross',
+    ' GROUP BY x.key HAVING bool_or(x.comes) AND NOT bool_and(x.comes) AND %s) AS keys_cross, %L::boolean AS is_by_range',
     CASE WHEN c.conexclop IS NOT NULL AND i.indimmediate
          THEN '(SELECT count(*) > 1 FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND a.is_live AND a.is_moved) OR ' END,
-    CASE WHEN i.indimmediate THEN 'min(x.handle) <> max(x.handle)' ELSE 'bool_or(x.is_alone)' END)
+    CASE WHEN i.indimmediate THEN 'min(x.handle) <> max(x.handle)' ELSE 'bool_or(x.is_alone)' END, c.conexclop IS NOT NULL)
   FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'p'
   WHERE i.indrelid = p_table AND i.indisprimary;
 END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
-  'The query for whether a row of a revert is to get the key that another has.';
+  'The query for whether a row of a revert is to get the key that another has, and whether rows may be in the way of others that have another key.';
 
 -- What is under the keys changes then, but not what was not recorded of it; and the foreign keys of others would take it for
 -- a change of the columns that they refer to, or go on referring to keys that are other rows' again.
@@ -9361,6 +11577,24 @@ $_refuse_crossing$;
 COMMENT ON FUNCTION pgtrack._refuse_crossing(regclass, pgtrack._set) IS
   'Refuses to let rows change places under their keys where something that is not recorded would not come along.';
 
+-- Others may have given a key to another row, and the set may have changed that row then: both were under the key before it.
+CREATE OR REPLACE FUNCTION pgtrack._contested_sql(p_shape pgtrack.relation_shape, p_on_conflict text, p_has_moves boolean) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_has_moves THEN format(
+    'SELECT x.key FROM ('
+    'SELECT x.key FROM (SELECT w.canonical_key AS key FROM r w WHERE %1$s UNION ALL SELECT s.live_key FROM r s WHERE s.is_live AND s.newer_id IS NOT NULL AND %2$s) x'
+    ' GROUP BY x.key HAVING count(*) > 1 UNION ALL'
+    ' SELECT w.canonical_key FROM r w CROSS JOIN LATERAL jsonb_to_record(w.canonical_key) AS k(%3$s) JOIN %4$s t ON %5$s'
+    ' WHERE %1$s AND NOT EXISTS (SELECT FROM r s WHERE s.is_live AND s.live_key = w.canonical_key)) x%6$s LIMIT 1',
+    format('w.operation <> ''I'' AND (w.newer_id IS NULL OR %s)', (p_on_conflict = 'force')::text), (p_on_conflict <> 'force')::text,
+    p_shape.key_record, p_shape.live_table, p_shape.live_is_key,
+    -- What stands in the way first is what others have changed since.
+    CASE p_on_conflict WHEN 'error' THEN ' WHERE NOT EXISTS (SELECT FROM r WHERE r.newer_id IS NOT NULL)' END) ELSE 'NULL::jsonb' END;
+END;
+COMMENT ON FUNCTION pgtrack._contested_sql(pgtrack.relation_shape, text, boolean) IS
+  'The query for a key that two of the rows r of a revert would have, or one of them and a row of others.';
+
 -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
 CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
 RETURNS void
@@ -9390,7 +11624,8 @@ $_lock_rows$;
 COMMENT ON FUNCTION pgtrack._lock_rows(pgtrack._set, pgtrack.relation_shape, boolean, jsonb) IS
   'Locks the rows of a table that undoing a set of changes would touch, or the table.';
 
-CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_set pgtrack._set, p_on_conflict text, p_has_moves boolean, p_keys jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_on_conflict text,
+                                             p_has_moves boolean, p_columns text[], p_keys jsonb)
 RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_work_sql$
 BEGIN
@@ -9398,19 +11633,20 @@ BEGIN
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
-                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NOT DISTINCT FROM r.canonical_key
-                         AND (SELECT b.operation FROM pgtrack.statement b WHERE b.relation_id = %3$s AND b.statement_id = r.newer_id) <> 'I'
-                      THEN 'merge'
-                    ELSE 'skip' END AS decision
-        FROM (%2$s) r
+                    WHEN merged.states && '{back,difference}' THEN 'merge'
+                    WHEN merged.states IS NULL OR merged.states && '{stays}' THEN 'skip' ELSE 'nothing' END AS decision
+        FROM (%2$s) r %4$s
       ), crossing AS MATERIALIZED (
-        %4$s
+        %3$s
       ), d AS (
         SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
-               r.decision = 'undo' AND r.is_live AS is_present, c.keys_cross,
-               c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
-               c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
-        FROM r CROSS JOIN crossing c
+               r.decision = 'undo' AND r.is_live AS is_present, x.*,
+               -- A row whose keys are no other's keeps its own place.
+               c.keys_cross AND (c.is_by_range OR x.is_key_present OR x.is_key_wanted) AS keys_cross
+        FROM r CROSS JOIN crossing c CROSS JOIN LATERAL (
+          SELECT c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
+                 c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
+          OFFSET 0) x
       )
       SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
              array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
@@ -9421,18 +11657,20 @@ BEGIN
                                                     ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
+             array_agg(CASE WHEN is_moved THEN live_key END) FILTER (WHERE decision = 'merge') AS merge_keys,
+             array_agg(targets) FILTER (WHERE decision = 'merge') AS merge_targets,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
              (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_key,
              (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
-             count(newer_id) AS conflicts, coalesce(bool_or(keys_cross), false) AS keys_cross
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
-    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
-    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross' END);
+             count(newer_id) AS conflicts, coalesce(bool_or(keys_cross), false) AS keys_cross, (%5$s) AS contested
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set, p_on_conflict = 'delta', p_columns, p_keys),
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross, false AS is_by_range' END,
+    pgtrack._states_sql(p_shape, p_on_conflict), pgtrack._contested_sql(p_shape, p_on_conflict, p_has_moves));
 END
 $_work_sql$;
-COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS
+COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack.relation_shape, pgtrack._set, text, boolean, text[], jsonb) IS
   'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
@@ -9443,6 +11681,7 @@ DECLARE
   v_table      regclass;
   v_shape      pgtrack.relation_shape;
   v_has_moves  boolean;
+  v_bulk       record;
   v_rows       record;
   v_all        pgtrack._work[] := '{}';
   v_skipped    jsonb := '{}';
@@ -9454,10 +11693,18 @@ BEGIN
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
     PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
-    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    SELECT * INTO v_bulk FROM pgtrack._bulk_work(v_table, p_set, v_shape, p_on_conflict, p_columns)
+    WHERE p_rows IS NULL AND NOT v_has_moves;
+    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name) WHERE v_bulk.is_locked IS NOT TRUE;
     -- Its schema may have got another name while the rows were waited for.
     v_shape := pgtrack._shape(v_table, p_columns);
-    EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
+    IF (v_bulk.work).relid IS NOT NULL THEN
+      PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
+      v_all := v_all || v_bulk.work;
+      v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_bulk.skipped);
+      CONTINUE;
+    END IF;
+    EXECUTE pgtrack._work_sql(v_table, v_shape, p_set, p_on_conflict, v_has_moves, p_columns, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
@@ -9465,15 +11712,17 @@ BEGIN
       RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_set.label, v_rows.conflicts, v_shape.name USING
         ERRCODE = 'TK001',
         DETAIL = v_conflict,
-        HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
+        HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''delta'' also numbers, '
+               'by the difference, ''force'' overwrites them.';
     END IF;
     PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
+    PERFORM pgtrack._refuse_contested(v_shape.name, v_rows.contested) WHERE v_rows.contested IS NOT NULL;
     PERFORM pgtrack._refuse_crossing(v_table, p_set) WHERE v_rows.keys_cross;
     v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
-                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
+                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
   END LOOP;
   RETURN QUERY
@@ -9488,7 +11737,7 @@ COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) I
 
 -- A choice has the arguments of a verb by name.
 CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass) RETURNS pgtrack._set
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_choice$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_choice$
 DECLARE
   v_names  text[];
   v_set    pgtrack._set;
@@ -9701,13 +11950,13 @@ COMMENT ON FUNCTION pgtrack._find_last(text, integer) IS
   'It tells of the session user''s own transactions alone.';
 
 CREATE OR REPLACE FUNCTION pgtrack._my_last() RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_my_last$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_my_last$
 DECLARE
   v_xid  bigint := pgtrack._find_last(current_setting('pgtrack.actor', true), 0);
   v_log  record;
 BEGIN
   SELECT max(a.at) AS at,
-         coalesce((array_agg(left(regexp_replace(a.query, '\s+', ' ', 'g'), 200) ORDER BY a.statement_id))[1],
+         coalesce((array_agg(left(regexp_replace(a.query, $r$\s+$r$, ' ', 'g'), 200) ORDER BY a.statement_id))[1],
                   string_agg(DISTINCT a.table_name, ', ')) AS what INTO v_log
   FROM pgtrack.activity a
   WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = v_xid::text::xid8);
@@ -9740,8 +11989,9 @@ END;
 COMMENT ON FUNCTION pgtrack._after_in_epoch(text, bigint) IS
   'The condition for statements after a point of an epoch: of that epoch those that meet a condition, and all of later epochs.';
 
+-- In ISO style, as in others a zone's name may mean another zone when it is read.
 CREATE OR REPLACE FUNCTION pgtrack._after_time(p_when timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_time$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO' AS $_after_time$
 DECLARE
   v_epoch  record;
 BEGIN
@@ -9966,8 +12216,9 @@ CREATE OR REPLACE FUNCTION pgtrack._arrivals_sql(p_table regclass, p_which text,
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
+    -- IS TRUE, as below.
     'SELECT a.new_key, a.statement_id FROM pgtrack._key_changes(%1$s) a'
-    ' JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id WHERE (%2$s)%3$s',
+    ' WHERE (a.statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s))) IS TRUE%3$s',
     s.relation_id, p_which,
     CASE WHEN p_retaken IS NOT NULL
       THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_key = a.new_key AND h.pgtrack_statement_id > a.statement_id)', p_retaken)
@@ -10043,7 +12294,7 @@ COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS
   'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $as_of$
 DECLARE
   v_table    regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(rowtype) AND t.typrelid <> 0);
   v_which    text;
@@ -10077,7 +12328,8 @@ COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point timestamptz) RETURNS SETOF anyelement
 LANGUAGE sql STABLE AS $as_of$
-  SELECT a.* FROM pgtrack.as_of($1, $2::pg_catalog.text) a
+  -- As JSON writes it: in other styles a zone's name may mean another zone.
+  SELECT a.* FROM pgtrack.as_of($1, pg_catalog.to_jsonb($2) OPERATOR(pg_catalog.#>>) '{}') a
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, timestamptz) IS 'The rows of a table as they were at a moment.';
 
@@ -10101,16 +12353,59 @@ END;
 COMMENT ON FUNCTION pgtrack._point_sql(regclass, text, text, text, boolean) IS
   'The query for the rows of a table that have changed, or come to their key, since a point, with their images there.';
 
+-- Up to now, what has not changed byte by byte looks the same, too; so images are made of the others alone. Not where a
+-- column has come since or has had another type, or is computed.
+CREATE OR REPLACE FUNCTION pgtrack._diff_to_now_sql(p_table regclass, p_shape pgtrack.relation_shape, p_which text, p_from text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff_to_now_sql$
+DECLARE
+  v_bulk  pgtrack._bulk;
+BEGIN
+  IF p_shape.compared_key IS NULL
+     AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_shape.relation_id AND (c.since > 0 OR c.until IS NOT NULL))
+     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND a.attgenerated <> '') THEN
+    v_bulk := pgtrack._bulk_set(p_table, p_shape, ROW(ARRAY[p_table], p_which, NULL, NULL, p_from)::pgtrack._set, 'force');
+  END IF;
+  IF v_bulk.ids IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_bulk.has_later := false;
+  RETURN format($$
+    SELECT %1$L, r.key, CASE WHEN r.is_unborn THEN 'INSERT' WHEN r.is_live THEN 'UPDATE' ELSE 'DELETE' END,
+           pgtrack._changed_columns(i.before, i.after), i.before, i.after
+    FROM (%2$s) r
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN NOT r.is_unborn THEN (SELECT %3$s FROM %4$s h WHERE h.ctid = r.handle) END AS before,
+             (SELECT %5$s FROM %4$s h JOIN %6$s t ON %7$s WHERE h.ctid = r.handle) AS after OFFSET 0) i
+    WHERE CASE WHEN r.is_unborn THEN r.is_live ELSE NOT r.is_live OR r.differs END AND i.before::text IS DISTINCT FROM i.after::text
+    ORDER BY r.key$$,
+    p_shape.name, pgtrack._bulk_rows_sql(p_shape, p_shape, v_bulk, format('%s AS differs, NULL AS version', p_shape.differs), 'OFFSET 0'),
+    p_shape.image, p_shape.history, p_shape.live_image, p_shape.live_table, p_shape.live_is_history);
+END
+$_diff_to_now_sql$;
+COMMENT ON FUNCTION pgtrack._diff_to_now_sql(regclass, pgtrack.relation_shape, text, text) IS
+  'The query for the rows of a table that differ between a point and now, where they need not be looked for otherwise; else null.';
+
 CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to text)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
+-- To compile its queries takes longer than most differences, and no row is looked for twice.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
+SET jit = off SET enable_memoize = off AS $_diff$
 DECLARE
   v_shape      pgtrack.relation_shape;
   v_from       text := pgtrack._after_in(p_table, p_from);
   v_to         text := pgtrack._after_in(p_table, p_to);
   v_has_moves  boolean;
+  v_query      text;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- Nothing comes after now; a tag may be called that, too.
+  IF v_to = 'false' THEN
+    v_query := pgtrack._diff_to_now_sql(p_table, v_shape, v_from, p_from);
+    IF v_query IS NOT NULL THEN
+      RETURN QUERY EXECUTE v_query;
+      RETURN;
+    END IF;
+  END IF;
   v_has_moves := EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id);
   RETURN QUERY EXECUTE format($$
     WITH state AS (
@@ -10156,7 +12451,7 @@ COMMENT ON FUNCTION pgtrack.diff(text, text, text, text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack._blame(p_table regclass, p_key_as_given jsonb)
 RETURNS TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
   WITH version AS MATERIALIZED (
     SELECT h.* FROM pgtrack._history(p_table, p_key_as_given) h
@@ -10206,7 +12501,7 @@ COMMENT ON FUNCTION pgtrack._after_in_all(regclass[], text) IS 'The condition fo
 -- ==== undoing/where.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack._made_by(p_actor text, p_application text, p_user text, p_from timestamptz, p_to timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_made_by$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO' AS $_made_by$
 BEGIN
   IF num_nonnulls(p_actor, p_application, p_user) = 0 THEN
     RAISE EXCEPTION 'say whose changes shall be undone' USING
@@ -10225,32 +12520,38 @@ COMMENT ON FUNCTION pgtrack._made_by(text, text, text, timestamptz, timestamptz)
 -- ==== undoing/outline.sql ====
 
 -- A plan of any size, in numbers: nobody looks at a million images to decide, and conflicts are what there is to decide about.
-CREATE OR REPLACE FUNCTION pgtrack._outline_set(p_set pgtrack._set, p_max integer, p_columns text[])
+CREATE OR REPLACE FUNCTION pgtrack._outline_set(p_set pgtrack._set, p_max integer, p_columns text[], p_on_conflict text)
 RETURNS TABLE ("table" text, action text, row_count bigint, conflicts bigint, digest text, row_pk jsonb, before jsonb, after jsonb, conflict text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_outline_set$
+-- As in _plan_set().
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
+SET jit = off SET enable_memoize = off AS $_outline_set$
 DECLARE
   v_table  regclass;
   v_shape  pgtrack.relation_shape;
   v_left   bigint := p_max;
 BEGIN
-  PERFORM pgtrack._check_columns(p_set.tables, p_columns);
+  PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
   FOREACH v_table IN ARRAY p_set.tables LOOP
     PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
     v_shape := pgtrack._shape(v_table, p_columns);
     FOR "table", action, row_count, conflicts, digest, row_pk, before, after, conflict IN EXECUTE format($$
       WITH row AS MATERIALIZED (
-        SELECT r.* FROM (%1$s) r WHERE r.action <> 'nothing'
+        SELECT r.action, r.sort_key, r.live_key, r.statement_id, r.newer_id, r.handle, r.is_live, r.version, r.states, r.targets, r.unmerged
+        FROM (%1$s) r WHERE r.action <> 'nothing' OR r.is_left
       ), p AS MATERIALIZED (
-        SELECT r.*, row_number() OVER (ORDER BY r.newer_id IS NULL, r.statement_id, r.key) AS number FROM row r
-        ORDER BY r.newer_id IS NULL, r.statement_id, r.key LIMIT %3$s
+        SELECT r.*, row_number() OVER (ORDER BY r.newer_id IS NULL, r.statement_id, r.sort_key) AS number,
+               (SELECT %5$s FROM %6$s h WHERE h.ctid = r.handle) AS key
+        FROM (SELECT r.* FROM row r ORDER BY r.newer_id IS NULL, r.statement_id, r.sort_key LIMIT %3$s) r
       )
       SELECT %2$L, r.action, count(*), count(r.newer_id),
-             sum(hashtextextended(concat_ws('/', r.key, r.live_key, r.handle, r.version, r.newer_id), 0))::text,
+             sum(CASE WHEN r.version IS NOT NULL AND r.newer_id IS NULL AND r.live_key IS NULL THEN r.version
+                      ELSE hash_record_extended(ROW(r.handle, r.live_key, r.version, r.newer_id, r.states, r.targets), 0) END)::text,
              NULL::jsonb, NULL::jsonb, NULL::jsonb, NULL::text
       FROM row r GROUP BY r.action
       UNION ALL
       (SELECT %2$L, s.action, NULL, NULL, NULL, s.row_pk, s.before, s.after, s.conflict FROM (SELECT p.number, %4$s) s ORDER BY s.number)$$,
-      pgtrack._planned_rows_sql(v_table, v_shape, p_set, p_columns), v_shape.name, v_left, pgtrack._planned_step_sql(v_shape, p_columns))
+      pgtrack._planned_rows_sql(v_table, v_shape, p_set, p_columns, p_on_conflict), v_shape.name, v_left, pgtrack._planned_step_sql(v_shape, p_columns),
+      v_shape.key_json, v_shape.history)
     LOOP
       IF row_pk IS NOT NULL THEN
         v_left := v_left - 1;
@@ -10260,20 +12561,20 @@ BEGIN
   END LOOP;
 END
 $_outline_set$;
-COMMENT ON FUNCTION pgtrack._outline_set(pgtrack._set, integer, text[]) IS
+COMMENT ON FUNCTION pgtrack._outline_set(pgtrack._set, integer, text[], text) IS
   'What undoing a set of statements would do, in numbers: for each table and action how many rows; and the first rows.';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_outline(choice jsonb, max integer DEFAULT 200, columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack.plan_outline(choice jsonb, max integer DEFAULT 200, columns text[] DEFAULT NULL, on_conflict text DEFAULT 'error')
 RETURNS TABLE ("table" text, action text, row_count bigint, conflicts bigint, digest text, row_pk jsonb, before jsonb, after jsonb, conflict text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT o.* FROM pgtrack._outline_set(
-    pgtrack._choice(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END), max, columns) o;
+    pgtrack._choice(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END), max, columns, on_conflict) o;
 END;
-COMMENT ON FUNCTION pgtrack.plan_outline(jsonb, integer, text[]) IS
+COMMENT ON FUNCTION pgtrack.plan_outline(jsonb, integer, text[], text) IS
   'What an undo would do, in numbers: for each table and action how many rows, how many of them others have changed since, and a digest '
   'that is another one when the plan is. Then the first rows as the plan of the verb has them, those with conflicts before others. '
-  'choice is as for plan_batches().';
+  'choice is as for plan_batches(). Rows that on_conflict would leave as they are have the action ''nothing''.';
 
 -- ==== undoing/batches.sql ====
 
@@ -10294,9 +12595,9 @@ COMMENT ON FUNCTION pgtrack._seen_by(pg_snapshot) IS 'The condition for statemen
 -- Deletes come before updates and those before inserts, as unique values have to be free before they are used again; but
 -- what updated rows shall refer to comes back before them, and what they refer to now goes after them. Rows that may
 -- refer to each other stay together.
-CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_size integer)
+CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_size integer, p_on_conflict text)
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_batches$
 DECLARE
   v_choice  pgtrack._set;
 BEGIN
@@ -10305,7 +12606,7 @@ BEGIN
   END IF;
   v_choice := pgtrack._choice(p_choice, p_table);
   -- Refused before it begins if single rows cannot be named.
-  PERFORM pgtrack._changed_rows_sql(t, v_choice.condition, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  PERFORM pgtrack._changed_rows_sql(t, v_choice, p_keys => '[]') FROM unnest(v_choice.tables) t;
   seen := pg_current_snapshot();
   RETURN QUERY
     WITH RECURSIVE reference AS (
@@ -10321,7 +12622,7 @@ BEGIN
       SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
              CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
                            ELSE '{}' END AS moved
-      FROM pgtrack._plan_set(v_choice) p
+      FROM pgtrack._plan_set(v_choice, NULL, p_on_conflict) p
       JOIN named n ON n.name = p."table"
     ), reach AS (
       SELECT r.child, r.parent FROM reference r
@@ -10353,23 +12654,23 @@ BEGIN
     FROM parts p GROUP BY p.place ORDER BY p.place;
 END
 $_batches$;
-COMMENT ON FUNCTION pgtrack._batches(jsonb, regclass, integer) IS 'Does the work of plan_batches().';
+COMMENT ON FUNCTION pgtrack._batches(jsonb, regclass, integer, text) IS 'Does the work of plan_batches().';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_batches(choice jsonb, size integer DEFAULT 1000)
+CREATE OR REPLACE FUNCTION pgtrack.plan_batches(choice jsonb, size integer DEFAULT 1000, on_conflict text DEFAULT 'error')
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT b.* FROM pgtrack._batches(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END, size) b;
+  SELECT b.* FROM pgtrack._batches(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END, size, on_conflict) b;
 END;
-COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer) IS
+COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer, text) IS
   'Splits an undo into batches, in the order in which foreign keys let each commit by itself. choice has the arguments of the verb: '
   '{"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag"}, {"schema": "shop", "point": "a tag"}, '
-  'or those of undo_where(). undo_batch() takes each. Rows of tables that refer to themselves or to each other in a circle come back, and go, in one batch.';
+  'or those of undo_where(). undo_batch() takes each, with the same on_conflict. Rows of tables that refer to themselves or to each other in a circle come back, and go, in one batch.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_batch(p_choice jsonb, p_table regclass, p_rows jsonb, p_seen pg_snapshot, p_on_conflict text, p_message text)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 -- To compile takes longer than a batch.
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off SET jit = off AS $_undo_batch$
 DECLARE
   v_choice  pgtrack._set;
   v_table   record;
@@ -10431,7 +12732,7 @@ COMMENT ON FUNCTION pgtrack.undo_batch(jsonb, jsonb, pg_snapshot, text, text) IS
 -- ==== keeping/release_type.sql ====
 
 CREATE OR REPLACE FUNCTION pgtrack.release_type(type regtype) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $release_type$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $release_type$
 DECLARE
   v_column  record;
   v_count   integer := 0;
@@ -10456,10 +12757,11 @@ BEGIN
         DETAIL = format('The column %I of %s is of it.', v_column.column_name, v_column.table_name),
         HINT = 'Drop or retype the column first; what was recorded of it stays.';
     END IF;
-    PERFORM pgtrack._retype_history_column(v_column.history, v_column.attname, 'text',
+    PERFORM pgtrack._retype_history_column(v_column.history, v_column.attname, 'text'::regtype, 'text',
                                            format('CASE WHEN num_nulls(%1$I) = 0 THEN format(''%%s'', %1$I) END', v_column.attname));
     v_count := v_count + 1;
   END LOOP;
+  PERFORM pgtrack._drop_own_names();
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN format('%s: %s columns of histories are text now', type, v_count);
 END
@@ -10494,6 +12796,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._columns_of(regclass) IS 'The columns of a table.';
 
+-- The rows of the catalogs as they stand tell whether something has changed, also when the table is gone and nothing in them can
+-- be shown as SQL any more.
+CREATE OR REPLACE FUNCTION pgtrack._policies_state(p_table oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT md5(string_agg(p::text, ' ' ORDER BY p.oid)) FROM pg_policy p WHERE p.polrelid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._policies_state(oid) IS 'A digest of the policies of a table; null for none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._code_state(p_table oid) RETURNS text
+-- It goes on where the schema of histories is dropped.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_code_state$
+BEGIN
+  RETURN (
+  SELECT md5(string_agg(x.state, ' ' ORDER BY x.state))
+  FROM (
+    SELECT d::text FROM pg_attrdef d WHERE d.adrelid = p_table
+    UNION ALL SELECT k::text FROM pg_constraint k WHERE k.conrelid = p_table AND k.contype IN ('c', 'x')
+    UNION ALL SELECT concat_ws(' ', i.indexrelid, i.indexprs, i.indpred) FROM pg_index i
+              WHERE i.indrelid = p_table AND num_nulls(i.indexprs, i.indpred) < 2
+    UNION ALL SELECT t.partexprs::text FROM pg_partitioned_table t WHERE t.partrelid = p_table
+    UNION ALL SELECT r::text FROM pg_rewrite r WHERE r.ev_class = p_table
+    UNION ALL SELECT concat_ws(' ', t.oid, t.tgenabled) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace) AS x (state));
+END
+$_code_state$;
+COMMENT ON FUNCTION pgtrack._code_state(oid) IS 'A digest of what runs code when a table is written or read; null for nothing.';
+
 -- Rights of the owner's are among them: an owner may have given up some.
 CREATE OR REPLACE FUNCTION pgtrack._rights_of(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -10501,6 +12831,7 @@ BEGIN ATOMIC
   SELECT jsonb_build_object(
     'row_security', c.relrowsecurity,
     'forced', c.relforcerowsecurity,
+    'state', pgtrack._policies_state(c.oid),
     'policies', (
       SELECT coalesce(jsonb_agg(jsonb_build_object(
                'name', p.policyname, 'kind', p.permissive, 'command', p.cmd, 'roles', p.roles, 'using', p.qual, 'check', p.with_check)
@@ -10536,7 +12867,8 @@ COMMENT ON FUNCTION pgtrack._partitions_of(regclass) IS 'The partitions of a tab
 CREATE OR REPLACE FUNCTION pgtrack._attached_to(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(jsonb_build_object('what', x.what, 'owner', pg_get_userbyid(x.owner), 'statements', x.statements)
+  SELECT coalesce(jsonb_agg(jsonb_build_object('what', x.what, 'owner', pg_get_userbyid(x.owner), 'statements', x.statements,
+                                               'table', pgtrack._name(x.other), 'identity', pgtrack._identity(x.other))
                             ORDER BY x.rank, x.what), '[]')
   FROM pg_class c CROSS JOIN LATERAL (
     SELECT 1 AS rank, format('the trigger %I', t.tgname) AS what, c.relowner AS owner,
@@ -10544,25 +12876,31 @@ BEGIN ATOMIC
              || CASE t.tgenabled WHEN 'O' THEN '{}'::text[]
                      ELSE ARRAY[format('ALTER TABLE %s %s TRIGGER %I', p_table,
                                        CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
-                                       t.tgname)] END AS statements
+                                       t.tgname)] END AS statements,
+           NULL::regclass AS other
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND t.tgparentid = 0 AND p.pronamespace <> 'pgtrack_history'::regnamespace
     UNION ALL
-    SELECT 2, format('the rule %I', r.rulename), c.relowner, ARRAY[pg_get_ruledef(r.oid)] FROM pg_rewrite r WHERE r.ev_class = p_table
+    SELECT 2, format('the rule %I', r.rulename), c.relowner, ARRAY[pg_get_ruledef(r.oid)], NULL FROM pg_rewrite r WHERE r.ev_class = p_table
     UNION ALL
     SELECT 3, format('the foreign key %I of %s', k.conname, pgtrack._name(k.conrelid)), o.relowner,
            ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', pgtrack._name(k.conrelid), k.conname, pg_get_constraintdef(k.oid),
-                        CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)]
+                        CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)],
+           k.conrelid
     FROM pg_constraint k JOIN pg_class o ON o.oid = k.conrelid
     WHERE k.confrelid = p_table AND k.contype = 'f' AND k.conrelid <> p_table AND k.conparentid = 0) x
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._attached_to(regclass) IS 'The triggers and rules of a table, and the foreign keys of others that refer to it.';
 
+-- Constants are written so that any session reads them as what they are.
 CREATE OR REPLACE FUNCTION pgtrack._definition(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
+SET bytea_output = 'hex'
 BEGIN ATOMIC
   SELECT jsonb_build_object(
+    'name', pgtrack._name(p_table),
     'columns', pgtrack._columns_of(p_table),
     'constraints', (
       SELECT coalesce(jsonb_agg(format('ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid))
@@ -10579,6 +12917,7 @@ BEGIN ATOMIC
     'key', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
     'partitions', pgtrack._partitions_of(p_table),
     'rights', pgtrack._rights_of(p_table),
+    'code', pgtrack._code_state(p_table),
     'attached', pgtrack._attached_to(p_table),
     'comments', (
       SELECT coalesce(jsonb_agg(format('COMMENT ON %s IS %L', CASE d.objsubid WHEN 0 THEN 'TABLE ' || p_table
@@ -10623,6 +12962,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._not_kept(regclass) IS 'What of a table pgtrack.recover() will not bring back; null for nothing.';
 
+-- A role that is dropped leaves its name to whoever comes.
+CREATE OR REPLACE FUNCTION pgtrack._with_roles(p_definition jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_definition || jsonb_build_object('roles', coalesce(jsonb_object_agg(r.rolname, pgtrack._identity(r.oid)), '{}'))
+  FROM pg_roles r
+  WHERE r.rolname IN (
+    SELECT x #>> '{}' FROM unnest('{$.**.owner,$.**.role,$.**.roles[*]}'::jsonpath[]) p CROSS JOIN LATERAL jsonb_path_query(p_definition, p) x);
+END;
+COMMENT ON FUNCTION pgtrack._with_roles(jsonb) IS 'The definition of a table, with what tells the roles that it names from later ones of the same names.';
+
 -- ==== keeping/keep.sql ====
 
 -- The newest values of a row are in its table alone: DROP TABLE takes them along. A copy, made before, does not follow
@@ -10631,17 +12981,18 @@ CREATE OR REPLACE FUNCTION pgtrack._kept_values(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT coalesce(string_agg(CASE WHEN t.typtype = 'd' AND pgtrack._foreign_kind(t.oid) IS NULL
-                                  THEN format('t.%I::%s AS %1$I', a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
+                                  THEN format(CASE WHEN b.type < 16384 THEN 't.%1$I::%2$s AS %1$I' ELSE 'coalesce(t.%1$I, NULL) AS %1$I' END,
+                                              a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
                                   ELSE format('%s AS %I', pgtrack._output_sql(format('t.%I', a.attname), a.atttypid), a.attname) END,
                              ', ' ORDER BY a.attnum), '')
-  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
 END;
 COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
 
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off AS $_keep$
+SET search_path = pg_catalog, pg_temp SET default_tablespace = '' SET row_security = off AS $_keep$
 DECLARE
   v_shape  record;
   v_name   name;
@@ -10658,12 +13009,13 @@ BEGIN
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
   v_events := pgtrack._silence_event_triggers();
-  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
+  EXECUTE format('CREATE TABLE pgtrack_history.%I USING heap AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who, statement_id)
-  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user, nextval('pgtrack.statement_id_seq'));
+  VALUES (v_shape.relation_id, v_name, pgtrack._with_roles(pgtrack._definition(p_table)), v_rows, clock_timestamp(), session_user,
+          nextval('pgtrack.statement_id_seq'));
   RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,
                 '; pgtrack.recover() does not bring back ' || v_lost);
 END
@@ -10681,10 +13033,309 @@ COMMENT ON FUNCTION pgtrack.keep(text, text) IS
   'Copies all present rows of a table, so that it, or one of its columns, can be dropped and brought back with pgtrack.recover(). '
   'Says what else of the table would not come back.';
 
+-- ==== keeping/recover_roles.sql ====
+
+-- The roles of a definition, as they are now: a role that was renamed has its new name, and one that is gone none. Whoever made
+-- a role of the same name since gets nothing. A database that was restored from a dump has other OIDs: there names have to do,
+-- as in a copy that an older version made.
+
+CREATE OR REPLACE FUNCTION pgtrack._renamed_roles(p_roles jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_object_agg(x.name, r.rolname)
+  FROM (SELECT k.key AS name, split_part(k.value, '/', 1) AS cluster, split_part(k.value, '/', 2)::oid AS role
+        FROM jsonb_each_text(p_roles) k) x
+  LEFT JOIN pg_roles r ON r.oid = x.role
+  WHERE r.rolname IS DISTINCT FROM x.name AND x.cluster = split_part(pgtrack._identity('pgtrack.kept'::regclass), '/', 1);
+END;
+COMMENT ON FUNCTION pgtrack._renamed_roles(jsonb) IS
+  'Of the roles of a definition, those that have another name now, with that, or null if they are gone; null for none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._rename_roles(p_value jsonb, p_names jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_rename_roles$
+BEGIN
+  RETURN CASE jsonb_typeof(p_value)
+    WHEN 'object' THEN (
+      SELECT coalesce(jsonb_object_agg(e.key, CASE
+               WHEN e.key IN ('owner', 'role') THEN coalesce(p_names -> (e.value #>> '{}'), e.value)
+               WHEN e.key = 'roles' AND jsonb_typeof(e.value) = 'array' THEN (
+                 SELECT jsonb_agg(coalesce(p_names -> r.name, to_jsonb(r.name))) FROM jsonb_array_elements_text(e.value) AS r (name))
+               ELSE pgtrack._rename_roles(e.value, p_names) END), '{}')
+      FROM jsonb_each(p_value) e)
+    WHEN 'array' THEN (
+      SELECT coalesce(jsonb_agg(pgtrack._rename_roles(e.value, p_names) ORDER BY e.n), '[]')
+      FROM jsonb_array_elements(p_value) WITH ORDINALITY AS e (value, n))
+    ELSE p_value END;
+END
+$_rename_roles$;
+COMMENT ON FUNCTION pgtrack._rename_roles(jsonb, jsonb) IS 'A definition with other names of roles.';
+
+CREATE OR REPLACE FUNCTION pgtrack._with_present_roles(p_definition jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_with_present_roles$
+DECLARE
+  v_names  jsonb := pgtrack._renamed_roles(p_definition -> 'roles');
+BEGIN
+  RETURN CASE WHEN v_names IS NULL THEN p_definition ELSE pgtrack._rename_roles(p_definition, v_names) END;
+END
+$_with_present_roles$;
+COMMENT ON FUNCTION pgtrack._with_present_roles(jsonb) IS 'The definition of a table, with its roles as they are now.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_roles(p_definition jsonb, p_owner text, p_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_roles$
+DECLARE
+  v_gone  text := (SELECT string_agg(n.key, ', ') FROM jsonb_each_text(pgtrack._renamed_roles(p_definition -> 'roles')) n
+                   WHERE n.value IS NULL);
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_owner) THEN
+    RAISE EXCEPTION '% belonged to %, and that role is gone', p_name, p_definition ->> 'owner' USING
+      ERRCODE = 'undefined_object',
+      DETAIL = 'A table comes back as its owner''s. A role that has the name now is another one.',
+      HINT = 'The copy stays in schema pgtrack_history; pgtrack.kept names it.';
+  ELSIF v_gone IS NOT NULL THEN
+    RAISE WARNING 'what % had of % is not recovered: there are no such roles', v_gone, p_name USING
+      DETAIL = 'Roles that have these names now are other ones.';
+  END IF;
+END
+$_require_roles$;
+COMMENT ON FUNCTION pgtrack._require_roles(jsonb, text, text) IS
+  'Refuses to bring back a table whose owner is gone; warns of other roles of its definition that are.';
+
+-- ==== keeping/last_rights.sql ====
+
+-- Who owned a table, and who might read it, when it was dropped: they may read its history, which goes on from the copy to the
+-- drop. A copy knows who it was before.
+
+-- A row of the catalogs that the command has deleted, and nobody changed before it had its lock, is deleted by this transaction.
+CREATE OR REPLACE FUNCTION pgtrack._is_own_deletion(p_xmax xid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'transactionid' AND l.transactionid = p_xmax
+                                          AND l.pid = pg_backend_pid() AND l.mode = 'ExclusiveLock' AND l.granted);
+END;
+COMMENT ON FUNCTION pgtrack._is_own_deletion(xid) IS 'Whether a number is this transaction''s, or that of a part of it.';
+
+-- At REPEATABLE READ, policies and code of others may have come unseen; not so what stands in the deleted row itself.
+CREATE OR REPLACE FUNCTION pgtrack._rights_at_drop(p_table regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT (r.rights - 'policies')
+         || CASE WHEN pgtrack._snapshot_lasts() AND (r.rights ->> 'row_security')::boolean THEN '{"state": "not sure"}' ELSE '{}' END::jsonb
+  FROM (SELECT pgtrack._rights_of(p_table)) AS r (rights);
+END;
+COMMENT ON FUNCTION pgtrack._rights_at_drop(regclass) IS 'In an event trigger: row security and grants of a table that is dropped.';
+
+-- STABLE: in the event trigger it sees what the command saw, so the tables are still there (_on_drop).
+CREATE OR REPLACE FUNCTION pgtrack._last_rights(p_dropped oid[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_last_rights$
+BEGIN
+  RETURN (
+    SELECT jsonb_object_agg(r.relation_id, pgtrack._with_roles(jsonb_build_object(
+             'owner', pg_get_userbyid(c.relowner), 'rights', pgtrack._rights_at_drop(c.oid),
+             'code', CASE WHEN pgtrack._snapshot_lasts() THEN 'not sure' ELSE pgtrack._code_state(c.oid) END,
+             'partitions', (
+               SELECT jsonb_object_agg(format('%I.%I', n.nspname, p.relname), jsonb_build_object(
+                        'owner', pg_get_userbyid(p.relowner), 'rights', pgtrack._rights_at_drop(p.oid)))
+               FROM pg_class p JOIN pg_namespace n ON n.oid = p.relnamespace
+               WHERE c.relkind = 'p' AND p.relispartition AND p.relkind IN ('r', 'p') AND p.oid = ANY (p_dropped)
+                 AND pgtrack._is_own_deletion(p.xmax)))))
+    FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+    WHERE r.relid = ANY (p_dropped) AND pgtrack._is_own_deletion(c.xmax)
+      AND EXISTS (SELECT FROM pgtrack.kept k WHERE k.relation_id = r.relation_id));
+END
+$_last_rights$;
+COMMENT ON FUNCTION pgtrack._last_rights(oid[]) IS
+  'In an event trigger: who owned dropped tables of which there are copies, and had rights on them; without those where it is not sure.';
+
+CREATE OR REPLACE FUNCTION pgtrack._lesser_rights(p_copy jsonb, p_last jsonb, p_owner text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_last IS NULL THEN p_copy - 'grants' ELSE p_copy || jsonb_build_object(
+    'row_security', (p_copy ->> 'row_security')::boolean OR (p_last ->> 'row_security')::boolean,
+    'forced', (p_copy ->> 'forced')::boolean OR (p_last ->> 'forced')::boolean,
+    'policies', CASE WHEN p_copy ->> 'state' IS NOT DISTINCT FROM p_last ->> 'state' THEN p_copy -> 'policies' ELSE '[]' END,
+    'grants', (
+      SELECT coalesce(jsonb_agg(g), '[]') FROM jsonb_array_elements(p_last -> 'grants') g
+      WHERE g ->> 'role' = p_owner
+         OR EXISTS (SELECT FROM jsonb_array_elements(p_copy -> 'grants') c WHERE g IN (c, c || '{"grantable": false}')))) END;
+END;
+COMMENT ON FUNCTION pgtrack._lesser_rights(jsonb, jsonb, text) IS
+  'What others than the owner might do with a table both when it was copied and when it was dropped, and the owner at last.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_other_code(p_name text, p_former text, p_owner text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_other_code$
+BEGIN
+  RAISE EXCEPTION '% belonged to % when its rows were kept, and to % when it was dropped', p_name, p_former, p_owner USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    DETAIL = format('It would come back as %s''s, and its defaults, checks, indexes or triggers were changed since, or may '
+                    'have been: %1$s would run code of %s that was gone.', p_owner, p_former),
+    HINT = 'The copy stays in schema pgtrack_history; pgtrack.kept names it. Keep a table again when its owner has changed.';
+END
+$_refuse_other_code$;
+COMMENT ON FUNCTION pgtrack._refuse_other_code(text, text, text) IS
+  'Refuses to make a table for another owner than it had when it was copied, with code that it did not have any more.';
+
+-- A partition that has changed hands is the table's owner's.
+CREATE OR REPLACE FUNCTION pgtrack._partition_at_last(p_part jsonb, p_last jsonb, p_owner text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_part || jsonb_build_object('owner', o.owner, 'rights', pgtrack._lesser_rights(
+    p_part -> 'rights', CASE WHEN p_last ->> 'owner' = o.owner THEN p_last -> 'rights' END, o.owner))
+  FROM (SELECT CASE WHEN p_last ->> 'owner' = p_part ->> 'owner' THEN p_part ->> 'owner' ELSE p_owner END) AS o (owner);
+END;
+COMMENT ON FUNCTION pgtrack._partition_at_last(jsonb, jsonb, text) IS 'The definition of a partition in a copy, for who had it last.';
+
+-- A trigger or rule is made by whoever has the table; the foreign key of another owner's table is not checked (_attached_to).
+CREATE OR REPLACE FUNCTION pgtrack._attached_at_last(p_part jsonb, p_former text, p_owner text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_former = p_owner OR p_part ->> 'owner' IS DISTINCT FROM p_former THEN p_part
+              WHEN p_part ->> 'table' IS NULL THEN p_part || jsonb_build_object('owner', p_owner)
+              ELSE p_part || jsonb_build_object('statements', (
+                SELECT jsonb_agg(regexp_replace(s, '( NOT VALID)?$', ' NOT VALID'))
+                FROM jsonb_array_elements_text(p_part -> 'statements') s)) END;
+END;
+COMMENT ON FUNCTION pgtrack._attached_at_last(jsonb, text, text) IS 'What was attached to a table, for who had it last.';
+
+-- Where nobody noted who had the table last, the definition is for who had it when it was copied.
+CREATE OR REPLACE FUNCTION pgtrack._definition_at_last(p_definition jsonb, p_name text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_definition_at_last$
+DECLARE
+  v_copy    jsonb := pgtrack._with_present_roles(p_definition - 'last');
+  v_last    jsonb := pgtrack._with_present_roles(p_definition -> 'last');
+  v_former  text := v_copy ->> 'owner';
+  v_owner   text := coalesce(v_last, v_copy) ->> 'owner';
+BEGIN
+  PERFORM pgtrack._require_roles(coalesce(p_definition -> 'last', p_definition), v_owner, p_name);
+  IF v_last IS NULL THEN
+    RETURN v_copy;
+  ELSIF v_owner IS DISTINCT FROM v_former AND (NOT v_copy ? 'code' OR v_copy ->> 'code' IS DISTINCT FROM v_last ->> 'code') THEN
+    PERFORM pgtrack._refuse_other_code(p_name, p_definition ->> 'owner', v_owner);
+  END IF;
+  IF v_copy -> 'rights' ->> 'state' IS DISTINCT FROM v_last -> 'rights' ->> 'state' THEN
+    RAISE WARNING 'the policies of % are not recovered', p_name USING
+      DETAIL = 'They were changed after the copy, or may have been. Where row security is on, nobody whom it holds for sees a row.';
+  END IF;
+  RETURN v_copy || CASE WHEN v_copy ? 'rights'
+                        THEN jsonb_build_object('rights', pgtrack._lesser_rights(v_copy -> 'rights', v_last -> 'rights', v_owner))
+                        ELSE '{}' END || jsonb_build_object(
+    'owner', v_owner,
+    'partitions', (
+      SELECT coalesce(jsonb_agg(pgtrack._partition_at_last(t.part, v_last -> 'partitions' -> (t.part ->> 'name'), v_owner)
+                                ORDER BY t.n), '[]')
+      FROM jsonb_array_elements(v_copy -> 'partitions') WITH ORDINALITY AS t (part, n)),
+    'attached', (
+      SELECT coalesce(jsonb_agg(pgtrack._attached_at_last(t.part, v_former, v_owner) ORDER BY t.n), '[]')
+      FROM jsonb_array_elements(v_copy -> 'attached') WITH ORDINALITY AS t (part, n)));
+END
+$_definition_at_last$;
+COMMENT ON FUNCTION pgtrack._definition_at_last(jsonb, text) IS
+  'The definition of a copy, for the roles that had rights on the table last, whatever they are called now.';
+
+-- What its roles have lost since the copy was made they do not get back by it another time. Whether all of its code came back is
+-- not known, so that is not compared again.
+CREATE OR REPLACE FUNCTION pgtrack._as_made(p_definition jsonb, p_made regclass[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pgtrack._with_roles((p_definition - 'code')
+    || CASE WHEN p_definition ? 'rights'
+            THEN jsonb_build_object('rights', (p_definition -> 'rights') || jsonb_build_object('state', pgtrack._policies_state(p_made[1])))
+            ELSE '{}' END
+    || jsonb_build_object('partitions', (
+         SELECT coalesce(jsonb_agg(t.part || CASE WHEN jsonb_typeof(t.part -> 'rights') = 'object' THEN jsonb_build_object(
+                           'rights', (t.part -> 'rights') || jsonb_build_object('state', pgtrack._policies_state(p_made[t.n + 1])))
+                                                  ELSE '{}' END ORDER BY t.n), '[]')
+         FROM jsonb_array_elements(p_definition -> 'partitions') WITH ORDINALITY AS t (part, n))));
+END;
+COMMENT ON FUNCTION pgtrack._as_made(jsonb, regclass[]) IS 'The definition of a copy after a table was created again by it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._are_owners(p_definition jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(bool_and(coalesce(pg_has_role(r.oid, n.nspowner, 'USAGE'), false)), false)
+  FROM (SELECT p_definition ->> 'owner'
+        UNION ALL SELECT g ->> 'role' FROM jsonb_array_elements(p_definition -> 'rights' -> 'grants') g) AS x (role)
+  JOIN pg_namespace n ON n.nspname = 'pgtrack'
+  LEFT JOIN pg_roles r ON r.rolname = x.role;
+END;
+COMMENT ON FUNCTION pgtrack._are_owners(jsonb) IS 'Whether all who get rights by a definition may do what the owner of pg_track may.';
+
+-- What came after the copy is not for everybody who had the table then.
+CREATE OR REPLACE FUNCTION pgtrack._history_goes_on(p_kept pgtrack.kept, p_definition jsonb) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_history_goes_on$
+BEGIN
+  IF p_kept.definition ? 'last' OR pgtrack._are_owners(p_definition) OR NOT EXISTS (
+       SELECT FROM pgtrack.statement s WHERE s.relation_id = p_kept.relation_id AND s.statement_id > p_kept.statement_id) THEN
+    RETURN true;
+  END IF;
+  RAISE WARNING 'the history of % begins anew', p_kept.definition ->> 'name' USING
+    DETAIL = 'It goes on after the copy, and it is not known who might read it when the table was dropped: that happened without '
+             'event triggers, before an upgrade, or while somebody changed the rights on it.',
+    HINT = 'The former history stays, under its number in pgtrack.relation, for the owner of pg_track.';
+  RETURN false;
+END
+$_history_goes_on$;
+COMMENT ON FUNCTION pgtrack._history_goes_on(pgtrack.kept, jsonb) IS
+  'Whether a table that comes back from a copy, by a definition, may have the history that it had: whoever may read it then might before.';
+
 -- ==== keeping/recover_rights.sql ====
 
 -- Who may do what with a table that comes back. Default privileges may have given rights on it that it did not have before,
 -- so what it has now is taken away first. A policy that cannot be made again is replaced by one that shows nothing.
+
+-- What was made, and the name it was given, can come apart: code of the owner's runs when rows are written. So tables are known
+-- by their OIDs, and looked at before anything is done to them with rights that their owner does not have.
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_other(p_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_other$
+BEGIN
+  RAISE EXCEPTION '% is not what was created again', p_name USING
+    ERRCODE = 'insufficient_privilege',
+    DETAIL = 'Code that ran meanwhile, such as a check, a default or the function of an index, has altered it or put something else in its place. '
+             'Nothing has been changed.',
+    HINT = 'Look at the functions in the definition of the table; the copy of its rows stays.';
+END
+$_refuse_other$;
+COMMENT ON FUNCTION pgtrack._refuse_other(text) IS 'Reports that a table is not the one that was created again under its name.';
+
+CREATE OR REPLACE FUNCTION pgtrack._require_made(p_table regclass, p_name text, p_parent regclass, p_owner name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_require_made$
+BEGIN
+  IF NOT EXISTS (
+       SELECT FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+       WHERE c.oid = p_table AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) = p_owner
+         AND i.inhparent IS NOT DISTINCT FROM p_parent)
+     OR pgtrack._name(p_table) IS DISTINCT FROM p_name THEN
+    PERFORM pgtrack._refuse_other(p_name);
+  END IF;
+END
+$_require_made$;
+COMMENT ON FUNCTION pgtrack._require_made(regclass, text, regclass, name) IS
+  'Refuses what is not a table of that name, parent and owner.';
+
+-- With rules, triggers or indexes of its own, a table would lend its new owner's rights to whoever made them.
+CREATE OR REPLACE FUNCTION pgtrack._give_to(p_table regclass, p_owner name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_give_to$
+DECLARE
+  v_name    text := pgtrack._name(p_table);
+  v_events  text;
+BEGIN
+  IF EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = p_table)
+     OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table)
+     OR EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = p_table)
+     OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND t.tgparentid = 0)
+     OR EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = p_table AND k.contype <> 'n' AND k.conislocal)
+     OR EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = p_table AND NOT x.relispartition) THEN
+    PERFORM pgtrack._refuse_other(v_name);
+  END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('ALTER TABLE %s OWNER TO %I', v_name, p_owner));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  IF pgtrack._owner_of(p_table) IS DISTINCT FROM p_owner THEN
+    PERFORM pgtrack._refuse_other(v_name);
+  END IF;
+END
+$_give_to$;
+COMMENT ON FUNCTION pgtrack._give_to(regclass, name) IS 'Gives a partition that was created again to its owner, if it has nothing but what its parent gave it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._try_as_role(p_role name, p_what text, p_statements text[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_try_as_role$
@@ -10723,7 +13374,10 @@ BEGIN ATOMIC
   SELECT ARRAY(
     SELECT DISTINCT format('REVOKE ALL ON TABLE %s FROM %s', p_table,
                            CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END)
-    FROM pg_class c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x
+    FROM pg_class c
+    CROSS JOIN LATERAL (SELECT coalesce(c.relacl, acldefault('r', c.relowner)) AS acl
+                        UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) g
+    CROSS JOIN LATERAL aclexplode(g.acl) x
     WHERE c.oid = p_table AND (p_grants IS NOT NULL OR x.grantee <> c.relowner))
   || ARRAY(
     SELECT format('GRANT %s%s ON TABLE %s TO %s%s', g."right", ' (' || quote_ident(g."column") || ')', p_table, pgtrack._role_sql(g.role),
@@ -10774,10 +13428,78 @@ BEGIN
     || ARRAY(SELECT format('ALTER TABLE %s %s ROW LEVEL SECURITY', p_table, x.clause)
              FROM (VALUES ('ENABLE', 'row_security'), ('FORCE', 'forced')) AS x (clause, name) WHERE (p_rights ->> x.name)::boolean),
     NULL, pgtrack._noted_path());
+  -- Names can change their meaning at any moment: what was done to another table is not done.
+  IF NOT pgtrack._rights_of(p_table) -> 'grants' @> (
+       SELECT coalesce(jsonb_agg(g - 'grantable'), '[]') FROM jsonb_array_elements(p_rights -> 'grants') g
+       WHERE pgtrack._is_role(g ->> 'role')) THEN
+    PERFORM pgtrack._refuse_other(pgtrack._name(p_table));
+  END IF;
 END
 $_recover_rights$;
 COMMENT ON FUNCTION pgtrack._recover_rights(regclass, name, jsonb) IS
   'Gives a table that was created again its policies and grants, and no others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_owners(p_made regclass[], p_name text, p_definition jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_recover_owners$
+DECLARE
+  v_owner  name := p_definition ->> 'owner';
+  v_parts  jsonb[] := p_definition || ARRAY(SELECT t.part FROM jsonb_array_elements(p_definition -> 'partitions')
+                                            WITH ORDINALITY AS t (part, n) ORDER BY t.n);
+  v_names  text[] := p_name || ARRAY(SELECT p ->> 'name' FROM unnest(v_parts[2:]) p);
+  -- What belonged to a role that is gone stays with the table's owner.
+  v_owners name[] := ARRAY(SELECT CASE WHEN r.rolname IS NULL THEN v_owner ELSE r.rolname END
+                           FROM unnest(v_parts) WITH ORDINALITY AS p (part, n) LEFT JOIN pg_roles r ON r.rolname = p.part ->> 'owner'
+                           ORDER BY p.n);
+BEGIN
+  -- Each is looked at, and given away, before anything else is done.
+  FOR n IN 2 .. cardinality(p_made) LOOP
+    PERFORM pgtrack._require_made(p_made[n], v_names[n], p_made[array_position(v_names, v_parts[n] ->> 'parent')], v_owner);
+    PERFORM pgtrack._give_to(p_made[n], v_owners[n]) WHERE v_owners[n] <> v_owner;
+  END LOOP;
+  FOR n IN 1 .. cardinality(p_made) LOOP
+    PERFORM pgtrack._recover_rights(p_made[n], v_owners[n], CASE WHEN v_owners[n] = v_parts[n] ->> 'owner' THEN v_parts[n] -> 'rights'
+                                                                 ELSE (v_parts[n] -> 'rights') - 'grants' END);
+  END LOOP;
+END
+$_recover_owners$;
+COMMENT ON FUNCTION pgtrack._recover_owners(regclass[], text, jsonb) IS
+  'Gives a table that was created again, and its partitions, the owners, grants and policies that they had.';
+
+-- A database that was restored from a dump has other OIDs: there the name has to do.
+CREATE OR REPLACE FUNCTION pgtrack._same_table(p_name text, p_identity text) RETURNS regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT t.relid FROM (SELECT to_regclass(p_name) AS relid) t CROSS JOIN LATERAL (SELECT pgtrack._identity(t.relid) AS identity) i
+  WHERE t.relid IS NOT NULL AND (i.identity = p_identity OR split_part(i.identity, '/', 1) <> split_part(p_identity, '/', 1));
+END;
+COMMENT ON FUNCTION pgtrack._same_table(text, text) IS 'The table of a name, if it is the one that had it.';
+
+-- A foreign key is made as the owner of the other table, who may have more rights: it is added to that very table, or not at all.
+CREATE OR REPLACE FUNCTION pgtrack._recover_attached(p_table regclass, p_owner name, p_part jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_recover_attached$
+DECLARE
+  v_is_others CONSTANT  boolean := p_part ->> 'owner' IS DISTINCT FROM p_owner;
+  v_is_made             boolean;
+  v_other               regclass;
+BEGIN
+  IF v_is_others THEN
+    v_other := pgtrack._same_table(p_part ->> 'table', p_part ->> 'identity');
+    IF v_other IS NULL OR pgtrack._owner_of(v_other) IS DISTINCT FROM p_part ->> 'owner' THEN
+      RAISE WARNING '% is not recovered: that table is gone, or another''s', p_part ->> 'what' USING
+        DETAIL = format('It was: %s', array_to_string(ARRAY(SELECT jsonb_array_elements_text(p_part -> 'statements')), '; '));
+      RETURN;
+    END IF;
+  END IF;
+  v_is_made := pgtrack._try_as_role((p_part ->> 'owner')::name, p_part ->> 'what',
+                                    ARRAY(SELECT jsonb_array_elements_text(p_part -> 'statements')));
+  IF v_is_made AND v_is_others AND NOT EXISTS (
+       SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = v_other AND k.confrelid = p_table) THEN
+    PERFORM pgtrack._refuse_other(pgtrack._name(p_table));
+  END IF;
+END
+$_recover_attached$;
+COMMENT ON FUNCTION pgtrack._recover_attached(regclass, name, jsonb) IS
+  'Makes again what was attached to a table: a trigger, a rule, a foreign key of another table.';
 
 -- ==== keeping/recover.sql ====
 
@@ -10802,6 +13524,26 @@ END
 $_latest_kept$;
 COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
 
+-- Another table may have had the name before, with values that are not for the owner of this one.
+CREATE OR REPLACE FUNCTION pgtrack._latest_kept_of(p_table regclass) RETURNS pgtrack.kept
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_latest_kept_of$
+DECLARE
+  v_kept  pgtrack.kept;
+BEGIN
+  SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
+  WHERE r.relid = p_table ORDER BY k.at DESC LIMIT 1;
+  IF v_kept.kept_id IS NULL THEN
+    RAISE EXCEPTION 'no rows of table "%" were kept', pgtrack._name(p_table) USING
+      ERRCODE = 'no_data_found',
+      DETAIL = 'A dropped column can be brought back if pgtrack.keep() copied this table before. '
+               'Copies of another one that had the name are not taken.',
+      HINT = 'What was changed or deleted before the drop is still in its table in schema pgtrack_history.';
+  END IF;
+  RETURN v_kept;
+END
+$_latest_kept_of$;
+COMMENT ON FUNCTION pgtrack._latest_kept_of(regclass) IS 'The latest copy of a table that is there.';
+
 -- Values of foreign types are kept as text, and domains as what they are based on.
 CREATE OR REPLACE FUNCTION pgtrack._kept_value_sql(p_kept name, p_table regclass, p_column name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -10816,30 +13558,38 @@ END;
 COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
   'The expression for what the copy k has of a column, as a value that can be written.';
 
-CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
+-- Triggers, defaults and checks of the owner's run meanwhile: they see what is brought back, and no more of the copy.
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_columns name[], p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
 DECLARE
   v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
+  v_columns   text := (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c);
+  v_events    text;
   v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
-    PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
+    v_events := pgtrack._silence_event_triggers();
+    PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   IF NOT v_may_read THEN
-    PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
+    v_events := pgtrack._silence_event_triggers();
+    PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
-  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, name[], text[]) IS
+  'Executes statements with the rights of a table''s owner, who may read these columns of a copy meanwhile.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
 DECLARE
   c_check CONSTANT      text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
   c_reference CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) FOREIGN KEY ';
+  v_owner    name := p_kept.definition ->> 'owner';
   v_name     text := pgtrack._name(p_table);
   v_columns  text;
   v_values   text;
@@ -10850,7 +13600,8 @@ BEGIN
          string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table,
+    ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(p_kept.definition -> 'columns') c),
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
@@ -10861,16 +13612,17 @@ BEGIN
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
-      PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)]);
+      PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)], NULL, pgtrack._noted_path());
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE WARNING 'a foreign key of % is not recovered: %', v_name, SQLERRM USING
         DETAIL = format('It was: %s.', v_part), HINT = 'Its owner may add it with REFERENCES on the other table.';
     END;
   END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(pgtrack._name(p_table), a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
-    PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
-      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
+    PERFORM pgtrack._as_role(v_owner, ARRAY[
+      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)],
+      NULL, pgtrack._noted_path());
   END LOOP;
 END
 $_recover_rows$;
@@ -10894,67 +13646,114 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._create_sql(text, jsonb) IS 'The statements that create a table and its partitions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
+CREATE OR REPLACE FUNCTION pgtrack._rename_sql(p_name text, p_schema name, p_table name) RETURNS text[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Neither the one nor the other name need be free in the schema of the other.
+  SELECT ARRAY[format('ALTER TABLE %s RENAME TO %I', p_name, x.name), format('ALTER TABLE %I.%I SET SCHEMA %I', i.parts[1], x.name, p_schema),
+               format('ALTER TABLE %I.%I RENAME TO %I', p_schema, x.name, p_table)]
+  FROM (SELECT parse_ident(p_name) AS parts) i CROSS JOIN (SELECT 'pgtrack_' || gen_random_uuid() AS name) x;
+END;
+COMMENT ON FUNCTION pgtrack._rename_sql(text, name, name) IS 'The statements that give a table another name and schema.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_again(p_name text, p_definition jsonb) RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_create_again$
 DECLARE
-  v_relation  pgtrack.relation;
-  v_owner     name := p_kept.definition ->> 'owner';
-  v_name      text;
-  v_part      jsonb;
-  v_call      text;
+  v_owner   name := p_definition ->> 'owner';
+  v_schema  name := (parse_ident(p_name))[1];
+  v_names   text[] := p_name || ARRAY(SELECT t.part ->> 'name' FROM jsonb_array_elements(p_definition -> 'partitions')
+                                      WITH ORDINALITY AS t (part, n) ORDER BY t.n);
+  v_made    regclass[];
+BEGIN
+  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
+  IF NOT has_schema_privilege(v_owner, v_schema, 'USAGE') OR NOT has_schema_privilege(v_owner, v_schema, 'CREATE') THEN
+    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_schema USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
+      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_schema, v_owner);
+  END IF;
+  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(p_name, p_definition), NULL, pgtrack._noted_path());
+  v_made := ARRAY(SELECT to_regclass(u.name) FROM unnest(v_names) WITH ORDINALITY AS u (name, n) ORDER BY u.n);
+  -- The bounds of partitions may have called something.
+  PERFORM pgtrack._require_made(v_made[1], p_name, NULL, v_owner);
+  PERFORM pgtrack._require_made(v_made[t.n + 1], t.part ->> 'name', v_made[array_position(v_names, t.part ->> 'parent')], v_owner)
+  FROM jsonb_array_elements(p_definition -> 'partitions') WITH ORDINALITY AS t (part, n);
+  RETURN v_made;
+END
+$_create_again$;
+COMMENT ON FUNCTION pgtrack._create_again(text, jsonb) IS
+  'Creates a table and its partitions again, as its owner; returns them, the partitions in the order of the definition.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_recover_table$
+DECLARE
+  v_relation    pgtrack.relation;
+  v_owner       name;
+  v_name        text;
+  -- What its definition calls it: it may have been renamed later.
+  v_former      text;
+  v_made        regclass[];
+  v_definition  jsonb;
+  -- If it has not begun anew already, as under another key.
+  v_goes_on     boolean;
+  v_call        text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
   v_name := format('%I.%I', v_relation.schema_name, v_relation.table_name);
-  IF to_regclass(v_name) IS NOT NULL THEN
-    RAISE EXCEPTION 'table % exists', v_name USING
+  v_former := coalesce(p_kept.definition ->> 'name', v_name);
+  IF to_regclass(v_name) IS NOT NULL OR to_regclass(v_former) IS NOT NULL THEN
+    RAISE EXCEPTION 'table % exists', CASE WHEN to_regclass(v_name) IS NULL THEN v_former ELSE v_name END USING
       ERRCODE = 'duplicate_table',
+      DETAIL = CASE WHEN v_name <> v_former THEN format('%s was called %s when its rows were kept, and is made again under that name first.', v_name, v_former)
+                    ELSE 'A dropped table comes back as a whole.' END,
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
+  v_definition := pgtrack._definition_at_last(p_kept.definition, v_name);
+  v_goes_on := pgtrack._history_goes_on(p_kept, v_definition);
+  p_kept.definition := v_definition;
+  v_owner := p_kept.definition ->> 'owner';
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
-  IF NOT has_schema_privilege(v_owner, v_relation.schema_name, 'USAGE') OR NOT has_schema_privilege(v_owner, v_relation.schema_name, 'CREATE') THEN
-    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_relation.schema_name USING
-      ERRCODE = 'insufficient_privilege',
-      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
-      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_relation.schema_name, v_owner);
-  END IF;
-  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition), NULL, pgtrack._noted_path());
-  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
-  FOR v_part IN SELECT p_kept.definition UNION ALL SELECT jsonb_array_elements(p_kept.definition -> 'partitions') LOOP
-    IF v_part ->> 'owner' <> v_owner THEN
-      PERFORM pgtrack._execute(format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner'));
-    END IF;
-    PERFORM pgtrack._recover_rights(coalesce(v_part ->> 'name', v_name)::regclass, (v_part ->> 'owner')::name, v_part -> 'rights');
-  END LOOP;
+  v_made := pgtrack._create_again(v_former, p_kept.definition);
+  PERFORM pgtrack._recover_rows(p_kept, v_made[1]);
+  PERFORM pgtrack._recover_owners(v_made, v_former, p_kept.definition);
   PERFORM pgtrack._try_as_role(v_owner, 'the comment', ARRAY[c]) FROM jsonb_array_elements_text(p_kept.definition -> 'comments') c;
-  PERFORM pgtrack._try_as_role(a.owner, a.what, a.statements)
-  FROM jsonb_to_recordset(p_kept.definition -> 'attached') AS a (owner name, what text, statements text[]);
-  -- Its history goes on, if it has not begun anew.
-  UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
-  PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
-  RETURN format('%s: created again with %s rows, as of %s, and tracked', v_name, p_kept.row_count, p_kept.at);
+  PERFORM pgtrack._recover_attached(v_made[1], v_owner, a.part) FROM jsonb_array_elements(p_kept.definition -> 'attached') AS a (part);
+  PERFORM pgtrack._as_role(v_owner, pgtrack._rename_sql(v_former, v_relation.schema_name, v_relation.table_name), NULL, pgtrack._noted_path())
+  WHERE v_former <> v_name;
+  PERFORM pgtrack._require_made(v_made[1], v_name, NULL, v_owner);
+  UPDATE pgtrack.kept k
+  SET definition = CASE k.kept_id WHEN p_kept.kept_id THEN pgtrack._as_made(p_kept.definition, v_made) ELSE k.definition - 'last' END
+  WHERE k.relation_id = v_relation.relation_id;
+  UPDATE pgtrack.relation r
+  SET relid = CASE WHEN v_goes_on THEN v_made[1] END, identity = CASE WHEN v_goes_on THEN '' ELSE r.identity END,
+      tracked_until = CASE WHEN v_goes_on THEN r.tracked_until ELSE coalesce(v_relation.tracked_until, clock_timestamp()) END
+  WHERE r.relation_id = v_relation.relation_id;
+  PERFORM pgtrack._track_patiently(v_made[1], v_relation.options, true);
+  RETURN format('%s: created again for %s with %s rows, as of %s, and tracked%s', v_name, v_owner, p_kept.row_count, p_kept.at,
+                CASE WHEN NOT v_goes_on THEN '; its history begins anew' END);
 END
 $_recover_table$;
 COMMENT ON FUNCTION pgtrack._recover_table(pgtrack.kept) IS 'Creates a dropped table again from a copy.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column name, p_kept pgtrack.kept) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_recover_column$
 DECLARE
   v_name    text := pgtrack._name(p_table);
   v_owner   name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table);
   v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
   v_type    text := v_column ->> 'type';
   v_domain  text;
+  v_key     name[];
   v_same    text;
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
   SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality),
-                    ' AND ')
-  INTO v_same
+                    ' AND '), array_agg(k.column_name)
+  INTO v_same, v_key
   FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
     RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
@@ -10966,18 +13765,19 @@ BEGIN
   -- A domain may not take the null that a new column begins with.
   SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
   FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
-  WHERE t.oid = to_regtype(regexp_replace(v_type, ' COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$', '')) AND t.typtype = 'd';
+  WHERE t.oid = to_regtype(regexp_replace(v_type, $r$ COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$$r$, '')) AND t.typtype = 'd';
   v_type := coalesce(v_type, v_column ->> 'type');
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
-    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))]);
+  PERFORM pgtrack._as_role(v_owner, ARRAY[
+    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))],
+    NULL, pgtrack._noted_path());
   IF (v_column ->> 'stored')::boolean THEN
-    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, v_key || p_column, ARRAY[
       format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
              pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
-      format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
+    PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)],
+                             NULL, pgtrack._noted_path());
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -10992,7 +13792,7 @@ BEGIN
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
-  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept_of(pgtrack._table($1, $3)));
 END
 $recover$;
 COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS
@@ -11035,7 +13835,7 @@ BEGIN
           WHERE s.relation_id = %1$s AND (%5$s) AND s.statement_id > $1 AND s.statement_id <= $2 GROUP BY 1) x
     GROUP BY 2
     ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
-    p_relation, string_agg(format('%I %s', k.name, format_type(h.atttypid, h.atttypmod)), ', ' ORDER BY k.position),
+    p_relation, string_agg(format('%I %s', k.name, pgtrack._type_sql(h.atttypid, h.atttypmod)), ', ' ORDER BY k.position),
     string_agg(format('%L, h.%I', k.name, h.attname), ', ' ORDER BY k.position), min(format('pgtrack_history.%I', r.history_table)), p_which)
   INTO v_add
   FROM pgtrack.relation r
@@ -11072,7 +13872,7 @@ COMMENT ON FUNCTION pgtrack._count_purged_versions(integer, text) IS 'Notes how 
 
 CREATE OR REPLACE FUNCTION pgtrack._purge_relation(p_relation pgtrack.relation, p_until timestamptz, p_which text,
                                                    OUT statements bigint, OUT changes bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge_relation$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_purge_relation$
 BEGIN
   IF p_relation.relid IS NOT NULL THEN
     PERFORM pgtrack._count_purged_versions(p_relation.relation_id, p_which);
@@ -11124,7 +13924,7 @@ COMMENT ON FUNCTION pgtrack._purge(timestamptz, text, jsonb) IS
   'Copies of dropped tables stay.';
 
 CREATE OR REPLACE FUNCTION pgtrack._purge_copies(p_until timestamptz) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge_copies$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_purge_copies$
 DECLARE
   v_kept    name;
   v_events  text := pgtrack._silence_event_triggers();
@@ -11167,7 +13967,7 @@ COMMENT ON FUNCTION pgtrack.purge(interval) IS
   'A table whose history cannot be purged now is named in a warning.';
 
 CREATE OR REPLACE FUNCTION pgtrack.plan_purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $plan_purge$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $plan_purge$
 BEGIN
   RETURN QUERY EXECUTE format(
     'SELECT format(''%%I.%%I'', r.schema_name, r.table_name), count(*), sum(s.row_count)::bigint'
@@ -11179,8 +13979,19 @@ COMMENT ON FUNCTION pgtrack.plan_purge(interval) IS 'What purge() would remove, 
 
 -- ==== keeping/erase.sql ====
 
+-- The proxy records a message as an argument, by name or position.
+CREATE OR REPLACE FUNCTION pgtrack._without_message(p_verb text, p_arguments jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_arguments - array_append(ARRAY(
+    SELECT array_position(p.proargnames, 'message')::text FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname = p_verb), 'message');
+END;
+COMMENT ON FUNCTION pgtrack._without_message(text, jsonb) IS 'The recorded arguments of a call, but for its message.';
+
 -- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
--- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key. Calls
+-- with parameters have one text, whatever they are about: of those elsewhere only the text goes.
 CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
 DECLARE
@@ -11198,8 +14009,11 @@ BEGIN
     UPDATE pgtrack.statement s
     SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
     WHERE s.xid = v_change.xid;
-    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
-    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL, arguments = pgtrack._without_message(e.verb, e.arguments)
+    WHERE e.xid = v_change.xid OR e.entry_id IN (
+      SELECT pgtrack._proxy_record(d.entry_id, d.session, d.verb, d.at) FROM pgtrack.audit_entry d
+      WHERE d.xid = v_change.xid AND d.session IS NOT NULL);
+    UPDATE pgtrack.audit_entry e SET statement = NULL WHERE e.statement = ANY (v_change.queries);
   END LOOP;
 END
 $_erase_texts$;
@@ -11243,7 +14057,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls
 BEGIN
   UPDATE pgtrack.audit_entry e
   SET statement = NULL, message = NULL,
-      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+      arguments = pgtrack._without_message(e.verb, e.arguments)
+                  || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
   WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
     AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
 END
@@ -11331,32 +14146,6 @@ $_wait_for_writers$;
 COMMENT ON FUNCTION pgtrack._wait_for_writers(pgtrack.relation_shape) IS
   'Waits for the transactions that have changed a table, and keeps others from it; refuses where they would not be seen.';
 
--- An earlier key leads to whatever row has the later one now. Where that is another row, the one that is meant was deleted
--- under the later key before, and is followed from its first key on.
-CREATE OR REPLACE FUNCTION pgtrack._past_of_row(p_table regclass, p_relation integer, p_key jsonb)
-RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_past_of_row$
-DECLARE
-  v_key   jsonb := pgtrack._noted_key(p_relation, p_key);
-  v_last  bigint := (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = v_key);
-BEGIN
-  IF EXISTS (SELECT FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = v_key) THEN
-    RETURN QUERY SELECT l.* FROM pgtrack._lineage(p_table, p_key) l;
-    RETURN;
-  ELSIF EXISTS (SELECT FROM pgtrack._key_changes(p_relation) m WHERE m.new_key = v_key) THEN
-    RAISE EXCEPTION 'the past of % (%) is not told by that key', pgtrack._name(p_table), pgtrack._key_text(p_key) USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'The row that had it was deleted under a later key, to which another row has come since.',
-      HINT = format('Name the row by the first key that it had; SELECT * FROM pgtrack.changes(%L) shows it.', pgtrack._name(p_table));
-  END IF;
-  RETURN QUERY SELECT g.* FROM pgtrack._path(p_relation, v_key, 1 + coalesce(
-    (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = v_key AND m.statement_id < v_last),
-    (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relation_id = p_relation)), pgtrack._spellings(p_relation)) g;
-END
-$_past_of_row$;
-COMMENT ON FUNCTION pgtrack._past_of_row(regclass, integer, jsonb) IS
-  'The keys under which the row that had a key is recorded, each with the range of statements that found it there; never those of another row.';
-
 CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_keys jsonb[], p_erased bigint, p_copies text[]) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_not_erased$
 DECLARE
@@ -11378,7 +14167,7 @@ COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, jsonb[], bigint,
   'What may be of the same person, but is not of the row that was erased, as far as it can be told; empty for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_erase$
 DECLARE
   v_shape   pgtrack.relation_shape;
   v_values  text;
@@ -11390,6 +14179,8 @@ DECLARE
   v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
+  -- The texts of other tables' statements are erased, too, in whatever order: so nobody else purges or erases meanwhile.
+  PERFORM pgtrack._lock_installation();
   v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
@@ -11399,7 +14190,7 @@ BEGIN
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
-  FOR v_part IN SELECT l.* FROM pgtrack._past_of_row(p_table, v_shape.relation_id, p_key) l LOOP
+  FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
     v_keys := v_keys || v_part.row_key;
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);
@@ -11425,28 +14216,41 @@ COMMENT ON FUNCTION pgtrack._erase(regclass, jsonb, text) IS 'Does the work of p
 
 -- ==== keeping/verify.sql ====
 
+-- It reads rows, in the plan that is best for them, whoever asks.
 CREATE OR REPLACE FUNCTION pgtrack._gaps(p_table regclass, p_latest integer DEFAULT NULL) RETURNS TABLE (row_pk jsonb, is_missing boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off AS $_gaps$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET constraint_exclusion = off
+SET enable_seqscan = on SET enable_hashjoin = on SET enable_mergejoin = on SET join_collapse_limit = 8 AS $_gaps$
 DECLARE
-  v_shape  record;
+  v_history  name := (SELECT r.history_table FROM pgtrack.relation r WHERE r.relid = p_table AND r.key_columns <> '{}');
+  v_is_used  boolean := false;
+  v_shape    record;
+  v_latest   text;
+  v_moved    text := '';
 BEGIN
-  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
-  IF v_shape.keys = '{}' THEN
+  -- Planning what follows takes longer than this.
+  IF v_history IS NOT NULL THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM pgtrack_history.%I)', v_history) INTO v_is_used;
+  END IF;
+  IF NOT v_is_used THEN
     RETURN;
   END IF;
+  SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  v_latest := format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
+                     v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest);
+  IF EXISTS (SELECT FROM pgtrack.key_change c WHERE c.relation_id = v_shape.relation_id) THEN
+    -- A row that moved to or from the key is somewhere else.
+    v_moved := format($$
+      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%s) a CROSS JOIN LATERAL (VALUES (a.old_key), (a.new_key)) x (key)
+                      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) WHERE a.statement_id >= h.pgtrack_statement_id AND %s)$$,
+      v_shape.relation_id, v_shape.key_record, v_shape.history_is_key);
+  END IF;
+  -- LEFT JOIN, coalesce: statistics of statements that are older than the mistake would let the planner expect one row.
   RETURN QUERY EXECUTE format($$
     SELECT %1$s, s.operation NOT IN ('D', 'T')
-    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %8$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
-    JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
-    WHERE EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T'))
-      -- A row that moved to or from the key is somewhere else.
-      AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%4$s) a CROSS JOIN LATERAL (VALUES (a.old_key), (a.new_key)) x (key)
-                      CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%7$s) WHERE a.statement_id >= h.pgtrack_statement_id AND %9$s)$$,
-    v_shape.key_json, v_shape.change_keys, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history,
-    v_shape.key_record,
-    format('(SELECT c.ctid, c.* FROM %s c WHERE c.pgtrack_statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %s)%s)',
-           v_shape.history, v_shape.relation_id, ' ORDER BY c.pgtrack_statement_id DESC LIMIT ' || p_latest),
-    v_shape.history_is_key);
+    FROM (SELECT DISTINCT ON (%2$s) c.* FROM %3$s c ORDER BY %2$s, c.pgtrack_statement_id DESC, c.ctid DESC) h
+    LEFT JOIN pgtrack.statement s ON s.relation_id = %4$s AND s.statement_id = h.pgtrack_statement_id
+    WHERE coalesce(EXISTS (SELECT FROM %5$s t WHERE %6$s) = (s.operation IN ('D', 'T')), false)%7$s$$,
+    v_shape.key_json, v_shape.change_keys, v_latest, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_moved);
 END
 $_gaps$;
 COMMENT ON FUNCTION pgtrack._gaps(regclass, integer) IS
@@ -11468,86 +14272,123 @@ END
 $_may_look_into$;
 COMMENT ON FUNCTION pgtrack._may_look_into(regclass) IS 'Whether reading a table runs no code but the current user''s and superusers''; keeps it what it is.';
 
+CREATE OR REPLACE FUNCTION pgtrack._problems_of(p_relation pgtrack.relation, p_repair text) RETURNS TABLE (problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_problems_of$
+BEGIN
+  RETURN QUERY
+    SELECT CASE WHEN t.enabled IS NULL THEN format('the trigger %s is missing on %s', t.name, t.relid)
+                ELSE format('the trigger %s on %s is %s', t.name, t.relid,
+                            CASE WHEN NOT t.is_current THEN 'out of date'
+                                 WHEN t.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
+           p_repair
+    FROM pgtrack._triggers(p_relation.relation_id) t
+    WHERE t.event IS NOT NULL AND (NOT t.is_current OR t.enabled <> CASE WHEN t.is_always THEN 'A' ELSE 'O' END);
+  RETURN QUERY
+    SELECT 'triggers of other tables may write it: what they change may be shown before its cause', p_repair
+    WHERE pgtrack._is_in_trigger_words(p_relation.relid) AND NOT pgtrack._may_nest(p_relation.relid);
+  RETURN QUERY
+    SELECT format('the owner of pg_track may not read %s: TRUNCATE fails', p_relation.relid), c.command || ';'
+    FROM pgtrack._rights_to_read(p_relation.relid) c;
+  RETURN QUERY
+    SELECT format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
+           'Let a superuser own that, or use DELETE.'
+    FROM pgtrack._foreign_expression(p_relation.relid) f WHERE f IS NOT NULL;
+END
+$_problems_of$;
+COMMENT ON FUNCTION pgtrack._problems_of(pgtrack.relation, text) IS
+  'What is wrong with the triggers of a tracked table, and with what the owner of pg_track may read of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._unrecorded(p_table regclass) RETURNS TABLE (problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_unrecorded$
+BEGIN
+  IF NOT pgtrack._may_look_into(p_table) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT format('%s rows were changed while nothing was recorded, for example: %s', count(*),
+                  min(format('%s %s', pgtrack._key_text(g.row_pk),
+                             CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded' ELSE 'exists, but its insertion is not recorded' END))),
+           'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.'
+    FROM pgtrack._gaps(p_table) g HAVING count(*) > 0;
+-- Somebody alters it, for who knows how long, and the other tables are to be looked at all the same.
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN QUERY SELECT 'its rows were not looked at, as it is locked', 'Try again when that transaction has ended; pg_stat_activity shows it.';
+WHEN data_exception THEN
+  RETURN QUERY SELECT format('its rows were not looked at: %s', SQLERRM), 'A type of its key may take fewer values than it did.';
+WHEN insufficient_privilege THEN
+  RETURN QUERY SELECT 'its rows were not looked at, as you may not read them', 'Whoever may read the table can verify it.';
+-- It was dropped while its lock was waited for. PostgreSQL's cache knows that, whatever the snapshot shows.
+WHEN internal_error THEN
+  IF has_table_privilege(p_table, 'SELECT') IS NOT NULL THEN
+    RAISE;
+  END IF;
+END
+$_unrecorded$;
+COMMENT ON FUNCTION pgtrack._unrecorded(regclass) IS 'The rows of a table that changed while nothing was recorded, as a problem; nothing for none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._untracked() RETURNS TABLE ("table" text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_untracked$
+BEGIN
+  RETURN QUERY
+    SELECT pgtrack._name(c.oid), coalesce('it cannot be tracked, as its schema is: ' || w.reason, 'it is not tracked, but its schema is'),
+           CASE WHEN w.reason IS NULL THEN format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(c.oid)) END
+    FROM pgtrack.tracked_schema s JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+      AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid AND r.tracked_until IS NULL)
+    CROSS JOIN LATERAL (SELECT pgtrack._reason_not_to_track(c.oid)) w (reason)
+    -- One that was untracked by itself is meant to be so.
+    WHERE w.reason IS NOT NULL OR NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid)
+    ORDER BY 1;
+END
+$_untracked$;
+COMMENT ON FUNCTION pgtrack._untracked() IS 'The tables of tracked schemas that are not tracked, as problems.';
+
 CREATE OR REPLACE FUNCTION pgtrack.verify(gaps boolean DEFAULT true) RETURNS TABLE ("table" text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $verify$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
+SET jit = off SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $verify$
 DECLARE
   v_relation  pgtrack.relation;
-  v_count     bigint;
-  v_example   text;
+  v_kind      "char";
 BEGIN
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.schema_name, r.table_name LOOP
     "table" := format('%I.%I', v_relation.schema_name, v_relation.table_name);
     hint := format('SELECT * FROM pgtrack.track(%L, %L) repairs it.', "table", v_relation.options);
-    IF v_relation.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+    v_kind := (SELECT c.relkind FROM pg_class c WHERE c.oid = v_relation.relid);
+    -- It has been dropped meanwhile.
+    CONTINUE WHEN v_kind IS NOT NULL AND has_table_privilege(v_relation.relid, 'SELECT') IS NULL;
+    IF v_kind IS NULL THEN
       problem := 'the table was dropped unnoticed';
       hint := 'Its history stays, under its number in pgtrack.relation.';
       RETURN NEXT;
       CONTINUE;
-    ELSIF (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class c WHERE c.oid = v_relation.relid) THEN
+    ELSIF v_kind NOT IN ('r', 'p') THEN
       problem := 'it is no table any more';
       hint := format('Its history stays. SELECT * FROM pgtrack.untrack(%L) ends the tracking.', "table");
       RETURN NEXT;
       CONTINUE;
     END IF;
-    RETURN QUERY
-      SELECT verify."table", CASE WHEN p.name IS NULL THEN format('the trigger %s is missing on %s', w.name, w.relid)
-                                  ELSE format('the trigger %s on %s is %s', w.name, w.relid,
-                                              CASE WHEN p.made_from IS DISTINCT FROM md5(w.event || w.action) THEN 'out of date'
-                                                   WHEN p.enabled = 'D' THEN 'disabled' ELSE 'enabled for other sessions only' END) END,
-             verify.hint
-      FROM pgtrack._wanted_triggers(v_relation.relation_id) w
-      LEFT JOIN pgtrack._present_triggers(v_relation.relation_id) p USING (relid, name)
-      WHERE p.name IS NULL OR p.made_from IS DISTINCT FROM md5(w.event || w.action)
-         OR p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END;
-    RETURN QUERY
-      SELECT verify."table", format('the owner of pg_track may not read %s: TRUNCATE fails', v_relation.relid), c.command || ';'
-      FROM pgtrack._rights_to_read(v_relation.relid) c;
-    RETURN QUERY
-      SELECT verify."table", format('its indexes, statistics or partition key need %s, whose code might run with the rights of the owner of pg_track: TRUNCATE fails', f),
-             'Let a superuser own that, or use DELETE.'
-      FROM pgtrack._foreign_expression(v_relation.relid) f WHERE f IS NOT NULL;
+    RETURN QUERY SELECT verify."table", p.* FROM pgtrack._problems_of(v_relation, verify.hint) p;
     IF NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', v_relation.relation_id)
                    AND g.fingerprint = pgtrack._fingerprint(v_relation.relid)) THEN
       problem := 'the table has changed its shape unnoticed';
       RETURN NEXT;
-    ELSIF gaps AND pgtrack._may_look_into(v_relation.relid) THEN
-      SELECT count(*), min(format('%s %s', pgtrack._key_text(g.row_pk),
-                                  CASE WHEN g.is_missing THEN 'is missing, but its deletion is not recorded'
-                                       ELSE 'exists, but its insertion is not recorded' END)) INTO v_count, v_example FROM pgtrack._gaps(v_relation.relid) g;
-      IF v_count > 0 THEN
-        problem := format('%s rows were changed while nothing was recorded, for example: %s', v_count, v_example);
-        hint := 'Triggers were disabled, or session_replication_role was "replica". Versions before that are to be taken with care.';
-        RETURN NEXT;
-      END IF;
+    ELSIF gaps THEN
+      RETURN QUERY SELECT verify."table", u.* FROM pgtrack._unrecorded(v_relation.relid) u;
     END IF;
   END LOOP;
-  FOR "table", problem, hint IN
-    SELECT pgtrack._name(c.oid), coalesce('it cannot be tracked, as its schema is: ' || w.reason, 'it is not tracked, but its schema is'),
-           CASE WHEN w.reason IS NULL THEN format('SELECT * FROM pgtrack.track(%L) tracks it.', pgtrack._name(c.oid)) END
-    FROM pgtrack.tracked_schema s JOIN pg_namespace n ON n.nspname = s.schema_name
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-    CROSS JOIN LATERAL (SELECT pgtrack._reason_not_to_track(c.oid)) w (reason)
-    -- One that was untracked by itself is meant to be so.
-    WHERE NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.oid AND (r.tracked_until IS NULL OR w.reason IS NULL))
-    ORDER BY 1
-  LOOP
-    RETURN NEXT;
-  END LOOP;
+  RETURN QUERY SELECT * FROM pgtrack._untracked();
   -- So it is after a restore where the roles were missing.
-  IF EXISTS (SELECT FROM pg_roles o
-             WHERE o.rolsuper AND o.oid IN ((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'),
-                                            (SELECT c.relowner FROM pg_class c WHERE c.oid = 'pgtrack.activity'::regclass))) THEN
-    "table" := NULL;
-    problem := 'pg_track belongs to a superuser';
-    hint := 'Its functions run with that role''s rights, and its views show everything. pgtrack install gives it to pgtrack_owner.';
-    RETURN NEXT;
-  END IF;
-  IF NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D') THEN
-    "table" := NULL;
-    problem := 'DDL on tracked tables is not followed at once';
-    hint := 'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write, and all else by pgtrack.follow_ddl().';
-    RETURN NEXT;
-  END IF;
+  RETURN QUERY
+    SELECT NULL, 'pg_track belongs to a superuser',
+           'Its functions run with that role''s rights, and its views show everything. pgtrack install gives it to pgtrack_owner.'
+    WHERE EXISTS (SELECT FROM pg_roles o
+                  WHERE o.rolsuper AND o.oid IN ((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgtrack'),
+                                                 (SELECT c.relowner FROM pg_class c WHERE c.oid = 'pgtrack.activity'::regclass)));
+  RETURN QUERY
+    SELECT NULL, 'DDL on tracked tables is not followed at once',
+           'Event triggers need a superuser: install pg_track again as one. Until then, shapes are followed at the next write, and all else by pgtrack.follow_ddl().'
+    WHERE NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D');
 END
 $verify$;
 COMMENT ON FUNCTION pgtrack.verify(boolean) IS
@@ -11572,7 +14413,7 @@ DECLARE
   -- A key of a collation of its own gives it to all that is text.
   c_text CONSTANT      text := ' COLLATE pg_catalog."default"';
   c_table CONSTANT     text := format('pgtrack._table("table"%1$s, schema%1$s)', c_text);
-  c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp';
+  c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off';
   c_on_row CONSTANT    text := $worker$
 DECLARE
   v_decision  pgtrack._decision;
@@ -11614,13 +14455,13 @@ BEGIN
          'columns names those to set back; null is all.'),
         ('rollback_to', ', "when"', ' timestamptz', c_conflict, c_columns, 'pgtrack._version_at(%1$s, %2$s, %3$s)',
          'Makes one row what it was at a moment. columns names those to set back; null is all.'),
-        ('restore', '', '', c_conflict, '', 'pgtrack._version_to_restore(%1$s, %2$s)',
+        ('restore', '', '', c_conflict, '', 'NULL',
          'Inserts a deleted row again, as it was right before its latest deletion.')
     ), set_verb (name, arguments, options, columns, choice, relation, comment) AS (
       VALUES
         ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
          'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
-         'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+         'or on_conflict => ''skip'', ''merge'', ''delta'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
         ('undo_last', '', c_conflict, c_columns, '''xid'', pgtrack._my_last()', 'NULL',
          'Undoes your latest transaction that is no undo itself, in one step: that of this login and actor, as this program from this address. '
          'A notice says which it is. Refused where another may be meant: sessions that look the same, or, unless this session made it, '
@@ -11654,10 +14495,11 @@ BEGIN
              v.comment
       FROM row_verb v
       UNION ALL
-      SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
+      SELECT 'plan_' || v.name, v.argument || v.type, v.columns || v.options,
              format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
-             format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
-                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END),
+             format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %L, %s, on_conflict%s) x',
+                    format(v.version, '%1$s', '%2$s', substr(v.argument, 3)), v.name,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END, c_text),
              format('What %s() would do, without doing it.', v.name)
       FROM row_verb v
     ), form (suffix, key_type, key, comment) AS (
@@ -11685,10 +14527,11 @@ BEGIN
            v.comment
     FROM set_verb v
     UNION ALL
-    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
-           format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
-                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns || v.options, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
+           format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s, %s) x', v.choice, v.relation,
+                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END, CASE v.options WHEN '' THEN '''error''' ELSE 'on_conflict' END),
            format('What %s() would do, row by row, without doing it.', v.name)
+           || CASE v.options WHEN '' THEN '' ELSE ' Of rows that changed since it says what on_conflict does to them.' END
     FROM set_verb v
   LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(%s) RETURNS %s LANGUAGE %s AS %L',
@@ -11746,8 +14589,10 @@ DECLARE
   v_columns  record;
   v_policy   name;
 BEGIN
-  SELECT array_agg(a.attname) AS names, array_agg(y.type) AS types, array_agg(CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL
-           THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true) ELSE format('%I::%s', a.attname, y.type) END) AS values
+  SELECT array_agg(a.attname) AS names, array_agg(pgtrack._stored_type_of(t.oid)) AS types, array_agg(y.type) AS type_names,
+         array_agg(CASE WHEN pgtrack._foreign_kind(t.oid) IS NOT NULL THEN pgtrack._output_sql(quote_ident(a.attname), t.oid, true)
+                        WHEN pgtrack._stored_type_of(t.oid) >= 16384 THEN format('coalesce(%I, NULL)', a.attname)
+                        ELSE format('%I::%s', a.attname, y.type) END) AS values
   INTO v_columns
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   CROSS JOIN LATERAL (SELECT pgtrack._stored_type(t.oid, a.atttypmod) AS type) y
@@ -11764,12 +14609,13 @@ BEGIN
     EXECUTE format('DROP POLICY %I ON pgtrack_history.%I', v_policy, p_table);
   END LOOP;
   BEGIN
-    EXECUTE format('ALTER TABLE pgtrack_history.%I %s', p_table, (
-      SELECT string_agg(format('ALTER COLUMN %I TYPE %s USING %s', c.name, c.type, c.value), ', ')
-      FROM unnest(v_columns.names, v_columns.types, v_columns.values) AS c (name, type, value)));
-  EXCEPTION WHEN feature_not_supported THEN
-    PERFORM pgtrack._retype_history_column(format('pgtrack_history.%I', p_table)::regclass, c.name, c.type, c.value)
-    FROM unnest(v_columns.names, v_columns.types, v_columns.values) AS c (name, type, value);
+    EXECUTE (SELECT format('ALTER TABLE pgtrack_history.%I %s', p_table, string_agg(format('ALTER COLUMN %I TYPE %s USING %s', c.name, c.type_name, c.value), ', '))
+             FROM unnest(v_columns.names, v_columns.types, v_columns.type_names, v_columns.values) AS c (name, type, type_name, value)
+             HAVING bool_and(c.type < 16384));
+  -- Or there is nothing to execute: a type is named that is not PostgreSQL's.
+  EXCEPTION WHEN feature_not_supported OR null_value_not_allowed THEN
+    PERFORM pgtrack._retype_history_column(format('pgtrack_history.%I', p_table)::regclass, c.name, c.type, c.type_name, c.value)
+    FROM unnest(v_columns.names, v_columns.types, v_columns.type_names, v_columns.values) AS c (name, type, type_name, value);
   END;
   RETURN true;
 END
@@ -11785,11 +14631,13 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_convert_keys$
 DECLARE
   v_part  record;
 BEGIN
+  PERFORM pgtrack._make_own_type(p_relation, b.type)
+  FROM pgtrack._key_parts(p_relation) k CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b WHERE k.kind NOT IN ('enum', 'base');
   FOR v_part IN
     SELECT format('UPDATE pgtrack.%I SET %2$I = %2$I || (SELECT jsonb_build_object(%3$L, %4$s) FROM jsonb_to_record(%2$I) AS x (%5$I %6$s))'
                   ' WHERE relation_id = $1 AND %2$I ? %3$L',
                   n.table_name, n.column_name, k.column_name, pgtrack._output_sql(format('x.%I', k.column_name), b.type, true),
-                  k.column_name, format_type(b.type, NULL)) AS statement
+                  k.column_name, pgtrack._own_type(b.type)) AS statement
     FROM pgtrack._key_parts(p_relation) k
     CROSS JOIN LATERAL pgtrack._base_type(k.type, -1) b
     CROSS JOIN (VALUES ('key_change', 'old_key'), ('key_change', 'new_key'), ('purged_version', 'row_key'), ('erasure', 'row_key'))
@@ -11798,6 +14646,7 @@ BEGIN
   LOOP
     EXECUTE v_part.statement USING p_relation;
   END LOOP;
+  PERFORM pgtrack._drop_own_names();
 END
 $_convert_keys$;
 COMMENT ON FUNCTION pgtrack._convert_keys(integer) IS 'Brings the noted keys of a table into the form in which they are stored now.';
@@ -11832,7 +14681,7 @@ COMMENT ON FUNCTION pgtrack_history.open() IS
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF (SELECT count(*) FILTER (WHERE c.name = 'pgtrack_open') = 0 OR count(*) FILTER (WHERE c.name <> 'pgtrack_open') > 0
+  IF (SELECT count(*) FILTER (WHERE c.name = 'pgtrack_open') = 0 OR count(*) FILTER (WHERE c.name NOT IN ('pgtrack_open', 'pgtrack_update_key')) > 0
       FROM pgtrack._trigger_changes(p_relation) c) THEN
     RETURN false;
   END IF;
@@ -11869,10 +14718,10 @@ BEGIN ATOMIC
   FROM (SELECT regexp_replace(coalesce((SELECT o.proname FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND 'plan_' || o.proname = p.proname LIMIT 1),
                                        p.proname), '_pk$', '') AS verb,
                format('pgtrack.%s(%s)', p.proname,
-                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), '\mkey (anyelement|text)', 'key'), '::[a-z ]+(\[\])?', '', 'g')) AS call,
+                      regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), $r$\mkey (anyelement|text)$r$, 'key'), $r$::[a-z ]+(\[\])?$r$, '', 'g')) AS call,
                obj_description(p.oid, 'pg_proc') AS description
         FROM pg_proc p
-        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE '\_%') f
+        WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname NOT LIKE $r$\_%$r$) f
   ORDER BY f.verb, f.call;
 END;
 COMMENT ON FUNCTION pgtrack._functions() IS
@@ -11881,7 +14730,7 @@ COMMENT ON FUNCTION pgtrack._functions() IS
 CREATE OR REPLACE FUNCTION pgtrack._wrapped(p_text text, p_width integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT rtrim(regexp_replace(p_text, format('(.{1,%s})(\s+|$)', p_width), E'\\1\n', 'g'), E'\n');
+  SELECT rtrim(regexp_replace(p_text, format($r$(.{1,%s})(\s+|$)$r$, p_width), E'\\1\n', 'g'), E'\n');
 END;
 COMMENT ON FUNCTION pgtrack._wrapped(text, integer) IS 'A text in lines of a width.';
 
@@ -11889,19 +14738,19 @@ CREATE OR REPLACE FUNCTION pgtrack.help(verb text DEFAULT NULL) RETURNS TABLE (c
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $help$
 DECLARE
   c_first CONSTANT  text[] := '{track,untrack,log,show,changes,history,blame,deleted,undo_last,undo,undo_transaction,restore,revert,rollback_to}';
-  v_verb            text := regexp_replace(lower(help.verb), '^pgtrack\.|\(.*$', '', 'g');
+  v_verb            text := regexp_replace(lower(help.verb), $r$^pgtrack\.|\(.*$$r$, '', 'g');
 BEGIN
   IF v_verb IS NULL THEN
     RETURN QUERY
-      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 75), '\s+\S*$', '') || ' …' END
+      SELECT f.verb, CASE WHEN length(f.line) <= 76 THEN f.line ELSE regexp_replace(left(f.line, 73), $r$\s+\S*$$r$, '') || ' ...' END
       FROM (SELECT DISTINCT ON (a.verb) a.verb, rtrim(split_part(regexp_replace(a.description, '[:;.] ', E'\n'), E'\n', 1), '.') AS line
-            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE 'pgtrack.plan\_%') f
+            FROM pgtrack._functions() a ORDER BY a.verb, a.call LIKE $r$pgtrack.plan\_%$r$) f
       ORDER BY array_position(c_first, f.verb), f.verb;
     RETURN;
   END IF;
   RETURN QUERY
     SELECT pgtrack._wrapped(f.call, 46), pgtrack._wrapped(f.description, 46)
-    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, 'pgtrack\.([a-z_]+)')) ORDER BY f.call LIKE 'pgtrack.plan\_%', f.call;
+    FROM pgtrack._functions() f WHERE v_verb IN (f.verb, substring(f.call, $r$pgtrack\.([a-z_]+)$r$)) ORDER BY f.call LIKE $r$pgtrack.plan\_%$r$, f.call;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no function "%"', help.verb USING
       ERRCODE = 'undefined_function', HINT = 'SELECT * FROM pgtrack.help() lists them.';
@@ -11911,7 +14760,7 @@ $help$;
 COMMENT ON FUNCTION pgtrack.help(text) IS 'Every function in one line; all about one of them, named without pgtrack, such as help(''undo'').';
 
 CREATE OR REPLACE FUNCTION pgtrack.info() RETURNS TABLE (property text, value text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
   SELECT i.property, i.value FROM (VALUES
     ('version', pgtrack.version()),
@@ -11940,7 +14789,7 @@ COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. C
 
 GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO PUBLIC;
 GRANT SELECT ON pgtrack.installed_version, pgtrack.relation, pgtrack.relation_column, pgtrack.key_change, pgtrack.tag, pgtrack.epoch, pgtrack.relation_shape,
-                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated,
+                pgtrack.kept, pgtrack.tracked_schema, pgtrack.purged_version, pgtrack.erasure, pgtrack.audit_entry, pgtrack.generated, pgtrack.trigger_word,
                 pgtrack.tracked_table, pgtrack.audit TO PUBLIC;
 -- Texts are read through the view.
 DO $texts$
@@ -11956,7 +14805,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN
@@ -11983,7 +14832,7 @@ BEGIN ATOMIC
   SELECT format(g.statement, p_role, (
     -- Guard rails set a tag and keep copies first; where event triggers are missing, DDL is looked for.
     SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname) FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname IN ('tag', 'untag', '_keep', 'follow_ddl', '_follow_relation', '_lock_installation')))
+    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname IN ('tag', 'untag', '_keep', 'follow_ddl', '_follow_relation', '_follow_trigger_functions', '_lock_installation')))
   FROM (VALUES
     -- Rows and their history still take SELECT on the tracked table.
     (1, 'GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO %1$I'),
@@ -12148,13 +14997,52 @@ BEGIN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
                              'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
                              'pgtrack.erasure,pgtrack.audit_entry,pgtrack.audit_entry_entry_id_seq,pgtrack.tracked_schema,'
-                             'pgtrack.kept,pgtrack.kept_kept_id_seq,pgtrack.generated}'::regclass[]
+                             'pgtrack.kept,pgtrack.kept_kept_id_seq,pgtrack.generated,pgtrack.trigger_word}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;
   END IF;
 END
 $dump$;
+
+-- ==== tracking/event_triggers.sql ====
+
+-- Which commands are followed (on_ddl.sql, drops.sql). Last, so that they do not fire for what the script itself defines.
+DO $event_triggers$
+DECLARE
+  c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
+                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE PROCEDURE',
+                                    'ALTER PROCEDURE', 'ALTER ROUTINE', 'CREATE SCHEMA', 'ALTER SCHEMA',
+                                    'ALTER TYPE', 'CREATE EXTENSION', 'ALTER EXTENSION'];
+  -- What can take columns, defaults, keys or triggers of a table along.
+  c_drops CONSTANT  text[] := ARRAY['DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP SEQUENCE', 'DROP COLLATION', 'DROP TABLE',
+                                    'DROP FOREIGN TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP SCHEMA', 'DROP EXTENSION', 'DROP OWNED', 'DROP TRIGGER',
+                                    'DROP OPERATOR', 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY'];
+  v_trigger         record;
+BEGIN
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
+  -- Only superusers may create event triggers. Without them, pgtrack.follow_ddl() finds what they would have told.
+  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN
+    FOR v_trigger IN
+      SELECT * FROM (VALUES
+        ('pgtrack_before_ddl', 'ddl_command_start', ARRAY['ALTER TABLE', 'ALTER TYPE'], '_before_ddl', 'Takes the triggers for key changes out of the way of ALTER TABLE.'),
+        ('pgtrack_ddl', 'ddl_command_end', c_tags || ARRAY['GRANT', 'REVOKE', 'DROP OWNED'], '_on_ddl', 'Follows DDL on tracked tables.'),
+        ('pgtrack_ddl_triggers', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers', 'Brings triggers in step with tracked tables.'),
+        ('pgtrack_ddl_triggers_made', 'ddl_command_end', c_tags || c_drops, '_on_ddl_triggers_made', 'Takes back the right to make triggers.'),
+        ('pgtrack_drop', 'sql_drop', NULL, '_on_drop', 'Notes dropped tables.')
+      ) AS t (name, event, tags, function, comment)
+    LOOP
+      EXECUTE format('DROP EVENT TRIGGER IF EXISTS %I', v_trigger.name);
+      EXECUTE format('CREATE EVENT TRIGGER %I ON %s %s EXECUTE FUNCTION pgtrack.%I()', v_trigger.name, v_trigger.event,
+                     'WHEN TAG IN (' || (SELECT string_agg(quote_literal(t), ', ') FROM unnest(v_trigger.tags) t) || ')', v_trigger.function);
+      EXECUTE format('COMMENT ON EVENT TRIGGER %I IS %L', v_trigger.name, v_trigger.comment);
+    END LOOP;
+  END IF;
+  IF current_setting('pgtrack.owner') <> current_user THEN
+    PERFORM set_config('role', current_setting('pgtrack.owner'), true);
+  END IF;
+END
+$event_triggers$;
 
 -- ==== install/existing.sql ====
 
@@ -12186,9 +15074,19 @@ BEGIN
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
   PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
+  PERFORM pgtrack._follow_trigger_functions(true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
-    PERFORM pgtrack._sync(v_relation.relation_id);
+    PERFORM pgtrack._mark_if_written(v_relation.relation_id), pgtrack._sync(v_relation.relation_id);
+  END LOOP;
+  -- Those that are not tracked any more are still read; an earlier version named types of extensions in what that takes.
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
+    WHERE r.tracked_until IS NOT NULL AND s.type_names IS NOT NULL AND s.fingerprint = pgtrack._fingerprint(r.relid)
+  LOOP
+    PERFORM pgtrack._make_own_names(v_relation.relation_id);
+    DELETE FROM pgtrack.relation_shape WHERE relation_id = v_relation.relation_id;
+    INSERT INTO pgtrack.relation_shape SELECT m.* FROM pgtrack._make_shape(v_relation.relid) m;
   END LOOP;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
     PERFORM pgtrack._generate_policy(v_relation.relation_id);
@@ -12196,12 +15094,13 @@ BEGIN
   END LOOP;
   -- The policies of an earlier version stood on the one; the other had no argument then.
   PERFORM pgtrack._drop_function(f.signature::regprocedure)
-  FROM unnest('{"pgtrack._sees_row(integer, jsonb)",pgtrack.help()}'::text[]) AS f (signature)
+  FROM unnest('{"pgtrack._sees_row(integer, jsonb)",pgtrack.help(),"pgtrack._statement_id(integer, text, integer, boolean)",
+       "pgtrack._path(integer, jsonb, bigint, jsonb)"}'::text[]) AS f (signature)
   WHERE to_regprocedure(f.signature) IS NOT NULL;
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 3)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 4)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.
@@ -12214,6 +15113,10 @@ BEGIN
     PERFORM pgtrack._let_owner_read(v_relation.relid);
     PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true);
+  PERFORM pgtrack._unmark_unfinished(ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.is_written_nested));
+  -- CREATE EXTENSION does not end the transaction.
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
 END
 $triggers$;
 

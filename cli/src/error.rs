@@ -125,7 +125,7 @@ pub(crate) enum Error {
     /// Rows were changed since; nothing was done.
     #[error(
         "{conflicts} of these rows were changed since, so nothing was done\n\
-         hint: --on-conflict skip leaves them as they are, merge reverts only the columns that nobody changed since, force overwrites them"
+         hint: --on-conflict skip leaves them as they are, merge reverts only the columns that nobody changed since, delta also numbers, by the difference, force overwrites them"
     )]
     Conflicts { conflicts: i64 },
     /// One of several batches failed.

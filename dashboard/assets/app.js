@@ -189,7 +189,7 @@ class Feed {
   }
 }
 
-// ---- The progress of an undo in batches ----
+// ---- The progress of a plan, and of an undo in batches ----
 
 // Only numbers change while it runs, so what has the focus keeps it. Screen readers hear of it now and then, and at the end.
 async function follow(job) {
@@ -202,6 +202,8 @@ async function follow(job) {
     if (!response || !response.ok || response.redirected) continue;
     const fresh = fragment(await response.text());
     const isOver = !fresh.querySelector('[data-state=running]');
+    const next = fresh.querySelector('[data-go]');
+    if (next) { location.replace(next.href); return; }
     const stop = job.querySelector('form');
     const sameForm = stop && fresh.querySelector('form');
     if (isOver || !sameForm) job.replaceChildren(fresh);
@@ -282,13 +284,25 @@ const overview = document.body.dataset.shortcuts;
 const pages = { o: '', a: '/changes', t: '/tables', s: '/storage', h: '/health' };
 let prefix = null;
 
+const focused = () => document.activeElement.closest('.entry, .version');
+
 function select(step) {
   const entries = [...document.querySelectorAll('.entry, .version')];
   if (entries.length === 0) return;
-  const current = entries.findIndex((entry) => entry.contains(document.activeElement));
+  const current = entries.indexOf(focused());
   const next = entries[Math.max(0, Math.min(entries.length - 1, current + step))];
-  const link = next.querySelector('.open a, a.open, a.key, a');
+  // What opens the entry itself; only where there is no such link, the first one in it.
+  const links = ['.open a, a.open', 'a.key', 'a'].map((one) => next.querySelector(one));
+  const link = links.find((one) => one);
   if (link) link.focus();
+}
+
+// The entry that has the focus; otherwise what the page is about.
+function undo() {
+  const entry = focused();
+  if (entry && entry.dataset.undoPlan) { location.href = entry.dataset.undoPlan; return; }
+  const link = document.querySelector('[data-undo]');
+  if (link) link.click();
 }
 
 function shortcut(key) {
@@ -298,7 +312,7 @@ function shortcut(key) {
   else if (key === 'j') select(1);
   else if (key === 'k') select(-1);
   else if (key === '?') location.href = '/settings#shortcuts';
-  else if (key === 'u') { const undo = document.querySelector('[data-undo]'); if (undo) undo.click(); }
+  else if (key === 'u') undo();
   else if (key === 'p') { const pause = document.getElementById('live-pause'); if (pause) pause.click(); }
   else if (key === 'e') {
     const folded = [...document.querySelectorAll('main details')];

@@ -48,6 +48,8 @@ pub(crate) enum AppError {
     Database(pgtrack_tracker::Error),
     /// We took too long.
     Deadline,
+    /// A revert takes longer than its page.
+    GoesOn,
     /// A defect of ours, or of the system; the text is for the log.
     Internal(String),
 }
@@ -55,6 +57,15 @@ pub(crate) enum AppError {
 /// Marks the response of a request that found a database without pg_track.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NotInstalled;
+
+/// Marks the response of a revert that could not be shown or done: how to do it elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Elsewhere {
+    /// The preview, to try it again.
+    pub(crate) plan: String,
+    /// The command for a shell.
+    pub(crate) command: String,
+}
 
 /// What the error page says. Shown to people, so it holds no cause that is none of their business.
 #[derive(Debug, Clone)]
@@ -184,6 +195,10 @@ impl AppError {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 Problem::new(status, Text::TookTooLong, Text::NotReadyInTime)
                     .hint(Text::TryAgainBusy)
+            }
+            Self::GoesOn => {
+                Problem::new(StatusCode::ACCEPTED, Text::NotDoneYet, Text::RevertGoesOn)
+                    .hint(Text::ActivityShows)
             }
             Self::Internal(cause) => internal().cause(cause),
         }

@@ -153,6 +153,15 @@ impl<'a> Links<'a> {
         format!("{}/revert/plan?{}", self.overview(), subject.query())
     }
 
+    /// How far a plan is, for the page that shows it.
+    pub(crate) fn plan_progress(self, subject: &Subject) -> String {
+        format!("{}/revert/plan/progress?{}", self.overview(), subject.query())
+    }
+
+    pub(crate) fn cancel_plan(self, subject: &Subject) -> String {
+        format!("{}/revert/plan/cancel?{}", self.overview(), subject.query())
+    }
+
     pub(crate) fn revert(self, subject: &Subject) -> String {
         format!("{}/revert?{}", self.overview(), subject.query())
     }

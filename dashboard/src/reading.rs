@@ -13,7 +13,7 @@ use pgtrack_tracker::activity::{
 use pgtrack_tracker::feed::{self, Cursor};
 use pgtrack_tracker::history::{self, DeletedRow};
 use pgtrack_tracker::past::{self, Difference};
-use pgtrack_tracker::revert::{self, Plan, Target};
+use pgtrack_tracker::revert::{self, OnConflict, Plan, Target};
 use pgtrack_tracker::{Operation, RowKey, TableName, TrackedTable, Transaction, Version};
 use tokio_postgres::Client;
 
@@ -246,15 +246,6 @@ impl Reader {
         Ok(rows)
     }
 
-    pub(crate) async fn plan(&self, target: &Target) -> Result<Plan, AppError> {
-        if self.rules.objects_to(target) {
-            return Err(AppError::hidden_key());
-        }
-        let mut plan = revert::plan(&**self.client, target).await?;
-        self.rules.hide_plan(&mut plan);
-        Ok(plan)
-    }
-
     fn hidden(&self, mut versions: Vec<Version>) -> Vec<Version> {
         self.rules.hide_versions(&mut versions);
         versions
@@ -280,6 +271,21 @@ impl Reader {
             None => Ok(()),
         }
     }
+}
+
+/// Works out a plan for a person with these rules, in whatever session: it may take longer than a page.
+pub(crate) async fn plan(
+    client: &Client,
+    rules: &Rules,
+    target: &Target,
+    on_conflict: OnConflict,
+) -> Result<Plan, AppError> {
+    if rules.objects_to(target) {
+        return Err(AppError::hidden_key());
+    }
+    let mut plan = revert::plan(client, target, on_conflict).await?;
+    rules.hide_plan(&mut plan);
+    Ok(plan)
 }
 
 /// For what holds no values: tables, columns, tags.

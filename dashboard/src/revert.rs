@@ -6,6 +6,7 @@ mod apply;
 mod batches;
 mod columns;
 mod confirmation;
+mod planning;
 mod subject;
 mod token;
 
@@ -13,5 +14,8 @@ pub(crate) use apply::{Application, Outcome, apply_once};
 pub(crate) use batches::{BATCH_ROWS, Begun, begin_once};
 pub(crate) use columns::{Offered, narrowed, offered};
 pub(crate) use confirmation::{Choice, Confirmation, needs_reason};
+pub(crate) use planning::{
+    Draft, Key, PAGE, Phase, Planning, Plannings, Ready, let_go_when_nobody_listens,
+};
 pub(crate) use subject::Subject;
 pub(crate) use token::PlanKey;

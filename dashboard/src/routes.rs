@@ -93,6 +93,8 @@ fn table() -> Vec<(&'static str, Access, Handlers)> {
         ("/c/{connection}/digests/{id}/pause",             admin,    page(post(digests::pause))),
         ("/c/{connection}/digests/{id}/remove",            admin,    page(post(digests::remove))),
         ("/c/{connection}/revert/plan",                    viewer,   page(get(plan::get))),
+        ("/c/{connection}/revert/plan/progress",           viewer,   page(get(plan::progress))),
+        ("/c/{connection}/revert/plan/cancel",             viewer,   page(post(plan::cancel))),
         ("/c/{connection}/revert",                         operator, page(post(revert::post))),
         ("/c/{connection}/revert/jobs/{id}",               operator, page(get(job::get))),
         ("/c/{connection}/revert/jobs/{id}/progress",      operator, page(get(job::progress))),

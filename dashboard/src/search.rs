@@ -60,9 +60,10 @@ impl Search {
     pub(crate) fn read(pairs: &[(String, String)]) -> Self {
         let mut search = Self::default();
         for name in NAMES {
-            let mut values = pairs
-                .iter()
-                .filter(|pair| pair.0 == name)
+            // A moment that was typed comes before the list of usual times.
+            let typed = pairs.iter().filter(|pair| name == "since" && pair.0 == "from");
+            let mut values = typed
+                .chain(pairs.iter().filter(|pair| pair.0 == name))
                 .map(|pair| pair.1.trim())
                 .filter(|value| !value.is_empty())
                 .peekable();

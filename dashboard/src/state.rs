@@ -17,7 +17,7 @@ use crate::digests::Sender;
 use crate::live::Streams;
 use crate::middleware::HostNames;
 use crate::public_url::PublicUrl;
-use crate::revert::PlanKey;
+use crate::revert::{PlanKey, Plannings};
 use crate::tally::Tally;
 
 /// The running application behind [`app`](crate::app).
@@ -48,6 +48,8 @@ pub struct AppState {
     pub(crate) tally: Tally,
     /// Makes the tokens of plans; in the database.
     pub(crate) plan_key: OnceCell<PlanKey>,
+    /// Plans that are being worked out.
+    pub(crate) plannings: Plannings,
     /// Undoes in batches that are running.
     pub(crate) jobs: TaskTracker,
     /// Ends the streams, the poller and the courier; they would keep the server from stopping.
@@ -92,6 +94,7 @@ impl AppState {
             streams: Arc::default(),
             tally: Tally::default(),
             plan_key: OnceCell::new(),
+            plannings: Plannings::default(),
             jobs: TaskTracker::new(),
             shutdown,
         })

@@ -26,6 +26,7 @@ pub(crate) mod login;
 pub(crate) mod number;
 pub(crate) mod overview;
 pub(crate) mod plan;
+pub(crate) mod planning;
 pub(crate) mod problem;
 pub(crate) mod query;
 mod ranking;

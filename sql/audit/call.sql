@@ -20,7 +20,7 @@ BEGIN ATOMIC
   -- The words around a name are translated, and other languages quote with other signs. But they are the same in the
   -- line of the function that asks: all that differs is the names, and the numbers of the lines.
   SELECT CASE WHEN f.frames[1] = f.frames[2] THEN (regexp_match(p_stack[3], s.signature))[2] END
-  FROM (VALUES ('("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)')) AS s (signature)
+  FROM (VALUES ($r$("?)pgtrack\1\.\1(_?[a-z_]+)\1\([^()]*\)$r$)) AS s (signature)
   CROSS JOIN LATERAL (SELECT array_agg(regexp_replace(regexp_replace(l, s.signature, ''), '[0-9]+', '', 'g') ORDER BY n) AS frames
                       FROM unnest(p_stack[2:3]) WITH ORDINALITY AS u (l, n)) f;
 END;
@@ -28,7 +28,8 @@ COMMENT ON FUNCTION pgtrack._caller(text[]) IS
   'The function of pg_track that called the one that asked for the stack, in an assignment of its own; null if anything else did.';
 
 -- SECURITY DEFINER: nobody may write records by hand, nor seal what is undone. The record commits and rolls back with
--- what it is about.
+-- what it is about. What is returned says which statements of the transaction come after it, and what those revert; a verb
+-- hands it to _end_call(), and nobody else sees it.
 CREATE OR REPLACE FUNCTION pgtrack._begin_call(p_arguments jsonb, p_message text DEFAULT NULL, p_reverts text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_begin_call$
 DECLARE
@@ -37,7 +38,6 @@ DECLARE
                               'purge,purge_audit,erase,release_type}';
   v_stack           text[];
   v_verb            text;
-  v_before          text := current_setting('pgtrack.reverts', true);
   v_sent            text := extract('epoch' FROM statement_timestamp());
   v_entry           bigint;
 BEGIN
@@ -57,20 +57,26 @@ BEGIN
   PERFORM set_config('pgtrack.shown_calls', concat_ws(' ', CASE split_part(current_setting('pgtrack.shown_calls', true), ' ', 1)
     WHEN v_sent THEN current_setting('pgtrack.shown_calls', true) ELSE v_sent END, v_entry), true);
   IF p_reverts IS NOT NULL THEN
-    PERFORM set_config('pgtrack.reverts', pgtrack._sealed('reverts', p_reverts), true);
+    RETURN pgtrack._sealed('reverts', (SELECT concat_ws(' ', CASE WHEN q.is_called THEN q.last_value ELSE 0 END, p_reverts) FROM pgtrack.statement_id_seq q));
   END IF;
-  RETURN v_before;
+  RETURN NULL;
 END
 $_begin_call$;
 COMMENT ON FUNCTION pgtrack._begin_call(jsonb, text, text) IS
-  'Records a call of the verb that calls it in an assignment, and what its changes revert from now on; returns what they did before.';
+  'Records a call of the verb that calls it in an assignment; returns, sealed, since which number statements belong to it and what they revert.';
 
-CREATE OR REPLACE FUNCTION pgtrack._end_call(p_before text) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT set_config('pgtrack.reverts', coalesce(p_before, ''), true);
-END;
-COMMENT ON FUNCTION pgtrack._end_call(text) IS 'Ends what _begin_call() began: changes from now on revert what they did before that.';
+-- Here and not in the recorders, where every statement would pay for it. What an undo in a trigger has marked stays so.
+CREATE OR REPLACE FUNCTION pgtrack._end_call(p_call text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $_end_call$
+DECLARE
+  v_call  text := pgtrack._unsealed('reverts', p_call);
+BEGIN
+  UPDATE pgtrack.statement s SET reverts = substr(v_call, strpos(v_call, ' ') + 1)
+  WHERE s.xid = pg_current_xact_id() AND s.statement_id > split_part(v_call, ' ', 1)::bigint AND s.reverts IS NULL;
+END
+$_end_call$;
+COMMENT ON FUNCTION pgtrack._end_call(text) IS
+  'Ends what _begin_call() began: the statements since then are marked with what they revert. SECURITY DEFINER: nobody else writes them.';
 
 CREATE OR REPLACE FUNCTION pgtrack._cut(p_arguments jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

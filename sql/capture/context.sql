@@ -1,7 +1,7 @@
 -- Capture: the trigger functions and triggers of one tracked table, generated as static code
 
--- Who is behind a session cannot change while it lasts. So the function that tells claims to be IMMUTABLE: PostgreSQL
--- calls it once for each plan of a session, not once for each statement.
+-- Who is behind a session cannot change while it lasts. So the functions that tell claim to be IMMUTABLE: PostgreSQL
+-- calls them once for each plan of a session, not once for each statement.
 -- The proxy sends "2 address port session moment signature" in the startup packet. A client can overwrite the setting but
 -- not its reset value, which set_config(..., NULL, ...) returns. The signature is over that and the address and port that the
 -- server sees the proxy's connection come from, so nobody can use it on a connection of their own. The moment, in
@@ -29,6 +29,14 @@ BEGIN
 END
 $_session_context$;
 COMMENT ON FUNCTION pgtrack._session_context() IS 'What the proxy says about the client of this session; null if it did not come through one.';
+
+CREATE OR REPLACE FUNCTION pgtrack._client_addr() RETURNS inet
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_client_addr$
+BEGIN
+  RETURN inet_client_addr();
+END
+$_client_addr$;
+COMMENT ON FUNCTION pgtrack._client_addr() IS 'The address from which the server sees this session''s client connected; null for a unix socket.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hmac(p_key bytea, p_message bytea) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_hmac$

@@ -1,4 +1,5 @@
--- From PostgreSQL's caches, whatever the age of the snapshot. To take a field of a null runs no code of the type's.
+-- From PostgreSQL's caches, whatever the age of the snapshot. To take a field of a null runs no code of the type's, and to take
+-- the null from an array none of a domain's that has got the table's name meanwhile.
 CREATE OR REPLACE FUNCTION pgtrack._present_columns(p_table regclass, p_attnums smallint[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_present_columns$
 DECLARE
@@ -9,7 +10,7 @@ BEGIN
     RETURN '{}';
   END IF;
   EXECUTE (
-    SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT (NULL::%s).*) r',
+    SELECT format('SELECT jsonb_build_object(%s) FROM (SELECT ((NULL::%s[])[1]).*) r',
                   string_agg(format('%L, jsonb_build_array(%L, pg_typeof(r.%I)::oid::bigint)', c.attnum, c.name, c.name), ', ' ORDER BY c.attnum), p_table)
     FROM (SELECT n AS attnum, pgtrack._column_name(p_table, n) AS name FROM unnest(p_attnums) n) c WHERE c.name IS NOT NULL)
   INTO v_columns;
@@ -72,8 +73,9 @@ COMMENT ON FUNCTION pgtrack._follow_unnoticed(integer) IS 'Follows what no event
 -- A write waits for nobody who reads history. As long as somebody does, images have what there are columns for: what a
 -- new column held is then not known, as before there was one.
 CREATE OR REPLACE FUNCTION pgtrack._follow(p_relation integer, p_table oid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '20ms'
-SET jit = off SET enable_nestloop = on AS $_follow$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET client_min_messages = warning SET lock_timeout = '20ms'
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1 AS $_follow$
 BEGIN
   PERFORM pgtrack._require_member(p_relation, p_table);
   -- What is followed must be seen as it is now.
@@ -123,4 +125,4 @@ BEGIN
 END
 $_lock_installation$;
 COMMENT ON FUNCTION pgtrack._lock_installation() IS
-  'Makes those who track, follow, purge or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';
+  'Makes those who track, follow, purge, erase or install do so one after the other. SECURITY DEFINER: those who may call it need no right on the table.';

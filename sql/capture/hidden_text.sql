@@ -3,12 +3,18 @@
 -- the time at which the client sent the query, which is the same for all of it. A setting of the session, as a query
 -- may hold several transactions.
 
+-- A schema's option counts although none of its tables has such a column yet: whoever makes the first is not to write the
+-- functions of other owners' tables anew.
 CREATE OR REPLACE FUNCTION pgtrack._some_text_is_hidden() RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]');
-END;
-COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS 'Whether a table here has redacted columns, which hide the texts of queries.';
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_some_text_is_hidden$
+BEGIN
+  RETURN (
+  SELECT EXISTS (SELECT FROM pgtrack.relation r WHERE r.options -> 'redact' <> '[]')
+      OR EXISTS (SELECT FROM pgtrack.tracked_schema s WHERE s.options -> 'redact' <> '[]'));
+END
+$_some_text_is_hidden$;
+COMMENT ON FUNCTION pgtrack._some_text_is_hidden() IS
+  'Whether a table here has redacted columns, or may get some, which hide the texts of queries.';
 
 CREATE OR REPLACE FUNCTION pgtrack._hide_text(p_sent text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_hide_text$
@@ -61,19 +67,38 @@ END
 $_text_sql$;
 COMMENT ON FUNCTION pgtrack._text_sql(integer) IS 'The query text as the recorder of a table writes it.';
 
+-- For track() alone: it writes functions of all owners' tables. Whoever alters one of these meanwhile waits, and does not fail;
+-- where they do not end, it gives way.
 CREATE OR REPLACE FUNCTION pgtrack._regenerate_all() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_regenerate_all$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '1s' AS $_regenerate_all$
 DECLARE
+  v_events    text := pgtrack._silence_event_triggers();
   v_relation  integer;
 BEGIN
-  FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-                    WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
-    PERFORM pgtrack._generate_functions(v_relation);
+  FOR attempt IN 1 .. 5 LOOP
+    BEGIN
+      FOR v_relation IN SELECT r.relation_id FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
+                        WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
+        PERFORM pgtrack._lock_relation(v_relation), pgtrack._generate_functions(v_relation);
+      END LOOP;
+      EXIT;
+    -- "tuple concurrently updated" is an internal error.
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR internal_error THEN
+      IF attempt = 5 THEN
+        RAISE EXCEPTION 'could not write the trigger functions of all tables again' USING
+          ERRCODE = 'lock_not_available',
+          DETAIL = format('Redacted columns hide the texts of queries that change other tables, too. One of these is just altered: %s.', SQLERRM),
+          HINT = 'Try again when that transaction has ended; pg_stat_activity shows it.';
+      END IF;
+      PERFORM pg_sleep(0.2 * attempt);
+    END;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_regenerate_all$;
 COMMENT ON FUNCTION pgtrack._regenerate_all() IS
-  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more.';
+  'Writes the trigger functions of all tables again: for when the first table gets redacted columns, or the last has none any more. '
+  'SECURITY DEFINER: they belong to the owner of pg_track.';
 
 CREATE OR REPLACE FUNCTION pgtrack._concerns_hidden(p_xid xid8) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_concerns_hidden$

@@ -29,8 +29,10 @@ COMMENT ON FUNCTION pgtrack._renamed_key(jsonb, jsonb) IS 'A key with the new na
 CREATE OR REPLACE FUNCTION pgtrack._converted_sql(p_value text, p_from oid, p_to text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_converted_sql$
 BEGIN
-  RETURN format('(%s)%s::%s', p_value, CASE WHEN EXISTS (
-    SELECT FROM pg_cast c WHERE c.castsource = p_from AND c.casttarget = to_regtype(p_to) AND c.castcontext <> 'e') THEN '' ELSE '::text' END, p_to);
+  -- A domain of ours (_own_type) is no type to store; coalesce() makes it what it is based on.
+  RETURN (SELECT format(CASE WHEN b.type < 16384 THEN '(%s)%s::%s' ELSE 'coalesce((%s)%s::%s, NULL)' END, p_value, CASE WHEN EXISTS (
+    SELECT FROM pg_cast c WHERE c.castsource = p_from AND c.casttarget = b.type AND c.castcontext <> 'e') THEN '' ELSE '::text' END, p_to)
+  FROM pgtrack._base_type(to_regtype(p_to), -1) b);
 END
 $_converted_sql$;
 COMMENT ON FUNCTION pgtrack._converted_sql(text, oid, text) IS
@@ -44,8 +46,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_convert_key
 DECLARE
   v_history    regclass := format('pgtrack_history.%I', p_relation.history_table)::regclass;
   v_from       record;
-  v_type       text;
-  v_collation  text;
+  v_to         record;
   v_value      text;
   v_is_kept    boolean;
   v_before     bigint;
@@ -57,18 +58,19 @@ BEGIN
     RETURN NULL;
   END IF;
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_history);
-  SELECT pgtrack._stored_type(a.atttypid, a.atttypmod), pgtrack._collation_sql(a) INTO v_type, v_collation
+  SELECT pgtrack._stored_type_of(a.atttypid) AS type, pgtrack._stored_type(a.atttypid, a.atttypmod) AS name, pgtrack._collation_sql(a) AS collation INTO STRICT v_to
   FROM pg_attribute a WHERE a.attrelid = p_relation.relid AND a.attnum = p_attnum;
-  SELECT h.atttypid AS type, format_type(h.atttypid, h.atttypmod) AS name INTO STRICT v_from
+  SELECT h.atttypid AS type, h.atttypmod AS typmod INTO STRICT v_from
   FROM pg_attribute h WHERE h.attrelid = v_history AND h.attname = p_history_column;
-  v_value := pgtrack._converted_sql(quote_ident(p_history_column), v_from.type, v_type);
+  PERFORM pgtrack._make_own_type(p_relation.relation_id, t) FROM unnest(ARRAY[v_from.type, v_to.type]) t;
+  v_value := pgtrack._converted_sql(quote_ident(p_history_column), v_from.type, coalesce(pgtrack._own_type(v_to.type), v_to.name));
   BEGIN
     EXECUTE format('SELECT bool_and(ROW(%1$I)::record OPERATOR(pg_catalog.*=) ROW(%2$s)::record), count(DISTINCT %1$I) FROM %3$s', p_history_column,
-                   pgtrack._converted_sql(v_value, to_regtype(v_type), v_from.name), v_history) INTO v_is_kept, v_before;
+                   pgtrack._converted_sql(v_value, v_to.type, pgtrack._type_sql(v_from.type, v_from.typmod)), v_history) INTO v_is_kept, v_before;
     IF NOT v_is_kept THEN
       RETURN NULL;
     END IF;
-    PERFORM pgtrack._retype_history_column(v_history, p_history_column, v_type || v_collation, v_value);
+    PERFORM pgtrack._retype_history_column(v_history, p_history_column, v_to.type, v_to.name || v_to.collation, v_value);
     EXECUTE format('SELECT count(DISTINCT %I) FROM %s', p_history_column, v_history) INTO v_after;
   EXCEPTION WHEN data_exception OR cannot_coerce OR undefined_object OR feature_not_supported THEN
     RETURN NULL;
@@ -76,7 +78,7 @@ BEGIN
   GET DIAGNOSTICS v_context = PG_CONTEXT;
   -- Two keys may have become one. And USING may make any value of any other; of a function LANGUAGE sql the text is not known.
   RETURN CASE WHEN v_before = v_after AND v_context !~ 'SQL function "(?!(follow_ddl|track)")' AND concat_ws(E'\n', current_query(), v_context) !~* format(
-                '\musing\M(?!\s+"?%s"?\s*::)', regexp_replace(p_column, '([^[:alnum:]_])', '\\\1', 'g')) THEN 'converted' ELSE 'lost' END;
+                $r$\musing\M(?!\s+"?%s"?\s*::)$r$, regexp_replace(p_column, '([^[:alnum:]_])', $r$\\\1$r$, 'g')) THEN 'converted' ELSE 'lost' END;
 END
 $_convert_key_column$;
 COMMENT ON FUNCTION pgtrack._convert_key_column(pgtrack.relation, name, smallint, name) IS
@@ -152,7 +154,7 @@ $_finds_rows_by_key$;
 COMMENT ON FUNCTION pgtrack._finds_rows_by_key(regclass) IS 'Whether the rows that were written last are in the table, under their recorded keys; false also if it cannot be told.';
 
 CREATE OR REPLACE FUNCTION pgtrack._sync_key(p_relation integer, p_recorded text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync_key$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET default_tablespace = '' AS $_sync_key$
 DECLARE
   v_relation  pgtrack.relation;
   v_keys      name[];

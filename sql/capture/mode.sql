@@ -10,7 +10,8 @@ BEGIN
   SELECT CASE
     WHEN (p_options ->> 'replica')::boolean THEN 'row'
     WHEN c.relkind = 'p' THEN 'tree'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE p_table IN (i.inhparent, i.inhrelid)) THEN 'row'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = p_table)
+      OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = p_table) THEN 'row'
     -- Its last child was dropped, of which its own triggers hear nothing.
     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p_table AND t.tgname = '!pgtrack_update' AND t.tgenabled = 'O') THEN 'row'
     ELSE 'statement' END
@@ -19,14 +20,33 @@ END
 $_capture_mode$;
 COMMENT ON FUNCTION pgtrack._capture_mode(regclass, jsonb) IS 'How the changes of a table are caught: by statement, tree or row.';
 
+-- As pg_partition_tree() does it, which locks every partition: whoever asked would wait for a TRUNCATE of one of them. A table
+-- that was dropped or detached since the snapshot is left out.
 CREATE OR REPLACE FUNCTION pgtrack._members(p_table regclass) RETURNS TABLE (relid regclass, is_leaf boolean)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT t.relid, t.isleaf FROM pg_catalog.pg_partition_tree(p_table) t
-  UNION ALL
-  SELECT c.oid, true FROM pg_catalog.pg_class c WHERE c.oid = p_table AND c.relkind <> 'p';
-END;
-COMMENT ON FUNCTION pgtrack._members(regclass) IS 'A table and all its partitions; those without partitions of their own hold the rows.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_members$
+BEGIN
+  relid := p_table;
+  is_leaf := (SELECT c.relkind <> 'p' FROM pg_class c WHERE c.oid = p_table);
+  IF is_leaf THEN
+    RETURN NEXT;
+  ELSIF NOT is_leaf THEN
+    RETURN QUERY
+      WITH RECURSIVE member (relid, is_leaf, path) AS (
+        SELECT p_table::oid, false, '{}'::oid[]
+        UNION ALL
+        SELECT x.relid, x.is_leaf, m.path || x.relid
+        FROM member m
+        -- OFFSET 0: looked up one by one, by the catalogs' indexes.
+        CROSS JOIN LATERAL (
+          SELECT c.oid AS relid, c.relkind <> 'p' AS is_leaf FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent = m.relid AND NOT i.inhdetachpending AND pg_partition_root(i.inhrelid) IS NOT NULL OFFSET 0) x
+        WHERE NOT m.is_leaf)
+      SELECT m.relid::regclass, m.is_leaf FROM member m ORDER BY cardinality(m.path), m.path;
+  END IF;
+END
+$_members$;
+COMMENT ON FUNCTION pgtrack._members(regclass) IS
+  'A table and all its partitions, parents first; those without partitions of their own hold the rows. It locks none of them.';
 
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
@@ -37,7 +57,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_calls_unknown
 BEGIN
   RETURN (
   SELECT EXISTS (
-    SELECT FROM regexp_matches(p_source, '([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
+    SELECT FROM regexp_matches(p_source, $r$([[:alpha:]_][[:alnum:]_$]*)"?\s*\($r$, 'g') m CROSS JOIN LATERAL (SELECT lower(m[1]) AS name) w
     WHERE w.name <> ALL ('{if,elsif,elseif,and,or,not,in,is,any,all,some,values,using,when,then,else,case,return,exists,coalesce,nullif,greatest,least,row,'
                          'array,cast,extract,raise,while,exit,continue,between,like,ilike,xor,decimal,dec,nchar,varying,precision,with,declare,begin}'::text[])
       AND (NOT EXISTS (SELECT FROM pg_proc f WHERE f.proname = w.name AND f.pronamespace = 'pg_catalog'::regnamespace)
@@ -46,21 +66,29 @@ END
 $_calls_unknown_function$;
 COMMENT ON FUNCTION pgtrack._calls_unknown_function(text) IS 'Whether the source of a PL/pgSQL function seems to call a function that is not one of PostgreSQL''s.';
 
-CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+CREATE OR REPLACE FUNCTION pgtrack._has_nesting_trigger(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_has_nesting_trigger$
 BEGIN
   RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
-    JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relid AND NOT t.tgisinternal
+    CROSS JOIN LATERAL (SELECT t.tgfoid FROM pg_catalog.pg_trigger t WHERE t.tgrelid = m.relid AND NOT t.tgisinternal OFFSET 0) t
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'pgtrack_history'::regnamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE l.lanname NOT IN ('plpgsql', 'internal')
-       OR p.prosrc ~* '\m(insert|update|delete|merge|copy|execute|perform|select|call)\M'
+       OR p.prosrc ~* $r$\m(insert|update|delete|merge|copy|execute|perform|select|call)\M$r$
        OR pgtrack._calls_unknown_function(p.prosrc)));
 END
+$_has_nesting_trigger$;
+COMMENT ON FUNCTION pgtrack._has_nesting_trigger(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+
+CREATE OR REPLACE FUNCTION pgtrack._may_nest(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_nest$
+BEGIN
+  RETURN (SELECT r.is_written_nested FROM pgtrack.relation r WHERE r.relid = p_table) OR pgtrack._has_nesting_trigger(p_table);
+END
 $_may_nest$;
-COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change the table that it is on.';
+COMMENT ON FUNCTION pgtrack._may_nest(regclass) IS 'Whether a trigger of an application may change a table, from whichever table it is on.';
 
 CREATE OR REPLACE FUNCTION pgtrack._may_rewrite_rows(p_table regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_rewrite_rows$

@@ -80,8 +80,11 @@ CREATE OR REPLACE FUNCTION pgtrack._has_before_trigger(p_table regclass, p_event
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   -- tgtype: bit 0 row, bit 1 before (src/include/catalog/pg_trigger.h).
-  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m JOIN pg_trigger t ON t.tgrelid = m.relid JOIN pg_proc p ON p.oid = t.tgfoid
-                 WHERE m.is_leaf AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & p_event <> 0
+  SELECT EXISTS (SELECT FROM pgtrack._members(p_table) m
+                 CROSS JOIN LATERAL (SELECT t.tgfoid FROM pg_trigger t WHERE t.tgrelid = m.relid AND NOT t.tgisinternal
+                                                                         AND t.tgtype & 3 = 3 AND t.tgtype & p_event <> 0 OFFSET 0) t
+                 JOIN pg_proc p ON p.oid = t.tgfoid
+                 WHERE m.is_leaf
                    AND p.pronamespace <> 'pgtrack_history'::regnamespace);
 END;
 COMMENT ON FUNCTION pgtrack._has_before_trigger(regclass, integer) IS
@@ -100,16 +103,18 @@ CREATE OR REPLACE FUNCTION pgtrack._move_triggers(p_relation integer, p_is_alway
 RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  WITH leaf AS MATERIALIZED (
-    SELECT r.relid AS root, m.relid, x.columns, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(x.columns) c) AS list,
+  WITH root AS MATERIALIZED (
+    SELECT r.relid, pgtrack._has_before_trigger(r.relid, 4) AS may_vanish FROM pgtrack.relation r WHERE r.relation_id = p_relation
+  ), leaf AS MATERIALIZED (
+    SELECT m.relid, x.columns, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(x.columns) c) AS list,
            pgtrack._has_before_trigger(m.relid, 16) AS rewrites, pgtrack._has_before_trigger(m.relid, 8) AS may_stay,
-           pgtrack._has_before_trigger(r.relid, 4) AS may_vanish,
+           r.may_vanish,
            coalesce(pgtrack._same_key_sql(p_relation, x.columns), (
              SELECT string_agg(format('ROW(OLD.%1$I)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(NEW.%1$I)::pg_catalog.record', c), ' AND ')
              FROM unnest(x.columns) c)) AS same_place
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
+    FROM root r CROSS JOIN LATERAL pgtrack._members(r.relid) m
     CROSS JOIN LATERAL (SELECT pgtrack._partition_columns(m.relid) AS columns) x
-    WHERE r.relation_id = p_relation AND m.is_leaf AND x.columns IS NOT NULL)
+    WHERE m.is_leaf AND x.columns IS NOT NULL)
   -- The tilde sorts last.
   SELECT l.relid, '~pgtrack_move'::name, concat('BEFORE UPDATE', CASE WHEN NOT l.rewrites THEN ' OF ' || l.list END),
          format('FOR EACH ROW WHEN (NOT (%s)) EXECUTE FUNCTION pgtrack_history.%I(%L, %L)', l.same_place, format('note_move_%s', p_relation),
@@ -148,7 +153,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_m
 BEGIN
   PERFORM pgtrack._drop_function(p.oid) FROM pg_proc p
   WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname = format('first_move_%s', p_relation);
-  EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
+  -- An earlier installation called the history of a table "moves" so.
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.relation_id = p_relation AND r.history_table = format('moves_%s', p_relation)) THEN
+    EXECUTE format('DROP TABLE IF EXISTS pgtrack_history.%I', format('moves_%s', p_relation));
+  END IF;
   DELETE FROM pgtrack.generated g WHERE g.function_name = format('first_move_%s', p_relation);
 END
 $_drop_moves$;
@@ -156,7 +164,7 @@ COMMENT ON FUNCTION pgtrack._drop_moves(integer) IS 'Drops the table of the note
 
 -- Columns are numbered as in the history, of whose present columns the table is a shadow; it is made anew when these have changed.
 CREATE OR REPLACE FUNCTION pgtrack._generate_moves(p_relation integer, p_mode text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_moves$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET default_tablespace = '' AS $_generate_moves$
 DECLARE
   v_table    text := format('pgtrack_history.moves_%s', p_relation);
   v_columns  text;
@@ -170,10 +178,12 @@ BEGIN
   WHERE r.relation_id = p_relation AND p_mode = 'tree';
   IF to_regclass(v_table) IS NOT NULL AND v_columns IS NOT DISTINCT FROM (
        SELECT string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-       FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE 'image\_%' AND NOT a.attisdropped) THEN
+       FROM pg_attribute a WHERE a.attrelid = to_regclass(v_table) AND a.attname LIKE $r$image\_%$r$ AND NOT a.attisdropped) THEN
     RETURN;
   END IF;
-  PERFORM pgtrack._drop_moves(p_relation);
+  IF to_regclass(v_table) IS NOT NULL THEN
+    PERFORM pgtrack._drop_moves(p_relation);
+  END IF;
   IF p_mode <> 'tree' THEN
     RETURN;
   END IF;
@@ -190,7 +200,11 @@ BEGIN
       claimed  integer,
       old_key  jsonb,
       new_key  jsonb,
-      %s) WITH (vacuum_truncate = false)', v_table, v_columns);
+      %s) USING heap WITH (vacuum_truncate = false)', v_table, v_columns);
+  PERFORM pgtrack._require_meant(v_table, format('image_%s', h.attnum), h.atttypid)
+  FROM pgtrack.relation r
+  JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 0 AND h.atttypid >= 16384
+  WHERE r.relation_id = p_relation;
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
   EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',

@@ -2,13 +2,16 @@
 -- statement can change a row more than once, and PostgreSQL shows all its updates of a table to the trigger at once, in
 -- the order in which they happened. Each update of a row after its first gets a number of its own then.
 CREATE OR REPLACE FUNCTION pgtrack._may_repeat(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_repeat$
+BEGIN
+  RETURN (
   SELECT EXISTS (
     SELECT FROM pgtrack._members(p_table) m
-    JOIN pg_catalog.pg_constraint c ON c.conrelid = m.relid AND c.contype = 'f'
-    WHERE c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd'));
-END;
+    CROSS JOIN LATERAL (
+      SELECT FROM pg_catalog.pg_constraint c
+      WHERE c.conrelid = m.relid AND c.contype = 'f' AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')) OFFSET 0) c));
+END
+$_may_repeat$;
 COMMENT ON FUNCTION pgtrack._may_repeat(regclass) IS 'Whether a foreign key may update rows of a table, maybe such as the statement has updated itself.';
 
 -- Nearly always no row is there twice, which one look at the keys says.

@@ -53,17 +53,25 @@ BEGIN
     CROSS JOIN LATERAL (SELECT format_type(y.type, y.typmod) FROM pgtrack._base_type(a.atttypid, a.atttypmod) y) t (type)
     CROSS JOIN LATERAL (
       SELECT CASE WHEN g.since IS NULL THEN format('($1).%I', c.history_column) ELSE pgtrack._recorded(c, '($1)') END AS value) v
+    WHERE r.relation_id = p_relation
+    UNION ALL
+    -- No image says where in the table its row was, nor who wrote it; a table with no partition and no child is one place.
+    SELECT a.attnum, a.attname, r.relid::oid || '::pg_catalog.oid',
+           CASE WHEN a.attname = 'tableoid' AND c.relkind <> 'p' AND NOT c.relhassubclass THEN 0 END, false
+    FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum < 0
     WHERE r.relation_id = p_relation;
 END
 $_image_columns$;
 COMMENT ON FUNCTION pgtrack._image_columns(integer) IS
-  'The columns of a tracked table as expressions of an image; since when they are recorded (null: they are not), '
+  'The columns of a tracked table, system columns too, as expressions of an image; since when they are recorded (null: they are not), '
   'and whether they can fail.';
 
 -- Asked once for each query that reads a history table; what it answers is asked of each image. A policy that asks for
--- what an image does not know shows nothing of it.
+-- what an image does not know shows nothing of it. A row of the table's type, which whole rows ask for, has no system columns.
 CREATE OR REPLACE FUNCTION pgtrack._image_check(p_relation integer) RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_image_check$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
+SET bytea_output = 'hex' AS $_image_check$
 DECLARE
   v_relation     pgtrack.relation;
   v_table        name;
@@ -80,32 +88,32 @@ BEGIN
   WITH known AS MATERIALIZED (
     SELECT * FROM pgtrack._image_columns(p_relation)
   ), policy AS (
-    SELECT p.oid, p.polpermissive, format('(%s)', pg_get_expr(p.polqual, p.polrelid)) AS condition
-    FROM pg_policy p
+    SELECT p.oid, p.polpermissive, c.condition, bool_or(strpos(c.condition, v_row) > 0) OVER () AS row_is_asked
+    FROM pg_policy p CROSS JOIN LATERAL (SELECT format('(%s)', pg_get_expr(p.polqual, p.polrelid))) AS c (condition)
     WHERE p.polrelid = v_relation.relid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
       AND EXISTS (SELECT FROM unnest(p.polroles) o WHERE o = 0 OR pg_has_role(o, 'USAGE'))
   ), asked AS (
     SELECT p.polpermissive AS is_permissive,
-           CASE WHEN bool_or(u.since IS NULL) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
+           CASE WHEN bool_or(u.since IS NULL OR u.attnum < 0 AND p.row_is_asked) FILTER (WHERE u.attnum IS NOT NULL) THEN 'false'
                 WHEN max(u.since) > 0
                 THEN format('CASE WHEN ($1).pgtrack_statement_id <= %s THEN false ELSE %s END', max(u.since), p.condition)
                 ELSE p.condition END AS condition
     FROM policy p
-    LEFT JOIN known u ON strpos(p.condition, v_row) > 0 OR u.attnum IN (
+    LEFT JOIN known u ON u.attnum > 0 AND strpos(p.condition, v_row) > 0 OR u.attnum IN (
       SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v_relation.relid)
-    GROUP BY p.oid, p.polpermissive, p.condition
+    GROUP BY p.oid, p.polpermissive, p.condition, p.row_is_asked
   )
   SELECT (SELECT string_agg(p.condition, ' OR ') FILTER (WHERE p.is_permissive) FROM asked p),
          (SELECT string_agg(' AND ' || p.condition, '') FILTER (WHERE NOT p.is_permissive) FROM asked p),
-         string_agg(k.value, ', ' ORDER BY k.attnum), string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum),
-         bool_or(k.may_fail)
-  INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
+         string_agg(k.value, ', ' ORDER BY k.attnum) FILTER (WHERE k.attnum > 0),
+         string_agg(format('%s AS %I', k.value, k.name), ', ' ORDER BY k.attnum) FILTER (WHERE k.attnum > 0 OR k.since = 0),
+         bool_or(k.may_fail) INTO v_permissive, v_restrictive, v_values, v_columns, v_may_fail
   FROM known k;
   IF v_permissive IS NULL THEN
     RETURN NULL;
   END IF;
-  v_columns := format('(SELECT %s)', concat_ws(', ', v_columns, format('%s::pg_catalog.oid AS tableoid', v_relation.relid::oid)));
+  v_columns := format('(SELECT %s)', v_columns);
   IF strpos(concat(v_permissive, v_restrictive), v_row) > 0 THEN
     -- Where a policy passes the whole row on, it has to be one of the table's type.
     v_columns := format('pg_catalog.unnest(ARRAY[ROW(%s)::%s])', v_values, v_relation.relid);
@@ -219,7 +227,9 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
                  WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
-    EXECUTE format('DROP POLICY IF EXISTS %I ON %s', p_name, p_table);
+    IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+      EXECUTE format('DROP POLICY %I ON %s', p_name, p_table);
+    END IF;
     EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
     EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
@@ -245,12 +255,20 @@ DO $policies$
 DECLARE
   c_readable CONSTANT  text := 'relation_id IN (SELECT r.relation_id FROM pgtrack.relation r'
                                ' WHERE pg_catalog.has_table_privilege(r.relid, ''SELECT'')';
+  -- As query texts (_text_roles), a call belongs to who made it, and is asked for by the current user: code of another's that
+  -- runs in their session reads nothing of theirs.
+  c_own CONSTANT       text := 'user_name = current_user OR (SELECT pgtrack._acts_for_owner())'
+                               ' OR EXISTS (SELECT FROM pg_catalog.pg_roles r'
+                               '            WHERE r.rolname = ''pgtrack_reader'' AND pg_catalog.pg_has_role(r.oid, ''USAGE''))'
+                               ' OR ARRAY[user_name, role_name] && ARRAY('
+                               '      SELECT r.rolname::text FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(r.oid, ''USAGE''))';
   v_policy             record;
 BEGIN
   FOR v_policy IN
     SELECT * FROM (VALUES
+      ('pgtrack.audit_entry'::regclass, 'readers', 'SELECT', c_own),
       -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
-      ('pgtrack.statement'::regclass, 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
+      ('pgtrack.statement', 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
       -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
       ('pgtrack.statement', 'writers', 'INSERT', 'true'),
       ('pgtrack.statement', 'changers', 'UPDATE', 'true'),

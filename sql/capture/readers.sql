@@ -1,31 +1,33 @@
 -- A reader of a history table holds a lock on it that DDL on the tracked table waits for. So nobody has the right to
 -- read it who has none on the table.
 
--- Without a path of its own the planner puts it into the queries that ask it of many tables.
 CREATE OR REPLACE FUNCTION pgtrack._readers(p_rights aclitem[], p_table_owner oid, p_owner oid) RETURNS oid[]
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_readers$
+BEGIN
+  RETURN (
   SELECT ARRAY(SELECT DISTINCT a.grantee FROM pg_catalog.aclexplode(coalesce(p_rights, pg_catalog.acldefault('r', p_table_owner))) a
-               WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner ORDER BY a.grantee);
-END;
+               WHERE a.privilege_type = 'SELECT' AND a.grantee <> p_owner ORDER BY a.grantee));
+END
+$_readers$;
 COMMENT ON FUNCTION pgtrack._readers(aclitem[], oid, oid) IS
   'The roles but the owner of its history that were granted SELECT on a table; 0 is PUBLIC.';
 
 -- What this transaction has changed, and what came after it, is no older than the transaction itself.
 CREATE OR REPLACE FUNCTION pgtrack._relations_with_other_rights() RETURNS SETOF integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_relations_with_other_rights$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET plan_cache_mode = force_generic_plan
+AS $_relations_with_other_rights$
 DECLARE
-  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE age(t.xmin) <= 0 AND t.relkind IN ('r', 'p'));
+  v_changed    oid[] := ARRAY(SELECT t.oid FROM pg_class t WHERE t.relkind IN ('r', 'p') AND age(t.xmin) <= 0);
   v_histories  name[] := ARRAY(SELECT h.relname FROM pg_class h WHERE h.oid = ANY (v_changed) AND h.relnamespace = 'pgtrack_history'::regnamespace);
 BEGIN
   RETURN QUERY
     SELECT r.relation_id
-    FROM pgtrack.relation r
+    FROM (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
+          UNION SELECT x.relation_id FROM pgtrack.relation x WHERE x.history_table = ANY (v_histories)) x
+    JOIN pgtrack.relation r ON r.relation_id = x.relation_id
     JOIN pg_class t ON t.oid = r.relid
-    JOIN pg_class h ON h.oid = to_regclass(format('pgtrack_history.%I', r.history_table))
-    WHERE r.relation_id IN (SELECT x.relation_id FROM pgtrack.relation x WHERE x.relid = ANY (v_changed)
-                            UNION ALL SELECT x.relation_id FROM pgtrack.relation x WHERE v_histories <> '{}' AND x.history_table = ANY (v_histories))
-      AND pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
+    JOIN pg_class h ON h.relname = r.history_table AND h.relnamespace = 'pgtrack_history'::regnamespace
+    WHERE pgtrack._readers(t.relacl, t.relowner, h.relowner) <> pgtrack._readers(h.relacl, h.relowner, h.relowner);
 END
 $_relations_with_other_rights$;
 COMMENT ON FUNCTION pgtrack._relations_with_other_rights() IS 'The tables whose rights this transaction has changed, and whose history other roles may read than them.';

@@ -40,41 +40,73 @@ END
 $_open$;
 COMMENT ON FUNCTION pgtrack._open() IS 'The statements of this transaction that have begun, as far as the note of them can be believed.';
 
+-- The query of a foreign key that acts belongs to the statement that it acts for: its BEFORE trigger runs inside the foreign
+-- key's own trigger, its AFTER triggers run beside that. Its text, which no setting changes, is all that tells.
+CREATE OR REPLACE FUNCTION pgtrack._depth_after(p_depth integer, p_context text) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_depth_after$
+BEGIN
+  -- Below our own line stands the query, and below that of another trigger its function.
+  IF split_part(p_context, E'\n', 2) ~ $r$"?(UPDATE|DELETE FROM) (ONLY )?".* WHERE \$\d.* OPERATOR\($r$ AND split_part(p_context, E'\n', 3) !~ '^PL/' THEN
+    RETURN p_depth - 1;
+  END IF;
+  RETURN p_depth;
+END
+$_depth_after$;
+COMMENT ON FUNCTION pgtrack._depth_after(integer, text) IS
+  'The trigger depth at which the AFTER triggers of a statement will run, by that of its BEFORE trigger and the context there.';
+
 -- Each table has a function of its own: who may make triggers with it changes with each DDL (_let_owners_make_triggers), and
 -- DDL on another table must not wait for that.
 CREATE OR REPLACE FUNCTION pgtrack._generate_open(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_open$
+DECLARE
+  v_may_be_acted_on  boolean := pgtrack._has_acting_key(r.relid) FROM pgtrack.relation r WHERE r.relation_id = p_relation;
 BEGIN
-  PERFORM pgtrack._create_recorder(p_relation, format('open_%s', p_relation)::name, '', 'SET search_path = pg_catalog, pg_temp',
-    format('PERFORM pgtrack._note_open(pgtrack._open() || concat(%L, pg_trigger_depth(), left(TG_OP, 1)));', p_relation || ':'),
+  PERFORM pgtrack._create_recorder(p_relation, format('open_%s', p_relation)::name, CASE WHEN v_may_be_acted_on THEN 'context text;' ELSE '' END,
+    'SET search_path = pg_catalog, pg_temp',
+    concat(CASE WHEN v_may_be_acted_on THEN E'GET DIAGNOSTICS context = PG_CONTEXT;\n  ' END,
+           format('PERFORM pgtrack._note_open(pgtrack._open() || concat(%L, %s, left(TG_OP, 1)));', p_relation || ':',
+                  CASE WHEN v_may_be_acted_on THEN 'pgtrack._depth_after(pg_trigger_depth(), context)' ELSE 'pg_trigger_depth()' END)),
     'Notes that a statement on @ has begun.');
 END
 $_generate_open$;
 COMMENT ON FUNCTION pgtrack._generate_open(integer) IS
   'Writes the function that notes that a statement on a table has begun. SECURITY DEFINER, as whoever writes the table cannot seal the note.';
 
-CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean) RETURNS bigint
+-- Of what one query does, an INSERT comes last (capture/one_query.sql): so what has begun after it, and is not over, has its
+-- number first. What began before it may be a statement that goes on, and has called a function that inserts.
+CREATE OR REPLACE FUNCTION pgtrack._statement_id(p_relation integer, p_operation text, p_depth integer, p_is_over boolean, p_is_ranked boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_statement_id$
 DECLARE
   v_open   text[] := pgtrack._open();
-  v_entry  text[];
   v_own    integer;
+  v_other  integer;
   v_id     bigint;
 BEGIN
   FOR i IN 1 .. cardinality(v_open) LOOP
-    v_entry := string_to_array(v_open[i], ':');
-    CONTINUE WHEN v_entry[1]::integer <> p_relation;
-    IF v_entry[2] = p_depth || p_operation THEN
+    IF split_part(v_open[i], ':', 1)::integer = p_relation AND split_part(v_open[i], ':', 2) = p_depth || p_operation THEN
       v_own := i;
-    ELSIF left(v_entry[2], -1)::integer >= p_depth THEN
-      CONTINUE;
-    END IF;
-    IF v_entry[3] IS NULL THEN
-      v_open[i] := v_open[i] || ':' || nextval('pgtrack.statement_id_seq');
     END IF;
   END LOOP;
+  IF cardinality(v_open) > (v_own IS NOT NULL)::integer THEN
+    FOR v_other IN
+      SELECT e.position
+      FROM (SELECT o.position, left(split_part(o.entry, ':', 2), -1)::integer AS depth,
+                   CASE WHEN p_is_ranked THEN strpos('DUI', right(split_part(o.entry, ':', 2), 1)) END AS rank
+            FROM unnest(v_open) WITH ORDINALITY AS o (entry, position)
+            WHERE split_part(o.entry, ':', 1)::integer = p_relation AND split_part(o.entry, ':', 3) = '') e
+      WHERE e.depth < p_depth OR e.depth = p_depth AND e.position > v_own AND e.rank < strpos('DUI', p_operation)
+      ORDER BY e.depth, e.rank, e.position
+    LOOP
+      v_open[v_other] := v_open[v_other] || ':' || nextval('pgtrack.statement_id_seq');
+    END LOOP;
+  END IF;
   IF v_own IS NULL THEN
-    RETURN nextval('pgtrack.statement_id_seq');
+    -- pgtrack_open is missing. What comes before the end of the statement cannot know its number then.
+    RETURN CASE WHEN p_is_over THEN nextval('pgtrack.statement_id_seq') END;
+  END IF;
+  IF split_part(v_open[v_own], ':', 3) = '' THEN
+    v_open[v_own] := v_open[v_own] || ':' || nextval('pgtrack.statement_id_seq');
   END IF;
   v_id := split_part(v_open[v_own], ':', 3);
   IF p_is_over THEN
@@ -84,5 +116,6 @@ BEGIN
   RETURN v_id;
 END
 $_statement_id$;
-COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean) IS
-  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note.';
+COMMENT ON FUNCTION pgtrack._statement_id(integer, text, integer, boolean, boolean) IS
+  'The number of a statement that has begun at a trigger depth, after all those around it have theirs; p_is_over takes it off the note, '
+  'p_is_ranked says that a query can do nothing to what it has inserted. Null if it is not over and nobody has noted that it began.';

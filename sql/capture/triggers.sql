@@ -27,6 +27,11 @@ BEGIN
                format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('open_%s', p_relation)), is_always
         FROM pgtrack._members(v_relation.relid) m;
     END IF;
+    -- After pgtrack_update.
+    RETURN QUERY
+      SELECT m.relid, 'pgtrack_update_key'::name, 'AFTER UPDATE OF ' || (SELECT string_agg(quote_ident(k), ', ') FROM unnest(v_relation.key_columns) k),
+             format('FOR EACH STATEMENT EXECUTE FUNCTION pgtrack_history.%I()', format('record_key_%s', p_relation)), is_always
+      FROM pgtrack._members(v_relation.relid) m WHERE pgtrack._put_first_sql(p_relation, 'U') IS NOT NULL;
   END IF;
 
   -- PostgreSQL truncates the partitions one by one.
@@ -53,11 +58,13 @@ COMMENT ON FUNCTION pgtrack._wanted_triggers(integer) IS 'The triggers that catc
 
 -- What a trigger was made from stands in it, as the digest that is its last argument.
 CREATE OR REPLACE FUNCTION pgtrack._trigger_sql(p_name name, p_table regclass, p_event text, p_action text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_trigger_sql$
+BEGIN
+  RETURN (
   SELECT format('CREATE OR REPLACE TRIGGER %I %s ON %s %s', p_name, p_event, p_table,
-                regexp_replace(p_action, ',?\)$', format('%s%L)', CASE WHEN p_action LIKE '%()' THEN '' ELSE ', ' END, md5(p_event || p_action))));
-END;
+                regexp_replace(p_action, $r$,?\)$$r$, format('%s%L)', CASE WHEN p_action LIKE '%()' THEN '' ELSE ', ' END, md5(p_event || p_action)))));
+END
+$_trigger_sql$;
 COMMENT ON FUNCTION pgtrack._trigger_sql(name, regclass, text, text) IS 'The command that makes a trigger, or makes it anew.';
 
 -- They are found by their functions, and by the tables that have any: a former partition keeps its own until it is followed.
@@ -72,14 +79,31 @@ BEGIN
         -- Of an earlier revision (upgrade/open.sql).
         UNION ALL SELECT 'open') g
   JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
-  JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass
+  -- OFFSET 0: what depends on these functions, and not all triggers that depend on any.
+  CROSS JOIN LATERAL (
+    SELECT d.objid FROM pg_depend d
+    WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid = 'pg_trigger'::regclass OFFSET 0) d
   -- Copies that PostgreSQL makes of a partitioned table's row triggers go with the original.
   JOIN pg_trigger t ON t.oid = d.objid AND t.tgparentid = 0
-  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || '\000');
+  WHERE g.function_name <> 'open' OR starts_with(encode(t.tgargs, 'escape'), p_relation || $r$\000$r$);
 END
 $_present_triggers$;
 COMMENT ON FUNCTION pgtrack._present_triggers(integer) IS
   'The triggers of ours that are there for a tracked table, with the digest of what they were made from.';
+
+CREATE OR REPLACE FUNCTION pgtrack._triggers(p_relation integer)
+RETURNS TABLE (relid regclass, name name, event text, action text, is_always boolean, enabled "char", is_current boolean, function name)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_triggers$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT relid, name, w.event, w.action, w.is_always, p.enabled, p.made_from IS NOT DISTINCT FROM md5(w.event || w.action),
+         substring(w.action FROM $r$pgtrack_history\.(\w+)\([^()]*\)$$r$)::name
+  FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name);
+END
+$_triggers$;
+COMMENT ON FUNCTION pgtrack._triggers(integer) IS
+  'The triggers of a tracked table and its partitions: what is wanted of each, null for one that does not belong there any more, and whether it is there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._trigger_changes(p_relation integer)
 RETURNS TABLE (relid regclass, name name, command text, function name)
@@ -87,11 +111,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_trigger_chang
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT relid, name, CASE WHEN w.event IS NULL THEN format('DROP TRIGGER %I ON %s', name, relid)
-                           ELSE pgtrack._trigger_sql(name, relid, w.event, w.action) END,
-         substring(w.action FROM 'pgtrack_history\.(\w+)\([^()]*\)$')::name
-  FROM pgtrack._present_triggers(p_relation) p FULL JOIN pgtrack._wanted_triggers(p_relation) w USING (relid, name)
-  WHERE p.made_from IS DISTINCT FROM md5(w.event || w.action);
+  SELECT t.relid, t.name, CASE WHEN t.event IS NULL THEN format('DROP TRIGGER %I ON %s', t.name, t.relid)
+                               ELSE pgtrack._trigger_sql(t.name, t.relid, t.event, t.action) END, t.function
+  FROM pgtrack._triggers(p_relation) t WHERE NOT t.is_current;
 END
 $_trigger_changes$;
 COMMENT ON FUNCTION pgtrack._trigger_changes(integer) IS
@@ -115,27 +137,27 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_tr
 DECLARE
   v_trigger  record;
 BEGIN
-  -- A function that is missing could not be written yet.
   FOR v_trigger IN
-    SELECT c.command, c.name FROM pgtrack._trigger_changes(p_relation) c
-    WHERE c.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(c.function)) IS NOT NULL
-    ORDER BY c.command LIKE 'CREATE %'
+    SELECT x.relid, x.name, x.event IS NULL AS is_dropped, x.is_always, x.is_made,
+           CASE WHEN x.event IS NULL THEN format('DROP TRIGGER %I ON %s', x.name, x.relid) ELSE pgtrack._trigger_sql(x.name, x.relid, x.event, x.action) END AS command,
+           -- What nobody has disabled is enabled.
+           x.state <> CASE WHEN x.is_always THEN 'A' ELSE 'O' END AND (p_enable OR x.state = 'O') AS is_enabled
+    FROM (SELECT t.*, m.is_made, CASE WHEN m.is_made THEN 'O' ELSE t.enabled END AS state
+          FROM pgtrack._triggers(p_relation) t
+          -- A function that is missing could not be written yet.
+          CROSS JOIN LATERAL (SELECT NOT t.is_current AND (t.function IS NULL OR to_regproc('pgtrack_history.' || quote_ident(t.function)) IS NOT NULL)) m (is_made)) x
+    ORDER BY x.event IS NOT NULL
   LOOP
-    IF v_trigger.name = 'pgtrack_open' AND v_trigger.command LIKE 'DROP %' THEN
+    -- A partition may be gone by now. To ask for its size waits for whoever drops it.
+    CONTINUE WHEN (v_trigger.is_made OR v_trigger.is_enabled) AND NOT v_trigger.is_dropped AND pg_relation_size(v_trigger.relid) IS NULL;
+    IF v_trigger.is_dropped AND v_trigger.name = 'pgtrack_open' THEN
       PERFORM pgtrack._drop_if_free(v_trigger.command);
-    ELSE
+    ELSIF v_trigger.is_made THEN
       PERFORM pgtrack._execute(v_trigger.command);
     END IF;
-  END LOOP;
-  -- What nobody has disabled is enabled.
-  IF NOT p_enable AND NOT (SELECT (r.options ->> 'replica')::boolean FROM pgtrack.relation r WHERE r.relation_id = p_relation) THEN
-    RETURN;
-  END IF;
-  FOR v_trigger IN
-    SELECT w.*, p.enabled FROM pgtrack._wanted_triggers(p_relation) w JOIN pgtrack._present_triggers(p_relation) p USING (relid, name)
-    WHERE p.enabled <> CASE WHEN w.is_always THEN 'A' ELSE 'O' END AND (p_enable OR p.enabled = 'O')
-  LOOP
-    PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
+    IF v_trigger.is_enabled THEN
+      PERFORM pgtrack._execute(format('ALTER TABLE %s ENABLE %s TRIGGER %I', v_trigger.relid, CASE WHEN v_trigger.is_always THEN 'ALWAYS' ELSE '' END, v_trigger.name));
+    END IF;
   END LOOP;
 END
 $_generate_triggers$;

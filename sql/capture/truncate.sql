@@ -1,6 +1,6 @@
 -- TRUNCATE shows no rows to its triggers, so they are read from the table, as the owner of pg_track. That is the one moment
 -- when it reads what somebody else may have prepared. So the table's name is looked up when it is needed, under a lock
--- that keeps its schema from being renamed, and expressions that the planner may evaluate are of nobody but superusers.
+-- that keeps its schema from being renamed, and expressions that the planner may evaluate run nobody's code but superusers'.
 
 CREATE OR REPLACE FUNCTION pgtrack._truncate_recorder(p_relation integer, p_leaf regclass) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_truncate_recorder$
@@ -13,15 +13,17 @@ END
 $_truncate_recorder$;
 COMMENT ON FUNCTION pgtrack._truncate_recorder(integer, regclass) IS 'The name of the function that records TRUNCATE of a table or of one of its partitions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._generate_truncate_functions(p_relation integer, p_stale text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_truncate_functions$
 DECLARE
-  v_root  regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
-  v_leaf  regclass;
+  v_root      regclass := (SELECT r.relid FROM pgtrack.relation r WHERE r.relation_id = p_relation);
+  v_settings  text := 'SET search_path = pg_catalog, pg_temp ' || pgtrack._recorder_settings(p_relation);
+  v_record    text := pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows');
+  v_leaf      regclass;
 BEGIN
   FOR v_leaf IN SELECT m.relid FROM pgtrack._members(v_root) m WHERE m.is_leaf LOOP
     PERFORM pgtrack._create_recorder(p_relation, pgtrack._truncate_recorder(p_relation, v_leaf),
-      E'id    pg_catalog.int8;\n  rows  pg_catalog.int8;', 'SET search_path = pg_catalog, pg_temp ' || pgtrack._recorder_settings(p_relation),
+      E'id    pg_catalog.int8;\n  rows  pg_catalog.int8;', v_settings,
       format($body$IF %1$s THEN
     PERFORM pgtrack._follow(%2$s, TG_RELID);
   END IF;
@@ -31,12 +33,12 @@ BEGIN
   GET DIAGNOSTICS rows = ROW_COUNT;
   IF pgtrack.rows > 0 THEN%3$s
   END IF;$body$,
-        pgtrack._is_stale_sql(p_relation), p_relation, pgtrack._statement_sql(p_relation, 'T', 'pgtrack.id', 'pgtrack.rows')),
+        p_stale, p_relation, v_record),
       'Records each TRUNCATE on @.', CASE WHEN v_leaf <> v_root THEN v_leaf END);
   END LOOP;
 END
 $_generate_truncate_functions$;
-COMMENT ON FUNCTION pgtrack._generate_truncate_functions(integer) IS
+COMMENT ON FUNCTION pgtrack._generate_truncate_functions(integer, text) IS
   'Writes the functions that record TRUNCATE: one for a table, or for each of its partitions that holds rows.';
 
 -- The row lock conflicts with the one that a renaming of the schema takes (_on_ddl), so names stay what they are until
@@ -57,7 +59,7 @@ BEGIN
   IF v_function IS NOT NULL THEN
     RAISE EXCEPTION 'cannot read the rows of % to record them', p_table::regclass USING
       ERRCODE = 'insufficient_privilege',
-      DETAIL = format('An index, statistics or a partition key needs %s, which belongs to no superuser; its code might run with the rights of %s.',
+      DETAIL = format('An index, statistics or a partition key needs %s, which might run code of others with the rights of %s.',
                       v_function, current_user),
       HINT = 'For TRUNCATE use DELETE, or let a superuser own that.';
   END IF;
@@ -75,21 +77,23 @@ CREATE OR REPLACE FUNCTION pgtrack._foreign_expression(p_table oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_expression$
 BEGIN
   RETURN (
-  SELECT min(CASE WHEN t.oid IS NULL THEN p.oid::regprocedure::text ELSE 'the type ' || t.oid::regtype END)
+  SELECT min(coalesce(pgtrack._foreign_call(x.expression, x.owner),
+                      (SELECT min('the type ' || t.oid::regtype)
+                       FROM pgtrack._types_in(x.expression) AS y (type) JOIN pg_type t ON t.oid = y.type AND t.oid >= 16384
+                       -- A function of a superuser may make values of any type, and with them run a domain's checks.
+                       WHERE NOT pgtrack._is_trusted(t.typowner) OR pgtrack._runs_foreign_code(t.oid))))
   FROM pgtrack._members(p_table) m
+  JOIN pg_class k ON k.oid = m.relid
   CROSS JOIN LATERAL (
-    SELECT 'pg_class'::regclass AS class, i.indexrelid AS object FROM pg_index i
+    SELECT k.relowner AS owner, concat(i.indexprs::text, i.indpred::text) AS expression FROM pg_index i
     WHERE i.indrelid = m.relid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
-    UNION ALL SELECT 'pg_class'::regclass, k.partrelid FROM pg_partitioned_table k WHERE k.partrelid = m.relid
-    UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL) x
-  JOIN pg_depend d ON d.classid = x.class AND d.objid = x.object AND d.objsubid = 0
-  LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-  LEFT JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
-  -- A function of a superuser may make values of any type, and with them run a domain's checks.
-  LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND t.oid >= 16384
-  JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
-  WHERE NOT r.rolsuper AND r.rolname <> current_user OR pgtrack._runs_foreign_code(t.oid));
+    UNION ALL SELECT k.relowner, p.partexprs::text FROM pg_partitioned_table p WHERE p.partrelid = m.relid AND p.partexprs IS NOT NULL
+    UNION ALL SELECT s.stxowner, s.stxexprs::text FROM pg_statistic_ext s WHERE s.stxrelid = m.relid AND s.stxexprs IS NOT NULL
+    -- Virtual ones of PostgreSQL 18 are computed by who reads.
+    UNION ALL SELECT k.relowner, d.adbin::text FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+              WHERE a.attrelid = m.relid AND a.attgenerated = 'v') x);
 END
 $_foreign_expression$;
 COMMENT ON FUNCTION pgtrack._foreign_expression(oid) IS
-  'A function or type in an expression that is planned with each query of a table, which belongs neither to a superuser nor to the current user; null for none.';
+  'What in an expression that is planned with each query of a table might run code of others than superusers and the current user; '
+  'null for nothing.';

@@ -76,6 +76,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often, and how many rows of which tables were written.';
 
+-- Settings of applications cannot be listed. These would be recorded as the session's, or lead commands of ours elsewhere.
+CREATE OR REPLACE FUNCTION pgtrack._own_settings() RETURNS TABLE (name text, value text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT n.name, coalesce(current_setting(n.name, true), '')
+  FROM unnest('{pgtrack.actor,pgtrack.message,pgtrack.search_path,pgtrack.row_security,pgtrack.quote_all_identifiers}'::text[]) AS n (name);
+END;
+COMMENT ON FUNCTION pgtrack._own_settings() IS 'What pg_track keeps in settings that anybody can set.';
+
 -- What code that ran as somebody else can leave behind in a session, to run or to mislead whoever goes on there.
 CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, name text, state text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -86,9 +95,10 @@ BEGIN ATOMIC
   WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind NOT IN ('i', 't')
   UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
   WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
-  -- Settings of applications cannot be listed; these would be recorded as the session's.
-  UNION ALL SELECT 'setting', p.name, current_setting(p.name, true) FROM unnest('{pgtrack.actor,pgtrack.message,pgtrack.reverts}'::text[]) AS p (name)
-  UNION ALL SELECT 'setting', s.name, s.setting FROM pg_settings s
+  UNION ALL SELECT 'setting', o.name, o.value FROM pgtrack._own_settings() o
+  UNION ALL SELECT 'setting', s.name, concat_ws(' from ', s.setting,
+    CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role', 'track_functions') THEN s.source END)
+  FROM pg_settings s
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
@@ -96,49 +106,38 @@ COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: 
 
 -- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
 -- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
--- SET. So what runs the code has such clauses, and sets everything to another value at its end: the values of before are
--- in force afterwards, or somebody has set something for the session.
-CREATE OR REPLACE FUNCTION pgtrack._other_settings() RETURNS jsonb
+-- SET. So what runs the code has such clauses, and at its end sets everything so that it comes from elsewhere than before:
+-- the sources of before are there afterwards, or somebody has set something for the session.
+CREATE OR REPLACE FUNCTION pgtrack._other_settings(p_role name) RETURNS TABLE (setting text, clause text, other text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT jsonb_object_agg(x.name, x.other)
-  FROM (
-    SELECT s.name, CASE s.vartype
-             WHEN 'bool' THEN CASE s.setting WHEN 'on' THEN 'off' ELSE 'on' END
-             WHEN 'enum' THEN (SELECT min(e.value) FROM unnest(s.enumvals) AS e (value) WHERE e.value <> s.setting)
-             WHEN 'integer' THEN CASE s.setting WHEN s.min_val THEN s.max_val ELSE s.min_val END
-             ELSE CASE s.setting WHEN v.one THEN v.two ELSE v.one END END AS other
-    FROM pg_settings s
-    LEFT JOIN (VALUES ('DateStyle', 'ISO, YMD', 'SQL, DMY'), ('TimeZone', 'UTC', 'Etc/GMT+7'), ('default_tablespace', 'pg_default', ''),
-                      ('temp_tablespaces', 'pg_default', ''), ('application_name', gen_random_uuid()::text, '')) AS v (name, one, two) USING (name)
-    WHERE s.context = 'user' AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'exit_on_error')
-      AND (s.vartype IN ('bool', 'enum') OR v.name IS NOT NULL OR s.name = 'extra_float_digits' OR s.name LIKE '%\_timeout')
-    UNION ALL SELECT p.name, gen_random_uuid()::text FROM unnest('{pgtrack.actor,pgtrack.message}'::text[]) AS p (name)
-    -- Only superusers may have a clause for what is no setting of PostgreSQL's.
-    WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
-      AND set_config(p.name, coalesce(current_setting(p.name, true), ''), true) IS NOT NULL) x
-  WHERE x.other IS NOT NULL;
+  -- What the session has set goes back to its default; what it has not, it sets to what it is.
+  SELECT s.name, CASE WHEN s.name = 'temp_tablespaces' AND s.setting <> '' THEN $q$= ''$q$ ELSE 'FROM CURRENT' END,
+         CASE WHEN s.source <> 'session' THEN CASE s.name WHEN 'temp_tablespaces' THEN '' ELSE s.setting END END
+  FROM pg_settings s
+  WHERE (s.context = 'user'
+         OR s.context = 'superuser' AND has_parameter_privilege(s.name, 'SET') AND has_parameter_privilege(p_role, s.name, 'SET'))
+    AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed',
+                       -- Ours at times, and then not what the code is to run with.
+                       'event_triggers', 'session_replication_role', 'track_functions')
+    -- What is in force, but might not be taken again.
+    AND NOT (s.vartype = 'string' AND s.setting = '' AND strpos(s.name, '.') > 0)
+    AND (s.name <> 'default_tablespace' OR s.setting = '' OR EXISTS (SELECT FROM pg_tablespace t WHERE t.spcname = s.setting))
+    AND (s.name <> 'default_text_search_config' OR EXISTS (
+      SELECT FROM pg_ts_config c JOIN pg_namespace n ON n.oid = c.cfgnamespace
+      WHERE s.setting = format('%I.%I', n.nspname, c.cfgname) AND has_schema_privilege(p_role, n.oid, 'USAGE')))
+  UNION ALL SELECT o.name, 'FROM CURRENT', gen_random_uuid()::text FROM pgtrack._own_settings() o
+  -- Only superusers may have a clause for what is no setting of PostgreSQL's.
+  WHERE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) AND set_config(o.name, o.value, true) IS NOT NULL;
 END;
-COMMENT ON FUNCTION pgtrack._other_settings() IS 'For each setting by which a session can be misled, a value that it does not have.';
+COMMENT ON FUNCTION pgtrack._other_settings(name) IS
+  'The settings by which a session can be misled and which code of a role could set; a clause that keeps each, and its last value.';
 
-CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
-RETURNS SETOF jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
+CREATE OR REPLACE FUNCTION pgtrack._make_role_function(p_function text, p_role name, p_clauses text, p_path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_make_role_function$
 DECLARE
-  v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
-  v_counts    text := current_setting('track_functions');
-  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
-  v_others    jsonb := pgtrack._other_settings();
-  v_state     text[];
-  v_left      record;
-  v_name      text;
-  v_events    text;
+  v_events  text;
 BEGIN
-  -- Others may not, and have less to lose.
-  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
-    PERFORM set_config('track_functions', 'all', true);
-  END IF;
-  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format($create$
     CREATE FUNCTION %s(statements pg_catalog.text[], query pg_catalog.text, path pg_catalog.text, others pg_catalog.jsonb)
@@ -164,10 +163,38 @@ BEGIN
       PERFORM pgtrack._finish_constraints(path);
       PERFORM pg_catalog.set_config('search_path', path, true), pg_catalog.count(pg_catalog.set_config(o.key, o.value, true))
       FROM pg_catalog.jsonb_each_text(others) o;
-    END $$$create$, v_function, (SELECT string_agg(format('SET %s FROM CURRENT', o), ' ') FROM jsonb_object_keys(v_others) o)), p_path);
-  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function), p_path);
-  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', v_function, p_role), p_path);
+    END $$$create$, p_function, p_clauses), p_path);
+  PERFORM pgtrack._execute(format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', p_function), p_path);
+  PERFORM pgtrack._execute(format('ALTER FUNCTION %s OWNER TO %I', p_function, p_role), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
+END
+$_make_role_function$;
+COMMENT ON FUNCTION pgtrack._make_role_function(text, name, text, text) IS
+  'Makes the function of a role that executes statements, then a query, and at its end sets the settings of p_clauses to others.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_role(p_role name, p_statements text[], p_query text DEFAULT NULL, p_path text DEFAULT 'pg_catalog, pg_temp')
+RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
+DECLARE
+  v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
+  v_counts    text := current_setting('track_functions');
+  v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
+  v_others    jsonb;
+  v_clauses   text;
+  v_own       jsonb := (SELECT jsonb_object_agg(o.name, o.value) FROM pgtrack._own_settings() o);
+  v_state     text[];
+  v_left      record;
+  v_name      text;
+  v_events    text;
+BEGIN
+  -- Others may not, and have less to lose.
+  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM set_config('track_functions', 'all', true);
+  END IF;
+  SELECT jsonb_object_agg(o.setting, o.other), string_agg(format('SET %I %s', o.setting, o.clause), ' ') INTO v_others, v_clauses
+  FROM pgtrack._other_settings(p_role) o;
+  PERFORM pgtrack._make_role_function(v_function, p_role, v_clauses, p_path);
+  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
@@ -177,9 +204,8 @@ BEGIN
       ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
   END IF;
   PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-  v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
+  -- Where there is no clause for them.
+  PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
   SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
@@ -187,6 +213,9 @@ BEGIN
       DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
       HINT = format('Undo it as %s.', p_role);
   END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   PERFORM set_config('track_functions', v_counts, true) WHERE current_setting('track_functions') <> v_counts;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN

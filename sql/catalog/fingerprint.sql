@@ -8,12 +8,12 @@ BEGIN
      FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped), '/',
     (SELECT bit_xor(hash_record_extended(ROW(d.adnum, d.oid), 0)) FROM pg_attrdef d WHERE d.adrelid = p_table), '/',
     (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary),
-    -- Foreign keys that may update the table's rows (_may_repeat).
-    (SELECT '/f' WHERE EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'
-                               AND (c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')))));
+    -- Foreign keys that may update the table's rows (_may_repeat), or at least delete them (_has_acting_key).
+    (SELECT CASE WHEN bool_or(c.confupdtype IN ('c', 'n', 'd') OR c.confdeltype IN ('n', 'd')) THEN '/f' WHEN bool_or(c.confdeltype = 'c') THEN '/d' END
+     FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'f'));
 END
 $_fingerprint$;
-COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and whether foreign keys update it, as a short text to compare.';
+COMMENT ON FUNCTION pgtrack._fingerprint(regclass) IS 'A table''s columns, defaults, key and what foreign keys do to it, as a short text to compare.';
 
 -- From PostgreSQL's cache, whatever the age of the snapshot. What it calls a column that is gone is in heap.c (RemoveAttributeById).
 CREATE OR REPLACE FUNCTION pgtrack._column_name(p_table regclass, p_attnum smallint) RETURNS name
@@ -38,8 +38,10 @@ COMMENT ON FUNCTION pgtrack._identity(regclass) IS 'The cluster and the OID of a
 CREATE OR REPLACE FUNCTION pgtrack._require_member(p_relation integer, p_table oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_require_member$
 BEGIN
-  IF NOT EXISTS (SELECT FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._members(r.relid) m
-                 WHERE r.relation_id = p_relation AND m.relid = p_table) THEN
+  -- From PostgreSQL's caches, whatever the age of the snapshot.
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r
+                 WHERE r.relation_id = p_relation
+                   AND (r.relid = p_table OR r.relid IN (SELECT a.relid FROM pg_partition_ancestors(p_table) a))) THEN
     RAISE EXCEPTION 'this function does not record the changes of %', p_table::regclass USING
       ERRCODE = 'object_not_in_prerequisite_state',
       DETAIL = 'It was written for another table; only pgtrack.track() makes triggers with it.',

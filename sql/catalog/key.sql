@@ -1,17 +1,28 @@
 -- Pinned settings: the same row must have the same text whatever the session prefers.
-CREATE OR REPLACE FUNCTION pgtrack._canonical_key(p_key jsonb, p_key_record text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION pgtrack._canonical_key(p_key jsonb, p_key_record text, p_expression text DEFAULT 'to_jsonb(k.*)') RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_canonical_key$
 DECLARE
   v_key  jsonb;
 BEGIN
-  EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_key_record) INTO v_key USING p_key;
+  EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_expression, p_key_record) INTO v_key USING p_key;
   RETURN v_key;
 END
 $_canonical_key$;
-COMMENT ON FUNCTION pgtrack._canonical_key(jsonb, text) IS
+COMMENT ON FUNCTION pgtrack._canonical_key(jsonb, text, text) IS
   'A key in the one form that is the same for the same row, independent of the session''s settings.';
+
+-- With few extra_float_digits two numbers may look the same, and a zone's name in a range may mean another zone when it is read.
+CREATE OR REPLACE FUNCTION pgtrack._exact_json(p_row record) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' AS $_exact_json$
+BEGIN
+  RETURN to_jsonb(p_row);
+END
+$_exact_json$;
+COMMENT ON FUNCTION pgtrack._exact_json(record) IS 'A row as JSON that loses nothing, whatever the session''s settings.';
 
 CREATE OR REPLACE FUNCTION pgtrack._key(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_key$
@@ -45,10 +56,11 @@ BEGIN
     END IF;
     IF v_reason IS NULL THEN
       -- With the session's own settings, which decide what "01/02/2026" is.
-      EXECUTE format('SELECT to_jsonb(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)', p_shape.key_record)
+      EXECUTE format('SELECT %s(pgtrack_row.*) FROM jsonb_to_record($1) AS pgtrack_row(%s)',
+                     CASE WHEN p_shape.key_is_plain THEN 'to_jsonb' ELSE 'pgtrack._exact_json' END, p_shape.key_record)
       INTO v_key USING v_key;
       IF p_shape.key_entered IS NOT NULL THEN
-        EXECUTE format('SELECT %s FROM jsonb_to_record($1) AS k(%s)', p_shape.key_entered, p_shape.key_record) INTO v_key USING v_key;
+        v_key := pgtrack._canonical_key(v_key, p_shape.key_record, p_shape.key_entered);
       END IF;
       IF p_shape.key_is_plain THEN
         RETURN v_key;
@@ -63,7 +75,9 @@ BEGIN
   RAISE EXCEPTION 'the key % does not fit table %', p_key, p_shape.name USING
     ERRCODE = 'invalid_parameter_value',
     DETAIL = v_reason,
-    HINT = format('The primary key is (%s). Write it as ''%s''%s.', p_shape.key_record, v_example,
+    HINT = format('The primary key is (%s). Write it as ''%s''%s.',
+                  (SELECT string_agg(format('%I %s', k.column_name, CASE WHEN k.stored < 16384 THEN k.stored_type ELSE format_type(k.stored, NULL) END),
+                                     ', ' ORDER BY k.position) FROM pgtrack._key_parts(p_shape.relation_id) k), v_example,
                   CASE cardinality(p_shape.keys) WHEN 1 THEN ', or as the value alone' ELSE '' END);
 END
 $_key$;

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION pgtrack._unknown_table(text) IS 'Reports that a table does n
 CREATE OR REPLACE FUNCTION pgtrack._table(p_table text, p_schema text) RETURNS regclass
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $_table$
 DECLARE
-  v_name   text := p_table;
+  v_name   pg_catalog.text := p_table;
   v_table  pg_catalog.regclass;
 BEGIN
   IF p_table IS NULL THEN
@@ -36,13 +36,17 @@ BEGIN
   IF v_table IS NULL THEN
     PERFORM pgtrack._unknown_table(v_name);
   END IF;
+  -- Our functions set it on; whoever has it off wants an error rather than a part of the rows.
+  IF pg_catalog.starts_with(pg_catalog.current_setting('row_security'), 'off') AND pg_catalog.row_security_active(v_table) THEN
+    RAISE EXCEPTION 'query would be affected by row-level security policy for table "%"', v_name USING ERRCODE = 'insufficient_privilege';
+  END IF;
   RETURN v_table;
 END
 $_table$;
 COMMENT ON FUNCTION pgtrack._table(text, text) IS 'The table that a caller means, or an error.';
 
 CREATE OR REPLACE FUNCTION pgtrack._name(p_table regclass) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_name$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_name$
 BEGIN
   -- As nothing but pg_catalog is searched, its text has the schema; of a table that is gone it is the number.
   RETURN nullif(p_table::text, p_table::oid::text);

@@ -31,22 +31,34 @@ $_let_event_triggers_fire$;
 COMMENT ON FUNCTION pgtrack._let_event_triggers_fire(text) IS 'Ends what _silence_event_triggers() began.';
 
 -- Triggers, checks and defaults of the application run in an undo as in any other statement, and its event triggers for a
--- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path. What
--- is called first notes it, as everything after that has one of its own.
+-- command of ours as for one of its own: names that they do not qualify are found through the caller's search_path, and
+-- some more settings are the caller's, too. What is called first notes them, as everything after that has its own.
 CREATE OR REPLACE FUNCTION pgtrack._note_path() RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true);
+  SELECT pg_catalog.set_config('pgtrack.search_path', pg_catalog.current_setting('search_path'), true),
+         pg_catalog.set_config('pgtrack.row_security', pg_catalog.current_setting('row_security'), true),
+         pg_catalog.set_config('pgtrack.quote_all_identifiers', pg_catalog.current_setting('quote_all_identifiers'), true);
 END;
-COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path, for code of the application that runs because of the call.';
+COMMENT ON FUNCTION pgtrack._note_path() IS 'Notes the caller''s search_path and other settings, for code of the application that runs because of the call.';
 
 -- What is bare in our own text is found in pg_catalog first, whatever the path says.
 CREATE OR REPLACE FUNCTION pgtrack._noted_path() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_noted_path$
+BEGIN
+  RETURN (
+  SELECT 'pg_catalog, ' || coalesce(nullif(btrim(current_setting('pgtrack.search_path', true), E' \t\n\r\f\v'), ''), 'pg_temp'));
+END
+$_noted_path$;
+COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
+
+CREATE OR REPLACE FUNCTION pgtrack._noted_settings() RETURNS TABLE (name text, value text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT 'pg_catalog, ' || coalesce(nullif(current_setting('pgtrack.search_path', true), ''), 'pg_temp');
+  SELECT n.name, coalesce(nullif(current_setting('pgtrack.' || n.name, true), ''), current_setting(n.name))
+  FROM unnest('{row_security,quote_all_identifiers}'::text[]) AS n (name);
 END;
-COMMENT ON FUNCTION pgtrack._noted_path() IS 'The search_path for what runs code of the application.';
+COMMENT ON FUNCTION pgtrack._noted_settings() IS 'What the caller has set of the settings that our functions need to be others.';
 
 -- A command that is executed here names everything in full, so that no path misleads it.
 CREATE OR REPLACE FUNCTION pgtrack._execute(p_command text, p_path text DEFAULT pgtrack._noted_path()) RETURNS void

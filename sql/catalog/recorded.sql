@@ -20,8 +20,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_recorded$
 BEGIN
   RETURN (
   SELECT coalesce(
-    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, NULL::%4$s, %5$L)',
-                                 p_image, g.until, g.history_column, format_type(a.atttypid, a.atttypmod),
+    'CASE ' || string_agg(format('WHEN %1$s.pgtrack_statement_id <= %2$s THEN pgtrack._retyped(%1$s.%3$I, (NULL::pgtrack_history.%4$I).%5$I, %6$L)',
+                                 p_image, g.until, g.history_column, r.history_table, p_column.history_column,
                                  format('%I of %s', p_column.column_name, pgtrack._name(r.relid))), ' ' ORDER BY g.until)
       || format(' ELSE %s.%I END', p_image, p_column.history_column),
     format('%s.%I', p_image, p_column.history_column))

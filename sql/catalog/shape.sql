@@ -2,7 +2,7 @@
 -- table, c another row of the history table and k a key: jsonb_to_record(<key>) AS k(<key_record>).
 -- Of a row that is updated only p_columns are set, where that is not null.
 CREATE OR REPLACE FUNCTION pgtrack._make_shape(p_table regclass, p_columns text[] DEFAULT NULL) RETURNS pgtrack.relation_shape
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_make_shape$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_make_shape$
 DECLARE
   v_shape     pgtrack.relation_shape;
   v_relation  record;
@@ -42,7 +42,7 @@ $_make_shape$;
 COMMENT ON FUNCTION pgtrack._make_shape(regclass, text[]) IS 'Makes the pieces that dynamic SQL about one tracked table is made of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._type_names(p_table regclass) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_type_names$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_type_names$
 BEGIN
   RETURN (
   SELECT string_agg(concat_ws(' ', format_type(a.atttypid, NULL), format_type(b.type, NULL)), ', ' ORDER BY a.attnum)
@@ -83,6 +83,7 @@ BEGIN
   PERFORM pgtrack._hold_table(p_table);
   IF NOT pg_is_in_recovery() AND has_table_privilege(p_table, 'UPDATE, DELETE, TRUNCATE') THEN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', p_table);
+    RETURN true;
   END IF;
   RETURN pg_is_in_recovery() OR EXISTS (
     SELECT FROM pg_locks l

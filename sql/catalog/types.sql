@@ -27,7 +27,9 @@ BEGIN
   RETURN (SELECT CASE
       WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN NULL
       WHEN t.typtype = 'b' AND own.typtype = 'b' AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = own.typowner AND r.rolsuper)
-           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e') THEN NULL
+           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = own.oid AND d.deptype = 'e')
+           -- PostgreSQL makes no domain of one from JSON that cannot be read in binary: keys could not be read.
+           AND own.typreceive <> 0 THEN NULL
       WHEN own.oid <> t.oid THEN 'array'
       ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'record' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END
     FROM pgtrack._base_type(p_type, -1) b
@@ -61,6 +63,14 @@ $_stored_type$;
 COMMENT ON FUNCTION pgtrack._stored_type(oid, integer) IS
   'The type of the history column for a column of this type: itself, what a domain is based on, or text.';
 
+CREATE OR REPLACE FUNCTION pgtrack._stored_type_of(p_type oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_type < 12000 THEN p_type WHEN pgtrack._foreign_kind(p_type) IS NULL THEN b.type ELSE 'text'::regtype END
+  FROM pgtrack._base_type(p_type, -1) b;
+END;
+COMMENT ON FUNCTION pgtrack._stored_type_of(oid) IS 'The same by its number.';
+
 -- The text of composites, ranges and arrays depends on settings. A function that has them pinned makes the same text in
 -- every session; code that is generated has them pinned itself, where it is worth it.
 CREATE OR REPLACE FUNCTION pgtrack._pinned_settings() RETURNS text
@@ -72,17 +82,19 @@ END;
 COMMENT ON FUNCTION pgtrack._pinned_settings() IS
   'The clauses of a function in which the same value has the same text whatever the session prefers.';
 
+-- A domain over a composite type is not for PL/pgSQL: to store a value of one, it has the domain's checks planned, which can
+-- run the functions in them.
 DO $text$
 DECLARE
   v_kind  record;
 BEGIN
   FOR v_kind IN
-    SELECT * FROM (VALUES ('record', 'record'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
+    SELECT * FROM (VALUES ('record', 'anyelement'), ('range', 'anyrange'), ('multirange', 'anymultirange'), ('array', 'anyarray')) AS k (name, type)
   LOOP
-    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE'
+    EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(p_value %s) RETURNS text LANGUAGE sql STABLE STRICT PARALLEL SAFE'
                    ' SET search_path = pg_catalog, pg_temp %s AS %L',
                    format('_%s_text', v_kind.name), v_kind.type, pgtrack._pinned_settings(),
-                   format('BEGIN RETURN textin(%I(p_value)); END', v_kind.name || '_out'));
+                   format('SELECT textin(%I(p_value))', v_kind.name || '_out'));
     EXECUTE format('COMMENT ON FUNCTION pgtrack.%I(%s) IS %L', format('_%s_text', v_kind.name), v_kind.type,
                    format('The text of a value of kind %s, the same in every session.', v_kind.name));
   END LOOP;
@@ -120,7 +132,7 @@ BEGIN
   SELECT CASE WHEN EXISTS (
     SELECT FROM pgtrack.relation r
     JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND c.attnum IS NOT NULL
-    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attname = c.column_name
+    CROSS JOIN LATERAL (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = r.relid AND a.attname = c.column_name OFFSET 0) a
     WHERE r.relation_id = p_relation AND pgtrack._foreign_kind(a.atttypid) <> 'enum')
   THEN pgtrack._pinned_settings() ELSE '' END);
 END
@@ -149,16 +161,17 @@ COMMENT ON FUNCTION pgtrack._known_label(text, oid, text) IS
 -- For a reader, who names no column, what the text no longer fits is null, and no code of the type's owner runs.
 CREATE OR REPLACE FUNCTION pgtrack._typed(p_text text, p_type anyelement, p_column text) RETURNS anyelement
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' AS $_typed$
+SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET array_nulls = on
+SET xmloption = 'content' AS $_typed$
 DECLARE
   v_row  record;
 BEGIN
   IF p_column IS NULL AND pgtrack._runs_foreign_code(pg_typeof(p_type)) THEN
     RETURN NULL;
   END IF;
-  EXECUTE format('SELECT x.v FROM jsonb_to_record(jsonb_build_object(''v'', $1)) AS x (v %s)', format_type(pg_typeof(p_type), NULL))
-  INTO v_row USING p_text;
-  RETURN v_row.v;
+  -- By no name, which could mean another type than was asked for.
+  v_row := jsonb_populate_record(ROW(p_type), jsonb_build_object('f1', p_text));
+  RETURN v_row.f1;
 EXCEPTION WHEN data_exception THEN
   IF p_column IS NULL THEN
     RETURN NULL;
@@ -190,15 +203,19 @@ CREATE OR REPLACE FUNCTION pgtrack._equal_sql(p_operator oid, p_otherwise text, 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_equal_sql$
 BEGIN
   RETURN (
-  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere one for a domain, say, may have been added: only
-  -- the operator's own types on both sides make sure that it is this one.
+  -- Nobody but a superuser can add an operator to pg_catalog. Elsewhere there is a function of ours for those that compare
+  -- keys. For the others, one for a domain, say, may have been added: the operator's own types on both sides lead to this one.
   SELECT coalesce(
-    (SELECT CASE WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
+    (SELECT CASE WHEN n.nspname <> 'pg_catalog' AND x.function IS NOT NULL THEN format('%s(%s, %s)', x.function, p_left, p_right)
+                 WHEN n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype = 'p')
                  THEN format('%s OPERATOR(%I.%s) %s', p_left, n.nspname, o.oprname, p_right)
                  ELSE format('(%s)::%s OPERATOR(%I.%s) (%s)::%s', p_left, format_type(o.oprleft, -1), n.nspname, o.oprname,
                              p_right, format_type(o.oprright, -1)) END
-     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = p_operator),
-    format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)));
+     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+     CROSS JOIN LATERAL (SELECT CASE WHEN o.oid >= 16384 THEN pgtrack._own_equality(o.oid) END AS function) x WHERE o.oid = p_operator),
+    CASE WHEN p_otherwise LIKE $r$pg\_catalog.%$r$ THEN format('%s OPERATOR(%s) %s', p_left, p_otherwise, p_right)
+         -- Without the domains, which are another type.
+         ELSE format('ROW(coalesce(%s, NULL))::pg_catalog.record OPERATOR(pg_catalog.=) ROW(coalesce(%s, NULL))::pg_catalog.record', p_left, p_right) END));
 END
 $_equal_sql$;
 COMMENT ON FUNCTION pgtrack._equal_sql(oid, text, text, text) IS

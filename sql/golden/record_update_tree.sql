@@ -24,16 +24,14 @@ BEGIN
   IF pgtrack.rows OPERATOR(pg_catalog.>) 0 THEN
           INSERT INTO pgtrack.statement (
             statement_id, xid, snapshot, at, relation_id, operation, row_count, user_name, role_name,
-            application, client_addr, context, actor, message, reverts, query)
+            application, client_addr, context, actor, message, query)
           VALUES (
             pgtrack.id, pg_catalog.pg_current_xact_id(), pg_catalog.pg_current_snapshot(), pg_catalog.clock_timestamp(),
             2, 'U', pgtrack.rows, session_user, pg_catalog.current_setting('role'),
-            pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),
+            pg_catalog.current_setting('application_name'), pgtrack._client_addr(),
             pgtrack._session_context(), pg_catalog.current_setting('pgtrack.actor', true)::pg_catalog.varchar(256),
-            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000),
-            pgtrack._unsealed('reverts', pg_catalog.current_setting('pgtrack.reverts', true)),
-            pg_catalog.current_query()::pg_catalog.varchar(4000));
+            pg_catalog.current_setting('pgtrack.message', true)::pg_catalog.varchar(1000), pg_catalog.current_query()::pg_catalog.varchar(4000));
   END IF;
-  RETURN NULL;
+  RETURN NEW;
 END
 $function$

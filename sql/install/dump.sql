@@ -8,7 +8,7 @@ BEGIN
     FOREACH v_table IN ARRAY '{pgtrack.relation,pgtrack.relation_relation_id_seq,pgtrack.relation_column,pgtrack.statement_id_seq,'
                              'pgtrack.statement,pgtrack.key_change,pgtrack.tag,pgtrack.epoch,pgtrack.purged_version,'
                              'pgtrack.erasure,pgtrack.audit_entry,pgtrack.audit_entry_entry_id_seq,pgtrack.tracked_schema,'
-                             'pgtrack.kept,pgtrack.kept_kept_id_seq,pgtrack.generated}'::regclass[]
+                             'pgtrack.kept,pgtrack.kept_kept_id_seq,pgtrack.generated,pgtrack.trigger_word}'::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(v_table, '');
     END LOOP;

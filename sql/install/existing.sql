@@ -26,9 +26,19 @@ BEGIN
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
   PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
+  PERFORM pgtrack._follow_trigger_functions(true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
-    PERFORM pgtrack._sync(v_relation.relation_id);
+    PERFORM pgtrack._mark_if_written(v_relation.relation_id), pgtrack._sync(v_relation.relation_id);
+  END LOOP;
+  -- Those that are not tracked any more are still read; an earlier version named types of extensions in what that takes.
+  FOR v_relation IN
+    SELECT r.* FROM pgtrack.relation r JOIN pgtrack.relation_shape s USING (relation_id)
+    WHERE r.tracked_until IS NOT NULL AND s.type_names IS NOT NULL AND s.fingerprint = pgtrack._fingerprint(r.relid)
+  LOOP
+    PERFORM pgtrack._make_own_names(v_relation.relation_id);
+    DELETE FROM pgtrack.relation_shape WHERE relation_id = v_relation.relation_id;
+    INSERT INTO pgtrack.relation_shape SELECT m.* FROM pgtrack._make_shape(v_relation.relid) m;
   END LOOP;
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE to_regclass(format('pgtrack_history.%I', r.history_table)) IS NOT NULL LOOP
     PERFORM pgtrack._generate_policy(v_relation.relation_id);
@@ -36,12 +46,13 @@ BEGIN
   END LOOP;
   -- The policies of an earlier version stood on the one; the other had no argument then.
   PERFORM pgtrack._drop_function(f.signature::regprocedure)
-  FROM unnest('{"pgtrack._sees_row(integer, jsonb)",pgtrack.help()}'::text[]) AS f (signature)
+  FROM unnest('{"pgtrack._sees_row(integer, jsonb)",pgtrack.help(),"pgtrack._statement_id(integer, text, integer, boolean)",
+       "pgtrack._path(integer, jsonb, bigint, jsonb)"}'::text[]) AS f (signature)
   WHERE to_regprocedure(f.signature) IS NOT NULL;
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 3)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 4)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.
@@ -54,6 +65,10 @@ BEGIN
     PERFORM pgtrack._let_owner_read(v_relation.relid);
     PERFORM pgtrack._generate_triggers(v_relation.relation_id, false) WHERE NOT pgtrack._renew_open(v_relation.relation_id);
   END LOOP;
+  PERFORM set_config('role', current_setting('pgtrack.owner'), true);
+  PERFORM pgtrack._unmark_unfinished(ARRAY(SELECT r.relation_id FROM pgtrack.relation r WHERE r.is_written_nested));
+  -- CREATE EXTENSION does not end the transaction.
+  PERFORM set_config('role', current_setting('pgtrack.installer'), true);
 END
 $triggers$;
 

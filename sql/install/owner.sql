@@ -7,6 +7,7 @@ DECLARE
   v_is_present  boolean := EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'pgtrack');
   v_name        name;
   v_role        pg_roles;
+  v_givers      text;
   c_setting CONSTANT  text := CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'event_triggers' ELSE 'session_replication_role' END;
 BEGIN
   -- Roles are the cluster's, and somebody may install into another database of it.
@@ -32,13 +33,26 @@ BEGIN
         WHEN 'pgtrack_owner' THEN 'Owns pg_track and the history that it records; nobody logs in as it.'
         WHEN 'pgtrack_reader' THEN 'Its members may read all query texts and messages that pg_track recorded.'
         ELSE 'Owns the views of pg_track that show parts of closed tables; it has no members.' END);
-    ELSIF v_name <> 'pgtrack_reader' AND v_me.rolsuper
+    ELSIF v_me.rolsuper
           AND (v_role.rolcanlogin OR v_role.rolsuper OR v_role.rolcreaterole OR v_role.rolcreatedb OR v_role.rolreplication
                OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = v_role.oid AND m.roleid <> 'pg_read_all_stats'::regrole)) THEN
       RAISE EXCEPTION 'the role "%" is not what pg_track makes it', v_name USING
         ERRCODE = 'object_not_in_prerequisite_state',
         DETAIL = 'It may log in, has attributes of an administrator, or is a member of another role.',
         HINT = format('Look who made it; ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION, and revoke its memberships.', v_name);
+    END IF;
+    -- Whoever made a role may give it to themselves, and replace what it owns.
+    v_givers := (SELECT string_agg(DISTINCT m.member::regrole::text, ', ') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.grantor
+                 WHERE m.roleid = to_regrole(v_name::text) AND (m.admin_option OR NOT g.rolsuper)
+                   AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = m.member));
+    IF v_me.rolsuper AND v_givers IS NOT NULL AND v_name <> 'pgtrack_reader' THEN
+      RAISE EXCEPTION 'the role "%" is in the hands of roles that are no superusers', v_name USING
+        ERRCODE = 'object_not_in_prerequisite_state',
+        DETAIL = format('%s may become a member of it, or was made one by somebody else than a superuser, and could replace functions that you call.', v_givers),
+        HINT = format('REVOKE %I FROM %s CASCADE, or install as such a role.', v_name, v_givers);
+    ELSIF v_me.rolsuper AND v_givers IS NOT NULL THEN
+      RAISE WARNING 'who may read all query texts is decided by %', v_givers USING
+        DETAIL = format('They may make members of the role "%s", or were made one by somebody else than a superuser.', v_name);
     END IF;
   END LOOP;
   -- What it reads of tracked tables (rows that TRUNCATE removes, copies) must not depend on row security.
@@ -52,7 +66,9 @@ BEGIN
   -- When a session began tells whether it is the one that the proxy speaks of.
   IF v_me.rolsuper AND NOT pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'USAGE') THEN
     ALTER ROLE pgtrack_owner INHERIT;
-    REVOKE pg_read_all_stats FROM pgtrack_owner;
+    IF pg_has_role('pgtrack_owner', 'pg_read_all_stats', 'MEMBER') THEN
+      REVOKE pg_read_all_stats FROM pgtrack_owner;
+    END IF;
     GRANT pg_read_all_stats TO pgtrack_owner;
   END IF;
 END
@@ -89,6 +105,15 @@ BEGIN
   END IF;
   EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack AUTHORIZATION %I', v_owner);
   EXECUTE format('CREATE SCHEMA IF NOT EXISTS pgtrack_history AUTHORIZATION %I', v_owner);
+  -- Whoever owns the schemas can replace what is in them. So a superuser does not put functions of theirs there.
+  IF v_is_superuser AND EXISTS (
+       SELECT FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner
+       WHERE n.nspname = ANY ('{pgtrack,pgtrack_history}')
+         AND NOT o.rolsuper AND o.rolname <> 'pgtrack_owner') THEN
+    RAISE EXCEPTION 'the schemas "pgtrack" and "pgtrack_history" belong to a role that is not a superuser' USING
+      ERRCODE = 'insufficient_privilege',
+      HINT = 'Install as that role, or give the schemas to a superuser first.';
+  END IF;
   PERFORM set_config('pgtrack.owner', v_owner, true);
 END
 $owner$;

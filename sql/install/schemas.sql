@@ -7,7 +7,7 @@ COMMENT ON SCHEMA pgtrack_history IS
 -- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
 -- views stand on stay. Nothing of ours depends on the others: the verbs name them in text that is read when they run.
 -- What somebody else has made to stand on them goes along, and is named.
--- A verb from before it took columns goes, too: a call could mean either.
+-- A verb from before it took columns, or a plan from before it took on_conflict, goes, too: a call could mean either.
 DO $replace$
 DECLARE
   v_function  regprocedure;
@@ -16,11 +16,13 @@ BEGIN
   FOR v_function IN
     SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtrack'
-      AND (p.proname LIKE '\_%'
-           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames))
+      AND (p.proname LIKE $r$\_%$r$
+           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames)
+           OR p.proname ~ '^plan_((undo|revert|rollback_to|restore)(_pk)?|undo_(transactions?|statements|where|last)|outline|batches)$'
+              AND NOT 'on_conflict' = ANY (coalesce(p.proargnames, '{}')))
       AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
                             '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
-                            '_proxy_record', '_database_record')
+                            '_proxy_record', '_database_record', '_sizes')
     -- Event triggers go first: until they are there again, nothing asks for what they call.
     ORDER BY p.prorettype = 'event_trigger'::regtype DESC
   LOOP
@@ -30,7 +32,7 @@ BEGIN
     FROM pg_depend d
     WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function
       AND d.classid = ANY ('{pg_rewrite,pg_proc,pg_policy,pg_attrdef,pg_constraint}'::regclass[])
-      AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '\mpgtrack(_history)?\.';
+      AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ $r$\mpgtrack(_history)?\.$r$;
     IF v_others IS NOT NULL THEN
       RAISE WARNING 'dropped with %: %', v_function, v_others USING HINT = 'Functions whose names begin with _ are for pg_track alone.';
     END IF;

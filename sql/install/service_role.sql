@@ -7,7 +7,7 @@ BEGIN ATOMIC
   SELECT format(g.statement, p_role, (
     -- Guard rails set a tag and keep copies first; where event triggers are missing, DDL is looked for.
     SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname) FROM pg_proc p
-    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname IN ('tag', 'untag', '_keep', 'follow_ddl', '_follow_relation', '_lock_installation')))
+    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname IN ('tag', 'untag', '_keep', 'follow_ddl', '_follow_relation', '_follow_trigger_functions', '_lock_installation')))
   FROM (VALUES
     -- Rows and their history still take SELECT on the tracked table.
     (1, 'GRANT USAGE ON SCHEMA pgtrack, pgtrack_history TO %1$I'),

@@ -23,6 +23,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._columns_of(regclass) IS 'The columns of a table.';
 
+-- The rows of the catalogs as they stand tell whether something has changed, also when the table is gone and nothing in them can
+-- be shown as SQL any more.
+CREATE OR REPLACE FUNCTION pgtrack._policies_state(p_table oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT md5(string_agg(p::text, ' ' ORDER BY p.oid)) FROM pg_policy p WHERE p.polrelid = p_table;
+END;
+COMMENT ON FUNCTION pgtrack._policies_state(oid) IS 'A digest of the policies of a table; null for none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._code_state(p_table oid) RETURNS text
+-- It goes on where the schema of histories is dropped.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_code_state$
+BEGIN
+  RETURN (
+  SELECT md5(string_agg(x.state, ' ' ORDER BY x.state))
+  FROM (
+    SELECT d::text FROM pg_attrdef d WHERE d.adrelid = p_table
+    UNION ALL SELECT k::text FROM pg_constraint k WHERE k.conrelid = p_table AND k.contype IN ('c', 'x')
+    UNION ALL SELECT concat_ws(' ', i.indexrelid, i.indexprs, i.indpred) FROM pg_index i
+              WHERE i.indrelid = p_table AND num_nulls(i.indexprs, i.indpred) < 2
+    UNION ALL SELECT t.partexprs::text FROM pg_partitioned_table t WHERE t.partrelid = p_table
+    UNION ALL SELECT r::text FROM pg_rewrite r WHERE r.ev_class = p_table
+    UNION ALL SELECT concat_ws(' ', t.oid, t.tgenabled) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+              WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND p.pronamespace <> 'pgtrack_history'::regnamespace) AS x (state));
+END
+$_code_state$;
+COMMENT ON FUNCTION pgtrack._code_state(oid) IS 'A digest of what runs code when a table is written or read; null for nothing.';
+
 -- Rights of the owner's are among them: an owner may have given up some.
 CREATE OR REPLACE FUNCTION pgtrack._rights_of(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -30,6 +58,7 @@ BEGIN ATOMIC
   SELECT jsonb_build_object(
     'row_security', c.relrowsecurity,
     'forced', c.relforcerowsecurity,
+    'state', pgtrack._policies_state(c.oid),
     'policies', (
       SELECT coalesce(jsonb_agg(jsonb_build_object(
                'name', p.policyname, 'kind', p.permissive, 'command', p.cmd, 'roles', p.roles, 'using', p.qual, 'check', p.with_check)
@@ -65,7 +94,8 @@ COMMENT ON FUNCTION pgtrack._partitions_of(regclass) IS 'The partitions of a tab
 CREATE OR REPLACE FUNCTION pgtrack._attached_to(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(jsonb_build_object('what', x.what, 'owner', pg_get_userbyid(x.owner), 'statements', x.statements)
+  SELECT coalesce(jsonb_agg(jsonb_build_object('what', x.what, 'owner', pg_get_userbyid(x.owner), 'statements', x.statements,
+                                               'table', pgtrack._name(x.other), 'identity', pgtrack._identity(x.other))
                             ORDER BY x.rank, x.what), '[]')
   FROM pg_class c CROSS JOIN LATERAL (
     SELECT 1 AS rank, format('the trigger %I', t.tgname) AS what, c.relowner AS owner,
@@ -73,25 +103,31 @@ BEGIN ATOMIC
              || CASE t.tgenabled WHEN 'O' THEN '{}'::text[]
                      ELSE ARRAY[format('ALTER TABLE %s %s TRIGGER %I', p_table,
                                        CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
-                                       t.tgname)] END AS statements
+                                       t.tgname)] END AS statements,
+           NULL::regclass AS other
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgrelid = p_table AND NOT t.tgisinternal AND t.tgparentid = 0 AND p.pronamespace <> 'pgtrack_history'::regnamespace
     UNION ALL
-    SELECT 2, format('the rule %I', r.rulename), c.relowner, ARRAY[pg_get_ruledef(r.oid)] FROM pg_rewrite r WHERE r.ev_class = p_table
+    SELECT 2, format('the rule %I', r.rulename), c.relowner, ARRAY[pg_get_ruledef(r.oid)], NULL FROM pg_rewrite r WHERE r.ev_class = p_table
     UNION ALL
     SELECT 3, format('the foreign key %I of %s', k.conname, pgtrack._name(k.conrelid)), o.relowner,
            ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', pgtrack._name(k.conrelid), k.conname, pg_get_constraintdef(k.oid),
-                        CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)]
+                        CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)],
+           k.conrelid
     FROM pg_constraint k JOIN pg_class o ON o.oid = k.conrelid
     WHERE k.confrelid = p_table AND k.contype = 'f' AND k.conrelid <> p_table AND k.conparentid = 0) x
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._attached_to(regclass) IS 'The triggers and rules of a table, and the foreign keys of others that refer to it.';
 
+-- Constants are written so that any session reads them as what they are.
 CREATE OR REPLACE FUNCTION pgtrack._definition(p_table regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
+SET bytea_output = 'hex'
 BEGIN ATOMIC
   SELECT jsonb_build_object(
+    'name', pgtrack._name(p_table),
     'columns', pgtrack._columns_of(p_table),
     'constraints', (
       SELECT coalesce(jsonb_agg(format('ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid))
@@ -108,6 +144,7 @@ BEGIN ATOMIC
     'key', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
     'partitions', pgtrack._partitions_of(p_table),
     'rights', pgtrack._rights_of(p_table),
+    'code', pgtrack._code_state(p_table),
     'attached', pgtrack._attached_to(p_table),
     'comments', (
       SELECT coalesce(jsonb_agg(format('COMMENT ON %s IS %L', CASE d.objsubid WHEN 0 THEN 'TABLE ' || p_table
@@ -151,3 +188,14 @@ BEGIN ATOMIC
               WHERE t.relid <> p_table) x;
 END;
 COMMENT ON FUNCTION pgtrack._not_kept(regclass) IS 'What of a table pgtrack.recover() will not bring back; null for nothing.';
+
+-- A role that is dropped leaves its name to whoever comes.
+CREATE OR REPLACE FUNCTION pgtrack._with_roles(p_definition jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_definition || jsonb_build_object('roles', coalesce(jsonb_object_agg(r.rolname, pgtrack._identity(r.oid)), '{}'))
+  FROM pg_roles r
+  WHERE r.rolname IN (
+    SELECT x #>> '{}' FROM unnest('{$.**.owner,$.**.role,$.**.roles[*]}'::jsonpath[]) p CROSS JOIN LATERAL jsonb_path_query(p_definition, p) x);
+END;
+COMMENT ON FUNCTION pgtrack._with_roles(jsonb) IS 'The definition of a table, with what tells the roles that it names from later ones of the same names.';

@@ -1,5 +1,16 @@
+-- The proxy records a message as an argument, by name or position.
+CREATE OR REPLACE FUNCTION pgtrack._without_message(p_verb text, p_arguments jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT p_arguments - array_append(ARRAY(
+    SELECT array_position(p.proargnames, 'message')::text FROM pg_proc p
+    WHERE p.pronamespace = 'pgtrack'::regnamespace AND p.proname = p_verb), 'message');
+END;
+COMMENT ON FUNCTION pgtrack._without_message(text, jsonb) IS 'The recorded arguments of a call, but for its message.';
+
 -- What is erased with a row's images: what quotes its values elsewhere. Of each transaction that changed the row go the
--- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key.
+-- texts of the query that did it and the reasons given; of calls on the row the statement, the reason and the key. Calls
+-- with parameters have one text, whatever they are about: of those elsewhere only the text goes.
 CREATE OR REPLACE FUNCTION pgtrack._erase_texts(p_shape pgtrack.relation_shape, p_key jsonb, p_after bigint, p_until bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_texts$
 DECLARE
@@ -17,8 +28,11 @@ BEGIN
     UPDATE pgtrack.statement s
     SET message = NULL, query = CASE WHEN v_change.is_any OR s.query = ANY (v_change.queries) THEN NULL ELSE s.query END
     WHERE s.xid = v_change.xid;
-    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL
-    WHERE e.xid = v_change.xid OR e.statement = ANY (v_change.queries);
+    UPDATE pgtrack.audit_entry e SET statement = NULL, message = NULL, arguments = pgtrack._without_message(e.verb, e.arguments)
+    WHERE e.xid = v_change.xid OR e.entry_id IN (
+      SELECT pgtrack._proxy_record(d.entry_id, d.session, d.verb, d.at) FROM pgtrack.audit_entry d
+      WHERE d.xid = v_change.xid AND d.session IS NOT NULL);
+    UPDATE pgtrack.audit_entry e SET statement = NULL WHERE e.statement = ANY (v_change.queries);
   END LOOP;
 END
 $_erase_texts$;
@@ -62,7 +76,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase_calls
 BEGIN
   UPDATE pgtrack.audit_entry e
   SET statement = NULL, message = NULL,
-      arguments = e.arguments || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
+      arguments = pgtrack._without_message(e.verb, e.arguments)
+                  || jsonb_build_object(CASE WHEN e.arguments ? 'key' THEN 'key' ELSE '2' END, '[erased]')
   WHERE e.verb ~ '^(plan_)?(undo|revert|rollback_to|restore|erase)(_pk)?$'
     AND pgtrack._is_call_on(e.arguments, p_shape, p_key);
 END
@@ -150,32 +165,6 @@ $_wait_for_writers$;
 COMMENT ON FUNCTION pgtrack._wait_for_writers(pgtrack.relation_shape) IS
   'Waits for the transactions that have changed a table, and keeps others from it; refuses where they would not be seen.';
 
--- An earlier key leads to whatever row has the later one now. Where that is another row, the one that is meant was deleted
--- under the later key before, and is followed from its first key on.
-CREATE OR REPLACE FUNCTION pgtrack._past_of_row(p_table regclass, p_relation integer, p_key jsonb)
-RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_past_of_row$
-DECLARE
-  v_key   jsonb := pgtrack._noted_key(p_relation, p_key);
-  v_last  bigint := (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = v_key);
-BEGIN
-  IF EXISTS (SELECT FROM pgtrack._lineage(p_table, p_key) l WHERE l.row_key = v_key) THEN
-    RETURN QUERY SELECT l.* FROM pgtrack._lineage(p_table, p_key) l;
-    RETURN;
-  ELSIF EXISTS (SELECT FROM pgtrack._key_changes(p_relation) m WHERE m.new_key = v_key) THEN
-    RAISE EXCEPTION 'the past of % (%) is not told by that key', pgtrack._name(p_table), pgtrack._key_text(p_key) USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      DETAIL = 'The row that had it was deleted under a later key, to which another row has come since.',
-      HINT = format('Name the row by the first key that it had; SELECT * FROM pgtrack.changes(%L) shows it.', pgtrack._name(p_table));
-  END IF;
-  RETURN QUERY SELECT g.* FROM pgtrack._path(p_relation, v_key, 1 + coalesce(
-    (SELECT max(m.statement_id) FROM pgtrack._key_changes(p_relation) m WHERE m.old_key = v_key AND m.statement_id < v_last),
-    (SELECT r.key_since - 1 FROM pgtrack.relation r WHERE r.relation_id = p_relation)), pgtrack._spellings(p_relation)) g;
-END
-$_past_of_row$;
-COMMENT ON FUNCTION pgtrack._past_of_row(regclass, integer, jsonb) IS
-  'The keys under which the row that had a key is recorded, each with the range of statements that found it there; never those of another row.';
-
 CREATE OR REPLACE FUNCTION pgtrack._not_erased(p_shape pgtrack.relation_shape, p_keys jsonb[], p_erased bigint, p_copies text[]) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_not_erased$
 DECLARE
@@ -197,7 +186,7 @@ COMMENT ON FUNCTION pgtrack._not_erased(pgtrack.relation_shape, jsonb[], bigint,
   'What may be of the same person, but is not of the row that was erased, as far as it can be told; empty for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._erase(p_table regclass, p_key jsonb, p_reason text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_erase$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_erase$
 DECLARE
   v_shape   pgtrack.relation_shape;
   v_values  text;
@@ -209,6 +198,8 @@ DECLARE
   v_call    text;
 BEGIN
   PERFORM pgtrack._require_owner('erase the past of rows of');
+  -- The texts of other tables' statements are erased, too, in whatever order: so nobody else purges or erases meanwhile.
+  PERFORM pgtrack._lock_installation();
   v_shape := pgtrack._shape(p_table);
   IF coalesce(p_reason, '') = '' THEN
     RAISE EXCEPTION 'say why the past of % (%) is to be erased', v_shape.name, pgtrack._key_text(p_key) USING
@@ -218,7 +209,7 @@ BEGIN
   SELECT string_agg(format('%I = NULL', c.history_column), ', ') INTO v_values
   FROM pgtrack.relation_column c
   WHERE c.relation_id = v_shape.relation_id AND NOT (c.attnum IS NOT NULL AND c.column_name = ANY (v_shape.keys));
-  FOR v_part IN SELECT l.* FROM pgtrack._past_of_row(p_table, v_shape.relation_id, p_key) l LOOP
+  FOR v_part IN SELECT l.* FROM pgtrack._lineage(p_table, p_key) l LOOP
     v_keys := v_keys || v_part.row_key;
     PERFORM pgtrack._erase_texts(v_shape, v_part.row_key, v_part.after_id, v_part.until_id);
     PERFORM pgtrack._erase_calls(v_shape, v_part.row_key);

@@ -4,17 +4,18 @@ CREATE OR REPLACE FUNCTION pgtrack._kept_values(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT coalesce(string_agg(CASE WHEN t.typtype = 'd' AND pgtrack._foreign_kind(t.oid) IS NULL
-                                  THEN format('t.%I::%s AS %1$I', a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
+                                  THEN format(CASE WHEN b.type < 16384 THEN 't.%1$I::%2$s AS %1$I' ELSE 'coalesce(t.%1$I, NULL) AS %1$I' END,
+                                              a.attname, pgtrack._stored_type(a.atttypid, a.atttypmod))
                                   ELSE format('%s AS %I', pgtrack._output_sql(format('t.%I', a.attname), a.atttypid), a.attname) END,
                              ', ' ORDER BY a.attnum), '')
-  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
   WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
 END;
 COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
 
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off AS $_keep$
+SET search_path = pg_catalog, pg_temp SET default_tablespace = '' SET row_security = off AS $_keep$
 DECLARE
   v_shape  record;
   v_name   name;
@@ -31,12 +32,13 @@ BEGIN
     (SELECT array_agg(c.relname) FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace));
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_shape.name));
   v_events := pgtrack._silence_event_triggers();
-  EXECUTE format('CREATE TABLE pgtrack_history.%I AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
+  EXECUTE format('CREATE TABLE pgtrack_history.%I USING heap AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who, statement_id)
-  VALUES (v_shape.relation_id, v_name, pgtrack._definition(p_table), v_rows, clock_timestamp(), session_user, nextval('pgtrack.statement_id_seq'));
+  VALUES (v_shape.relation_id, v_name, pgtrack._with_roles(pgtrack._definition(p_table)), v_rows, clock_timestamp(), session_user,
+          nextval('pgtrack.statement_id_seq'));
   RETURN format('%s: %s rows kept in pgtrack_history.%I%s', v_shape.name, v_rows, v_name,
                 '; pgtrack.recover() does not bring back ' || v_lost);
 END

@@ -33,7 +33,7 @@ BEGIN
           WHERE s.relation_id = %1$s AND (%5$s) AND s.statement_id > $1 AND s.statement_id <= $2 GROUP BY 1) x
     GROUP BY 2
     ON CONFLICT (relation_id, row_key) DO UPDATE SET versions = purged_version.versions + excluded.versions$$,
-    p_relation, string_agg(format('%I %s', k.name, format_type(h.atttypid, h.atttypmod)), ', ' ORDER BY k.position),
+    p_relation, string_agg(format('%I %s', k.name, pgtrack._type_sql(h.atttypid, h.atttypmod)), ', ' ORDER BY k.position),
     string_agg(format('%L, h.%I', k.name, h.attname), ', ' ORDER BY k.position), min(format('pgtrack_history.%I', r.history_table)), p_which)
   INTO v_add
   FROM pgtrack.relation r
@@ -70,7 +70,7 @@ COMMENT ON FUNCTION pgtrack._count_purged_versions(integer, text) IS 'Notes how 
 
 CREATE OR REPLACE FUNCTION pgtrack._purge_relation(p_relation pgtrack.relation, p_until timestamptz, p_which text,
                                                    OUT statements bigint, OUT changes bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge_relation$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_purge_relation$
 BEGIN
   IF p_relation.relid IS NOT NULL THEN
     PERFORM pgtrack._count_purged_versions(p_relation.relation_id, p_which);
@@ -122,7 +122,7 @@ COMMENT ON FUNCTION pgtrack._purge(timestamptz, text, jsonb) IS
   'Copies of dropped tables stay.';
 
 CREATE OR REPLACE FUNCTION pgtrack._purge_copies(p_until timestamptz) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_purge_copies$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $_purge_copies$
 DECLARE
   v_kept    name;
   v_events  text := pgtrack._silence_event_triggers();
@@ -165,7 +165,7 @@ COMMENT ON FUNCTION pgtrack.purge(interval) IS
   'A table whose history cannot be purged now is named in a warning.';
 
 CREATE OR REPLACE FUNCTION pgtrack.plan_purge(older_than interval) RETURNS TABLE ("table" text, statements bigint, changes bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $plan_purge$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $plan_purge$
 BEGIN
   RETURN QUERY EXECUTE format(
     'SELECT format(''%%I.%%I'', r.schema_name, r.table_name), count(*), sum(s.row_count)::bigint'

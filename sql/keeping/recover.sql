@@ -19,6 +19,26 @@ END
 $_latest_kept$;
 COMMENT ON FUNCTION pgtrack._latest_kept(text, text) IS 'The latest copy of a table that may no longer exist.';
 
+-- Another table may have had the name before, with values that are not for the owner of this one.
+CREATE OR REPLACE FUNCTION pgtrack._latest_kept_of(p_table regclass) RETURNS pgtrack.kept
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_latest_kept_of$
+DECLARE
+  v_kept  pgtrack.kept;
+BEGIN
+  SELECT k.* INTO v_kept FROM pgtrack.kept k JOIN pgtrack.relation r USING (relation_id)
+  WHERE r.relid = p_table ORDER BY k.at DESC LIMIT 1;
+  IF v_kept.kept_id IS NULL THEN
+    RAISE EXCEPTION 'no rows of table "%" were kept', pgtrack._name(p_table) USING
+      ERRCODE = 'no_data_found',
+      DETAIL = 'A dropped column can be brought back if pgtrack.keep() copied this table before. '
+               'Copies of another one that had the name are not taken.',
+      HINT = 'What was changed or deleted before the drop is still in its table in schema pgtrack_history.';
+  END IF;
+  RETURN v_kept;
+END
+$_latest_kept_of$;
+COMMENT ON FUNCTION pgtrack._latest_kept_of(regclass) IS 'The latest copy of a table that is there.';
+
 -- Values of foreign types are kept as text, and domains as what they are based on.
 CREATE OR REPLACE FUNCTION pgtrack._kept_value_sql(p_kept name, p_table regclass, p_column name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -33,30 +53,38 @@ END;
 COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
   'The expression for what the copy k has of a column, as a value that can be written.';
 
-CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_statements text[]) RETURNS bigint
+-- Triggers, defaults and checks of the owner's run meanwhile: they see what is brought back, and no more of the copy.
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_columns name[], p_statements text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
 DECLARE
   v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
+  v_columns   text := (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c);
+  v_events    text;
   v_rows      bigint;
 BEGIN
   IF NOT v_may_read THEN
-    PERFORM pgtrack._execute(format('GRANT SELECT ON pgtrack_history.%I TO %I', p_kept, p_owner));
+    v_events := pgtrack._silence_event_triggers();
+    PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   IF NOT v_may_read THEN
-    PERFORM pgtrack._execute(format('REVOKE SELECT ON pgtrack_history.%I FROM %I', p_kept, p_owner));
+    v_events := pgtrack._silence_event_triggers();
+    PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
+    PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, text[]) IS
-  'Executes statements with the rights of a table''s owner, who may read a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, name, name[], text[]) IS
+  'Executes statements with the rights of a table''s owner, who may read these columns of a copy meanwhile.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
 DECLARE
   c_check CONSTANT      text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) CHECK ';
   c_reference CONSTANT  text := '^ADD CONSTRAINT ("([^"]|"")+"|[^ ]+) FOREIGN KEY ';
+  v_owner    name := p_kept.definition ->> 'owner';
   v_name     text := pgtrack._name(p_table);
   v_columns  text;
   v_values   text;
@@ -67,7 +95,8 @@ BEGIN
          string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table,
+  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table,
+    ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(p_kept.definition -> 'columns') c),
     format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
            v_name, v_columns, v_values, p_kept.kept_table)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
@@ -78,16 +107,17 @@ BEGIN
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
   FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
     BEGIN
-      PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)]);
+      PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)], NULL, pgtrack._noted_path());
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE WARNING 'a foreign key of % is not recovered: %', v_name, SQLERRM USING
         DETAIL = format('It was: %s.', v_part), HINT = 'Its owner may add it with REFERENCES on the other table.';
     END;
   END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(v_name, a.attname) AS sequence FROM pg_attribute a
+  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(pgtrack._name(p_table), a.attname) AS sequence FROM pg_attribute a
                   WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
-    PERFORM pgtrack._as_owner(p_kept.definition ->> 'owner', p_kept.kept_table, ARRAY[
-      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)]);
+    PERFORM pgtrack._as_role(v_owner, ARRAY[
+      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)],
+      NULL, pgtrack._noted_path());
   END LOOP;
 END
 $_recover_rows$;
@@ -111,67 +141,114 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._create_sql(text, jsonb) IS 'The statements that create a table and its partitions.';
 
-CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_table$
+CREATE OR REPLACE FUNCTION pgtrack._rename_sql(p_name text, p_schema name, p_table name) RETURNS text[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Neither the one nor the other name need be free in the schema of the other.
+  SELECT ARRAY[format('ALTER TABLE %s RENAME TO %I', p_name, x.name), format('ALTER TABLE %I.%I SET SCHEMA %I', i.parts[1], x.name, p_schema),
+               format('ALTER TABLE %I.%I RENAME TO %I', p_schema, x.name, p_table)]
+  FROM (SELECT parse_ident(p_name) AS parts) i CROSS JOIN (SELECT 'pgtrack_' || gen_random_uuid() AS name) x;
+END;
+COMMENT ON FUNCTION pgtrack._rename_sql(text, name, name) IS 'The statements that give a table another name and schema.';
+
+CREATE OR REPLACE FUNCTION pgtrack._create_again(p_name text, p_definition jsonb) RETURNS regclass[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_create_again$
 DECLARE
-  v_relation  pgtrack.relation;
-  v_owner     name := p_kept.definition ->> 'owner';
-  v_name      text;
-  v_part      jsonb;
-  v_call      text;
+  v_owner   name := p_definition ->> 'owner';
+  v_schema  name := (parse_ident(p_name))[1];
+  v_names   text[] := p_name || ARRAY(SELECT t.part ->> 'name' FROM jsonb_array_elements(p_definition -> 'partitions')
+                                      WITH ORDINALITY AS t (part, n) ORDER BY t.n);
+  v_made    regclass[];
+BEGIN
+  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
+  IF NOT has_schema_privilege(v_owner, v_schema, 'USAGE') OR NOT has_schema_privilege(v_owner, v_schema, 'CREATE') THEN
+    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_schema USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
+      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_schema, v_owner);
+  END IF;
+  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(p_name, p_definition), NULL, pgtrack._noted_path());
+  v_made := ARRAY(SELECT to_regclass(u.name) FROM unnest(v_names) WITH ORDINALITY AS u (name, n) ORDER BY u.n);
+  -- The bounds of partitions may have called something.
+  PERFORM pgtrack._require_made(v_made[1], p_name, NULL, v_owner);
+  PERFORM pgtrack._require_made(v_made[t.n + 1], t.part ->> 'name', v_made[array_position(v_names, t.part ->> 'parent')], v_owner)
+  FROM jsonb_array_elements(p_definition -> 'partitions') WITH ORDINALITY AS t (part, n);
+  RETURN v_made;
+END
+$_create_again$;
+COMMENT ON FUNCTION pgtrack._create_again(text, jsonb) IS
+  'Creates a table and its partitions again, as its owner; returns them, the partitions in the order of the definition.';
+
+CREATE OR REPLACE FUNCTION pgtrack._recover_table(p_kept pgtrack.kept) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_recover_table$
+DECLARE
+  v_relation    pgtrack.relation;
+  v_owner       name;
+  v_name        text;
+  -- What its definition calls it: it may have been renamed later.
+  v_former      text;
+  v_made        regclass[];
+  v_definition  jsonb;
+  -- If it has not begun anew already, as under another key.
+  v_goes_on     boolean;
+  v_call        text;
 BEGIN
   PERFORM pgtrack._require_owner('recover');
   SELECT * INTO STRICT v_relation FROM pgtrack.relation WHERE relation_id = p_kept.relation_id;
   v_name := format('%I.%I', v_relation.schema_name, v_relation.table_name);
-  IF to_regclass(v_name) IS NOT NULL THEN
-    RAISE EXCEPTION 'table % exists', v_name USING
+  v_former := coalesce(p_kept.definition ->> 'name', v_name);
+  IF to_regclass(v_name) IS NOT NULL OR to_regclass(v_former) IS NOT NULL THEN
+    RAISE EXCEPTION 'table % exists', CASE WHEN to_regclass(v_name) IS NULL THEN v_former ELSE v_name END USING
       ERRCODE = 'duplicate_table',
+      DETAIL = CASE WHEN v_name <> v_former THEN format('%s was called %s when its rows were kept, and is made again under that name first.', v_name, v_former)
+                    ELSE 'A dropped table comes back as a whole.' END,
       HINT = 'To bring back a dropped column, name it: pgtrack.recover(''table'', ''column'').';
   END IF;
+  v_definition := pgtrack._definition_at_last(p_kept.definition, v_name);
+  v_goes_on := pgtrack._history_goes_on(p_kept, v_definition);
+  p_kept.definition := v_definition;
+  v_owner := p_kept.definition ->> 'owner';
   v_call := pgtrack._begin_call(jsonb_build_object('table', v_name));
   -- In a tracked schema it is no new table (_new_tables).
   UPDATE pgtrack.relation SET tracked_until = 'infinity' WHERE relation_id = v_relation.relation_id;
-  -- All of it is made as the owner: it may call what is in defaults, checks and indexes.
-  IF NOT has_schema_privilege(v_owner, v_relation.schema_name, 'USAGE') OR NOT has_schema_privilege(v_owner, v_relation.schema_name, 'CREATE') THEN
-    RAISE EXCEPTION '% may not create tables in schema %', v_owner, v_relation.schema_name USING
-      ERRCODE = 'insufficient_privilege',
-      DETAIL = 'The table comes back as its owner makes it: defaults, checks and indexes of it must not run with your rights.',
-      HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, and take it back afterwards.', v_relation.schema_name, v_owner);
-  END IF;
-  PERFORM pgtrack._as_role(v_owner, pgtrack._create_sql(v_name, p_kept.definition), NULL, pgtrack._noted_path());
-  PERFORM pgtrack._recover_rows(p_kept, v_name::regclass);
-  FOR v_part IN SELECT p_kept.definition UNION ALL SELECT jsonb_array_elements(p_kept.definition -> 'partitions') LOOP
-    IF v_part ->> 'owner' <> v_owner THEN
-      PERFORM pgtrack._execute(format('ALTER TABLE %s OWNER TO %I', v_part ->> 'name', v_part ->> 'owner'));
-    END IF;
-    PERFORM pgtrack._recover_rights(coalesce(v_part ->> 'name', v_name)::regclass, (v_part ->> 'owner')::name, v_part -> 'rights');
-  END LOOP;
+  v_made := pgtrack._create_again(v_former, p_kept.definition);
+  PERFORM pgtrack._recover_rows(p_kept, v_made[1]);
+  PERFORM pgtrack._recover_owners(v_made, v_former, p_kept.definition);
   PERFORM pgtrack._try_as_role(v_owner, 'the comment', ARRAY[c]) FROM jsonb_array_elements_text(p_kept.definition -> 'comments') c;
-  PERFORM pgtrack._try_as_role(a.owner, a.what, a.statements)
-  FROM jsonb_to_recordset(p_kept.definition -> 'attached') AS a (owner name, what text, statements text[]);
-  -- Its history goes on, if it has not begun anew.
-  UPDATE pgtrack.relation SET relid = v_name::regclass, identity = '' WHERE relation_id = v_relation.relation_id;
-  PERFORM pgtrack._track_patiently(v_name::regclass, v_relation.options, true);
-  RETURN format('%s: created again with %s rows, as of %s, and tracked', v_name, p_kept.row_count, p_kept.at);
+  PERFORM pgtrack._recover_attached(v_made[1], v_owner, a.part) FROM jsonb_array_elements(p_kept.definition -> 'attached') AS a (part);
+  PERFORM pgtrack._as_role(v_owner, pgtrack._rename_sql(v_former, v_relation.schema_name, v_relation.table_name), NULL, pgtrack._noted_path())
+  WHERE v_former <> v_name;
+  PERFORM pgtrack._require_made(v_made[1], v_name, NULL, v_owner);
+  UPDATE pgtrack.kept k
+  SET definition = CASE k.kept_id WHEN p_kept.kept_id THEN pgtrack._as_made(p_kept.definition, v_made) ELSE k.definition - 'last' END
+  WHERE k.relation_id = v_relation.relation_id;
+  UPDATE pgtrack.relation r
+  SET relid = CASE WHEN v_goes_on THEN v_made[1] END, identity = CASE WHEN v_goes_on THEN '' ELSE r.identity END,
+      tracked_until = CASE WHEN v_goes_on THEN r.tracked_until ELSE coalesce(v_relation.tracked_until, clock_timestamp()) END
+  WHERE r.relation_id = v_relation.relation_id;
+  PERFORM pgtrack._track_patiently(v_made[1], v_relation.options, true);
+  RETURN format('%s: created again for %s with %s rows, as of %s, and tracked%s', v_name, v_owner, p_kept.row_count, p_kept.at,
+                CASE WHEN NOT v_goes_on THEN '; its history begins anew' END);
 END
 $_recover_table$;
 COMMENT ON FUNCTION pgtrack._recover_table(pgtrack.kept) IS 'Creates a dropped table again from a copy.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_column(p_table regclass, p_column name, p_kept pgtrack.kept) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_column$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $_recover_column$
 DECLARE
   v_name    text := pgtrack._name(p_table);
   v_owner   name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = p_table);
   v_column  jsonb := (SELECT c FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE c ->> 'name' = p_column);
   v_type    text := v_column ->> 'type';
   v_domain  text;
+  v_key     name[];
   v_same    text;
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
   SELECT string_agg(pgtrack._live_is_sql(format('t.%I', k.column_name), k.type, format('k.%I', k.column_name), k.operator, k.equality),
-                    ' AND ')
-  INTO v_same
+                    ' AND '), array_agg(k.column_name)
+  INTO v_same, v_key
   FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relid = p_table;
   IF v_column IS NULL OR v_same IS NULL THEN
     RAISE EXCEPTION 'column "%" of % cannot be recovered', p_column, v_name USING
@@ -183,18 +260,19 @@ BEGIN
   -- A domain may not take the null that a new column begins with.
   SELECT v_type, format_type(b.type, b.typmod) INTO v_domain, v_type
   FROM pg_type t CROSS JOIN LATERAL pgtrack._base_type(t.oid, -1) b
-  WHERE t.oid = to_regtype(regexp_replace(v_type, ' COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$', '')) AND t.typtype = 'd';
+  WHERE t.oid = to_regtype(regexp_replace(v_type, $r$ COLLATE ("([^"]|"")+"|[^ ."]+)\.("([^"]|"")+"|[^ ."]+)$$r$, '')) AND t.typtype = 'd';
   v_type := coalesce(v_type, v_column ->> 'type');
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
-    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))]);
+  PERFORM pgtrack._as_role(v_owner, ARRAY[
+    format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))],
+    NULL, pgtrack._noted_path());
   IF (v_column ->> 'stored')::boolean THEN
-    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
+    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, v_key || p_column, ARRAY[
       format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
              pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
-    PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table, ARRAY[
-      format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)]);
+    PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)],
+                             NULL, pgtrack._noted_path());
   END IF;
   RETURN format('%s: column %I added again, with the values of %s in %s rows%s', v_name, p_column, p_kept.at, v_rows,
                 CASE WHEN v_column ->> 'clause' LIKE '% NOT NULL' THEN '; it was NOT NULL' ELSE '' END);
@@ -209,7 +287,7 @@ BEGIN
   IF $2 IS NULL THEN
     RETURN pgtrack._recover_table(pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
   END IF;
-  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept($1, coalesce($3, pg_catalog.current_schema())));
+  RETURN pgtrack._recover_column(pgtrack._table($1, $3), $2, pgtrack._latest_kept_of(pgtrack._table($1, $3)));
 END
 $recover$;
 COMMENT ON FUNCTION pgtrack.recover(text, text, text) IS

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION pgtrack.release_type(type regtype) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $release_type$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $release_type$
 DECLARE
   v_column  record;
   v_count   integer := 0;
@@ -24,10 +24,11 @@ BEGIN
         DETAIL = format('The column %I of %s is of it.', v_column.column_name, v_column.table_name),
         HINT = 'Drop or retype the column first; what was recorded of it stays.';
     END IF;
-    PERFORM pgtrack._retype_history_column(v_column.history, v_column.attname, 'text',
+    PERFORM pgtrack._retype_history_column(v_column.history, v_column.attname, 'text'::regtype, 'text',
                                            format('CASE WHEN num_nulls(%1$I) = 0 THEN format(''%%s'', %1$I) END', v_column.attname));
     v_count := v_count + 1;
   END LOOP;
+  PERFORM pgtrack._drop_own_names();
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN format('%s: %s columns of histories are text now', type, v_count);
 END

@@ -19,8 +19,9 @@ END;
 COMMENT ON FUNCTION pgtrack._after_in_epoch(text, bigint) IS
   'The condition for statements after a point of an epoch: of that epoch those that meet a condition, and all of later epochs.';
 
+-- In ISO style, as in others a zone's name may mean another zone when it is read.
 CREATE OR REPLACE FUNCTION pgtrack._after_time(p_when timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_after_time$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO' AS $_after_time$
 DECLARE
   v_epoch  record;
 BEGIN

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION pgtrack._refuse_foreign_code(regclass) IS
   'Refuses to make rows of a table where that runs code of others than superusers and the caller.';
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point text) RETURNS SETOF anyelement
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $as_of$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $as_of$
 DECLARE
   v_table    regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(rowtype) AND t.typrelid <> 0);
   v_which    text;
@@ -54,6 +54,7 @@ COMMENT ON FUNCTION pgtrack.as_of(anyelement, text) IS
 
 CREATE OR REPLACE FUNCTION pgtrack.as_of(rowtype anyelement, point timestamptz) RETURNS SETOF anyelement
 LANGUAGE sql STABLE AS $as_of$
-  SELECT a.* FROM pgtrack.as_of($1, $2::pg_catalog.text) a
+  -- As JSON writes it: in other styles a zone's name may mean another zone.
+  SELECT a.* FROM pgtrack.as_of($1, pg_catalog.to_jsonb($2) OPERATOR(pg_catalog.#>>) '{}') a
 $as_of$;
 COMMENT ON FUNCTION pgtrack.as_of(anyelement, timestamptz) IS 'The rows of a table as they were at a moment.';

@@ -16,16 +16,59 @@ END;
 COMMENT ON FUNCTION pgtrack._point_sql(regclass, text, text, text, boolean) IS
   'The query for the rows of a table that have changed, or come to their key, since a point, with their images there.';
 
+-- Up to now, what has not changed byte by byte looks the same, too; so images are made of the others alone. Not where a
+-- column has come since or has had another type, or is computed.
+CREATE OR REPLACE FUNCTION pgtrack._diff_to_now_sql(p_table regclass, p_shape pgtrack.relation_shape, p_which text, p_from text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff_to_now_sql$
+DECLARE
+  v_bulk  pgtrack._bulk;
+BEGIN
+  IF p_shape.compared_key IS NULL
+     AND NOT EXISTS (SELECT FROM pgtrack.relation_column c WHERE c.relation_id = p_shape.relation_id AND (c.since > 0 OR c.until IS NOT NULL))
+     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND a.attgenerated <> '') THEN
+    v_bulk := pgtrack._bulk_set(p_table, p_shape, ROW(ARRAY[p_table], p_which, NULL, NULL, p_from)::pgtrack._set, 'force');
+  END IF;
+  IF v_bulk.ids IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_bulk.has_later := false;
+  RETURN format($$
+    SELECT %1$L, r.key, CASE WHEN r.is_unborn THEN 'INSERT' WHEN r.is_live THEN 'UPDATE' ELSE 'DELETE' END,
+           pgtrack._changed_columns(i.before, i.after), i.before, i.after
+    FROM (%2$s) r
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN NOT r.is_unborn THEN (SELECT %3$s FROM %4$s h WHERE h.ctid = r.handle) END AS before,
+             (SELECT %5$s FROM %4$s h JOIN %6$s t ON %7$s WHERE h.ctid = r.handle) AS after OFFSET 0) i
+    WHERE CASE WHEN r.is_unborn THEN r.is_live ELSE NOT r.is_live OR r.differs END AND i.before::text IS DISTINCT FROM i.after::text
+    ORDER BY r.key$$,
+    p_shape.name, pgtrack._bulk_rows_sql(p_shape, p_shape, v_bulk, format('%s AS differs, NULL AS version', p_shape.differs), 'OFFSET 0'),
+    p_shape.image, p_shape.history, p_shape.live_image, p_shape.live_table, p_shape.live_is_history);
+END
+$_diff_to_now_sql$;
+COMMENT ON FUNCTION pgtrack._diff_to_now_sql(regclass, pgtrack.relation_shape, text, text) IS
+  'The query for the rows of a table that differ between a point and now, where they need not be looked for otherwise; else null.';
+
 CREATE OR REPLACE FUNCTION pgtrack._diff(p_table regclass, p_from text, p_to text)
 RETURNS TABLE ("table" text, row_pk jsonb, op text, what text[], before jsonb, after jsonb)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_diff$
+-- To compile its queries takes longer than most differences, and no row is looked for twice.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
+SET jit = off SET enable_memoize = off AS $_diff$
 DECLARE
   v_shape      pgtrack.relation_shape;
   v_from       text := pgtrack._after_in(p_table, p_from);
   v_to         text := pgtrack._after_in(p_table, p_to);
   v_has_moves  boolean;
+  v_query      text;
 BEGIN
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
+  -- Nothing comes after now; a tag may be called that, too.
+  IF v_to = 'false' THEN
+    v_query := pgtrack._diff_to_now_sql(p_table, v_shape, v_from, p_from);
+    IF v_query IS NOT NULL THEN
+      RETURN QUERY EXECUTE v_query;
+      RETURN;
+    END IF;
+  END IF;
   v_has_moves := EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id);
   RETURN QUERY EXECUTE format($$
     WITH state AS (

@@ -2,8 +2,9 @@ CREATE OR REPLACE FUNCTION pgtrack._arrivals_sql(p_table regclass, p_which text,
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
+    -- IS TRUE, as below.
     'SELECT a.new_key, a.statement_id FROM pgtrack._key_changes(%1$s) a'
-    ' JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = a.statement_id WHERE (%2$s)%3$s',
+    ' WHERE (a.statement_id IN (SELECT s.statement_id FROM pgtrack.statement s WHERE s.relation_id = %1$s AND (%2$s))) IS TRUE%3$s',
     s.relation_id, p_which,
     CASE WHEN p_retaken IS NOT NULL
       THEN format(' AND NOT EXISTS (SELECT FROM %s WHERE h.pgtrack_is_left AND h.pgtrack_key = a.new_key AND h.pgtrack_statement_id > a.statement_id)', p_retaken)

@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION pgtrack._blame(p_table regclass, p_key_as_given jsonb)
 RETURNS TABLE ("column" text, value jsonb, ver integer, changed_at timestamptz, who text, xid bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
   WITH version AS MATERIALIZED (
     SELECT h.* FROM pgtrack._history(p_table, p_key_as_given) h

@@ -42,21 +42,28 @@ BEGIN
                   p_shape.key_json, p_shape.image);
   END IF;
   RETURN format($$
-    SELECT (SELECT v.ver FROM pgtrack._versions($1, $5, p.key, (SELECT pgtrack._spellings(%4$s))) v WHERE v.handle = c.pgtrack_handle),
+    SELECT (SELECT pgtrack._purged_versions($1, p.key)::integer + sum(g.versions)::integer
+            FROM (SELECT l.until_id, (SELECT count(*) FROM %5$s h JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
+                                      WHERE %6$s AND h.pgtrack_statement_id > l.after_id AND h.pgtrack_statement_id <= l.until_id
+                                        AND (h.pgtrack_statement_id, h.ctid) <= (c.pgtrack_statement_id, c.pgtrack_handle)) AS versions,
+                         l.row_key = p.key AND c.pgtrack_statement_id > l.after_id AND c.pgtrack_statement_id <= l.until_id AS is_here
+                  FROM pgtrack._lineage($1, p.key, (SELECT pgtrack._spellings(%4$s)), $5) l CROSS JOIN LATERAL jsonb_to_record(l.row_key) AS k(%2$s) OFFSET 0) g
+            HAVING bool_or(g.is_here)) AS ver,
            CASE WHEN s.operation IN ('D', 'T') THEN NULL WHEN n.handle IS NOT NULL THEN n.image ELSE l.image END AS after
-    FROM (SELECT %1$s AS key) p
+    FROM (SELECT %1$s AS key OFFSET 0) p
     LEFT JOIN LATERAL (
       SELECT h.ctid AS handle, CASE WHEN o.operation <> 'I' THEN %3$s END AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s)), true) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %5$s h ON %6$s AND h.pgtrack_statement_id > g.after_id AND h.pgtrack_statement_id <= g.until_id
                  AND (h.pgtrack_statement_id, h.ctid) > (c.pgtrack_statement_id, c.pgtrack_handle)
       JOIN pgtrack.statement o ON o.relation_id = %4$s AND o.statement_id = h.pgtrack_statement_id
       ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) n ON true
     LEFT JOIN LATERAL (
       SELECT %7$s AS image
-      FROM pgtrack._path(%4$s, p.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s))) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
+      FROM (SELECT p.key WHERE n.handle IS NULL OFFSET 0) o
+      CROSS JOIN LATERAL pgtrack._path(%4$s, o.key, c.pgtrack_statement_id, (SELECT pgtrack._spellings(%4$s)), false) g CROSS JOIN LATERAL jsonb_to_record(g.row_key) AS k(%2$s)
       JOIN %8$s t ON %9$s
-      WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON n.handle IS NULL$$,
+      WHERE g.until_id = 9223372036854775807 LIMIT 1) l ON true$$,
     pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.key_record, p_shape.image, p_shape.relation_id, p_shape.history, p_shape.history_is_key,
     p_shape.live_image, p_shape.live_table, p_shape.live_is_key);
 END
@@ -112,7 +119,7 @@ COMMENT ON FUNCTION pgtrack._changes_of_others(regclass, pgtrack.relation_shape,
 CREATE OR REPLACE FUNCTION pgtrack._history_of_key(p_table regclass, p_key_as_given jsonb)
 RETURNS TABLE (ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_history_of_key$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_history_of_key$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
@@ -137,7 +144,7 @@ COMMENT ON FUNCTION pgtrack._history_of_key(regclass, jsonb) IS 'Does the work o
 CREATE OR REPLACE FUNCTION pgtrack._changes(p_table regclass, p_max bigint, p_which text)
 RETURNS TABLE (row_pk jsonb, ver integer, op text, changed_at timestamptz, who text, what text[], before jsonb, after jsonb,
                xid bigint, statement_id bigint, application text, client_addr text, actor text, message text, query text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_changes$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_changes$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_version  text;

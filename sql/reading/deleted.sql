@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION pgtrack._deleted(p_table regclass, p_max integer)
 RETURNS TABLE (row_pk jsonb, deleted_at timestamptz, who text, data jsonb, xid bigint, statement_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_deleted$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_deleted$
 DECLARE
   v_shape  record;
 BEGIN

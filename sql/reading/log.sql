@@ -2,7 +2,7 @@ CREATE OR REPLACE FUNCTION pgtrack._log(p_max integer, p_table regclass, p_who t
                                         p_since timestamptz, p_until timestamptz)
 RETURNS TABLE (xid bigint, at timestamptz, who text, application text, client_addr text, actor text, message text,
                tables text[], row_count bigint, query text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_log$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_log$
 DECLARE
   v_relation  integer := (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table);
   v_xid       xid8 := '18446744073709551615';

@@ -35,7 +35,7 @@ BEGIN
     RETURN NULL;
   END IF;
   v_comment := reverse(left(v_comment, v_length));
-  v_parts := (string_to_array(replace(replace(v_comment, '\\', c_backslash), '\''', c_quote), ''''))[:65];
+  v_parts := (string_to_array(replace(replace(v_comment, $r$\\$r$, c_backslash), $r$\'$r$, c_quote), ''''))[:65];
   -- A value stands between quotes, behind a key and its equals sign; other quotes are punctuation.
   WHILE v_at < cardinality(v_parts) - 1 LOOP
     IF right(v_parts[v_at], 1) = '=' THEN
@@ -49,7 +49,7 @@ BEGIN
   RETURN (
     SELECT jsonb_object_agg(CASE WHEN strpos(t.name, '%') > 0 THEN pgtrack._url_decoded(t.name) ELSE t.name END,
                             CASE WHEN strpos(t.value, '%') > 0 THEN pgtrack._url_decoded(t.value) ELSE t.value END)
-    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, '\\') AS value
+    FROM (SELECT u.name, replace(replace(u.value, c_quote, ''''), c_backslash, $r$\\$r$) AS value
           FROM unnest(v_names, v_values) AS u (name, value)) t
     WHERE t.name <> '');
 END
@@ -61,15 +61,15 @@ CREATE OR REPLACE FUNCTION pgtrack._url_decoded(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $_url_decoded$
 DECLARE
   -- RFC 3629, a character for each byte.
-  c_utf8 CONSTANT  text := '^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|'
-                           '[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}|\u00ed[\u0080-\u009f][\u0080-\u00bf]|'
-                           '\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}|'
-                           '\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*$';
+  c_utf8 CONSTANT  text := E'^([\\u0001-\\u007f]|[\\u00c2-\\u00df][\\u0080-\\u00bf]|\\u00e0[\\u00a0-\\u00bf][\\u0080-\\u00bf]|'
+                            '[\\u00e1-\\u00ec\\u00ee\\u00ef][\\u0080-\\u00bf]{2}|\\u00ed[\\u0080-\\u009f][\\u0080-\\u00bf]|'
+                            '\\u00f0[\\u0090-\\u00bf][\\u0080-\\u00bf]{2}|[\\u00f1-\\u00f3][\\u0080-\\u00bf]{3}|'
+                            '\\u00f4[\\u0080-\\u008f][\\u0080-\\u00bf]{2})*$';
   v_bytes          text;
 BEGIN
   -- Other encodings have not all of its characters.
   IF strpos(p_text, '%') = 0 OR strpos(p_text, '%00') > 0
-     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ '%[89A-Fa-f]|[^\u0001-\u007f]' THEN
+     OR getdatabaseencoding() <> 'UTF8' AND p_text ~ $r$%[89A-Fa-f]|[^\u0001-\u007f]$r$ THEN
     RETURN p_text;
   END IF;
   v_bytes := convert_from(convert_to(p_text, 'UTF8'), 'LATIN1');
@@ -77,7 +77,7 @@ BEGIN
     v_bytes := regexp_replace(v_bytes, '%(?![0-9A-Fa-f]{2})', '%25', 'g');
   END IF;
   -- As a JSON string, which is decoded in one pass.
-  v_bytes := replace(to_json(v_bytes)::text, '%', '\u00')::jsonb #>> '{}';
+  v_bytes := replace(to_json(v_bytes)::text, '%', $r$\u00$r$)::jsonb #>> '{}';
   RETURN CASE WHEN v_bytes ~ c_utf8 THEN convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8') ELSE p_text END;
 END
 $_url_decoded$;

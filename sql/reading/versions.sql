@@ -38,7 +38,7 @@ $_require_history$;
 COMMENT ON FUNCTION pgtrack._require_history(regclass) IS 'Refuses callers who may not read a table and its history.';
 
 -- Everything but the images is asked for with plans that the session keeps: planning is what takes time here.
-CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb, p_spellings jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._versions(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb)
 RETURNS TABLE (ver integer, statement_id bigint, operation "char", row_key jsonb, handle tid, image jsonb)
 LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $_versions$
 DECLARE
@@ -47,7 +47,7 @@ DECLARE
 BEGIN
   ver := pgtrack._purged_versions(p_table, p_key);
   FOR row_key, v_after, v_until IN
-    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key, p_spellings) l ORDER BY l.after_id
+    SELECT l.row_key, l.after_id, l.until_id FROM pgtrack._lineage(p_table, p_key, NULL, p_shape) l ORDER BY l.after_id
   LOOP
     FOR statement_id, handle, image IN EXECUTE format($$
       SELECT h.pgtrack_statement_id, h.ctid, %s
@@ -66,5 +66,5 @@ BEGIN
   END LOOP;
 END
 $_versions$;
-COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb, jsonb) IS
+COMMENT ON FUNCTION pgtrack._versions(regclass, pgtrack.relation_shape, jsonb) IS
   'The recorded changes of one row, oldest first, each with the image it overwrote and where that is in the history table.';

@@ -48,7 +48,7 @@ COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it 
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
 
--- Who may read all of them, and what the proxy may write; the functions write theirs as the owner.
+-- What the proxy may write; the functions write theirs as the owner. Who may read which stands in capture/policy.sql.
 DO $policies$
 BEGIN
   IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
@@ -57,12 +57,7 @@ BEGIN
   END IF;
   IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
     ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
-    DROP POLICY IF EXISTS readers ON pgtrack.audit_entry;
     DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
-    CREATE POLICY readers ON pgtrack.audit_entry FOR SELECT USING (
-      user_name = session_user
-      OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtrack' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE'))
-      OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = 'pgtrack_reader' AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
     CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
     CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
   END IF;

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS pgtrack.statement (
   message       text,
   reverts       text,
   query         text,
-  PRIMARY KEY (relation_id, statement_id)
+  -- What was deleted is found among all statements on a table without reading them: one more index would cost each statement more.
+  PRIMARY KEY (relation_id, statement_id) INCLUDE (operation)
 );
 COMMENT ON TABLE pgtrack.statement IS
   'One row for each statement and tracked table that it changed. Written raw and fast; pgtrack.activity reads it for people.';

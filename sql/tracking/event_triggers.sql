@@ -1,8 +1,9 @@
--- Which commands are followed (on_ddl.sql, drops.sql).
+-- Which commands are followed (on_ddl.sql, drops.sql). Last, so that they do not fire for what the script itself defines.
 DO $event_triggers$
 DECLARE
   c_tags CONSTANT   text[] := ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'CREATE TRIGGER',
-                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE SCHEMA', 'ALTER SCHEMA',
+                                    'ALTER TRIGGER', 'CREATE INDEX', 'ALTER INDEX', 'CREATE FUNCTION', 'ALTER FUNCTION', 'CREATE PROCEDURE',
+                                    'ALTER PROCEDURE', 'ALTER ROUTINE', 'CREATE SCHEMA', 'ALTER SCHEMA',
                                     'ALTER TYPE', 'CREATE EXTENSION', 'ALTER EXTENSION'];
   -- What can take columns, defaults, keys or triggers of a table along.
   c_drops CONSTANT  text[] := ARRAY['DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP SEQUENCE', 'DROP COLLATION', 'DROP TABLE',

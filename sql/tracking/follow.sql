@@ -1,20 +1,21 @@
 -- What the event triggers do, for a database that cannot have them. Nothing says what was altered, so it is looked for.
-CREATE OR REPLACE FUNCTION pgtrack._stale_relations() RETURNS TABLE (relation_id integer, relid regclass, name text, problem text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT r.relation_id, r.relid, format('%I.%I', r.schema_name, r.table_name),
-         CASE WHEN c.oid IS NULL THEN 'dropped'
-              WHEN pgtrack._reason_not_to_track(c.oid) IS NOT NULL THEN 'untrackable'
-              WHEN (n.nspname, c.relname) IS DISTINCT FROM (r.schema_name, r.table_name) THEN 'renamed'
-              WHEN NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', r.relation_id)
-                               AND g.fingerprint = pgtrack._fingerprint(c.oid)) THEN 'altered'
-              WHEN EXISTS (SELECT FROM pgtrack._trigger_changes(r.relation_id)) THEN 'altered' END
-  FROM pgtrack.relation r
-  LEFT JOIN pg_class c ON c.oid = r.relid
-  LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE r.tracked_until IS NULL;
-END;
-COMMENT ON FUNCTION pgtrack._stale_relations() IS 'The tracked tables, each with what became of it unnoticed, or null.';
+CREATE OR REPLACE FUNCTION pgtrack._problem(p_relation pgtrack.relation) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_problem$
+DECLARE
+  v_class  pg_class;
+BEGIN
+  SELECT c.* INTO v_class FROM pg_class c WHERE c.oid = p_relation.relid;
+  RETURN CASE
+    WHEN v_class.oid IS NULL THEN 'dropped'
+    WHEN pgtrack._reason_not_to_track(v_class.oid) IS NOT NULL THEN 'untrackable'
+    WHEN (v_class.relnamespace::regnamespace::text, v_class.relname) IS DISTINCT FROM (quote_ident(p_relation.schema_name), p_relation.table_name) THEN 'renamed'
+    WHEN NOT EXISTS (SELECT FROM pgtrack.generated g WHERE g.function_name = format('record_update_%s', p_relation.relation_id)
+                     AND g.fingerprint = pgtrack._fingerprint(v_class.oid)) THEN 'altered'
+    WHEN EXISTS (SELECT FROM pgtrack._triggers(p_relation.relation_id) t WHERE NOT t.is_current)
+      OR pgtrack._is_in_trigger_words(v_class.oid) AND NOT pgtrack._may_nest(v_class.oid) THEN 'altered' END;
+END
+$_problem$;
+COMMENT ON FUNCTION pgtrack._problem(pgtrack.relation) IS 'What became unnoticed of a table that is tracked; null for nothing.';
 
 CREATE OR REPLACE FUNCTION pgtrack._follow_shape(p_relation integer) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $_follow_shape$
@@ -43,7 +44,7 @@ BEGIN
     END IF;
     RETURN format('is no longer tracked: %s; its history stays', v_reason);
   END IF;
-  PERFORM pgtrack._sync(p_relation);
+  PERFORM pgtrack._mark_if_written(p_relation), pgtrack._sync(p_relation);
   RETURN v_status;
 END
 $_follow_shape$;
@@ -82,20 +83,29 @@ END
 $_follow_table$;
 COMMENT ON FUNCTION pgtrack._follow_table(pgtrack.relation) IS 'Brings the tracking of one table in step with what became of it.';
 
-CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $follow_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_follow_ddl$
 DECLARE
   v_relation  record;
   v_new       record;
+  v_events    text;
 BEGIN
   IF NOT has_function_privilege('pgtrack._follow_relation(integer)', 'EXECUTE') THEN
     PERFORM pgtrack._require_owner('follow DDL on');
   END IF;
   PERFORM pgtrack._lock_installation();
+  -- `pgtrack serve` may have got its rights from an earlier version.
+  PERFORM pgtrack._follow_trigger_functions(true) WHERE has_function_privilege('pgtrack._follow_trigger_functions(boolean)', 'EXECUTE');
+  v_events := pgtrack._silence_event_triggers();
   -- What is tracked no more gives way first: it may have become a part of another table.
   FOR v_relation IN
-    SELECT s.name, r FROM pgtrack._stale_relations() s JOIN pgtrack.relation r USING (relation_id) WHERE s.problem IS NOT NULL
-    ORDER BY s.problem NOT IN ('dropped', 'untrackable'), s.name
+    SELECT format('%I.%I', x.schema_name, x.table_name) AS name, x.r
+    FROM (SELECT r.schema_name, r.table_name, r, pgtrack._problem(r) AS problem FROM pgtrack.relation r WHERE r.tracked_until IS NULL OFFSET 0) x
+    WHERE x.problem IS NOT NULL
+    ORDER BY x.problem NOT IN ('dropped', 'untrackable'), format('%I.%I', x.schema_name, x.table_name)
   LOOP
     "table" := v_relation.name;
     done := true;
@@ -124,8 +134,17 @@ BEGIN
     END;
     RETURN NEXT;
   END LOOP;
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
-$follow_ddl$;
+$_follow_ddl$;
+COMMENT ON FUNCTION pgtrack._follow_ddl() IS 'Does the work of pgtrack.follow_ddl().';
+
+CREATE OR REPLACE FUNCTION pgtrack.follow_ddl() RETURNS TABLE ("table" text, status text, done boolean)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT pgtrack._note_path();
+  SELECT f.* FROM pgtrack._follow_ddl() f;
+END;
 COMMENT ON FUNCTION pgtrack.follow_ddl() IS
   'Notices tables that were created, attached, altered, renamed or dropped where no event trigger can tell, and says which. '
   'The proxy calls it after such statements, and pgtrack serve now and then; without them, call it after migrations.';

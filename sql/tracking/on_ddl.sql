@@ -9,10 +9,13 @@ CREATE OR REPLACE FUNCTION pgtrack._follow_rights() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $_follow_rights$
 DECLARE
   v_relation  integer;
+  v_events    text;
 BEGIN
   FOR v_relation IN SELECT r FROM pgtrack._relations_with_other_rights() r LOOP
     BEGIN
+      v_events := pgtrack._silence_event_triggers();
       PERFORM pgtrack._sync_rights(v_relation);
+      PERFORM pgtrack._let_event_triggers_fire(v_events);
     -- "tuple concurrently updated" is an internal error.
     EXCEPTION WHEN lock_not_available OR deadlock_detected OR internal_error THEN
       RAISE DEBUG '%', SQLERRM;
@@ -111,6 +114,18 @@ END
 $_outside_extension$;
 COMMENT ON FUNCTION pgtrack._outside_extension(regclass[]) IS 'In an event trigger: the tables to follow now; of an extension''s script none, and all when it is over.';
 
+-- An index or a comment is no part of what is generated, and of a trigger function only which triggers are wanted because
+-- of it; but their table may have changed before.
+CREATE OR REPLACE FUNCTION pgtrack._to_follow(p_tables regclass[]) RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_to_follow$
+BEGIN
+  RETURN ARRAY(
+    SELECT t FROM unnest(p_tables) t LEFT JOIN pgtrack.relation r ON r.relid = t AND r.tracked_until IS NULL
+    WHERE r.relid IS NULL OR pgtrack._problem(r) IS NOT NULL);
+END
+$_to_follow$;
+COMMENT ON FUNCTION pgtrack._to_follow(regclass[]) IS 'Those of some tables that are not tracked, or not as they are now.';
+
 -- Those who read rows of its tables by their names (_prepare_to_read) go first, for as long as it takes. Meanwhile nothing is
 -- held that others want: whoever truncates another of the tables does not wait, too. At last all are held at once.
 CREATE OR REPLACE FUNCTION pgtrack._await_readers(p_tables regclass[]) RETURNS void
@@ -140,129 +155,70 @@ $_await_readers$;
 COMMENT ON FUNCTION pgtrack._await_readers(regclass[]) IS
   'Waits until nobody reads tables by their names any more, and keeps others from it until the transaction ends.';
 
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
-SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_on_ddl$
+CREATE OR REPLACE FUNCTION pgtrack._follow_command(p_tag text) RETURNS integer[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_follow_command$
 DECLARE
-  v_tables   regclass[];
+  v_tables   regclass[] := pgtrack._outside_extension(pgtrack._tables_of_ddl() || pgtrack._written_by_command());
   v_altered  integer[] := '{}';
   v_events   text;
 BEGIN
-  IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
-    PERFORM pgtrack._follow_rights()
-    WHERE TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension);
-    RETURN;
-  END IF;
-  v_tables := pgtrack._outside_extension(pgtrack._tables_of_ddl());
   PERFORM set_config('pgtrack.stepped_aside', '', true);
-  IF v_tables <> '{}' OR TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
+  IF p_tag IN ('CREATE INDEX', 'ALTER INDEX', 'COMMENT', 'SECURITY LABEL')
+     OR NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid <> 'pg_proc'::regclass) THEN
+    v_tables := pgtrack._to_follow(v_tables);
+  END IF;
+  IF v_tables <> '{}' OR p_tag IN ('ALTER SCHEMA', 'CREATE SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION') THEN
     v_events := pgtrack._silence_event_triggers();
-    IF TG_TAG = 'ALTER SCHEMA' THEN
-      PERFORM pgtrack._await_readers(v_tables);
+    IF p_tag = 'ALTER SCHEMA' THEN
+      -- Tables that only have types of the schema are read by the same names as before.
+      PERFORM pgtrack._await_readers(ARRAY(
+        SELECT t FROM unnest(v_tables) t WHERE EXISTS (
+          SELECT FROM pgtrack._members(t) m JOIN pg_class c ON c.oid = m.relid
+          JOIN pg_event_trigger_ddl_commands() d ON d.classid = 'pg_namespace'::regclass AND d.objid = c.relnamespace)));
     END IF;
-    PERFORM pgtrack._follow_schemas() WHERE TG_TAG IN ('ALTER SCHEMA', 'CREATE SCHEMA');
-    PERFORM pgtrack._follow_rights() WHERE TG_TAG LIKE '% EXTENSION';
+    PERFORM pgtrack._follow_schemas() WHERE p_tag IN ('ALTER SCHEMA', 'CREATE SCHEMA');
+    PERFORM pgtrack._follow_rights() WHERE p_tag LIKE '% EXTENSION';
     IF v_tables <> '{}' THEN
       v_altered := pgtrack._follow_tables(v_tables);
     END IF;
     PERFORM pgtrack._let_event_triggers_fire(v_events);
   END IF;
-  PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
+  RETURN v_altered;
+END
+$_follow_command$;
+COMMENT ON FUNCTION pgtrack._follow_command(text) IS
+  'In an event trigger: follows a command, and returns the relations whose triggers have to change.';
+
+-- Most commands that end here are our own, on our objects or for our triggers: it costs them little. What rights we give
+-- ourselves is no news, either; whoever makes up a text that looks like that leaves a right on a history that shows nothing.
+CREATE OR REPLACE FUNCTION pgtrack._on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET enable_seqscan = off SET jit = off AS $_on_ddl$
+DECLARE
+  v_altered  text := '';
+  v_context  text;
+BEGIN
+  IF TG_TAG IN ('GRANT', 'REVOKE', 'DROP OWNED') THEN
+    GET DIAGNOSTICS v_context = PG_CONTEXT;
+    PERFORM pgtrack._follow_rights()
+    WHERE v_context !~ $r$^[^\n]*\nSQL statement "[^\n]*"\nPL/pgSQL function pgtrack\._(execute|sync_rights)\($r$
+      AND (TG_TAG = 'DROP OWNED' OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'TABLE' AND NOT d.in_extension));
+    RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+             WHERE d.in_extension OR d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack'
+                AND (d.classid <> 'pg_trigger'::regclass OR (
+                  SELECT (SELECT p.pronamespace FROM pg_proc p WHERE p.oid = t.tgfoid) FROM pg_trigger t WHERE t.oid = d.objid)
+                  IS DISTINCT FROM 'pgtrack_history'::regnamespace))
+     OR concat(current_setting('pgtrack.stepped_aside', true), current_setting('pgtrack.extension', true)) <> '' THEN
+    v_altered := array_to_string(pgtrack._follow_command(TG_TAG), ' ');
+  END IF;
+  IF v_altered <> '' OR current_setting('pgtrack.altered', true) <> '' THEN
+    PERFORM set_config('pgtrack.altered', v_altered, true);
+  END IF;
 END
 $_on_ddl$;
 COMMENT ON FUNCTION pgtrack._on_ddl() IS
   'Follows DDL on tracked tables, their partitions, indexes, triggers, trigger functions and rights. SECURITY DEFINER: whoever alters a table needs no rights on pg_track.';
-
-CREATE OR REPLACE FUNCTION pgtrack._mend_triggers() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
-SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_mend_triggers$
-DECLARE
-  v_altered   text[] := string_to_array(current_setting('pgtrack.altered', true), ' ');
-  v_relation  record;
-  v_events    text;
-BEGIN
-  -- The commands of this function end in the same event triggers, which have nothing to do then.
-  PERFORM set_config('pgtrack.altered', '', true);
-  v_events := pgtrack._silence_event_triggers();
-  -- What somebody else owns waits for pgtrack.follow_ddl(): a command that is allowed must not fail here.
-  FOR v_relation IN
-    SELECT r.relation_id, r.relid, r.tracked_until FROM pgtrack.relation r JOIN pg_class c ON c.oid = r.relid
-    WHERE r.relation_id = ANY (v_altered::integer[])
-      AND NOT EXISTS (SELECT FROM pgtrack._members(r.relid) m JOIN pg_class o ON o.oid = m.relid
-                      WHERE NOT pg_has_role(current_user, o.relowner, 'USAGE'))
-    ORDER BY r.tracked_until IS NULL, c.relispartition DESC
-  LOOP
-    IF v_relation.tracked_until IS NULL THEN
-      PERFORM pgtrack._let_owner_read(v_relation.relid);
-      PERFORM pgtrack._generate_triggers(v_relation.relation_id, false);
-    ELSE
-      PERFORM pgtrack._drop_triggers(v_relation.relation_id);
-    END IF;
-  END LOOP;
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
-  PERFORM set_config('pgtrack.altered', array_to_string(v_altered, ' '), true);
-END
-$_mend_triggers$;
-COMMENT ON FUNCTION pgtrack._mend_triggers() IS 'Does the work of pgtrack._on_ddl_triggers().';
-
--- It has no path of its own: the caller's is the one to be noted.
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers() RETURNS event_trigger
-LANGUAGE plpgsql AS $_on_ddl_triggers$
-BEGIN
-  IF COALESCE(pg_catalog.current_setting('pgtrack.altered', true), '') OPERATOR(pg_catalog.<>) '' AND pg_catalog.has_schema_privilege('pgtrack', 'USAGE') THEN
-    PERFORM pgtrack._note_path(), pgtrack._mend_triggers();
-  END IF;
-END
-$_on_ddl_triggers$;
-COMMENT ON FUNCTION pgtrack._on_ddl_triggers() IS 'Brings the triggers of tracked tables in step with them, as whoever runs the command.';
-
-CREATE OR REPLACE FUNCTION pgtrack._on_ddl_triggers_made() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on AS $_on_ddl_triggers_made$
-DECLARE
-  v_altered   text[] := string_to_array(nullif(current_setting('pgtrack.altered', true), ''), ' ');
-  v_function  record;
-  v_events    text;
-BEGIN
-  IF v_altered IS NULL THEN
-    RETURN;
-  END IF;
-  PERFORM set_config('pgtrack.altered', '', true);
-  v_events := pgtrack._silence_event_triggers();
-  FOR v_function IN
-    SELECT p.oid::regprocedure AS signature, pg_get_userbyid(a.grantee) AS grantee
-    FROM pgtrack.generated g
-    JOIN pg_proc p ON p.proname = g.function_name AND p.pronamespace = 'pgtrack_history'::regnamespace
-    CROSS JOIN LATERAL aclexplode(p.proacl) a
-    WHERE g.relation_id = ANY (v_altered::integer[]) AND a.grantee <> p.proowner AND a.grantee <> 0
-  LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_function.signature, v_function.grantee);
-  END LOOP;
-  PERFORM pgtrack._let_event_triggers_fire(v_events);
-END
-$_on_ddl_triggers_made$;
-COMMENT ON FUNCTION pgtrack._on_ddl_triggers_made() IS
-  'Takes back the right to make triggers with functions of ours. SECURITY DEFINER: the functions belong to the owner of pg_track.';
-
--- A trigger can only be made by who may execute its function. The owners of tables may that for the moment of a command.
-CREATE OR REPLACE FUNCTION pgtrack._let_owners_make_triggers(p_relations integer[]) RETURNS integer[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_let_owners_make_triggers$
-DECLARE
-  v_trigger   record;
-  v_relations integer[] := '{}';
-BEGIN
-  FOR v_trigger IN
-    SELECT r.relation_id, t.function, pg_get_userbyid((SELECT c.relowner FROM pg_class c WHERE c.oid = t.relid)) AS table_owner,
-           to_regproc('pgtrack_history.' || quote_ident(t.function))::regprocedure AS signature
-    FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._trigger_changes(r.relation_id) t
-    WHERE r.relation_id = ANY (p_relations) AND r.tracked_until IS NULL
-  LOOP
-    v_relations := v_relations || v_trigger.relation_id;
-    IF v_trigger.signature IS NOT NULL AND NOT has_function_privilege(v_trigger.table_owner, v_trigger.signature, 'EXECUTE') THEN
-      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_trigger.signature, v_trigger.table_owner);
-    END IF;
-  END LOOP;
-  RETURN v_relations;
-END
-$_let_owners_make_triggers$;
-COMMENT ON FUNCTION pgtrack._let_owners_make_triggers(integer[]) IS
-  'Lets the owners of tables make the triggers that are missing there. Returns the relations whose triggers have to change.';

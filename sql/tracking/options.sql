@@ -91,9 +91,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_reason_not_to
 BEGIN
   RETURN (
   SELECT CASE
-    WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE 'pg\_toast%' THEN 'it belongs to the system'
+    WHEN n.nspname IN ('pg_catalog', 'information_schema') OR n.nspname LIKE $r$pg\_toast%$r$ THEN 'it belongs to the system'
     WHEN n.nspname IN ('pgtrack', 'pgtrack_history') THEN 'it belongs to pg_track'
-    WHEN n.nspname LIKE 'pg\_temp\_%' THEN 'it is temporary'
+    WHEN n.nspname LIKE $r$pg\_temp\_%$r$ THEN 'it is temporary'
   END
   FROM pg_catalog.pg_namespace n
   WHERE n.oid = p_schema);
@@ -130,10 +130,11 @@ BEGIN
     WHEN c.relkind = 'f' THEN 'it is a foreign table; track it on its own server'
     WHEN c.relispartition THEN pg_catalog.format('it is a partition of %s; track that', pgtrack._name(pg_catalog.pg_partition_root(c.oid)))
     WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
+    WHEN c.relkind = 'p' AND EXISTS (SELECT FROM pgtrack._members(c.oid) m WHERE (SELECT f.relkind FROM pg_catalog.pg_class f WHERE f.oid = m.relid) = 'f')
       THEN 'one of its partitions is a foreign table, whose changes PostgreSQL does not show'
     -- Rows that are recorded one by one would be told apart by keys that are there twice for a while.
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) AND c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
+    WHEN c.relkind = 'r' AND pgtrack._has_deferrable_key(c.oid)
+         AND (EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid))
       THEN 'it takes part in inheritance, and its primary key is deferrable'
     WHEN c.relnatts >= 1600 THEN pg_catalog.format('it has %s columns, and its history table needs one more', c.relnatts)
     -- 8136: a page without its header, a row's pointer and a row's header.

@@ -5,7 +5,6 @@ DECLARE
   v_events    text;
   v_relation  pgtrack.relation;
   v_class     record;
-  v_hides     boolean := pgtrack._some_text_is_hidden();
   v_taken     name[] := '{}';
 BEGIN
   v_events := pgtrack._silence_event_triggers();
@@ -17,12 +16,15 @@ BEGIN
     v_relation.relation_id := nextval(pg_get_serial_sequence('pgtrack.relation', 'relation_id'));
     LOOP
       v_relation.history_table := pgtrack._free_name(left(v_class.relname::text, 50) || '_' || v_relation.relation_id, v_taken);
-      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL;
+      -- Nor is it what the table of a partitioned table's moves is called.
+      EXIT WHEN to_regclass(format('pgtrack_history.%I', v_relation.history_table)) IS NULL
+                AND to_regtype(format('pgtrack_history.%I', v_relation.history_table)) IS NULL
+                AND v_relation.history_table <> format('moves_%s', v_relation.relation_id);
       v_taken := v_taken || v_relation.history_table;
     END LOOP;
     INSERT INTO pgtrack.relation (relation_id, relid, schema_name, table_name, history_table, key_columns, key_equality, options, tracked_since)
     VALUES (v_relation.relation_id, p_table, v_class.nspname, v_class.relname, v_relation.history_table, '{}', '{}', p_options, clock_timestamp());
-    PERFORM pgtrack._create_history(v_relation.relation_id);
+    PERFORM pgtrack._sync_identity(v_relation.relation_id), pgtrack._create_history(v_relation.relation_id);
   ELSIF v_relation.tracked_until IS NULL THEN
     status := 'already tracked';
   ELSE
@@ -30,15 +32,18 @@ BEGIN
     UPDATE pgtrack.relation SET tracked_since = clock_timestamp(), tracked_until = NULL WHERE relid = p_table;
   END IF;
   PERFORM pgtrack._lock_relation(v_relation.relation_id);
-  PERFORM pgtrack._sync_identity(v_relation.relation_id);
-  UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
-  PERFORM pgtrack._sync(v_relation.relation_id);
-  IF v_hides <> pgtrack._some_text_is_hidden() THEN
-    PERFORM pgtrack._regenerate_all();
+  IF status <> 'tracked' THEN
+    PERFORM pgtrack._sync_identity(v_relation.relation_id);
+    UPDATE pgtrack.relation SET options = p_options, identity = NULL WHERE relid = p_table AND options <> p_options;
   END IF;
+  PERFORM pgtrack._mark_if_written(v_relation.relation_id), pgtrack._sync(v_relation.relation_id);
   relation_id := v_relation.relation_id;
-  status := status || (SELECT CASE r.key_columns WHEN '{}' THEN ' without a primary key: single rows cannot be reverted' ELSE '' END
-                       FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
+  status := status || (
+    SELECT CASE WHEN r.key_columns <> '{}' THEN ''
+                WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary)
+                THEN ' without its primary key, which has a type with a cast to json: single rows cannot be reverted'
+                ELSE ' without a primary key: single rows cannot be reverted' END
+    FROM pgtrack.relation r WHERE r.relation_id = _enroll.relation_id);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
 END
 $_enroll$;
@@ -142,12 +147,14 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_sync$
 BEGIN
   DELETE FROM pgtrack.relation_shape WHERE relation_id = p_relation;
   PERFORM pgtrack._sync_key(p_relation, pgtrack._sync_columns(p_relation));
+  PERFORM pgtrack._make_own_names(p_relation);
   PERFORM pgtrack._generate_policy(p_relation);
   PERFORM pgtrack._sync_rights(p_relation);
   PERFORM pgtrack._generate_functions(p_relation);
   INSERT INTO pgtrack.relation_shape
   SELECT m.* FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._make_shape(r.relid) m WHERE r.relation_id = p_relation;
   PERFORM pgtrack._digest_purged_keys(p_relation);
+  PERFORM pgtrack._drop_own_names();
 END
 $_sync$;
 COMMENT ON FUNCTION pgtrack._sync(integer) IS 'Brings everything generated for a tracked table in step with the table''s present shape.';

@@ -31,18 +31,28 @@ END
 $_tables_of_others$;
 COMMENT ON FUNCTION pgtrack._tables_of_others() IS 'In an event trigger: the tables that a command about a schema, a type or an extension concerns.';
 
+-- Anybody can write the setting: the trigger is gone, under a lock of this session.
+CREATE OR REPLACE FUNCTION pgtrack._stepped_aside() RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_stepped_aside$
+BEGIN
+  RETURN ARRAY(
+    SELECT r.relid::oid
+    FROM regexp_matches(current_setting('pgtrack.stepped_aside', true), $r$\m\d{1,10}\M$r$, 'g') a
+    -- OFFSET 0: what follows is asked of these tables alone.
+    CROSS JOIN LATERAL (SELECT r.relid FROM pgtrack.relation r WHERE r.relid = least(a[1]::bigint, 4294967295)::oid OFFSET 0) r
+    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
+                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
+      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
+END
+$_stepped_aside$;
+COMMENT ON FUNCTION pgtrack._stepped_aside() IS 'The tables whose trigger for key changes has made way for the command that has just ended.';
+
 -- In PL/pgSQL, which keeps its plans.
 CREATE OR REPLACE FUNCTION pgtrack._tables_of_ddl() RETURNS regclass[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_tables_of_ddl$
 DECLARE
   v_altered  oid[];
 BEGIN
-  -- Our own commands are most of them.
-  IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
-                 WHERE d.schema_name IS DISTINCT FROM 'pgtrack_history' AND d.schema_name IS DISTINCT FROM 'pgtrack')
-     AND coalesce(current_setting('pgtrack.stepped_aside', true), '') = '' THEN
-    RETURN '{}';
-  END IF;
   v_altered := ARRAY(
     -- A trigger's, an index's or a trigger function's command names that object, not its table.
     SELECT x.relid
@@ -66,12 +76,9 @@ BEGIN
   IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.classid IN ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_extension'::regclass)) THEN
     v_altered := v_altered || pgtrack._tables_of_others();
   END IF;
-  -- Those whose trigger has stepped aside. Anybody can write the setting: the trigger is gone, under a lock of this session.
-  v_altered := v_altered || ARRAY(
-    SELECT r.relid::oid FROM regexp_split_to_table(current_setting('pgtrack.stepped_aside', true), ' ') a JOIN pgtrack.relation r ON r.relid::oid::text = a
-    WHERE EXISTS (SELECT FROM pgtrack._members(r.relid) m WHERE m.is_leaf AND NOT EXISTS (
-                    SELECT FROM pg_trigger t WHERE t.tgrelid = m.relid AND t.tgname IN ('pgtrack_key', '!pgtrack_key')))
-      AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = r.relid AND l.mode = 'AccessExclusiveLock' AND l.granted));
+  IF coalesce(current_setting('pgtrack.stepped_aside', true), '') <> '' THEN
+    v_altered := v_altered || pgtrack._stepped_aside();
+  END IF;
   IF v_altered = '{}' THEN
     RETURN '{}';
   END IF;
@@ -79,7 +86,7 @@ BEGIN
     SELECT c.oid::regclass FROM pg_class c WHERE c.oid = ANY (v_altered)
     UNION SELECT pg_partition_root(c.oid) FROM pg_class c WHERE c.oid = ANY (v_altered) AND (c.relispartition OR c.relkind = 'p')
     -- A table that became a partition gives its triggers to the root's.
-    UNION SELECT r.relid FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) t JOIN pgtrack.relation r ON r.relid = t.relid
+    UNION SELECT r.relid FROM pg_class c CROSS JOIN LATERAL pgtrack._members(c.oid) m JOIN pgtrack.relation r ON r.relid = m.relid
           WHERE c.oid = ANY (v_altered) AND c.relkind = 'p'
     UNION SELECT i.inhparent::regclass FROM pg_inherits i WHERE i.inhrelid = ANY (v_altered)
     -- What is done to a parent is done to those who inherit from it.
@@ -93,8 +100,10 @@ COMMENT ON FUNCTION pgtrack._tables_of_ddl() IS 'In an event trigger: the tables
 
 -- One that was untracked by itself stays so.
 CREATE OR REPLACE FUNCTION pgtrack._new_tables(p_tables regclass[]) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_new_tables$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT c.oid::regclass, s.options
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -105,23 +114,31 @@ BEGIN ATOMIC
     -- Nor one that recover() is just making.
     AND NOT EXISTS (SELECT FROM pgtrack.relation r WHERE r.tracked_until = 'infinity' AND r.schema_name = n.nspname AND r.table_name = c.relname)
   ORDER BY c.relname;
-END;
+END
+$_new_tables$;
 COMMENT ON FUNCTION pgtrack._new_tables(regclass[]) IS 'Those of some tables that are to be tracked because their schema is, with the options.';
 
 -- A partition that was detached, or what became the root of its own partitions by that, still has the triggers of its
 -- former root. It goes on with that table's options, as its rows may be what they are about.
 CREATE OR REPLACE FUNCTION pgtrack._former_partitions(p_relation integer) RETURNS TABLE (relid regclass, options jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT DISTINCT c.oid::regclass, CASE WHEN s.schema_name IS NOT NULL THEN r.options END
-  FROM (SELECT o.* FROM pgtrack.relation o JOIN pg_class t ON t.oid = o.relid WHERE o.relation_id = p_relation AND t.relkind = 'p' OFFSET 0) r
-  CROSS JOIN LATERAL pgtrack._present_triggers(r.relation_id) p
-  JOIN pg_class c ON c.oid = coalesce(pg_partition_root(p.relid), p.relid) AND c.oid <> r.relid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_former_partitions$
+#variable_conflict use_column
+BEGIN
+  IF NOT EXISTS (SELECT FROM pgtrack.relation r JOIN pg_class t ON t.oid = r.relid WHERE r.relation_id = p_relation AND t.relkind = 'p') THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT x.relid, CASE WHEN s.schema_name IS NOT NULL THEN r.options END
+  FROM pgtrack.relation r
+  CROSS JOIN LATERAL (
+    SELECT DISTINCT coalesce(pg_partition_root(p.relid), p.relid) AS relid FROM pgtrack._present_triggers(r.relation_id) p) x
+  JOIN pg_class c ON c.oid = x.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pgtrack.tracked_schema s ON s.schema_name = n.nspname
-  WHERE r.tracked_until IS NULL AND pgtrack._reason_not_to_track(c.oid) IS NULL
-    AND NOT EXISTS (SELECT FROM pgtrack.relation o WHERE o.relid = c.oid AND o.tracked_until IS NULL);
-END;
+  WHERE r.relation_id = p_relation AND r.tracked_until IS NULL AND x.relid <> r.relid AND pgtrack._reason_not_to_track(x.relid) IS NULL
+    AND NOT EXISTS (SELECT FROM pgtrack.relation o WHERE o.relid = x.relid AND o.tracked_until IS NULL);
+END
+$_former_partitions$;
 COMMENT ON FUNCTION pgtrack._former_partitions(integer) IS
   'Tables that were partitions of a tracked one and are tracked no more, with its options; null where their schema is not tracked.';
 

@@ -7,9 +7,13 @@ COMMENT ON FUNCTION pgtrack._schema(text) IS 'The schema of that name, or null.'
 
 CREATE OR REPLACE FUNCTION pgtrack._track(p_target text, p_table regclass, p_options jsonb)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_track$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_track$
 DECLARE
   v_options  jsonb := pgtrack._options(p_options);
+  v_hides    boolean;
   v_schema   oid := pgtrack._schema(p_target);
   v_table    regclass;
   v_reason   text;
@@ -18,6 +22,9 @@ BEGIN
   PERFORM pgtrack._require_owner('track');
   v_call := pgtrack._begin_call(jsonb_build_object('target', p_target, 'options', p_options));
   PERFORM pgtrack._lock_installation();
+  PERFORM pgtrack._follow_trigger_functions(false)
+  WHERE NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtname = 'pgtrack_ddl' AND e.evtenabled <> 'D');
+  v_hides := pgtrack._some_text_is_hidden();
   IF v_schema IS NULL THEN
     v_reason := pgtrack._reason_not_to_track(p_table);
     IF v_reason IS NOT NULL THEN
@@ -25,6 +32,7 @@ BEGIN
     END IF;
     table_name := pgtrack._name(p_table);
     status := pgtrack._track_patiently(p_table, pgtrack._options_for(p_table, v_options, true), true);
+    PERFORM pgtrack._regenerate_all() WHERE v_hides <> pgtrack._some_text_is_hidden();
     RETURN NEXT;
     RETURN;
   END IF;
@@ -49,6 +57,7 @@ BEGIN
     status := coalesce('skipped: ' || v_reason, pgtrack._track_patiently(v_table, pgtrack._options_for(v_table, v_options, false), false));
     RETURN NEXT;
   END LOOP;
+  PERFORM pgtrack._regenerate_all() WHERE v_hides <> pgtrack._some_text_is_hidden();
 END
 $_track$;
 COMMENT ON FUNCTION pgtrack._track(text, regclass, jsonb) IS 'Does the work of pgtrack.track().';

@@ -27,7 +27,10 @@ COMMENT ON FUNCTION pgtrack._let_owner_go(regclass) IS 'Takes back what _let_own
 
 CREATE OR REPLACE FUNCTION pgtrack._untrack(p_target text, p_table regclass)
 RETURNS TABLE (table_name text, status text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = on SET plan_cache_mode = force_generic_plan AS $_untrack$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off SET max_parallel_workers_per_gather = 0
+SET enable_nestloop = on SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_indexscan = on SET join_collapse_limit = 1
+SET plan_cache_mode = force_generic_plan AS $_untrack$
 DECLARE
   v_schema    oid := pgtrack._schema(p_target);
   v_relation  pgtrack.relation;

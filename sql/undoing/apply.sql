@@ -12,20 +12,21 @@ COMMENT ON FUNCTION pgtrack._plan_settings() IS 'The settings under which the st
 CREATE OR REPLACE FUNCTION pgtrack._planned_sql() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('planned AS MATERIALIZED (SELECT concat(%s))', string_agg(format('set_config(%L, %L, true)', p.name, current_setting(p.name)), ', '))
-  FROM pgtrack._plan_settings() p;
+  SELECT format('planned AS MATERIALIZED (SELECT concat(%s))', string_agg(format('set_config(%L, %L, true)', s.name, s.value), ', '))
+  FROM (SELECT p.name, current_setting(p.name) AS value FROM pgtrack._plan_settings() p UNION ALL SELECT n.name, n.value FROM pgtrack._noted_settings() n) s;
 END;
 COMMENT ON FUNCTION pgtrack._planned_sql() IS 'The part of a statement that sets back the settings under which it was planned.';
 
 CREATE OR REPLACE FUNCTION pgtrack._all_steps(p_work pgtrack._work[], p_columns text[], p_writer name) RETURNS pgtrack._step[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_all_steps$
+-- To compile its queries takes longer than to run them.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_all_steps$
 DECLARE
   v_shape  pgtrack.relation_shape;
   v_steps  pgtrack._step[];
   v_all    pgtrack._step[] := '{}';
 BEGIN
   FOR n IN 1 .. cardinality(p_work) LOOP
-    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_shape := pgtrack._with_targets(pgtrack._shape(p_work[n].relid, p_columns), p_work[n], p_columns);
     v_steps := pgtrack._steps(p_work[n], v_shape, n);
     PERFORM pgtrack._refuse_missing_rights(p_work[n], v_shape, v_steps, p_writer), pgtrack._refuse_fixed(p_work[n], v_shape, v_steps);
     v_all := v_all || pgtrack._in_order(p_work[n], v_shape, v_steps, p_writer);
@@ -79,14 +80,16 @@ BEGIN
     v_done := v_done OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("table", inserted OPERATOR(pg_catalog.+) deleted);
     RETURN NEXT;
   END LOOP;
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('row_security', 'on', true),
+          pg_catalog.set_config('quote_all_identifiers', 'off', true);
   PERFORM set_config('pgtrack.message', coalesce(v_message, ''), true);
-  SELECT pgtrack._name(w.relid) AS name,
-         coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
-         - (v_done ->> pgtrack._name(w.relid))::bigint AS count INTO v_left
+  SELECT x.name, x.count - (v_done ->> x.name)::bigint AS count INTO v_left
   FROM unnest(p_work) w
-  WHERE coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
-        > (v_done ->> pgtrack._name(w.relid))::bigint LIMIT 1;
+  CROSS JOIN LATERAL (
+    SELECT pgtrack._name(w.relid) AS name,
+           coalesce(cardinality(w.inserts), 0) + coalesce(cardinality(w.deletes), 0) + coalesce(cardinality(w.deleted_keys), 0)
+           + (SELECT coalesce(sum(s.row_count), 0) FROM unnest(w.steps) s WHERE s.kind <> 'update') AS count) x
+  WHERE x.count > (v_done ->> x.name)::bigint LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION '% rows of % are as they were', v_left.count, v_left.name USING
       ERRCODE = 'triggered_data_change_violation',

@@ -15,9 +15,9 @@ COMMENT ON FUNCTION pgtrack._seen_by(pg_snapshot) IS 'The condition for statemen
 -- Deletes come before updates and those before inserts, as unique values have to be free before they are used again; but
 -- what updated rows shall refer to comes back before them, and what they refer to now goes after them. Rows that may
 -- refer to each other stay together.
-CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_size integer)
+CREATE OR REPLACE FUNCTION pgtrack._batches(p_choice jsonb, p_table regclass, p_size integer, p_on_conflict text)
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_batches$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_batches$
 DECLARE
   v_choice  pgtrack._set;
 BEGIN
@@ -26,7 +26,7 @@ BEGIN
   END IF;
   v_choice := pgtrack._choice(p_choice, p_table);
   -- Refused before it begins if single rows cannot be named.
-  PERFORM pgtrack._changed_rows_sql(t, v_choice.condition, v_choice.point, '[]') FROM unnest(v_choice.tables) t;
+  PERFORM pgtrack._changed_rows_sql(t, v_choice, p_keys => '[]') FROM unnest(v_choice.tables) t;
   seen := pg_current_snapshot();
   RETURN QUERY
     WITH RECURSIVE reference AS (
@@ -42,7 +42,7 @@ BEGIN
       SELECT row_number() OVER () AS position, n.relid, p."table", p.row_pk, p.action,
              CASE p.action WHEN 'update' THEN ARRAY(SELECT c FROM unnest(n.columns) c WHERE p.before -> c IS DISTINCT FROM p.after -> c)
                            ELSE '{}' END AS moved
-      FROM pgtrack._plan_set(v_choice) p
+      FROM pgtrack._plan_set(v_choice, NULL, p_on_conflict) p
       JOIN named n ON n.name = p."table"
     ), reach AS (
       SELECT r.child, r.parent FROM reference r
@@ -74,23 +74,23 @@ BEGIN
     FROM parts p GROUP BY p.place ORDER BY p.place;
 END
 $_batches$;
-COMMENT ON FUNCTION pgtrack._batches(jsonb, regclass, integer) IS 'Does the work of plan_batches().';
+COMMENT ON FUNCTION pgtrack._batches(jsonb, regclass, integer, text) IS 'Does the work of plan_batches().';
 
-CREATE OR REPLACE FUNCTION pgtrack.plan_batches(choice jsonb, size integer DEFAULT 1000)
+CREATE OR REPLACE FUNCTION pgtrack.plan_batches(choice jsonb, size integer DEFAULT 1000, on_conflict text DEFAULT 'error')
 RETURNS TABLE (batch bigint, rows jsonb, row_count bigint, seen pg_snapshot)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT b.* FROM pgtrack._batches(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END, size) b;
+  SELECT b.* FROM pgtrack._batches(choice, CASE WHEN choice ? 'table' THEN pgtrack._table(choice ->> 'table', choice ->> 'schema') END, size, on_conflict) b;
 END;
-COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer) IS
+COMMENT ON FUNCTION pgtrack.plan_batches(jsonb, integer, text) IS
   'Splits an undo into batches, in the order in which foreign keys let each commit by itself. choice has the arguments of the verb: '
   '{"xid": 1}, {"xids": [1, 2]}, {"statement_ids": [1, 2]}, {"table": "shop.orders", "point": "a tag"}, {"schema": "shop", "point": "a tag"}, '
-  'or those of undo_where(). undo_batch() takes each. Rows of tables that refer to themselves or to each other in a circle come back, and go, in one batch.';
+  'or those of undo_where(). undo_batch() takes each, with the same on_conflict. Rows of tables that refer to themselves or to each other in a circle come back, and go, in one batch.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_batch(p_choice jsonb, p_table regclass, p_rows jsonb, p_seen pg_snapshot, p_on_conflict text, p_message text)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 -- To compile takes longer than a batch.
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_batch$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off SET jit = off AS $_undo_batch$
 DECLARE
   v_choice  pgtrack._set;
   v_table   record;

@@ -22,6 +22,7 @@ DECLARE
   v_owner     name := pgtrack._owner_of(p_table);
   v_function  text;
 BEGIN
+  PERFORM pgtrack._require_present_owner(p_table);
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     RETURN v_owner;
   END IF;
@@ -74,8 +75,8 @@ BEGIN ATOMIC
   FROM unnest(p_steps) s
   CROSS JOIN LATERAL pgtrack._step_source(s, p_shape) f
   CROSS JOIN referred r
-  CROSS JOIN LATERAL (SELECT CASE WHEN p_kind = 'update' AND s.masks IS NOT NULL THEN format(' AND 1 IN (%s)', (
-    SELECT string_agg(format('get_bit(h.pgtrack_mask, %s)', n - 1), ', ') FROM unnest(r.numbers) n)) END AS is_set) m
+  CROSS JOIN LATERAL (SELECT CASE WHEN p_kind = 'update' AND s.masks IS NOT NULL THEN format(' AND (%s)', (
+    SELECT string_agg(pgtrack._is_given_sql(s, p_shape, n), ' OR ') FROM unnest(r.numbers) n)) END AS is_set) m
   WHERE s.kind = p_kind AND (p_kind = 'delete' OR s.columns && r.numbers)
   HAVING count(*) > 0;
 END;
@@ -85,7 +86,7 @@ COMMENT ON FUNCTION pgtrack._acted_on_sql(pg_constraint, pgtrack._step[], text, 
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascades$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 DECLARE
   v_key       record;
   v_parent    pgtrack.relation_shape;
@@ -93,7 +94,7 @@ DECLARE
   v_child     record;
   v_spared    text;
   v_as_image  text;
-  v_inserted  text;
+  v_arriving  text;
   v_reader    name;
   v_table     text;
   v_acted_on  text;
@@ -123,7 +124,7 @@ BEGIN
     -- A foreign key is about the table alone, or about its partitions.
     v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
     v_spared := 'true';
-    v_inserted := '0';
+    v_arriving := '0';
     SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
     IF v_work.relid IS NOT NULL THEN
       SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
@@ -131,19 +132,23 @@ BEGIN
       v_spared := format(
         'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
         ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[]) x (handle, base) JOIN %1$s h ON h.ctid = x.handle'
-        '   WHERE %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[], %13$L::jsonb[]) x (handle, base, key) JOIN %1$s h ON h.ctid = x.handle'
+        '   WHERE x.key IS NULL AND %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
         ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
         ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
         '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
         v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
         coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
-        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'));
-      v_inserted := format('(SELECT count(*) FROM p JOIN %s h ON h.ctid = ANY (%L::tid[]) AND EXISTS %s)',
-                           v_child.history, coalesce(v_work.inserts, '{}'), v_as_image);
+        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'), coalesce(v_work.merge_keys, '{}'));
+      -- Rows that come to refer to it do so before the foreign key acts: to a key in another spelling, or one that changes rows.
+      v_arriving := format(
+        '(SELECT count(*) FROM p JOIN %1$s h ON EXISTS %2$s WHERE h.ctid = ANY (%3$L::tid[])'
+        '   OR h.ctid = ANY (%4$L::tid[]) AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s AND %7$s))',
+        v_child.history, v_as_image, coalesce(v_work.inserts, '{}'), coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'),
+        v_table, v_child.live_is_history, v_key.refers);
     END IF;
     IF v_reader IN (p_writer, current_user) THEN
-      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_inserted);
+      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_arriving);
     ELSE
       -- Somebody else's table has no part in this undo; it is told what would be deleted.
       SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);

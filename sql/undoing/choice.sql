@@ -1,6 +1,6 @@
 -- A choice has the arguments of a verb by name.
 CREATE OR REPLACE FUNCTION pgtrack._choice(p_choice jsonb, p_table regclass) RETURNS pgtrack._set
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_choice$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_choice$
 DECLARE
   v_names  text[];
   v_set    pgtrack._set;

@@ -6,6 +6,8 @@ CREATE OR REPLACE FUNCTION pgtrack._checked_indexes(p_table regclass, p_changed 
 RETURNS TABLE (relid regclass, index oid, name name, is_exclusion boolean, same_nulls boolean, columns name[], predicate text,
                keys text[], operators oid[], leaf oid, bounds text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
+SET bytea_output = 'hex'
 BEGIN ATOMIC
   SELECT m.relid::regclass, i.indexrelid, k.relname, i.indisexclusion, i.indnullsnotdistinct, u.columns, pg_get_expr(i.indpred, i.indrelid),
          e.keys, e.operators, CASE WHEN m.relid <> p_table THEN m.relid END,

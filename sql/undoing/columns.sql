@@ -34,7 +34,7 @@ COMMENT ON FUNCTION pgtrack._check_columns(regclass[], text[]) IS 'Refuses colum
 CREATE OR REPLACE FUNCTION pgtrack._refuse_columns(p_name text, p_key jsonb, p_action text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_refuse_columns$
 BEGIN
-  RAISE EXCEPTION 'cannot set back only some columns of %', p_name || coalesce(format(' (%s)', pgtrack._key_text(p_key)), '') USING
+  RAISE EXCEPTION 'cannot set back only some columns of %', p_name || coalesce(' (' || pgtrack._key_text(p_key) || ')', '') USING
     ERRCODE = 'object_not_in_prerequisite_state',
     DETAIL = CASE p_action WHEN 'insert' THEN 'The row is missing and would be inserted again.'
                            WHEN 'delete' THEN 'The row was not there before and would be deleted.'

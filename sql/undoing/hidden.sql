@@ -30,15 +30,14 @@ BEGIN ATOMIC
   SELECT CASE WHEN pgtrack._may_hide(p_work.relid, p_role) THEN concat_ws(' + ', format(
       '(SELECT %s - count(*) FROM %s h WHERE h.ctid = ANY (%L::tid[]))',
       coalesce(cardinality(p_work.inserts), 0), p_shape.history, p_work.inserts), (
-    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', cardinality(s.places), CASE
+    SELECT string_agg(format('(SELECT %s - count(*) FROM %s)', coalesce(s.row_count, cardinality(s.places)), CASE
         WHEN NOT pgtrack._has_row_trigger(p_work.relid, CASE s.kind WHEN 'delete' THEN 8 ELSE 16 END)
         -- Policies for UPDATE and DELETE may be narrower than those for SELECT.
         THEN format('%s_%s_%s', CASE s.kind WHEN 'delete' THEN 'deleted' WHEN 'update' THEN 'updated' ELSE 'inserted' END, s.number, s.step)
         ELSE format('%s JOIN %s t ON %s', f.source, p_shape.live_table, f.is_place) END), ' + ')
-    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
-    CROSS JOIN LATERAL pgtrack._step_source(
-      ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step, p_shape) f
-    WHERE s.kind <> 'insert'))
+    FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, images, row_count, step)
+    CROSS JOIN LATERAL pgtrack._step_source(p_steps[s.step], p_shape) f
+    WHERE s.kind <> 'insert' OR s.images IS NOT NULL))
   ELSE '0::bigint' END;
 END;
 COMMENT ON FUNCTION pgtrack._hidden_sql(pgtrack._work, pgtrack._step[], pgtrack.relation_shape, name) IS

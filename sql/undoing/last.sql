@@ -152,13 +152,13 @@ COMMENT ON FUNCTION pgtrack._find_last(text, integer) IS
   'It tells of the session user''s own transactions alone.';
 
 CREATE OR REPLACE FUNCTION pgtrack._my_last() RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_my_last$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_my_last$
 DECLARE
   v_xid  bigint := pgtrack._find_last(current_setting('pgtrack.actor', true), 0);
   v_log  record;
 BEGIN
   SELECT max(a.at) AS at,
-         coalesce((array_agg(left(regexp_replace(a.query, '\s+', ' ', 'g'), 200) ORDER BY a.statement_id))[1],
+         coalesce((array_agg(left(regexp_replace(a.query, $r$\s+$r$, ' ', 'g'), 200) ORDER BY a.statement_id))[1],
                   string_agg(DISTINCT a.table_name, ', ')) AS what INTO v_log
   FROM pgtrack.activity a
   WHERE (a.relation_id, a.statement_id) IN (SELECT s.relation_id, s.statement_id FROM pgtrack.statement s WHERE s.xid = v_xid::text::xid8);

@@ -1,5 +1,5 @@
 -- Another row may come to the key of one that was deleted, and leave it again before the first is inserted again.
-CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._path(p_relation integer, p_key jsonb, p_from bigint, p_spellings jsonb, p_is_next boolean)
 RETURNS TABLE (row_key jsonb, after_id bigint, until_id bigint)
 -- Called for each of many rows: to plan its queries takes longer than to run them.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $_path$
@@ -27,6 +27,10 @@ BEGIN
     IF v_departure.statement_id = v_seen AND v_visitors = 0 THEN
       until_id := v_seen;
       RETURN NEXT;
+      -- To leave a key is a change, which is recorded under it.
+      IF p_is_next AND v_seen > p_from THEN
+        RETURN;
+      END IF;
       v_keys := pgtrack._equal_keys(p_spellings, v_departure.new_key);
       row_key := v_keys[1];
       after_id := v_seen;
@@ -46,5 +50,6 @@ BEGIN
   END IF;
 END
 $_path$;
-COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint, jsonb) IS
-  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there.';
+COMMENT ON FUNCTION pgtrack._path(integer, jsonb, bigint, jsonb, boolean) IS
+  'The keys that a row has had since a statement found it at one, oldest first, each with the range of statements that found it there; '
+  'with p_is_next no more than lead to its next change.';

@@ -8,6 +8,17 @@ END
 $_refuse_moves$;
 COMMENT ON FUNCTION pgtrack._refuse_moves(regclass, text, text[]) IS 'Refuses columns where rows have got other keys: what a key names may be another row.';
 
+CREATE OR REPLACE FUNCTION pgtrack._refuse_contested(p_name text, p_key jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_contested$
+BEGIN
+  RAISE EXCEPTION 'two rows of % would have the key %', p_name, pgtrack._key_text(p_key) USING
+    ERRCODE = 'unique_violation',
+    DETAIL = 'It was one row''s before, and others have given it to another row since.',
+    HINT = 'Give that row another key first, or undo fewer changes; pgtrack.history() shows what had the key.';
+END
+$_refuse_contested$;
+COMMENT ON FUNCTION pgtrack._refuse_contested(text, jsonb) IS 'Refuses to give two rows one key.';
+
 CREATE OR REPLACE FUNCTION pgtrack._refuse_erased(p_table regclass, p_which text, p_what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_erased$
 DECLARE

@@ -113,11 +113,27 @@ END
 $_live_row$;
 COMMENT ON FUNCTION pgtrack._live_row(pgtrack.relation_shape, jsonb, boolean) IS 'The row that has a key now, locked if it is to be changed; null for none.';
 
+CREATE OR REPLACE FUNCTION pgtrack._is_taken(p_shape pgtrack.relation_shape, p_key jsonb, p_live_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_taken$
+DECLARE
+  v_is_taken  boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%1$s) JOIN %2$s t ON %3$s WHERE (t.tableoid, t.ctid) NOT IN ('
+                 'SELECT t.tableoid, t.ctid FROM jsonb_to_record($2) AS k(%1$s) JOIN %2$s t ON %3$s))',
+                 p_shape.key_record, p_shape.live_table, p_shape.live_is_key)
+  INTO v_is_taken USING p_key, coalesce(p_live_key, '{}');
+  RETURN v_is_taken;
+END
+$_is_taken$;
+COMMENT ON FUNCTION pgtrack._is_taken(pgtrack.relation_shape, jsonb, jsonb) IS
+  'Whether a row has a key now that is not the one under p_live_key.';
+
 -- p_lock is true when the answer will be acted on.
 CREATE OR REPLACE FUNCTION pgtrack._plan_row(
   p_table           regclass,
   p_key             jsonb,
   p_version         integer,
+  p_verb            text,
   p_lock            boolean,
   p_columns         text[],
   OUT action        text,
@@ -133,20 +149,26 @@ DECLARE
   v_shape     pgtrack.relation_shape;
   v_live_key  jsonb := pgtrack._live_key(p_table, p_key);
   v_target    pgtrack._target;
-  v_is_other  boolean := false;
+  v_is_other  boolean;
   v_action    record;
 BEGIN
   PERFORM pgtrack._require_select(p_table);
   PERFORM pgtrack._check_columns(ARRAY[p_table], p_columns);
   v_shape := pgtrack._shape(p_table, p_columns);
-  before := pgtrack._live_row(v_shape, v_live_key, p_lock);
-  v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
-  -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
-  IF v_target.row_key <> v_live_key AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
-                                                WHERE v.ver > v_target.version AND v.operation IN ('D', 'T') AND v.row_key <> v_live_key) THEN
-    v_is_other := true;
-    v_live_key := v_target.row_key;
+  IF p_verb = 'restore' THEN
+    v_target := pgtrack._target_to_restore(p_table, v_shape, p_key);
+    v_is_other := v_target.row_key IS DISTINCT FROM v_live_key;
+  ELSE
     before := pgtrack._live_row(v_shape, v_live_key, p_lock);
+    v_target := pgtrack._target_version(p_table, v_shape, p_key, p_version, before IS NOT NULL);
+    -- What has the history of this key behind it, and lives under another now, is another row than the one that was deleted.
+    v_is_other := coalesce(v_target.row_key <> v_live_key, false)
+      AND EXISTS (SELECT FROM pgtrack._versions(p_table, v_shape, p_key) v
+                  WHERE v.ver > v_target.version AND v.operation IN ('D', 'T') AND v.row_key <> v_live_key);
+  END IF;
+  IF v_is_other THEN
+    v_live_key := v_target.row_key;
+    before := CASE WHEN NOT v_target.is_unborn THEN pgtrack._live_row(v_shape, v_live_key, p_lock) END;
   END IF;
   version := v_target.version;
   statement_id := v_target.statement_id;
@@ -154,6 +176,12 @@ BEGIN
   action := v_action.action;
   after := v_action.after;
   work := v_action.work;
+  -- Whose key another has got since cannot have it again, and is not that other.
+  IF v_is_other AND action = 'update'
+     OR action IN ('insert', 'update')
+        AND pgtrack._is_taken(v_shape, coalesce(v_live_key, '{}') || pgtrack._only(v_target.row_key, p_columns), v_live_key) THEN
+    PERFORM pgtrack._refuse_contested(v_shape.name, v_target.row_key);
+  END IF;
   -- The live row is not what its last recorded change left: it was changed while nobody recorded.
   IF v_target.version < v_target.versions AND NOT v_is_other AND v_target.is_gone_now <> (before IS NULL) THEN
     conflict := CASE WHEN before IS NULL THEN 'the row is missing, but its deletion is not recorded'
@@ -161,8 +189,8 @@ BEGIN
   END IF;
 END
 $_plan_row$;
-COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, boolean, text[]) IS
-  'What it takes to make one row, or some of its columns, what it was after one of its versions.';
+COMMENT ON FUNCTION pgtrack._plan_row(regclass, jsonb, integer, text, boolean, text[]) IS
+  'What it takes to make one row, or some of its columns, what it was after one of its versions, or right before its deletion.';
 
 CREATE OR REPLACE FUNCTION pgtrack._decide(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_on_conflict text,
                                            p_columns text[] DEFAULT NULL)
@@ -175,7 +203,7 @@ DECLARE
   v_decision  pgtrack._decision;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict);
-  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, true, p_columns);
+  SELECT * INTO v_plan FROM pgtrack._plan_row(p_table, p_key, p_version, p_verb, true, p_columns);
   v_decision.has_work := false;
   IF v_plan.conflict IS NOT NULL THEN
     IF p_on_conflict = 'error' THEN
@@ -201,6 +229,7 @@ BEGIN
   END;
   RETURN ROW(format('%s: %s%s', v_row, v_what, CASE WHEN v_plan.action = 'delete' THEN ''
                                                     WHEN p_columns IS NOT NULL THEN '; the other columns stay'
+                                                    WHEN v_plan.version IS NULL THEN ', now as before its deletion'
                                                     WHEN v_plan.version = 0 THEN ', now as before its first recorded change'
                                                     ELSE format(', now as after version %s', v_plan.version) END),
              true, v_plan.work, v_plan.statement_id::text,
@@ -214,21 +243,25 @@ COMMENT ON FUNCTION pgtrack._decide(regclass, jsonb, integer, text, text, text[]
 CREATE OR REPLACE FUNCTION pgtrack._check_on_conflict(p_on_conflict text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $_check_on_conflict$
 BEGIN
-  IF p_on_conflict IS NULL OR p_on_conflict NOT IN ('error', 'force', 'skip', 'merge') THEN
-    RAISE EXCEPTION 'on_conflict must be error, force, skip or merge, not %', coalesce(quote_literal(p_on_conflict), 'null') USING
+  IF p_on_conflict IS NULL OR p_on_conflict NOT IN ('error', 'force', 'skip', 'merge', 'delta') THEN
+    RAISE EXCEPTION 'on_conflict must be error, force, skip, merge or delta, not %', coalesce(quote_literal(p_on_conflict), 'null') USING
       ERRCODE = 'invalid_parameter_value',
       DETAIL = 'error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. '
-               'merge: revert only the columns that nobody changed since.';
+               'merge: revert only the columns that nobody changed since. delta: also numbers that somebody did, by the difference.';
   END IF;
 END
 $_check_on_conflict$;
 COMMENT ON FUNCTION pgtrack._check_on_conflict(text) IS 'Refuses unknown values of on_conflict.';
 
-CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer, p_columns text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION pgtrack._plan(p_table regclass, p_key jsonb, p_version integer, p_verb text, p_columns text[],
+                                         p_on_conflict text)
 RETURNS TABLE ("table" text, row_pk jsonb, action text, before jsonb, after jsonb, conflict text, version integer, statement_id bigint)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 BEGIN ATOMIC
-  SELECT pgtrack._name(p_table), p_key, p.action, p.before, p.after, p.conflict, p.version, p.statement_id
-  FROM pgtrack._plan_row(p_table, p_key, p_version, false, p_columns) p;
+  SELECT pgtrack._check_on_conflict(p_on_conflict);
+  SELECT pgtrack._name(p_table), p_key, CASE WHEN s.is_left THEN 'nothing' ELSE p.action END, p.before, CASE WHEN s.is_left THEN p.before ELSE p.after END,
+         p.conflict, p.version, p.statement_id
+  FROM pgtrack._plan_row(p_table, p_key, p_version, p_verb, false, p_columns) p
+  CROSS JOIN LATERAL (SELECT p.conflict IS NOT NULL AND p_on_conflict = 'skip' AS is_left) s;
 END;
-COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text[]) IS 'Does the work of the plan_ functions for one row.';
+COMMENT ON FUNCTION pgtrack._plan(regclass, jsonb, integer, text, text[], text) IS 'Does the work of the plan_ functions for one row.';

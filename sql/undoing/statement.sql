@@ -11,28 +11,38 @@ COMMENT ON FUNCTION pgtrack._sum(text[]) IS 'The expression for how many rows so
 CREATE OR REPLACE FUNCTION pgtrack._step_source(p_step pgtrack._step, p_shape pgtrack.relation_shape, OUT source text, OUT is_place text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT format('(SELECT %s FROM unnest(%s) WITH ORDINALITY AS x (%s)%s OFFSET 0) h',
-                concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*' END, 'x.place AS pgtrack_place',
+  SELECT CASE WHEN p_step.images IS NOT NULL THEN format('(%s OFFSET 0) h', p_step.images)
+              ELSE format('(SELECT %s FROM unnest(%s) WITH ORDINALITY AS x (%s)%s OFFSET 0) h',
+                concat_ws(', ', CASE WHEN p_step.handles IS NOT NULL THEN 'h.*, h.ctid AS pgtrack_handle' END, 'x.place AS pgtrack_place',
                           CASE WHEN p_step.leaves IS NOT NULL THEN 'x.leaf AS pgtrack_leaf' END,
                           CASE WHEN p_step.masks IS NOT NULL THEN 'x.mask AS pgtrack_mask' END, 'x.number AS pgtrack_number'),
                 concat_ws(', ', quote_literal(p_step.places) || '::tid[]', quote_literal(p_step.leaves) || '::oid[]',
                           quote_literal(p_step.handles) || '::tid[]', quote_literal(p_step.masks) || '::varbit[]'),
                 concat_ws(', ', 'place', CASE WHEN p_step.leaves IS NOT NULL THEN 'leaf' END,
                           CASE WHEN p_step.handles IS NOT NULL THEN 'handle' END, CASE WHEN p_step.masks IS NOT NULL THEN 'mask' END, 'number'),
-                CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END),
-         concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
-                   CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END);
+                CASE WHEN p_step.handles IS NOT NULL THEN format(' JOIN %s h ON h.ctid = x.handle', p_shape.history) END) END,
+         CASE WHEN p_step.images IS NOT NULL THEN concat_ws(' AND ', p_shape.live_is_history, CASE p_step.kind WHEN 'update' THEN p_shape.differs END)
+              ELSE concat_ws(' AND ', 't.ctid = h.pgtrack_place', CASE WHEN p_step.leaves IS NOT NULL THEN 't.tableoid = h.pgtrack_leaf' END,
+                   CASE WHEN p_step.leaves IS NOT NULL AND p_step.handles IS NOT NULL AND NOT p_step.is_moved THEN p_shape.live_is_history END) END;
 END;
 COMMENT ON FUNCTION pgtrack._step_source(pgtrack._step, pgtrack.relation_shape) IS
-  'The images h of a step, numbered, with where their rows are, and the condition that the row t is there.';
+  'The images h of a step, and the condition that the row t is that of one. Those that are listed are numbered, with where their rows are.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_given_sql(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT CASE WHEN p_step.images IS NULL THEN pg_catalog.format('get_bit(h.pgtrack_mask, %s) = 1', p_number - 1) ELSE p_shape.updated_differ[p_number] END;
+END;
+COMMENT ON FUNCTION pgtrack._is_given_sql(pgtrack._step, pgtrack.relation_shape, integer) IS
+  'The condition that a step gives a value to a column of the row t, where it does not do so to all rows.';
 
 -- The value that column number p_number of the row t gets from the image h.
 CREATE OR REPLACE FUNCTION pgtrack._new_value(p_step pgtrack._step, p_shape pgtrack.relation_shape, p_number integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT CASE WHEN p_step.masks IS NULL THEN p_shape.updated_values[p_number]
-              ELSE format('CASE WHEN get_bit(h.pgtrack_mask, %s) = 1 THEN %s ELSE t.%s END',
-                          p_number - 1, p_shape.updated_values[p_number], p_shape.updated[p_number]) END;
+              ELSE format('CASE WHEN %s THEN %s ELSE t.%s END', pgtrack._is_given_sql(p_step, p_shape, p_number),
+                          p_shape.updated_values[p_number], p_shape.updated[p_number]) END;
 END;
 COMMENT ON FUNCTION pgtrack._new_value(pgtrack._step, pgtrack.relation_shape, integer) IS 'The value that a step gives to a column.';
 
@@ -61,8 +71,8 @@ RETURNS TABLE (phase text, name text, kind text, query text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT x.phase, x.name, s.kind, format('%s AS (%s RETURNING 1)', x.name, x.query)
-  FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, step)
-  CROSS JOIN LATERAL (SELECT ROW(s.number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered)::pgtrack._step AS step,
+  FROM unnest(p_steps) WITH ORDINALITY AS s (number, kind, columns, places, leaves, handles, masks, is_moved, is_ordered, images, row_count, step)
+  CROSS JOIN LATERAL (SELECT p_steps[s.step] AS step,
                              format('%s_%s', s.number, s.step) AS id) r
   CROSS JOIN LATERAL pgtrack._step_source(r.step, p_shape) f
   CROSS JOIN LATERAL (
@@ -79,9 +89,10 @@ BEGIN ATOMIC
     WHERE s.kind = 'update'
     UNION ALL
     SELECT 'inserted', format('inserted_%s', r.id),
-           format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s h WHERE h.ctid = ANY (%L::tid[]) AND (TABLE updated) IS NOT NULL',
+           format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s WHERE (TABLE updated) IS NOT NULL',
                   p_shape.name, (SELECT string_agg(p_shape.inserted[c], ', ') FROM unnest(s.columns) c),
-                  (SELECT string_agg(p_shape.inserted_values[c], ', ') FROM unnest(s.columns) c), p_shape.history, s.handles)
+                  (SELECT string_agg(p_shape.inserted_values[c], ', ') FROM unnest(s.columns) c),
+                  CASE WHEN s.images IS NULL THEN format('(SELECT h.* FROM %s h WHERE h.ctid = ANY (%L::tid[])) h', p_shape.history, s.handles) ELSE f.source END)
     WHERE s.kind = 'insert'
     UNION ALL
     SELECT 'inserted', format('inserted_%s', r.id), pgtrack._exchange_sql(r.step, p_shape)
@@ -92,7 +103,7 @@ COMMENT ON FUNCTION pgtrack._parts(pgtrack._step[], pgtrack.relation_shape) IS
   'The parts of the statement that does a revert that are about one table.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_sql(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_undo_sql$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $_undo_sql$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_steps    pgtrack._step[];
@@ -105,7 +116,7 @@ DECLARE
   v_counts   text[] := '{}';
 BEGIN
   FOR n IN 1 .. cardinality(p_work) LOOP
-    v_shape := pgtrack._shape(p_work[n].relid, p_columns);
+    v_shape := pgtrack._with_targets(pgtrack._shape(p_work[n].relid, p_columns), p_work[n], p_columns);
     v_steps := ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = n);
     SELECT array_agg(p.query) FILTER (WHERE p.phase = 'deleted') AS deletes,
            array_agg(p.query) FILTER (WHERE p.phase = 'updated') AS updates,

@@ -41,7 +41,7 @@ BEGIN ATOMIC
     SELECT s.number, s.kind, s.fired, s.is_moved, array_agg(DISTINCT c ORDER BY c) AS columns, count(DISTINCT s.mask) > 1 AS are_several
     FROM step s CROSS JOIN LATERAL unnest(s.columns) c GROUP BY s.number, s.kind, s.fired, s.is_moved
   )
-  SELECT m.number, m.kind, m.columns, r.places, r.leaves, r.handles, r.masks, m.is_moved, false
+  SELECT m.number, m.kind, m.columns, r.places, r.leaves, r.handles, r.masks, m.is_moved, false, NULL::text, NULL::bigint
   FROM merged m
   CROSS JOIN LATERAL (
     SELECT array_agg(x.place) AS places, array_agg(x.leaf) FILTER (WHERE x.leaf IS NOT NULL) AS leaves, array_agg(x.handle) AS handles,
@@ -70,13 +70,17 @@ BEGIN ATOMIC
      format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
             ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s',
             array_to_string(p_shape.updated_differ, ', '), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key)),
-    -- Others have changed the rest since.
+    -- Others have changed the rest since, and some have another key.
     (false, p_work.merges,
-     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM unnest($6, $7) AS x (handle, base)'
-            ' JOIN %s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base JOIN %s t ON %s',
-            (SELECT string_agg(format('%s AND %s', u.differs, u.stayed), ', ' ORDER BY u.number)
-             FROM unnest(p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (differs, stayed, number)),
-            p_shape.history, p_shape.live_table, p_shape.live_is_history))
+     (SELECT format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%1$s] AS differs, false AS is_moved'
+                    ' FROM unnest($6, $7, $9, $10) AS x (handle, base, key, targets) JOIN %2$s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base'
+                    ' JOIN %3$s t ON %4$s WHERE x.key IS NULL UNION ALL'
+                    ' SELECT t.ctid, t.tableoid, h.ctid, ARRAY[%1$s], true'
+                    ' FROM unnest($6, $7, $9, $10) AS x (handle, base, key, targets) JOIN %2$s h ON h.ctid = x.handle JOIN %2$s c ON c.ctid = x.base'
+                    ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%5$s) JOIN %3$s t ON %6$s WHERE x.key IS NOT NULL',
+                    string_agg(format('coalesce(x.targets -> %L <> ''false'', %s AND %s)', (parse_ident(u.name))[1], u.differs, u.stayed), ', ' ORDER BY u.number),
+                    p_shape.history, p_shape.live_table, p_shape.live_is_history, p_shape.key_record, p_shape.live_is_key)
+      FROM unnest(p_shape.updated, p_shape.updated_differ, p_shape.updated_stayed) WITH ORDINALITY AS u (name, differs, stayed, number)))
   ) AS x (is_delete, handles, query)
   WHERE x.handles <> '{}' AND (x.is_delete OR p_shape.updated <> '{}');
 END;
@@ -106,7 +110,7 @@ DECLARE
 BEGIN
   IF p_work.inserts <> '{}' THEN
     EXECUTE format('SELECT array_agg(s) FROM (SELECT $2, ''insert'', array_positions(ARRAY[%s], true), NULL::tid[], NULL::oid[],'
-                   ' array_agg(h.ctid), NULL::varbit[], false, false FROM %s h WHERE h.ctid = ANY ($1) GROUP BY 3) s',
+                   ' array_agg(h.ctid), NULL::varbit[], false, false, NULL::text, NULL::bigint FROM %s h WHERE h.ctid = ANY ($1) GROUP BY 3) s',
                    (SELECT string_agg(CASE u.since WHEN 0 THEN 'true' ELSE format('h.pgtrack_statement_id > %s', u.since) END, ', '
                                       ORDER BY u.number) FROM unnest(p_shape.inserted_since) WITH ORDINALITY AS u (since, number)),
                    p_shape.history)
@@ -131,12 +135,12 @@ BEGIN
   FOR v_query IN SELECT p.is_delete, string_agg(p.query, ' UNION ALL ') AS query FROM pgtrack._places_sql(p_work, p_shape) p GROUP BY p.is_delete LOOP
     -- OFFSET 0: what the planner thinks of the columns' values says nothing about how many sets there are.
     EXECUTE format('SELECT array_agg(s) FROM (SELECT $8, %L, array_positions(x.differs, true), array_agg(x.place), %s,'
-                   ' CASE WHEN count(x.handle) > 0 THEN array_agg(x.handle) END, NULL::varbit[], x.is_moved, false'
+                   ' CASE WHEN count(x.handle) > 0 THEN array_agg(x.handle) END, NULL::varbit[], x.is_moved, false, NULL::text, NULL::bigint'
                    ' FROM (%s OFFSET 0) x WHERE %s GROUP BY x.differs, x.is_moved) s',
                    CASE WHEN v_query.is_delete THEN 'delete' ELSE 'update' END, v_leaf, v_query.query,
                    CASE WHEN v_query.is_delete THEN 'true' ELSE 'true = ANY (x.differs)' END)
     INTO v_steps USING p_work.deletes, p_work.deleted_keys, p_work.updates, p_work.keyed_updates, p_work.updated_keys,
-                       p_work.merges, p_work.merge_bases, p_number;
+                       p_work.merges, p_work.merge_bases, p_number, p_work.merge_keys, p_work.merge_targets;
     IF v_query.is_delete THEN
       v_all := v_all || coalesce(v_steps, '{}');
     ELSE
@@ -154,7 +158,9 @@ BEGIN
   IF cardinality(v_updates) > 1 THEN
     v_updates := ARRAY(SELECT m FROM pgtrack._merged_steps(v_updates, p_work.relid, p_shape.updated) m);
   END IF;
-  RETURN v_all || v_updates || pgtrack._insert_steps(p_work, p_shape, p_number);
+  RETURN v_all || v_updates || pgtrack._insert_steps(p_work, p_shape, p_number)
+      || ARRAY(SELECT ROW(p_number, s.kind, s.columns, s.places, s.leaves, s.handles, s.masks, s.is_moved, s.is_ordered, s.images, s.row_count)::pgtrack._step
+               FROM unnest(p_work.steps) s);
 END
 $_steps$;
 COMMENT ON FUNCTION pgtrack._steps(pgtrack._work, pgtrack.relation_shape, integer) IS 'The steps of a revert that are about one table.';

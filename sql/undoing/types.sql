@@ -14,8 +14,12 @@ BEGIN
       updated_keys   jsonb[],
       deleted_keys   jsonb[],
       merges         tid[],
-      merge_bases    tid[]
+      merge_bases    tid[],
+      merge_keys     jsonb[],
+      merge_targets  jsonb[]
     );
+  ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'pgtrack._work'::regclass AND a.attname = 'merge_targets') THEN
+    ALTER TYPE pgtrack._work ADD ATTRIBUTE merge_keys jsonb[], ADD ATTRIBUTE merge_targets jsonb[];
   END IF;
   IF pg_catalog.to_regtype('pgtrack._step') IS NULL THEN
     CREATE TYPE pgtrack._step AS (
@@ -56,6 +60,19 @@ BEGIN
       arguments  jsonb
     );
   END IF;
+  IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'pgtrack._step'::regclass AND a.attname = 'images') THEN
+    ALTER TYPE pgtrack._step ADD ATTRIBUTE images text, ADD ATTRIBUTE row_count bigint;
+    ALTER TYPE pgtrack._work ADD ATTRIBUTE steps pgtrack._step[];
+    CREATE TYPE pgtrack._bulk AS (
+      ids            bigint[],
+      insert_ids     bigint[],
+      other_ids      bigint[],
+      snapshot       pg_snapshot,
+      has_later      boolean,
+      are_later_few  boolean,
+      is_once        boolean
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -68,6 +85,9 @@ COMMENT ON COLUMN pgtrack._work.updated_keys IS 'The present keys of those rows,
 COMMENT ON COLUMN pgtrack._work.deleted_keys IS 'Keys of rows to delete.';
 COMMENT ON COLUMN pgtrack._work.merges IS 'Images to restore only in the columns that nobody changed since.';
 COMMENT ON COLUMN pgtrack._work.merge_bases IS 'The same rows right after the change that is undone, in the same order.';
+COMMENT ON COLUMN pgtrack._work.merge_keys IS 'The present keys of those that others gave another, in the same order; null for the rest.';
+COMMENT ON COLUMN pgtrack._work.merge_targets IS 'What columns of those become by the difference, in the same order; false where that is what they are.';
+COMMENT ON COLUMN pgtrack._work.steps IS 'Steps for rows that need not be listed.';
 COMMENT ON TYPE pgtrack._step IS 'Rows of a table to which a revert does the same: one part of its statement.';
 COMMENT ON COLUMN pgtrack._step.number IS 'Which table of the work.';
 COMMENT ON COLUMN pgtrack._step.kind IS 'delete, update, insert; or exchange: deleted and inserted again.';
@@ -78,6 +98,16 @@ COMMENT ON COLUMN pgtrack._step.handles IS 'The images that they are made from, 
 COMMENT ON COLUMN pgtrack._step.masks IS 'Which of the columns each row is given, bit by number; null: all of them.';
 COMMENT ON COLUMN pgtrack._step.is_moved IS 'Whether the rows have other keys than their images.';
 COMMENT ON COLUMN pgtrack._step.is_ordered IS 'Whether the rows have to be taken in this order, after those of the step before.';
+COMMENT ON COLUMN pgtrack._step.images IS 'The query for the images h, where places and handles are not listed; masks, if not null, are told by the values then.';
+COMMENT ON COLUMN pgtrack._step.row_count IS 'How many rows that are.';
+COMMENT ON TYPE pgtrack._bulk IS 'The statements that a set has in a table.';
+COMMENT ON COLUMN pgtrack._bulk.ids IS 'Their numbers.';
+COMMENT ON COLUMN pgtrack._bulk.insert_ids IS 'Those of the INSERTs among them.';
+COMMENT ON COLUMN pgtrack._bulk.other_ids IS 'Those of the others.';
+COMMENT ON COLUMN pgtrack._bulk.snapshot IS 'The snapshot that they were found in.';
+COMMENT ON COLUMN pgtrack._bulk.has_later IS 'Whether others have changed the table since the first of them.';
+COMMENT ON COLUMN pgtrack._bulk.are_later_few IS 'Whether they have changed few rows.';
+COMMENT ON COLUMN pgtrack._bulk.is_once IS 'Whether they are known to have changed each row once.';
 COMMENT ON TYPE pgtrack._set IS 'A set of changes that can be undone: statements of some tables, chosen by a condition.';
 COMMENT ON COLUMN pgtrack._set.tables IS 'The tables.';
 COMMENT ON COLUMN pgtrack._set.condition IS 'The condition on pgtrack.statement s.';

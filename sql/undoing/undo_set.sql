@@ -10,15 +10,15 @@ BEGIN ATOMIC
     'SELECT %sEXISTS (SELECT FROM (SELECT a.canonical_key AS key, a.handle, true AS comes, NOT a.is_live AS is_alone FROM r a'
     ' WHERE a.decision = ''undo'' AND a.operation <> ''I'' UNION ALL'
     ' SELECT b.live_key, b.handle, false, b.operation = ''I'' FROM r b WHERE b.decision = ''undo'' AND b.is_live) x'
-    ' GROUP BY x.key HAVING bool_or(x.comes) AND NOT bool_and(x.comes) AND %s) AS keys_cross',
+    ' GROUP BY x.key HAVING bool_or(x.comes) AND NOT bool_and(x.comes) AND %s) AS keys_cross, %L::boolean AS is_by_range',
     CASE WHEN c.conexclop IS NOT NULL AND i.indimmediate
          THEN '(SELECT count(*) > 1 FROM r a WHERE a.decision = ''undo'' AND a.operation <> ''I'' AND a.is_live AND a.is_moved) OR ' END,
-    CASE WHEN i.indimmediate THEN 'min(x.handle) <> max(x.handle)' ELSE 'bool_or(x.is_alone)' END)
+    CASE WHEN i.indimmediate THEN 'min(x.handle) <> max(x.handle)' ELSE 'bool_or(x.is_alone)' END, c.conexclop IS NOT NULL)
   FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'p'
   WHERE i.indrelid = p_table AND i.indisprimary;
 END;
 COMMENT ON FUNCTION pgtrack._crossing_keys_sql(regclass) IS
-  'The query for whether a row of a revert is to get the key that another has.';
+  'The query for whether a row of a revert is to get the key that another has, and whether rows may be in the way of others that have another key.';
 
 -- What is under the keys changes then, but not what was not recorded of it; and the foreign keys of others would take it for
 -- a change of the columns that they refer to, or go on referring to keys that are other rows' again.
@@ -59,6 +59,24 @@ $_refuse_crossing$;
 COMMENT ON FUNCTION pgtrack._refuse_crossing(regclass, pgtrack._set) IS
   'Refuses to let rows change places under their keys where something that is not recorded would not come along.';
 
+-- Others may have given a key to another row, and the set may have changed that row then: both were under the key before it.
+CREATE OR REPLACE FUNCTION pgtrack._contested_sql(p_shape pgtrack.relation_shape, p_on_conflict text, p_has_moves boolean) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT CASE WHEN p_has_moves THEN format(
+    'SELECT x.key FROM ('
+    'SELECT x.key FROM (SELECT w.canonical_key AS key FROM r w WHERE %1$s UNION ALL SELECT s.live_key FROM r s WHERE s.is_live AND s.newer_id IS NOT NULL AND %2$s) x'
+    ' GROUP BY x.key HAVING count(*) > 1 UNION ALL'
+    ' SELECT w.canonical_key FROM r w CROSS JOIN LATERAL jsonb_to_record(w.canonical_key) AS k(%3$s) JOIN %4$s t ON %5$s'
+    ' WHERE %1$s AND NOT EXISTS (SELECT FROM r s WHERE s.is_live AND s.live_key = w.canonical_key)) x%6$s LIMIT 1',
+    format('w.operation <> ''I'' AND (w.newer_id IS NULL OR %s)', (p_on_conflict = 'force')::text), (p_on_conflict <> 'force')::text,
+    p_shape.key_record, p_shape.live_table, p_shape.live_is_key,
+    -- What stands in the way first is what others have changed since.
+    CASE p_on_conflict WHEN 'error' THEN ' WHERE NOT EXISTS (SELECT FROM r WHERE r.newer_id IS NOT NULL)' END) ELSE 'NULL::jsonb' END;
+END;
+COMMENT ON FUNCTION pgtrack._contested_sql(pgtrack.relation_shape, text, boolean) IS
+  'The query for a key that two of the rows r of a revert would have, or one of them and a row of others.';
+
 -- First the lock, then the look: nobody changes the rows between what is decided and what is done.
 CREATE OR REPLACE FUNCTION pgtrack._lock_rows(p_set pgtrack._set, p_shape pgtrack.relation_shape, p_has_moves boolean, p_keys jsonb)
 RETURNS void
@@ -88,7 +106,8 @@ $_lock_rows$;
 COMMENT ON FUNCTION pgtrack._lock_rows(pgtrack._set, pgtrack.relation_shape, boolean, jsonb) IS
   'Locks the rows of a table that undoing a set of changes would touch, or the table.';
 
-CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_set pgtrack._set, p_on_conflict text, p_has_moves boolean, p_keys jsonb)
+CREATE OR REPLACE FUNCTION pgtrack._work_sql(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_on_conflict text,
+                                             p_has_moves boolean, p_columns text[], p_keys jsonb)
 RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_work_sql$
 BEGIN
@@ -96,19 +115,20 @@ BEGIN
       WITH r AS (
         SELECT r.*, r.live_key IS DISTINCT FROM r.canonical_key AS is_moved,
                CASE WHEN r.newer_id IS NULL OR %1$L = 'force' THEN 'undo'
-                    WHEN %1$L = 'merge' AND r.operation <> 'I' AND r.is_live AND r.live_key IS NOT DISTINCT FROM r.canonical_key
-                         AND (SELECT b.operation FROM pgtrack.statement b WHERE b.relation_id = %3$s AND b.statement_id = r.newer_id) <> 'I'
-                      THEN 'merge'
-                    ELSE 'skip' END AS decision
-        FROM (%2$s) r
+                    WHEN merged.states && '{back,difference}' THEN 'merge'
+                    WHEN merged.states IS NULL OR merged.states && '{stays}' THEN 'skip' ELSE 'nothing' END AS decision
+        FROM (%2$s) r %4$s
       ), crossing AS MATERIALIZED (
-        %4$s
+        %3$s
       ), d AS (
         SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
-               r.decision = 'undo' AND r.is_live AS is_present, c.keys_cross,
-               c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
-               c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
-        FROM r CROSS JOIN crossing c
+               r.decision = 'undo' AND r.is_live AS is_present, x.*,
+               -- A row whose keys are no other's keeps its own place.
+               c.keys_cross AND (c.is_by_range OR x.is_key_present OR x.is_key_wanted) AS keys_cross
+        FROM r CROSS JOIN crossing c CROSS JOIN LATERAL (
+          SELECT c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
+                 c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
+          OFFSET 0) x
       )
       SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
              array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
@@ -119,18 +139,20 @@ BEGIN
                                                     ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
+             array_agg(CASE WHEN is_moved THEN live_key END) FILTER (WHERE decision = 'merge') AS merge_keys,
+             array_agg(targets) FILTER (WHERE decision = 'merge') AS merge_targets,
              count(*) FILTER (WHERE decision = 'skip') AS skipped,
              (array_agg(key) FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_key,
              (array_agg(CASE operation WHEN 'I' THEN 'delete' ELSE 'insert' END)
               FILTER (WHERE decision = 'undo' AND (operation = 'I') = is_live))[1] AS whole_action,
              min(newer_id) AS newer_id, (array_agg(key ORDER BY newer_id) FILTER (WHERE newer_id IS NOT NULL))[1] AS newer_key,
-             count(newer_id) AS conflicts, coalesce(bool_or(keys_cross), false) AS keys_cross
-      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set.condition, p_set.point, p_keys),
-    (SELECT r.relation_id FROM pgtrack.relation r WHERE r.relid = p_table),
-    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross' END);
+             count(newer_id) AS conflicts, coalesce(bool_or(keys_cross), false) AS keys_cross, (%5$s) AS contested
+      FROM d$$, p_on_conflict, pgtrack._changed_rows_sql(p_table, p_set, p_on_conflict = 'delta', p_columns, p_keys),
+    CASE WHEN p_has_moves THEN pgtrack._crossing_keys_sql(p_table) ELSE 'SELECT false AS keys_cross, false AS is_by_range' END,
+    pgtrack._states_sql(p_shape, p_on_conflict), pgtrack._contested_sql(p_shape, p_on_conflict, p_has_moves));
 END
 $_work_sql$;
-COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack._set, text, boolean, jsonb) IS
+COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack.relation_shape, pgtrack._set, text, boolean, text[], jsonb) IS
   'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
@@ -141,6 +163,7 @@ DECLARE
   v_table      regclass;
   v_shape      pgtrack.relation_shape;
   v_has_moves  boolean;
+  v_bulk       record;
   v_rows       record;
   v_all        pgtrack._work[] := '{}';
   v_skipped    jsonb := '{}';
@@ -152,10 +175,18 @@ BEGIN
     -- A row whose key has changed is not where its history says.
     v_has_moves := pgtrack._keys_changed_since(v_table, p_set.condition);
     PERFORM pgtrack._refuse_moves(v_table, p_set.condition, p_columns);
-    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name);
+    SELECT * INTO v_bulk FROM pgtrack._bulk_work(v_table, p_set, v_shape, p_on_conflict, p_columns)
+    WHERE p_rows IS NULL AND NOT v_has_moves;
+    PERFORM pgtrack._lock_rows(p_set, v_shape, v_has_moves, p_rows -> v_shape.name) WHERE v_bulk.is_locked IS NOT TRUE;
     -- Its schema may have got another name while the rows were waited for.
     v_shape := pgtrack._shape(v_table, p_columns);
-    EXECUTE pgtrack._work_sql(v_table, p_set, p_on_conflict, v_has_moves, p_rows -> v_shape.name) INTO v_rows;
+    IF (v_bulk.work).relid IS NOT NULL THEN
+      PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
+      v_all := v_all || v_bulk.work;
+      v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_bulk.skipped);
+      CONTINUE;
+    END IF;
+    EXECUTE pgtrack._work_sql(v_table, v_shape, p_set, p_on_conflict, v_has_moves, p_columns, p_rows -> v_shape.name) INTO v_rows;
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
@@ -163,15 +194,17 @@ BEGIN
       RAISE EXCEPTION 'cannot undo %: % of its rows in % changed since', p_set.label, v_rows.conflicts, v_shape.name USING
         ERRCODE = 'TK001',
         DETAIL = v_conflict,
-        HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''force'' overwrites them.';
+        HINT = 'on_conflict => ''skip'' leaves such rows, ''merge'' reverts the columns that nobody changed since, ''delta'' also numbers, '
+               'by the difference, ''force'' overwrites them.';
     END IF;
     PERFORM pgtrack._refuse_erased(v_table, p_set.condition, p_set.label);
     IF p_columns IS NOT NULL AND v_rows.whole_key IS NOT NULL THEN
       PERFORM pgtrack._refuse_columns(v_shape.name, v_rows.whole_key, v_rows.whole_action);
     END IF;
+    PERFORM pgtrack._refuse_contested(v_shape.name, v_rows.contested) WHERE v_rows.contested IS NOT NULL;
     PERFORM pgtrack._refuse_crossing(v_table, p_set) WHERE v_rows.keys_cross;
     v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
-                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases)::pgtrack._work;
+                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
   END LOOP;
   RETURN QUERY

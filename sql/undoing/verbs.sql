@@ -15,7 +15,7 @@ DECLARE
   -- A key of a collation of its own gives it to all that is text.
   c_text CONSTANT      text := ' COLLATE pg_catalog."default"';
   c_table CONSTANT     text := format('pgtrack._table("table"%1$s, schema%1$s)', c_text);
-  c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp';
+  c_pinned CONSTANT    text := 'plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off';
   c_on_row CONSTANT    text := $worker$
 DECLARE
   v_decision  pgtrack._decision;
@@ -57,13 +57,13 @@ BEGIN
          'columns names those to set back; null is all.'),
         ('rollback_to', ', "when"', ' timestamptz', c_conflict, c_columns, 'pgtrack._version_at(%1$s, %2$s, %3$s)',
          'Makes one row what it was at a moment. columns names those to set back; null is all.'),
-        ('restore', '', '', c_conflict, '', 'pgtrack._version_to_restore(%1$s, %2$s)',
+        ('restore', '', '', c_conflict, '', 'NULL',
          'Inserts a deleted row again, as it was right before its latest deletion.')
     ), set_verb (name, arguments, options, columns, choice, relation, comment) AS (
       VALUES
         ('undo_transaction', 'xid bigint', c_conflict, c_columns, '''xid'', xid', 'NULL',
          'Undoes everything a transaction did to tracked tables, in one step. Rows that changed since are an error, '
-         'or on_conflict => ''skip'', ''merge'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
+         'or on_conflict => ''skip'', ''merge'', ''delta'' or ''force''. columns names those to set back where rows were only updated; null is all.'),
         ('undo_last', '', c_conflict, c_columns, '''xid'', pgtrack._my_last()', 'NULL',
          'Undoes your latest transaction that is no undo itself, in one step: that of this login and actor, as this program from this address. '
          'A notice says which it is. Refused where another may be meant: sessions that look the same, or, unless this session made it, '
@@ -97,10 +97,11 @@ BEGIN
              v.comment
       FROM row_verb v
       UNION ALL
-      SELECT 'plan_' || v.name, v.argument || v.type, v.columns,
+      SELECT 'plan_' || v.name, v.argument || v.type, v.columns || v.options,
              format('TABLE (%s, version integer, statement_id bigint)', c_step), 'VOLATILE',
-             format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %s) x', format(v.version, '%1$s', '%2$s', substr(v.argument, 3)),
-                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END),
+             format('SELECT x.* FROM pgtrack._plan(%%1$s, %%2$s, %s, %L, %s, on_conflict%s) x',
+                    format(v.version, '%1$s', '%2$s', substr(v.argument, 3)), v.name,
+                    CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' || c_text END, c_text),
              format('What %s() would do, without doing it.', v.name)
       FROM row_verb v
     ), form (suffix, key_type, key, comment) AS (
@@ -128,10 +129,11 @@ BEGIN
            v.comment
     FROM set_verb v
     UNION ALL
-    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
-           format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s) x', v.choice, v.relation,
-                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END),
+    SELECT 'plan_' || v.name, ltrim(v.arguments || v.columns || v.options, ', '), format('TABLE (%s)', c_step), 'sql STABLE',
+           format('SELECT x.* FROM pgtrack._plan_set(pgtrack._choice(pg_catalog.jsonb_build_object(%s), %s), %s, %s) x', v.choice, v.relation,
+                  CASE v.columns WHEN '' THEN 'NULL' ELSE 'columns' END, CASE v.options WHEN '' THEN '''error''' ELSE 'on_conflict' END),
            format('What %s() would do, row by row, without doing it.', v.name)
+           || CASE v.options WHEN '' THEN '' ELSE ' Of rows that changed since it says what on_conflict does to them.' END
     FROM set_verb v
   LOOP
     EXECUTE format('CREATE OR REPLACE FUNCTION pgtrack.%I(%s) RETURNS %s LANGUAGE %s AS %L',

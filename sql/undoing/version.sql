@@ -9,7 +9,7 @@ $_refuse_purged$;
 COMMENT ON FUNCTION pgtrack._refuse_purged(regclass, text) IS 'Refuses a point in time that needs purged history.';
 
 CREATE OR REPLACE FUNCTION pgtrack._version_at(p_table regclass, p_key jsonb, p_when timestamptz) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_at$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_version_at$
 DECLARE
   v_since    timestamptz := (SELECT r.tracked_since FROM pgtrack.relation r WHERE r.relid = p_table);
   v_shape    pgtrack.relation_shape := pgtrack._shape(p_table);
@@ -65,31 +65,56 @@ END
 $_tell_company$;
 COMMENT ON FUNCTION pgtrack._tell_company(integer, bigint) IS 'Tells, in a notice, what else was done by the transaction that deleted a row.';
 
-CREATE OR REPLACE FUNCTION pgtrack._version_to_restore(p_table regclass, p_key jsonb) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_version_to_restore$
-DECLARE
-  v_version  integer;
-  v_exists   boolean;
-  v_shape    pgtrack.relation_shape;
+CREATE OR REPLACE FUNCTION pgtrack._refuse_existing(p_shape pgtrack.relation_shape, p_key jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_existing$
 BEGIN
-  PERFORM pgtrack._require_select(p_table);
-  v_shape := pgtrack._shape(p_table);
-  EXECUTE format('SELECT EXISTS (SELECT FROM jsonb_to_record($1) AS k(%s) JOIN %s t ON %s)',
-                 v_shape.key_record, v_shape.live_table, v_shape.live_is_key) INTO v_exists USING p_key;
-  IF v_exists THEN
-    RAISE EXCEPTION '% (%) exists', v_shape.name, pgtrack._key_text(p_key) USING
+  IF pgtrack._is_taken(p_shape, p_key, NULL) THEN
+    RAISE EXCEPTION '% (%) exists', p_shape.name, pgtrack._key_text(p_key) USING
       ERRCODE = 'unique_violation',
       DETAIL = 'Only a row that was deleted can be restored.',
       HINT = 'To bring back older values of an existing row, use pgtrack.revert().';
   END IF;
-  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.operation IN ('D', 'T');
-  IF v_version IS NULL THEN
-    RAISE EXCEPTION 'no deletion of % (%) is recorded', v_shape.name, pgtrack._key_text(p_key) USING
-      ERRCODE = 'no_data_found',
-      HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', v_shape.name);
-  END IF;
-  PERFORM pgtrack._tell_company(v_shape.relation_id, v.statement_id) FROM pgtrack._versions(p_table, v_shape, p_key) v WHERE v.ver = v_version + 1;
-  RETURN v_version;
 END
-$_version_to_restore$;
-COMMENT ON FUNCTION pgtrack._version_to_restore(regclass, jsonb) IS 'The version of a deleted row right before its deletion.';
+$_refuse_existing$;
+COMMENT ON FUNCTION pgtrack._refuse_existing(pgtrack.relation_shape, jsonb) IS 'Refuses to restore a row whose key a row has.';
+
+-- What pgtrack.deleted() lists under the key. Others may have had the key since, whose versions then are those that count.
+-- Where nothing was deleted under it, the row that it names may have been deleted under another.
+CREATE OR REPLACE FUNCTION pgtrack._target_to_restore(p_table regclass, p_shape pgtrack.relation_shape, p_key jsonb) RETURNS pgtrack._target
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_target_to_restore$
+DECLARE
+  v_target   pgtrack._target;
+  v_version  integer;
+BEGIN
+  PERFORM pgtrack._refuse_existing(p_shape, p_key);
+  EXECUTE format('SELECT h.pgtrack_statement_id, h.ctid FROM jsonb_to_record($1) AS k(%s) JOIN %s h ON %s'
+                 ' JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id'
+                 ' WHERE s.operation IN (''D'', ''T'')'
+                 ' AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)'
+                 ' ORDER BY h.pgtrack_statement_id DESC, h.ctid DESC LIMIT 1',
+                 p_shape.key_record, p_shape.history, p_shape.history_is_key, p_shape.relation_id)
+  INTO v_target.statement_id, v_target.handle USING p_key;
+  SELECT max(v.ver) - 1 INTO v_version FROM pgtrack._versions(p_table, p_shape, p_key) v
+  WHERE v.operation IN ('D', 'T') AND (v_target.handle IS NULL OR v.statement_id = v_target.statement_id AND v.handle = v_target.handle);
+  IF v_version IS NOT NULL THEN
+    v_target := pgtrack._target_version(p_table, p_shape, p_key, v_version, false);
+    PERFORM pgtrack._refuse_existing(p_shape, v_target.row_key);
+  ELSIF v_target.handle IS NULL THEN
+    RAISE EXCEPTION 'no deletion of % (%) is recorded', p_shape.name, pgtrack._key_text(p_key) USING
+      ERRCODE = 'no_data_found',
+      HINT = format('SELECT * FROM pgtrack.deleted(%L) shows the rows that can be restored.', p_shape.name);
+  ELSE
+    v_target.row_key := p_key;
+    v_target.is_unborn := false;
+    IF pgtrack._is_erased(p_shape.relation_id, p_key, v_target.statement_id) THEN
+      RAISE EXCEPTION 'what % (%) was is no longer known', p_shape.name, pgtrack._key_text(p_key) USING
+        ERRCODE = 'TK002',
+        DETAIL = 'Its recorded values have been erased.';
+    END IF;
+  END IF;
+  PERFORM pgtrack._tell_company(p_shape.relation_id, v_target.statement_id);
+  RETURN v_target;
+END
+$_target_to_restore$;
+COMMENT ON FUNCTION pgtrack._target_to_restore(regclass, pgtrack.relation_shape, jsonb) IS
+  'A deleted row right before its deletion; its version is null where the key has been another row''s since.';

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION pgtrack._made_by(p_actor text, p_application text, p_user text, p_from timestamptz, p_to timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_made_by$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO' AS $_made_by$
 BEGIN
   IF num_nonnulls(p_actor, p_application, p_user) = 0 THEN
     RAISE EXCEPTION 'say whose changes shall be undone' USING

@@ -1,13 +1,40 @@
+-- A lasting snapshot shows who owned a table when it was taken; the triggers that fire are those of whoever owns it now. The
+-- present owner has all rights with grant options, by PostgreSQL's cache, but a superuser has them on everything.
+CREATE OR REPLACE FUNCTION pgtrack._require_present_owner(p_table regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_require_present_owner$
+DECLARE
+  v_owner         name := pgtrack._owner_of(p_table);
+  v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
+BEGIN
+  IF NOT pgtrack._snapshot_lasts() OR v_owner = current_user AND NOT v_is_superuser THEN
+    RETURN;
+  END IF;
+  IF v_is_superuser THEN
+    -- To lock its row fails where it has changed since.
+    PERFORM FROM pg_class c WHERE c.oid = p_table FOR SHARE;
+  ELSIF NOT has_table_privilege(v_owner, p_table, 'TRIGGER WITH GRANT OPTION') OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_owner) THEN
+    RAISE EXCEPTION 'the owner of % may have changed since this transaction''s snapshot', pgtrack._name(p_table) USING
+      ERRCODE = 'serialization_failure',
+      DETAIL = 'Triggers, checks and defaults are code of whoever owns it now.',
+      HINT = 'Try it again, in a transaction at READ COMMITTED.';
+  END IF;
+END
+$_require_present_owner$;
+COMMENT ON FUNCTION pgtrack._require_present_owner(regclass) IS
+  'Refuses, in a transaction whose snapshot lasts, to go by the owner of a table where another may have it now.';
+
 -- A revert by somebody with more rights than the tables' owner has would lend them to the owner's code: triggers, checks
 -- and defaults run as whoever writes. So it writes as the owner. Planning, locks and reading stay the caller's.
 CREATE OR REPLACE FUNCTION pgtrack._writer(p_work pgtrack._work[]) RETURNS name
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_writer$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_writer$
 DECLARE
   v_is_superuser  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user);
-  v_owners        oid[];
+  -- pg_partition_tree() locks the partitions: they are to keep their owners, and what was planned for them.
+  v_tables        regclass[] := ARRAY(
+    SELECT w.relid FROM unnest(p_work) w UNION SELECT t.relid FROM unnest(p_work) w CROSS JOIN LATERAL pg_partition_tree(w.relid) t);
+  v_owners        oid[] := ARRAY(SELECT DISTINCT c.relowner FROM pg_class c WHERE c.oid = ANY (v_tables));
 BEGIN
-  SELECT array_agg(DISTINCT c.relowner) INTO v_owners
-  FROM unnest(p_work) w CROSS JOIN LATERAL pgtrack._members(w.relid) m JOIN pg_class c ON c.oid = m.relid;
+  PERFORM pgtrack._require_present_owner(t) FROM unnest(v_tables) t;
   IF cardinality(v_owners) = 1 THEN
     RETURN CASE WHEN v_is_superuser OR pg_has_role(v_owners[1], 'USAGE')
                      AND pg_has_role(v_owners[1], CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)

@@ -14,6 +14,7 @@ BEGIN
       ('relation', 'purged_until', 'timestamptz'),
       ('relation', 'key_since', 'bigint NOT NULL DEFAULT 0'),
       ('relation', 'former_key', 'jsonb'),
+      ('relation', 'is_written_nested', 'boolean NOT NULL DEFAULT false'),
       ('relation_column', 'until', 'bigint'),
       ('relation_column', 'successor', 'smallint'),
       ('relation_shape', 'restored', 'text'),

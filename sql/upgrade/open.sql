@@ -14,7 +14,7 @@ COMMENT ON FUNCTION pgtrack_history.open() IS
 CREATE OR REPLACE FUNCTION pgtrack._renew_open(p_relation integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $_renew_open$
 BEGIN
-  IF (SELECT count(*) FILTER (WHERE c.name = 'pgtrack_open') = 0 OR count(*) FILTER (WHERE c.name <> 'pgtrack_open') > 0
+  IF (SELECT count(*) FILTER (WHERE c.name = 'pgtrack_open') = 0 OR count(*) FILTER (WHERE c.name NOT IN ('pgtrack_open', 'pgtrack_update_key')) > 0
       FROM pgtrack._trigger_changes(p_relation) c) THEN
     RETURN false;
   END IF;

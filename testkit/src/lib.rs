@@ -2,7 +2,7 @@
 //!
 //! Servers come from `PGTRACK_POSTGRES_DIR` (`<dir>/<major>/bin`), from where `scripts/postgres`
 //! puts them, and from the usual distribution directories.
-//! `PGTRACK_TEST_VERSIONS` ("15 18") names the major versions a run must cover.
+//! `PGTRACK_TEST_VERSIONS` ("15 18") names the major versions a run must cover, `PGTRACK_TEST_DIR` is where their data is.
 
 mod database;
 mod shared;
@@ -22,7 +22,7 @@ pub const FAST_SETTINGS: [(&str, &str); 8] = [
     ("synchronous_commit", "off"),
     ("max_connections", "200"),
     ("shared_buffers", "64MB"),
-    ("max_wal_size", "2GB"),
+    ("max_wal_size", "512MB"),
     ("autovacuum", "off"),
     ("jit", "off"),
 ];

@@ -109,7 +109,8 @@ fn join(binaries: &Binaries) -> (Server, File) {
 /// The directory of one version's shared server; writable by whoever runs the server.
 fn home(major: u32) -> PathBuf {
     let user = std::env::var("USER").unwrap_or_else(|_| "root".into());
-    let home = std::env::temp_dir().join(format!("pgtrack-test-{user}")).join(major.to_string());
+    let place = std::env::var_os("PGTRACK_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let home = place.join(format!("pgtrack-test-{user}")).join(major.to_string());
     fs::create_dir_all(&home).expect("the directory can be created");
     fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).expect("it can be shared");
     home

@@ -263,8 +263,8 @@ fn sql_is_written_as_agreed() {
         // They note the path of the command that fires them.
         "pgtrack._before_ddl(",
         "pgtrack._on_ddl_triggers(",
-        // On the write path, where pinning costs.
-        "pgtrack_history.open(",
+        // Called for each row of a history that is converted.
+        "pgtrack._if_meant(",
     ];
     for function in script.split("\nCREATE OR REPLACE FUNCTION ").skip(1) {
         let head = function.split(" AS $").next().unwrap();
@@ -275,6 +275,12 @@ fn sql_is_written_as_agreed() {
             && !unpinned_on_purpose.iter().any(|name| function.starts_with(name))
         {
             broken.push(format!("search_path is not pinned: {}", function.lines().next().unwrap()));
+        }
+        if !is_bound_when_created && !is_pinned {
+            let declared = function.split("\nDECLARE\n").nth(1).unwrap_or_default();
+            let declared = declared.split("\nBEGIN\n").next().unwrap();
+            let bare = declared.lines().find(|line| !line.contains("pg_catalog."));
+            broken.extend(bare.map(|line| format!("a type without its schema: {line}")));
         }
     }
     assert_none(&broken, "SQL");

@@ -31,14 +31,15 @@ pub struct Storage {
 /// # Errors
 /// When the catalog cannot be read.
 pub async fn storage(client: &Client) -> Result<Vec<Storage>, Error> {
-    let query = "SELECT format('%I.%I', r.schema_name, r.table_name) AS table_name, pg_table_size(c.oid) AS heap_bytes,
-                        pg_indexes_size(c.oid) AS index_bytes, greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
+    let query = "SELECT format('%I.%I', r.schema_name, r.table_name) AS table_name, z.heap AS heap_bytes,
+                        z.indexes AS index_bytes, greatest(pg_stat_get_live_tuples(c.oid), c.reltuples)::bigint AS estimated_changes,
                         (SELECT s.at FROM pgtrack.statement s WHERE s.relation_id = r.relation_id
                          ORDER BY s.statement_id LIMIT 1) AS oldest,
                         r.purged_until, r.tracked_until IS NULL AS is_tracked
                  FROM pgtrack.relation r
                  JOIN pg_class c ON c.relname = r.history_table AND c.relnamespace = 'pgtrack_history'::regnamespace
-                 ORDER BY pg_total_relation_size(c.oid) DESC, 1";
+                 CROSS JOIN LATERAL pgtrack._sizes(c.oid) z
+                 ORDER BY z.heap + z.indexes DESC, 1";
     let rows = client.query(query, &[]).await.map_err(Error::query("measure the history"))?;
     Ok(rows
         .iter()

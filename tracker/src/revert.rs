@@ -2,6 +2,7 @@
 //! and refused if the rows have changed in between.
 
 mod batches;
+mod estimate;
 mod outline;
 
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use crate::model::{RowKey, object};
 use crate::table::TableName;
 
 pub use batches::{Batch, Batches, rehearse_batches};
+pub use estimate::estimate;
 pub use outline::{Outline, Total, apply_outline, outline};
 
 /// What shall be reverted.
@@ -48,6 +50,14 @@ impl Target {
     /// Whether some columns can be set back without the others: not of whole rows, and not of whole tables.
     pub fn has_columns(&self) -> bool {
         !matches!(self, Self::DeletedRow(..) | Self::Table(..) | Self::Schema(..))
+    }
+
+    /// Whether it may be done though others go on changing its rows: what is undone stays the same, and rows that they
+    /// change are left to them. Otherwise somebody who writes all the time would make every plan out of date.
+    pub fn tolerates(&self, on_conflict: OnConflict) -> bool {
+        let is_fixed =
+            matches!(self, Self::Transaction(_) | Self::Transactions(_) | Self::Statements(_));
+        is_fixed && matches!(on_conflict, OnConflict::Skip | OnConflict::Merge)
     }
 }
 
@@ -165,6 +175,8 @@ pub enum OnConflict {
     Skip,
     /// Revert the columns that nobody changed since.
     Merge,
+    /// The same, and numbers that somebody changed by the difference.
+    Delta,
     /// Overwrite them.
     Force,
 }
@@ -176,6 +188,7 @@ impl OnConflict {
             Self::Error => "error",
             Self::Skip => "skip",
             Self::Merge => "merge",
+            Self::Delta => "delta",
             Self::Force => "force",
         }
     }
@@ -231,40 +244,47 @@ pub async fn last(client: &Client, actor: Option<&str>, back: i32) -> Result<i64
     Ok(row.get(0))
 }
 
-/// Works out what a revert would do; changes nothing.
+/// Works out what a revert would do to all columns, and to rows that somebody else changed since; changes nothing.
 ///
 /// # Errors
 /// When there is nothing to revert, or we may not read it.
-pub async fn plan(client: &impl GenericClient, target: &Target) -> Result<Plan, Error> {
+pub async fn plan(
+    client: &impl GenericClient,
+    target: &Target,
+    on_conflict: OnConflict,
+) -> Result<Plan, Error> {
+    let max = i64::try_from(MOST_STEPS + 1).unwrap_or(i64::MAX);
     let Outline { totals, mut steps, token: digest } =
-        outline(client, target, None, i64::try_from(MOST_STEPS + 1).unwrap_or(i64::MAX)).await?;
+        outline(client, target, on_conflict, max).await?;
     let is_cut = steps.len() > MOST_STEPS;
     steps.truncate(MOST_STEPS);
     let token = if is_cut { digest.clone() } else { token(&steps) };
     Ok(Plan { steps, totals, is_cut, token, digest })
 }
 
-fn plan_query(target: &Target, columns: Option<&[String]>) -> (&'static str, Parameters) {
+fn plan_query(target: &Target, manner: Manner<'_>) -> (&'static str, Parameters) {
     let (query, mut parameters) = match target {
-        Target::LastChange(table, key) => {
-            ("SELECT * FROM pgtrack.plan_undo_pk($1, $2, columns => $3)", row(table, key))
-        }
+        Target::LastChange(table, key) => (
+            "SELECT * FROM pgtrack.plan_undo_pk($1, $2, on_conflict => $3, columns => $4)",
+            row(table, key),
+        ),
         Target::DeletedRow(table, key) => {
-            ("SELECT * FROM pgtrack.plan_restore_pk($1, $2)", row(table, key))
+            ("SELECT * FROM pgtrack.plan_restore_pk($1, $2, on_conflict => $3)", row(table, key))
         }
         Target::Version(table, key, version) => (
-            "SELECT * FROM pgtrack.plan_revert_pk($1, $2, $3, columns => $4)",
+            "SELECT * FROM pgtrack.plan_revert_pk($1, $2, $3, on_conflict => $4, columns => $5)",
             with(row(table, key), *version),
         ),
-        Target::Transaction(xid) => {
-            ("SELECT * FROM pgtrack.plan_undo_transaction($1, columns => $2)", with(vec![], *xid))
-        }
+        Target::Transaction(xid) => (
+            "SELECT * FROM pgtrack.plan_undo_transaction($1, on_conflict => $2, columns => $3)",
+            with(vec![], *xid),
+        ),
         Target::Transactions(xids) => (
-            "SELECT * FROM pgtrack.plan_undo_transactions($1, columns => $2)",
+            "SELECT * FROM pgtrack.plan_undo_transactions($1, on_conflict => $2, columns => $3)",
             with(vec![], xids.clone()),
         ),
         Target::Statements(ids) => (
-            "SELECT * FROM pgtrack.plan_undo_statements($1, columns => $2)",
+            "SELECT * FROM pgtrack.plan_undo_statements($1, on_conflict => $2, columns => $3)",
             with(vec![], ids.clone()),
         ),
         Target::Table(table, point) => (
@@ -276,12 +296,15 @@ fn plan_query(target: &Target, columns: Option<&[String]>) -> (&'static str, Par
             with(with(vec![], quoted(schema)), point.clone()),
         ),
         Target::Cause(cause) => (
-            "SELECT * FROM pgtrack.plan_undo_where($1, $2, $3, $4, $5, columns => $6)",
+            "SELECT * FROM pgtrack.plan_undo_where($1, $2, $3, $4, $5, on_conflict => $6, columns => $7)",
             cause.parameters(),
         ),
     };
+    if !matches!(target, Target::Table(..) | Target::Schema(..)) {
+        parameters.push(Box::new(manner.on_conflict.word().to_owned()));
+    }
     if target.has_columns() {
-        parameters.push(Box::new(columns.map(<[String]>::to_vec)));
+        parameters.push(Box::new(manner.columns.map(<[String]>::to_vec)));
     }
     (query, parameters)
 }
@@ -297,8 +320,9 @@ fn step(row: &Row) -> Option<Step> {
     })
 }
 
-/// Reverts, if the plan as of now is the one that was seen. Returns the transaction that did it;
-/// `None` if every row was left as it is. The plan is that of all columns, also where only some are set back.
+/// Reverts, if the plan as of now is the one that was seen, or [one that need not be](Target::tolerates). Returns the transaction that did it;
+/// `None` if every row was left as it is. The plan is that of all columns, also where only some are set back, and of what
+/// was `planned` for rows that somebody else changed since.
 ///
 /// # Errors
 /// [`Error::StalePlan`] when the rows have changed since the plan was made, or are too many; otherwise the server's
@@ -307,25 +331,34 @@ fn step(row: &Row) -> Option<Step> {
 pub async fn apply(
     client: &mut Client,
     target: &Target,
+    planned: OnConflict,
     is_seen: impl FnOnce(&Plan) -> bool,
     manner: impl Into<Manner<'_>>,
     attribution: Attribution<'_>,
 ) -> Result<Option<i64>, Error> {
-    let transaction = begin(client, Some(target), PATIENCE).await?;
-    let plan = plan(&transaction, target).await?;
+    let manner = manner.into();
+    let isolation = isolation(target.tolerates(manner.on_conflict));
+    let transaction = begin(client, Some(target), PATIENCE, isolation).await?;
+    let plan = plan(&transaction, target, planned).await?;
     if plan.is_cut || !is_seen(&plan) {
         return Err(Error::StalePlan);
     }
-    finish(transaction, target, manner.into(), attribution).await
+    finish(transaction, target, manner, attribution).await
 }
 
-/// One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail. What goes back as a
-/// whole, if it is to be reverted here, is locked before the snapshot is taken, which would not see rows that come in
-/// between.
+/// One snapshot for the plan and the revert: whoever changes a row in between makes the revert fail. Where such rows are
+/// left to others, they have to be seen.
+fn isolation(tolerates: bool) -> IsolationLevel {
+    if tolerates { IsolationLevel::ReadCommitted } else { IsolationLevel::RepeatableRead }
+}
+
+/// What goes back as a whole, if it is to be reverted here, is locked before the snapshot is taken, which would not see
+/// rows that come in between.
 async fn begin<'a>(
     client: &'a mut Client,
     target: Option<&Target>,
     limits: Limits,
+    isolation: IsolationLevel,
 ) -> Result<Transaction<'a>, Error> {
     let whole = match target {
         Some(target) => whole_tables(client, target).await?,
@@ -333,7 +366,7 @@ async fn begin<'a>(
     };
     let transaction = client
         .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
+        .isolation_level(isolation)
         .start()
         .await
         .map_err(Error::query("begin the revert"))?;

@@ -66,6 +66,8 @@ enum Way {
     Skip,
     /// Revert only the columns that nobody changed since.
     Merge,
+    /// The same, and take numbers back by the difference: what others have added or taken away since stays.
+    Delta,
     /// Overwrite them.
     Force,
 }
@@ -76,6 +78,7 @@ impl ConflictOptions {
             Way::Error => OnConflict::Error,
             Way::Skip => OnConflict::Skip,
             Way::Merge => OnConflict::Merge,
+            Way::Delta => OnConflict::Delta,
             Way::Force => OnConflict::Force,
         }
     }

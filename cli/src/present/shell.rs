@@ -29,7 +29,7 @@ pub(crate) fn in_shell(hint: &str) -> String {
         rest = after;
     }
     text.push_str(rest);
-    for way in ["error", "force", "skip", "merge"] {
+    for way in ["error", "force", "skip", "merge", "delta"] {
         text = text.replace(&format!("on_conflict => '{way}'"), &format!("--on-conflict {way}"));
     }
     text

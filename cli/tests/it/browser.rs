@@ -4,11 +4,15 @@
 #[path = "browser/driver.rs"]
 mod driver;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use fantoccini::Locator;
 use serde_json::Value;
 
 use self::driver::Browser;
-use crate::program::Demo;
+use crate::program::{Demo, psql};
 
 /// Something went wrong, is found, and is put back: three clicks from the overview.
 #[test]
@@ -56,6 +60,76 @@ fn a_mistake_is_found_and_undone_in_three_clicks() {
         );
         browser.close().await;
     });
+}
+
+/// Six columns, a trigger, a foreign key.
+const NIGHT: &str = "
+    CREATE TABLE clients (id int PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE parcels (id int PRIMARY KEY, client int NOT NULL REFERENCES clients, status text NOT NULL,
+                         total numeric(10, 2) NOT NULL, note text, updated_at timestamptz NOT NULL DEFAULT now());
+    CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.updated_at := now(); RETURN new; END $$;
+    INSERT INTO clients SELECT n, 'client ' || n FROM generate_series(1, 1000) n;
+    INSERT INTO parcels SELECT n, 1 + n % 1000, 'paid', n, 'parcel ' || n FROM generate_series(1, 200000) n;
+    CREATE TRIGGER touch BEFORE UPDATE ON parcels FOR EACH ROW EXECUTE FUNCTION touch();
+    SELECT pgtrack.track('parcels');
+    SELECT pgtrack.track('clients')";
+
+/// Three in the morning: all rows of a table of ordinary size were changed, and the shop goes on working.
+#[test]
+fn a_mistake_of_all_rows_is_undone_while_others_write() {
+    let demo = Demo::start(&["--no-traffic"]);
+    demo.psql(NIGHT);
+    pgtrack_testkit::block_on(async {
+        let browser = Browser::start().await;
+        browser.log_in(&demo).await;
+        demo.psql("UPDATE parcels SET status = 'x'");
+        // What the shop does all the time; it ends also if the test fails.
+        let over = Over(Arc::default());
+        let (is_over, proxy) = (Arc::clone(&over.0), demo.proxy.clone());
+        let shop = std::thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                psql(
+                    &proxy,
+                    "UPDATE parcels SET note = 'a call' WHERE id = 1000 + (random() * 100)::int",
+                );
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        repair(&browser, &demo).await;
+        drop(over);
+        shop.join().unwrap();
+        assert_eq!(demo.psql("SELECT count(*) FROM parcels WHERE status <> 'paid'"), "0");
+        assert_ne!(demo.psql("SELECT count(*) FROM parcels WHERE note = 'a call'"), "0");
+        browser.close().await;
+    });
+}
+
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// From the overview to the end, with nothing but clicks and a reason.
+async fn repair(browser: &Browser, demo: &Demo) {
+    let query =
+        "SELECT xid FROM pgtrack.activity WHERE row_count > 100000 ORDER BY xid DESC LIMIT 1";
+    let xid = demo.psql(query);
+    browser.goto("/c/shop").await;
+    browser.click(&format!("li.entry[data-xid='{xid}'] a.open")).await;
+    browser.follow("Undo transaction…").await;
+    browser.wait_for("form.confirm").await;
+    // Others have changed some rows since, so there is a choice; batches are ticked already.
+    browser.click("input[value=merge]").await;
+    assert!(browser.text(".head").await.contains("In batches it takes about"));
+    assert_eq!(browser.count("input[name=batches]:checked").await, 1);
+    browser.pictures("night").await;
+    browser.type_into("[name=reason]", "a WHERE was missing").await;
+    browser.click(".confirm button.primary").await;
+    browser.wait_for(".job a[data-undo]").await;
+    assert_eq!(browser.text("#job-state").await, "Done");
 }
 
 /// The numbers move without the page being loaded again, and what is there stays where it is.
@@ -354,6 +428,16 @@ fn the_keyboard_is_enough() {
         assert_eq!(browser.script("return document.activeElement.value").await, Value::from("gt"));
         let client = browser.client();
         assert!(client.find(Locator::Css("h1")).await.unwrap().text().await.unwrap() == "Activity");
+        // On the overview, too, Enter opens the entry, and `u` undoes it.
+        demo.psql("UPDATE products SET price = 1 WHERE product_id = 101");
+        let xid = demo.psql("SELECT xid FROM pgtrack.log(1)");
+        browser.goto("/c/shop").await;
+        browser.press("j").await;
+        browser.press("\u{e007}").await;
+        browser.wait_for_title(&format!("Transaction {xid}")).await;
+        browser.goto("/c/shop").await;
+        browser.press("ju").await;
+        browser.wait_for_title(&format!("Undo transaction {xid}")).await;
         browser.goto("/c/shop/changes?since=1h").await;
         browser.press("ta").await;
         let frozen = Locator::Css("input[name=query][value*='since=20']");

@@ -6,8 +6,9 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::app_error::Problem;
+use crate::app_error::{Elsewhere, Problem};
 use crate::connections::Connection;
+use crate::revert::{Confirmation, Subject};
 use crate::rules::Rules;
 use crate::view;
 use crate::visit::{SignedIn, Visit};
@@ -16,6 +17,10 @@ use crate::visit::{SignedIn, Visit};
 pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Next) -> Response {
     // The pattern: an address may hold the key of a row.
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let subject = route
+        .as_ref()
+        .filter(|route| route.as_str().starts_with("/c/{connection}/revert"))
+        .and_then(|_| Subject::from_query(request.uri().query()?));
     let mut response = next.run(request).await;
     let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
     if let Some(cause) = &problem.cause {
@@ -34,7 +39,13 @@ pub(crate) async fn render_problems(mut visit: Visit, request: Request, next: Ne
     if let Some(rules) = response.extensions_mut().remove::<Arc<Rules>>() {
         problem = problem.hidden_by(&rules);
     }
-    let mut page = (problem.status, view::problem::page(&visit, &problem)).into_response();
+    let chosen = response.extensions_mut().remove::<Confirmation>().unwrap_or_default();
+    let elsewhere = subject.filter(|_| visit.signed_in.is_some()).map(|subject| Elsewhere {
+        plan: visit.links().plan(&subject),
+        command: view::plan::shell(subject.target(), &chosen),
+    });
+    let mut page =
+        (problem.status, view::problem::page(&visit, &problem, elsewhere.as_ref())).into_response();
     for (name, value) in response.headers() {
         page.headers_mut().entry(name).or_insert_with(|| value.clone());
     }

@@ -1,12 +1,14 @@
 //! Applies a revert that a person has confirmed, once, however often the form is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pgtrack_tracker::Error;
 use pgtrack_tracker::revert::{Attribution, Manner, OnConflict, Plan, apply};
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::{PlanKey, Subject};
+use super::{PlanKey, Subject, needs_reason};
 use crate::app_error::AppError;
 use crate::connections::Opened;
 use crate::links::encode;
@@ -14,6 +16,9 @@ use crate::state::AppState;
 use crate::store::audit::{self, Action, Entry};
 use crate::store::failed;
 use crate::words::plain;
+
+/// A page that waits longer is given up, and would not say that the revert goes on.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A confirmed plan.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(crate) struct Application {
     /// Stands for the form that they sent.
     pub(crate) submission: String,
     pub(crate) on_conflict: OnConflict,
+    /// What the plan that the person saw does with rows that changed since.
+    pub(crate) planned: OnConflict,
     /// The columns to set back; `None` is all of them.
     pub(crate) columns: Option<Vec<String>>,
     pub(crate) reason: Option<String>,
@@ -37,6 +44,11 @@ pub(crate) struct Application {
 }
 
 impl Application {
+    /// Whether this is the plan that the person saw, as far as that matters.
+    pub(super) fn is_seen(&self, plan: &Plan) -> bool {
+        self.key.token(plan) == self.token || self.subject.target().tolerates(self.on_conflict)
+    }
+
     /// What is reverted, for the audit log.
     pub(super) fn subject_text(&self) -> String {
         let columns = self.columns.iter().flatten();
@@ -51,6 +63,8 @@ pub(crate) enum Outcome {
     Applied(i64),
     /// Every row was left as it is.
     NothingChanged,
+    /// It takes a reason, which was not given; nothing was changed.
+    NoReason,
     /// The rows are not what the person saw; nothing was changed.
     Stale,
     /// Somebody changed rows since, and no way to deal with that was chosen; nothing was changed.
@@ -73,11 +87,14 @@ pub(crate) async fn apply_once(
         let _ = unlock(&client, &application.submission).await;
         result
     });
-    task.await.map_err(|error| AppError::Internal(error.to_string()))?
+    match timeout(PATIENCE, task).await {
+        Ok(done) => done.map_err(|error| AppError::Internal(error.to_string()))?,
+        Err(_) => Err(AppError::GoesOn),
+    }
 }
 
 async fn apply_locked(client: &Client, application: &Application) -> Result<Outcome, AppError> {
-    let Application { subject, token, submission, actor, .. } = application;
+    let Application { subject, submission, actor, .. } = application;
     if let Some(xid) = audit::applied(client, actor, submission).await? {
         return Ok(Outcome::Applied(xid));
     }
@@ -85,8 +102,13 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
     let mut target_client = application.opened.database.write().await?;
     let manner =
         Manner { on_conflict: application.on_conflict, columns: application.columns.as_deref() };
-    let is_seen = |plan: &Plan| application.key.token(plan) == *token;
-    match apply(&mut target_client, subject.target(), is_seen, manner, attribution).await {
+    let mut lacks_reason = false;
+    let is_seen = |plan: &Plan| {
+        lacks_reason = application.reason.is_none() && needs_reason(plan.rows());
+        application.is_seen(plan) && !lacks_reason
+    };
+    let (target, planned) = (subject.target(), application.planned);
+    match apply(&mut target_client, target, planned, is_seen, manner, attribution).await {
         Ok(Some(xid)) => {
             note(client, application, Action::RevertApplied, None, Some(xid)).await?;
             Ok(Outcome::Applied(xid))
@@ -96,6 +118,7 @@ async fn apply_locked(client: &Client, application: &Application) -> Result<Outc
                 .await?;
             Ok(Outcome::NothingChanged)
         }
+        Err(Error::StalePlan) if lacks_reason => Ok(Outcome::NoReason),
         Err(Error::StalePlan) => {
             note(client, application, Action::RevertRefused, Some("the rows have changed"), None)
                 .await?;

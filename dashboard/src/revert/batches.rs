@@ -7,10 +7,13 @@ use std::time::Duration;
 use deadpool_postgres::ClientWrapper;
 use pgtrack_tracker::Error;
 use pgtrack_tracker::revert::{Attribution, Batches, Limits, OnConflict, Plan};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::Application;
 use super::apply::{lock, note, unlock};
+use super::planning::PATIENCE;
+use super::{Application, let_go_when_nobody_listens};
 use crate::app_error::{AppError, Problem};
 use crate::auth::Role;
 use crate::connections::Found;
@@ -24,9 +27,8 @@ use crate::words::{Why, plain};
 
 /// How many rows a batch has.
 pub(crate) const BATCH_ROWS: i32 = 1000;
-/// Somebody waits for the page.
-const PLANNING: Limits =
-    Limits { lock: Duration::from_secs(2), statement: Duration::from_secs(25) };
+const SPLITTING: Limits =
+    Limits { lock: Duration::from_mins(1), statement: Duration::from_hours(1) };
 /// Nobody waits for a page.
 const BATCH: Limits = Limits { lock: Duration::from_secs(10), statement: Duration::from_mins(5) };
 
@@ -67,8 +69,7 @@ async fn begin(
     application: Application,
     person: SignedIn,
 ) -> Result<Begun, AppError> {
-    let Application { opened, subject, token, key, submission, on_conflict, actor, .. } =
-        &application;
+    let Application { opened, subject, submission, actor, .. } = &application;
     if let Some(id) = jobs::begun(client, actor, submission).await? {
         return Ok(Begun::Job(id));
     }
@@ -78,32 +79,6 @@ async fn begin(
         return Ok(Begun::Busy(jobs::running(&own, &slug).await?));
     }
     jobs::clear(&own, &slug).await?;
-    let mut there = opened.database.session().await?;
-    let mut has_conflict = false;
-    let is_seen = |plan: &Plan| {
-        let is_same = key.token(plan) == *token;
-        has_conflict = is_same && *on_conflict == OnConflict::Error && plan.conflicts() > 0;
-        is_same && !has_conflict
-    };
-    let target = subject.target();
-    let batches = match Batches::begin(&mut there, target, is_seen, BATCH_ROWS, PLANNING).await {
-        Ok(batches) => batches,
-        Err(Error::StalePlan) => {
-            let (begun, why) = if has_conflict {
-                (Begun::Conflict, "conflicts")
-            } else {
-                (Begun::Stale, "the rows have changed")
-            };
-            note(client, &application, Action::RevertRefused, Some(why), None).await?;
-            return Ok(begun);
-        }
-        Err(error) => {
-            let error = AppError::from(error);
-            let why = plain(error.problem().text);
-            note(client, &application, Action::RevertRefused, Some(&why), None).await?;
-            return Err(error);
-        }
-    };
     let new = NewJob {
         connection: &slug,
         name: actor,
@@ -111,15 +86,140 @@ async fn begin(
         subject: &subject.query(),
         reason: application.reason.as_deref(),
         submission,
-        rows: batches.rows,
-        batches: i64::try_from(batches.count).unwrap_or(i64::MAX),
     };
     let id = jobs::add(&own, new).await?;
-    let what = format!("job {id}: {} rows", batches.rows);
-    note(client, &application, Action::BatchesStarted, Some(&what), None).await?;
-    let running = Running { id, application, person, own, there, batches, rows_done: 0 };
-    state.jobs.clone().spawn(running.run(state));
-    Ok(Begun::Job(id))
+    let (tell, mut told) = oneshot::channel();
+    let starting = Starting { id, application, person, own };
+    state.jobs.clone().spawn(starting.run(state, tell));
+    if let Ok(begun) = timeout(PATIENCE, &mut told).await {
+        return begun.map_err(|error| AppError::Internal(error.to_string()))?;
+    }
+    // From now on its page says how it goes, unless that was said in this moment.
+    told.close();
+    told.try_recv().unwrap_or(Ok(Begun::Job(id)))
+}
+
+/// A job that has no batches yet. To split it may take longer than a page.
+struct Starting {
+    id: i64,
+    application: Application,
+    person: SignedIn,
+    own: ClientWrapper,
+}
+
+/// What came of it.
+enum Start {
+    /// With the session that holds the batches.
+    Split(Batches, ClientWrapper),
+    Refused(Begun, Text, &'static str),
+    Stopped,
+    Interrupted,
+}
+
+impl Starting {
+    /// Whoever waits for the page is told; for whoever does not any more, the job says it.
+    async fn run(self, state: Arc<AppState>, tell: oneshot::Sender<Result<Begun, AppError>>) {
+        let start = match self.split(&state).await {
+            Ok(Start::Split(batches, there)) => {
+                return self.go_on(state, batches, there, tell).await;
+            }
+            start => start,
+        };
+        let Self { id, application, own, .. } = self;
+        let (said, end, begun, problem) = match start {
+            Ok(Start::Refused(begun, text, why)) => {
+                let problem = AppError::Conflict(text).problem();
+                (why.to_owned(), JobState::Failed, Ok(begun), Some(problem))
+            }
+            Ok(Start::Interrupted) => {
+                ("interrupted".to_owned(), JobState::Interrupted, Ok(Begun::Job(id)), None)
+            }
+            Ok(_) => ("stopped".to_owned(), JobState::Stopped, Ok(Begun::Job(id)), None),
+            Err(error) => {
+                let problem = error.problem();
+                (plain(&problem.text), JobState::Failed, Err(error), Some(problem))
+            }
+        };
+        let noted = note(&own, &application, Action::RevertRefused, Some(&said), None).await;
+        let is_told = tell.send(begun).is_ok();
+        let ended = match problem {
+            Some(_) if is_told => jobs::remove(&own, id).await,
+            problem => {
+                let kept = problem.as_ref().map(Problem::to_kept);
+                jobs::end(&own, id, end, kept.as_ref()).await
+            }
+        };
+        let failed = ended.err().map(AppError::from).or(noted.err());
+        if let Some(cause) = failed.and_then(|error| error.problem().cause) {
+            tracing::warn!(job = id, cause, "the end of an undo is not noted");
+        }
+    }
+
+    /// Nobody waits for it for longer than for a page, but it can be stopped.
+    async fn split(&self, state: &AppState) -> Result<Start, AppError> {
+        let Application { opened, subject, planned, on_conflict, .. } = &self.application;
+        let mut there = opened.database.session().await?;
+        let_go_when_nobody_listens(&there).await;
+        let mut has_conflict = false;
+        let is_seen = |plan: &Plan| {
+            let is_same = self.application.is_seen(plan);
+            has_conflict = is_same && *on_conflict == OnConflict::Error && plan.conflicts() > 0;
+            is_same && !has_conflict
+        };
+        let beginning = Batches::begin(
+            &mut there,
+            subject.target(),
+            *planned,
+            is_seen,
+            *on_conflict,
+            BATCH_ROWS,
+            SPLITTING,
+        );
+        let batches = tokio::select! {
+            batches = beginning => batches,
+            stopped = self.stopped() => return stopped.map(|()| Start::Stopped),
+            () = state.shutdown.cancelled() => return Ok(Start::Interrupted),
+        };
+        match batches {
+            Ok(batches) => Ok(Start::Split(batches, there)),
+            Err(Error::StalePlan) if has_conflict => {
+                Ok(Start::Refused(Begun::Conflict, Text::NothingChosen, "conflicts"))
+            }
+            Err(Error::StalePlan) => {
+                let text = Text::RowsChangedSincePlan;
+                Ok(Start::Refused(Begun::Stale, text, "the rows have changed"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until somebody stops the job.
+    async fn stopped(&self) -> Result<(), AppError> {
+        while !jobs::is_stopping(&self.own, self.id).await? {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    }
+
+    async fn go_on(
+        self,
+        state: Arc<AppState>,
+        batches: Batches,
+        there: ClientWrapper,
+        tell: oneshot::Sender<Result<Begun, AppError>>,
+    ) {
+        let Self { id, application, person, own } = self;
+        let what = format!("job {id}: {} rows", batches.rows);
+        let noted = note(&own, &application, Action::BatchesStarted, Some(&what), None).await;
+        let count = i64::try_from(batches.count).unwrap_or(i64::MAX);
+        let split = match noted {
+            Ok(()) => jobs::split(&own, id, batches.rows, count).await.map_err(AppError::from),
+            Err(error) => Err(error),
+        };
+        let _ = tell.send(Ok(Begun::Job(id)));
+        let running = Running { id, application, person, own, there, batches, rows_done: 0 };
+        running.run(state, split).await;
+    }
 }
 
 /// A job at work.
@@ -139,8 +239,12 @@ struct Running {
 type End = (JobState, Option<Problem>);
 
 impl Running {
-    async fn run(mut self, state: Arc<AppState>) {
-        let (end, problem) = self.work(&state).await;
+    /// Goes through the batches, if they were noted, and unless it was stopped before them.
+    async fn run(mut self, state: Arc<AppState>, split: Result<bool, AppError>) {
+        let (end, problem) = match split {
+            Ok(is_stopping) => self.work(&state, is_stopping).await,
+            Err(error) => (JobState::Failed, Some(error.problem())),
+        };
         if let Some(cause) = problem.as_ref().and_then(|problem| problem.cause.as_ref()) {
             tracing::warn!(job = self.id, cause, "an undo in batches has failed");
         }
@@ -157,8 +261,7 @@ impl Running {
         }
     }
 
-    async fn work(&mut self, state: &AppState) -> End {
-        let mut is_stopping = false;
+    async fn work(&mut self, state: &AppState, mut is_stopping: bool) -> End {
         let mut left = self.batches.count;
         while left > 0 {
             if state.shutdown.is_cancelled() {

@@ -13,12 +13,19 @@ pub(crate) struct Offered {
     pub(crate) rows: usize,
 }
 
-/// The columns to choose from, in the table's order; none where there is no choice: rows come or go whole or get
-/// another key, the plan is about several tables, or there is only one column.
-pub(crate) fn offered(target: &Target, plan: &Plan, order: &[Column]) -> Vec<Offered> {
+/// The columns to choose from, in the table's order, with those that are chosen already; none where there is no choice:
+/// rows come or go whole or get another key, the plan is about several tables, or there is only one column.
+pub(crate) fn offered(
+    target: &Target,
+    plan: &Plan,
+    order: &[Column],
+    chosen: Option<&[String]>,
+) -> Vec<Offered> {
     let Some(first) = plan.steps.first() else { return Vec::new() };
     let has_choice = |step: &Step| {
-        step.action == Action::Update && step.table == first.table && !changes_key(step)
+        matches!(step.action, Action::Update | Action::Nothing)
+            && step.table == first.table
+            && !changes_key(step)
     };
     if !target.has_columns() || !plan.steps.iter().all(has_choice) {
         return Vec::new();
@@ -35,7 +42,8 @@ pub(crate) fn offered(target: &Target, plan: &Plan, order: &[Column]) -> Vec<Off
             }
         }
     }
-    offered.retain(|one| one.rows > 0);
+    let is_chosen = |name: &String| chosen.is_some_and(|chosen| chosen.contains(name));
+    offered.retain(|one| one.rows > 0 || is_chosen(&one.name));
     if offered.len() < 2 { Vec::new() } else { offered }
 }
 
@@ -91,7 +99,7 @@ mod tests {
             token: String::new(),
             digest: String::new(),
         };
-        offered(target, &plan, &order).into_iter().map(|one| (one.name, one.rows)).collect()
+        offered(target, &plan, &order, None).into_iter().map(|one| (one.name, one.rows)).collect()
     }
 
     #[test]

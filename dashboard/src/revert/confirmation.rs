@@ -11,6 +11,8 @@ pub(crate) struct Confirmation {
     pub(crate) submission: String,
     /// What to do with rows that changed since; only asked where there are any.
     pub(crate) on_conflict: Option<Choice>,
+    /// What the plan that was shown does with them; `None` where that had not been chosen yet.
+    pub(crate) planned: Option<Choice>,
     /// The columns to set back; `None` is all of them.
     pub(crate) columns: Option<Vec<String>>,
     /// In batches, each of which stays done if a later one fails.
@@ -31,6 +33,8 @@ impl Confirmation {
     pub(crate) const BATCHES: &str = "batches";
     /// The name of the button that only looks.
     pub(crate) const LOOK: &str = "look";
+    /// The name of the field for what was planned.
+    pub(crate) const PLANNED: &str = "planned";
 
     /// Reads the fields of the form; `None` if it is not one of ours.
     pub(crate) fn read(pairs: &[(String, String)]) -> Option<Self> {
@@ -38,15 +42,17 @@ impl Confirmation {
             pairs.iter().filter(|pair| pair.0 == name).map(|pair| pair.1.clone()).collect()
         };
         let one = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.clone());
+        let choice = |word: Option<String>| match word {
+            Some(word) => Choice::from_word(&word).map(Some),
+            None => Some(None),
+        };
         let (offered, columns) = (all(Self::OFFERED), all(Self::COLUMN));
         let is_whole = offered.iter().all(|name| columns.contains(name));
         Some(Self {
             token: one("token")?,
             submission: one("submission")?,
-            on_conflict: match one("on_conflict") {
-                Some(word) => Some(Choice::from_word(&word)?),
-                None => None,
-            },
+            on_conflict: choice(one("on_conflict"))?,
+            planned: choice(one(Self::PLANNED))?,
             columns: (!is_whole).then_some(columns),
             in_batches: one(Self::BATCHES).is_some(),
             is_look: one(Self::LOOK).is_some(),
@@ -62,6 +68,16 @@ impl Confirmation {
             columns: self.columns.as_deref(),
         }
     }
+
+    /// What the plan that was shown does with rows that changed since.
+    pub(crate) fn planned(&self) -> OnConflict {
+        self.planned.map_or(OnConflict::Error, Choice::on_conflict)
+    }
+
+    /// Whether the person has yet to see what they have chosen: by the difference a row becomes what it has never been.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.on_conflict == Some(Choice::Delta) && self.planned != Some(Choice::Delta)
+    }
 }
 
 /// What to do with rows that somebody changed since.
@@ -69,18 +85,21 @@ impl Confirmation {
 pub(crate) enum Choice {
     Skip,
     Merge,
+    Delta,
     Overwrite,
 }
 
 impl Choice {
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Skip, Self::Merge, Self::Overwrite].into_iter().find(|one| one.word() == word)
+        let all = [Self::Skip, Self::Merge, Self::Delta, Self::Overwrite];
+        all.into_iter().find(|one| one.word() == word)
     }
 
     pub(crate) fn on_conflict(self) -> OnConflict {
         match self {
             Self::Skip => OnConflict::Skip,
             Self::Merge => OnConflict::Merge,
+            Self::Delta => OnConflict::Delta,
             Self::Overwrite => OnConflict::Force,
         }
     }
@@ -90,6 +109,7 @@ impl Choice {
         match self {
             Self::Skip => "skip",
             Self::Merge => "merge",
+            Self::Delta => "delta",
             Self::Overwrite => "overwrite",
         }
     }
@@ -123,9 +143,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_by_the_difference_is_seen_first() {
+        let is_unseen = |fields: &[(&str, &str)]| read(fields).unwrap().is_unseen();
+        assert!(is_unseen(&[("on_conflict", "delta")]));
+        assert!(is_unseen(&[("on_conflict", "delta"), ("planned", "merge")]));
+        assert!(!is_unseen(&[("on_conflict", "delta"), ("planned", "delta")]));
+        assert!(!is_unseen(&[("on_conflict", "merge")]));
+    }
+
+    #[test]
     fn what_is_no_form_of_ours_is_none() {
         assert_eq!(read(&[("on_conflict", "merge")]).unwrap().on_conflict, Some(Choice::Merge));
         assert!(read(&[("on_conflict", "explode")]).is_none());
+        assert!(read(&[("planned", "explode")]).is_none());
         assert!(Confirmation::read(&[("token".to_owned(), "t".to_owned())]).is_none());
     }
 }

@@ -77,8 +77,6 @@ pub(crate) struct NewJob<'a> {
     pub(crate) subject: &'a str,
     pub(crate) reason: Option<&'a str>,
     pub(crate) submission: &'a str,
-    pub(crate) rows: i64,
-    pub(crate) batches: i64,
 }
 
 /// Makes this session the one that runs jobs of a connection, unless another one does.
@@ -121,19 +119,46 @@ pub(crate) async fn begun(
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Adds a job that is running; returns its number.
+/// Adds a job that is running, and has no batches yet; returns its number.
 pub(crate) async fn add(client: &Client, job: NewJob<'_>) -> Result<i64, Error> {
     let query = "INSERT INTO pgtrack_dashboard.job (connection, name, client_addr, subject, reason, submission, row_count, batches)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING job_id";
-    let NewJob { connection, name, client_addr, subject, reason, submission, rows, batches } = job;
+                 VALUES ($1, $2, $3, $4, $5, $6, 0, 0) RETURNING job_id";
+    let NewJob { connection, name, client_addr, subject, reason, submission } = job;
     let row = client
-        .query_one(
-            query,
-            &[&connection, &name, &client_addr, &subject, &reason, &submission, &rows, &batches],
-        )
+        .query_one(query, &[&connection, &name, &client_addr, &subject, &reason, &submission])
         .await
         .map_err(failed("note a job"))?;
     Ok(row.get(0))
+}
+
+/// Notes how much a job is. Returns whether it shall stop.
+pub(crate) async fn split(
+    client: &Client,
+    id: i64,
+    rows: i64,
+    batches: i64,
+) -> Result<bool, Error> {
+    let query = "UPDATE pgtrack_dashboard.job SET row_count = $2, batches = $3 WHERE job_id = $1 RETURNING is_stopping";
+    let row = client
+        .query_one(query, &[&id, &rows, &batches])
+        .await
+        .map_err(failed("note the batches of a job"))?;
+    Ok(row.get(0))
+}
+
+/// Whether a job shall stop.
+pub(crate) async fn is_stopping(client: &Client, id: i64) -> Result<bool, Error> {
+    let query = "SELECT j.is_stopping FROM pgtrack_dashboard.job j WHERE j.job_id = $1";
+    let row =
+        client.query_one(query, &[&id]).await.map_err(failed("look whether a job shall stop"))?;
+    Ok(row.get(0))
+}
+
+/// Forgets a job that did not begin.
+pub(crate) async fn remove(client: &Client, id: i64) -> Result<(), Error> {
+    let query = "DELETE FROM pgtrack_dashboard.job WHERE job_id = $1";
+    client.execute(query, &[&id]).await.map_err(failed("forget a job"))?;
+    Ok(())
 }
 
 /// Notes that a batch was done. Returns whether the job shall stop.

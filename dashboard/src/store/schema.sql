@@ -232,8 +232,8 @@ COMMENT ON COLUMN pgtrack_dashboard.job.subject IS 'What is undone, as the dashb
 COMMENT ON COLUMN pgtrack_dashboard.job.reason IS 'Why.';
 COMMENT ON COLUMN pgtrack_dashboard.job.submission IS 'The form that was sent: a form that is sent twice begins one job.';
 COMMENT ON COLUMN pgtrack_dashboard.job.state IS 'running, done, stopped, failed or interrupted. One that is running, and whose lock nobody holds, was interrupted.';
-COMMENT ON COLUMN pgtrack_dashboard.job.row_count IS 'How many rows it is about.';
-COMMENT ON COLUMN pgtrack_dashboard.job.batches IS 'In how many batches.';
+COMMENT ON COLUMN pgtrack_dashboard.job.row_count IS 'How many rows it is about; 0 until that is known.';
+COMMENT ON COLUMN pgtrack_dashboard.job.batches IS 'In how many batches; 0 until that is known.';
 COMMENT ON COLUMN pgtrack_dashboard.job.rows_done IS 'How many rows the batches were about that are done.';
 COMMENT ON COLUMN pgtrack_dashboard.job.batches_done IS 'How many batches are done.';
 COMMENT ON COLUMN pgtrack_dashboard.job.xids IS 'The transactions that did them.';

@@ -67,7 +67,7 @@ pub(crate) fn page(visit: &Visit, activity: &Activity<'_>) -> Html<String> {
         }
         (filters::form(visit, activity))
         @if let Some((span, tallied)) = &activity.chart {
-            (chart::section(visit, search, *span, tallied))
+            (chart::section(visit, search, *span, tallied, activity.tables.iter().map(|table| table.since).min()))
             (facets::section(visit, search, tallied))
         }
         section aria-labelledby="list-heading" {

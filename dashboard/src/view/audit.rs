@@ -11,8 +11,8 @@ use super::version::link_to_transaction;
 use crate::links::encode;
 use crate::store::audit::{Action, Line};
 use crate::visit::Visit;
-use crate::words::Shared;
 use crate::words::people::Text;
+use crate::words::{Marked, Shared};
 
 /// What the page shows.
 pub(crate) struct Log<'a> {
@@ -41,6 +41,7 @@ pub(crate) fn page(visit: &Visit, log: &Log<'_>) -> Html<String> {
                 div.actions { a.button.quiet href={ "/audit.jsonl?" (log.query()) } download { (visit.say(Text::JsonLines)) } }
             }
             p.note { (visit.say(Text::NeverRemoved)) }
+            p.note { (visit.say(Marked::AuditOfDatabase)) }
         }
         form.row-form method="get" action="/audit" {
             label { span { (visit.say(Shared::Who)) } input type="text" name="name" value=(log.name); }

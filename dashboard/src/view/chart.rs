@@ -32,12 +32,18 @@ impl Part {
     }
 }
 
-/// The chart of a search, or why there is none.
-pub(crate) fn section(visit: &Visit, search: &Search, span: Span, tallied: &Tallied) -> Markup {
+/// The chart of a search, or why there is none; `beginning` is that of the history.
+pub(crate) fn section(
+    visit: &Visit,
+    search: &Search,
+    span: Span,
+    tallied: &Tallied,
+    beginning: Option<Timestamp>,
+) -> Markup {
     html! {
         section.chart aria-label=(visit.say(Text::RowChangesOverTime)) {
             @match tallied {
-                Tallied::Known(counts) => (bars(visit, search, span, counts)),
+                Tallied::Known(counts) => (bars(visit, search, span, counts, beginning)),
                 Tallied::Pending => p.note { (visit.say(Text::BeingCounted)) " " a href=(visit.here) { (visit.say(Text::ShowChart)) } },
                 Tallied::Failed => p.note { (visit.say(Text::TooManyToCount)) },
             }
@@ -60,11 +66,23 @@ fn parts(span: Span, counts: &[Count]) -> Vec<Part> {
     parts
 }
 
-fn bars(visit: &Visit, search: &Search, span: Span, counts: &[Count]) -> Markup {
+fn bars(
+    visit: &Visit,
+    search: &Search,
+    span: Span,
+    counts: &[Count],
+    beginning: Option<Timestamp>,
+) -> Markup {
     let parts = parts(span, counts);
     let most = parts.iter().map(Part::sum).max().unwrap_or(0);
     if most == 0 {
-        return html! { p.note { (visit.say(Marked::NothingChangedFrom(time::exact(visit, span.from)))) } };
+        let nothing = Marked::NothingChanged {
+            from: time::exact(visit, span.from),
+            to: time::exact(visit, span.to.min(visit.clock.now)),
+            is_filtered: search.chips().any(|chip| !matches!(chip.name, "since" | "until")),
+            beginning: beginning.filter(|at| *at > span.from).map(|at| time::exact(visit, at)),
+        };
+        return html! { p.note { (visit.say(nothing)) } };
     }
     let number = i64::try_from(parts.len()).unwrap_or(1).max(1);
     let step = WIDTH / number;

@@ -223,7 +223,7 @@ pub(crate) fn unlock_page(
             p.note { (visit.say(Marked::PasswordNotKept(&details.role))) }
             @if let Some(text) = why { (refusal(visit, text)) }
             form method="post" action={ "/connections/" (encode(&details.slug)) "/unlock" } {
-                div.field { label for="password" { (visit.say(Shared::Password)) } input #password name="password" type="password" autocomplete="off" required; }
+                div.field { label for="password" { (visit.say(Shared::Password)) } input #password name="password" type="password" autocomplete="off" aria-describedby="password-help"; p.note #password-help { (visit.say(Text::EmptyPassword)) } }
                 button.primary { (visit.say(Text::Connect)) }
             }
         }

@@ -7,6 +7,7 @@ use pgtrack_tracker::Transaction;
 
 use super::effect::{effects, undo_badge};
 use super::{query, select, time};
+use crate::revert::Subject;
 use crate::visit::Visit;
 use crate::words::Marked;
 use crate::words::activity::Text;
@@ -15,7 +16,7 @@ use crate::words::activity::Text;
 pub(crate) fn item(visit: &Visit, transaction: &Transaction, may_select: bool) -> Markup {
     let xid = transaction.xid;
     html! {
-        li.entry data-xid=(xid) {
+        li.entry data-xid=(xid) data-undo-plan=[visit.may_revert().then(|| visit.links().plan(&Subject::transaction(xid)))] {
             div.when {
                 @if may_select { (select::tick("xid", xid, &visit.say(Text::SelectTransaction(xid)))) }
                 (time::moment(visit, transaction.at))

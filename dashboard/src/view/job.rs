@@ -10,7 +10,7 @@ use super::number::length;
 use super::version::link_to_transaction;
 use super::{plan, time};
 use crate::app_error::Problem;
-use crate::revert::Subject;
+use crate::revert::{Confirmation, Subject};
 use crate::store::jobs::{Job, JobState};
 use crate::visit::Visit;
 use crate::words::plan::Text;
@@ -62,8 +62,13 @@ pub(crate) fn fragment(visit: &Visit, progress: &Progress<'_>) -> Markup {
     html! {
         section.card.job data-state=[(job.state == JobState::Running).then_some("running")] {
             h2 #job-state { (visit.say(heading(job))) }
-            progress max=(job.rows.max(1)) value=(job.rows_done) aria-label=(visit.say(Text::RowsDone)) {}
-            p.numbers { (visit.say(Marked::HowFar { done: job.rows_done, of: job.rows, batches })) }
+            @if job.batches > 0 {
+                progress max=(job.rows.max(1)) value=(job.rows_done) aria-label=(visit.say(Text::RowsDone)) {}
+                p.numbers { (visit.say(Marked::HowFar { done: job.rows_done, of: job.rows, batches })) }
+            } @else if job.state == JobState::Running {
+                progress aria-label=(visit.say(Text::Splitting)) {}
+                p.numbers { (visit.say(Text::SplittingHelp)) }
+            }
             @match job.state {
                 JobState::Running => (running(visit, job)),
                 JobState::Done => (done(visit, job)),
@@ -76,9 +81,11 @@ pub(crate) fn fragment(visit: &Visit, progress: &Progress<'_>) -> Markup {
 fn heading(job: &Job) -> Text<'static> {
     match job.state {
         JobState::Running if job.is_stopping => Text::Stopping,
+        JobState::Running if job.batches == 0 => Text::Splitting,
         JobState::Running => Text::UnderWay,
         JobState::Done => Text::Done,
         JobState::Stopped => Text::Stopped,
+        JobState::Failed if job.batches == 0 => Text::NothingDone,
         JobState::Failed => Text::FailedInBatch(job.batches_done + 1),
         JobState::Interrupted => Text::Interrupted,
     }
@@ -139,7 +146,14 @@ fn unfinished(visit: &Visit, progress: &Progress<'_>) -> Markup {
             @if !job.xids.is_empty() { a.button href=(undo(visit, job)) data-undo { (visit.say(Text::UndoWhatWasDone)) } }
         }
         p.note { (visit.say(Text::ToContinue)) }
+        p.note { (visit.say(Text::SameInShell)) }
+        (plan::command(subject.target(), &in_batches(job)))
     }
+}
+
+fn in_batches(job: &Job) -> Confirmation {
+    let reason = job.reason.clone().unwrap_or_default();
+    Confirmation { in_batches: true, reason, ..Confirmation::default() }
 }
 
 fn undo(visit: &Visit, job: &Job) -> String {

@@ -41,7 +41,7 @@ pub(crate) fn page(visit: &Visit, overview: &Overview<'_>) -> Html<String> {
             (facts(visit, overview))
             (warnings(visit, overview))
         }
-        @if !overview.transactions.is_empty() { (chart::section(visit, &Search::default(), *span, tallied)) }
+        @if !overview.transactions.is_empty() { (chart::section(visit, &Search::default(), *span, tallied, None)) }
         section aria-labelledby="feed-heading" {
             div.toolbar {
                 h2 #feed-heading { (visit.say(Text::LatestTransactions)) }

@@ -5,29 +5,36 @@ mod columns;
 mod confirm;
 mod target;
 
+use std::time::Duration;
+
 use axum::response::Html;
 use maud::{Markup, html};
-use pgtrack_tracker::revert::{Plan, Step};
+use pgtrack_tracker::revert::{Plan, Step, Target};
 use pgtrack_tracker::{Column, Version};
 
 use super::layout::{Page, Section, page as frame};
 use super::version::link_to_transaction;
 use super::{diff, effect, key, sql, time};
 use crate::app_error::Problem;
-use crate::revert::{Confirmation, Offered, Subject, narrowed};
+use crate::revert::{Choice, Confirmation, Offered, Subject, narrowed};
 use crate::visit::Visit;
 use crate::words::plan::Text;
 use crate::words::{Marked, Shared};
 
 pub(crate) use batches::Offer;
+pub(crate) use target::{back as target_page, shell};
 
 /// No more rows than this are shown; all are reverted.
 pub(crate) const MOST_STEPS: usize = 200;
+
+/// Fewer rows take no time worth a word.
+const MANY: i64 = 1000;
 
 /// What the page shows.
 pub(crate) struct Preview<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) plan: &'a Plan,
+    pub(crate) takes: Takes,
     /// For each table of the plan its columns in their order.
     pub(crate) orders: &'a [(String, Vec<Column>)],
     /// The columns to choose from.
@@ -42,6 +49,13 @@ pub(crate) struct Preview<'a> {
     pub(crate) refusal: Option<Refusal>,
     /// What the form holds.
     pub(crate) confirmation: &'a Confirmation,
+}
+
+/// About how long it takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Takes {
+    pub(crate) at_once: Duration,
+    pub(crate) in_batches: Duration,
 }
 
 /// Why a confirmed plan was not applied.
@@ -65,6 +79,8 @@ pub(crate) enum Refusal {
     Busy(Option<i64>),
     /// Every row was left as it is.
     NothingChanged,
+    /// What is done by the difference has to be seen first.
+    ByDifference,
 }
 
 /// What a revert is called.
@@ -81,15 +97,16 @@ pub(crate) fn page(visit: &Visit, preview: &Preview<'_>) -> Html<String> {
             h1 { (title) }
             @if let Some(refusal) = preview.refusal { (refused(visit, refusal, preview)) }
             p.lead { (target::sentence(visit, preview.subject.target(), &plan.totals, preview.confirmation)) }
+            @if plan.rows() >= MANY { p.meta { (batches::duration(visit, preview)) } }
             @if matches!(offer, Offer::OnlyBatches | Offer::Neither) { (batches::too_many(visit, offer)) }
             @if let Some(latest) = preview.latest { (latest_change(visit, latest)) }
         }
-        @if plan.conflicts() > 0 { (conflicts(visit, plan)) }
+        @if plan.conflicts() > 0 { (conflicts(visit, preview)) }
         @if let Some(problem) = &preview.obstacle { (obstacle(visit, problem)) }
         @if plan.steps.len() > MOST_STEPS { (batches::totals(visit, plan)) }
         @if !preview.offered.is_empty() { (columns::choice(visit, preview)) }
         @for (table, order) in preview.orders { (table_steps(visit, preview, table, order)) }
-        @if target::is_idle(&plan.totals) {
+        @if target::is_idle(&plan.totals) && plan.conflicts() == 0 {
             p.actions { a.button href=(target::back(links, preview.subject.target())) { (visit.say(Shared::GoBack)) } }
         } @else {
             (exact_sql(visit, preview))
@@ -111,7 +128,16 @@ fn exact_sql(visit: &Visit, preview: &Preview<'_>) -> Markup {
             summary { (visit.say(Text::SameInSql)) }
             pre data-copyable { code { (sql::highlighted(&target::sql(preview.subject.target(), preview.confirmation))) } }
         }
+        details.card.sql {
+            summary { (visit.say(Text::SameInShell)) }
+            (command(preview.subject.target(), preview.confirmation))
+        }
     }
+}
+
+/// The command that does it in a shell.
+pub(crate) fn command(target: &Target, confirmation: &Confirmation) -> Markup {
+    html! { pre data-copyable { code { (shell(target, confirmation)) } } }
 }
 
 fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
@@ -160,6 +186,10 @@ fn refused(visit: &Visit, refusal: Refusal, preview: &Preview<'_>) -> Markup {
                     p { strong { (visit.say(Text::NothingChangedTitle)) } }
                     p { (visit.say(Text::NothingChangedHelp)) }
                 }
+                Refusal::ByDifference => {
+                    p { strong { (visit.say(Text::ByDifferenceTitle)) } }
+                    p { (visit.say(Text::ByDifferenceHelp)) }
+                }
             }
         }
     }
@@ -176,12 +206,16 @@ fn latest_change(visit: &Visit, latest: &Version) -> Markup {
     html! { p.meta { (visit.say(change)) } }
 }
 
-fn conflicts(visit: &Visit, plan: &Plan) -> Markup {
+fn conflicts(visit: &Visit, preview: &Preview<'_>) -> Markup {
+    let shown = match preview.confirmation.planned {
+        None | Some(Choice::Overwrite) => Text::OverwritingShown,
+        Some(Choice::Skip | Choice::Merge | Choice::Delta) => Text::ChoiceShown,
+    };
     html! {
         div.notice role="status" {
             p {
-                strong { (visit.say(Text::ChangedSince(plan.conflicts()))) } " "
-                (visit.say(Text::OverwritingShown))
+                strong { (visit.say(Text::ChangedSince(preview.plan.conflicts()))) } " "
+                (visit.say(shown))
             }
         }
     }

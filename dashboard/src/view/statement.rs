@@ -22,7 +22,7 @@ pub(crate) fn item(visit: &Visit, statement: &Statement, may_select: bool) -> Ma
     let links = visit.links();
     let (id, xid) = (statement.id, statement.xid);
     html! {
-        li.entry data-xid=(xid) {
+        li.entry data-xid=(xid) data-undo-plan=[visit.may_revert().then(|| links.plan(&Subject::statements(&[id])))] {
             div.when {
                 @if may_select { (select::tick("statement", id, &visit.say(Text::SelectChange(id)))) }
                 (time::moment(visit, statement.at))

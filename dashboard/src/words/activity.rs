@@ -45,6 +45,7 @@ pub(crate) enum Text<'a> {
     FreezeHelp,
     FreezeTime,
     Csv,
+    CsvHelp,
     JsonLines,
     NewDigest,
     Wording,

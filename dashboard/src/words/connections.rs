@@ -37,6 +37,7 @@ pub(crate) enum Text<'a> {
     WasTested,
     NotTried,
     Connect,
+    EmptyPassword,
     TlsChoice(TlsMode),
     // The stages of a test, and what was found.
     Stage(Part),

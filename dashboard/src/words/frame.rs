@@ -35,6 +35,8 @@ pub(crate) enum Text<'a> {
     UseZone,
     // view/problem.rs
     GoToStart,
+    OnCommandLine,
+    ToThePlan,
     Error(u16),
     // view/settings.rs
     KeptInBrowser,

@@ -10,6 +10,8 @@ pub(crate) enum Marked<'a> {
     /// A size of something that grows.
     ADay(Markup),
     AsOf(&'a str),
+    /// Names a command and a view.
+    AuditOfDatabase,
     ChangeARow(&'a str),
     /// Names a command.
     ChooseFewer,
@@ -64,7 +66,14 @@ pub(crate) enum Marked<'a> {
         application: Option<&'a str>,
         transaction: Markup,
     },
-    NothingChangedFrom(Markup),
+    NothingChanged {
+        from: Markup,
+        to: Markup,
+        /// Whether something else than the time is asked for.
+        is_filtered: bool,
+        /// Of the history, if it is later.
+        beginning: Option<Markup>,
+    },
     /// With a short form for narrow screens.
     OpenTransaction(i64),
     PasswordNotKept(&'a str),

@@ -1,11 +1,16 @@
 //! What a revert would do, and whether to do it.
 
+use std::time::Duration;
+
 use pgtrack_tracker::revert::{Action, Target};
+
+use crate::revert::Phase;
 
 /// One of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Text<'a> {
     // view/plan.rs
+    SameInShell,
     SameInSql,
     StaleTitle,
     StaleHelp,
@@ -18,7 +23,10 @@ pub(crate) enum Text<'a> {
     NoColumnHelp,
     NothingChangedTitle,
     NothingChangedHelp,
+    ByDifferenceTitle,
+    ByDifferenceHelp,
     OverwritingShown,
+    ChoiceShown,
     ColumnsInBatchesTitle,
     ColumnsInBatchesHelp,
     OnlyBatchesTitle,
@@ -46,7 +54,22 @@ pub(crate) enum Text<'a> {
     CanBeBatches,
     InBatches(i64),
     InBatchesHelp,
+    Takes(Duration),
+    TakesInBatches(Duration),
+    TakesEither { at_once: Duration, in_batches: Duration },
+    LongerThanPage(Duration),
+    // view/planning.rs
+    Phase(Phase),
+    WorkingOut,
+    SoFar(Duration),
+    PlanInBackground(Duration),
+    CancelHelp,
+    PlanReady,
+    ShowPlan,
     // view/job.rs
+    Splitting,
+    SplittingHelp,
+    NothingDone,
     LoadsAgain(u32),
     RowsDone,
     Stopping,
@@ -72,6 +95,7 @@ pub(crate) enum Text<'a> {
     ColumnsToSetBack,
     WithoutTick,
     ShowAsTicked,
+    ShowAsChosen,
     InRows(i64),
     // view/plan/confirm.rs
     CanBeUndone,
@@ -81,6 +105,8 @@ pub(crate) enum Text<'a> {
     SkipHelp,
     Merge,
     MergeHelp,
+    Delta,
+    DeltaHelp,
     Overwrite,
     OverwriteHelp,
     Reason,
@@ -92,6 +118,8 @@ pub(crate) enum Text<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Effect<'a> {
     Nothing,
+    /// Of rows that changed since, nothing is left to set back.
+    Left,
     /// Only these columns would be set back.
     Columns {
         columns: &'a [String],

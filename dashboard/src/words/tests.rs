@@ -358,7 +358,8 @@ async fn refusals(browser: &mut Browser, xid: i64) -> Vec<Page> {
     connection.push(("slug", "A B"));
     pages.push(browser.post("/connections/new", &connection).await);
     let undo = format!("/c/shop/revert?act=undo-transaction&xid={xid}");
-    let plan = [("token", "x"), ("submission", "y"), ("reason", "why"), ("on_conflict", "skip")];
+    let plan =
+        [("token", "x"), ("submission", "y"), ("reason", "why"), ("on_conflict", "overwrite")];
     for (url, fields) in [
         (&*undo, &plan as &[(&str, &str)]),
         (&undo, &[("token", "x")]),

@@ -78,3 +78,19 @@ pub(crate) enum Why {
     NotInstalledYet,
     OlderVersion(String),
 }
+
+impl Why {
+    /// The fields of the search's form that it is about.
+    pub(crate) fn fields(&self) -> &'static [&'static str] {
+        match self {
+            Self::Filter(FilterFault::NotOneTable) | Self::NoTable(_) | Self::OneTable => {
+                &["table"]
+            }
+            Self::Filter(FilterFault::NoColumn | FilterFault::UnknownColumn) | Self::SayColumn => {
+                &["column"]
+            }
+            Self::Filter(FilterFault::NoKey) | Self::NoKey(_) | Self::KeyHidden => &["key"],
+            _ => &[],
+        }
+    }
+}

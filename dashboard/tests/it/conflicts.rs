@@ -36,7 +36,7 @@ fn conflicts_are_shown_with_who_and_what() {
         let conflicts = plan.texts(".conflict");
         assert_eq!(conflicts.len(), 1);
         assert!(conflicts[0].contains("changed since by postgres"), "{conflicts:?}");
-        assert_eq!(plan.texts("fieldset strong"), ["Skip", "Merge", "Overwrite"]);
+        assert_eq!(plan.texts("fieldset strong"), ["Skip", "Merge", "Difference", "Overwrite"]);
         assert!(!plan.has("input[type=radio][checked]"), "nothing is chosen beforehand");
     });
 }
@@ -62,6 +62,80 @@ fn skip_leaves_the_row_alone() {
 #[test]
 fn merge_keeps_the_newer_column() {
     check("merge", "10-,5,30x");
+}
+
+#[test]
+fn what_a_choice_would_do_is_shown_before_it_is_done() {
+    on_site(async |site| {
+        let (mut browser, plan) = conflict(site).await;
+        let look = [("on_conflict", "merge"), ("reason", "a reason"), ("look", "yes")];
+        let shown = browser.submit(&plan, "form.confirm", &look).await;
+        assert_eq!(shown.status, 200);
+        assert!(
+            shown.text(".conflict").contains("stays as it is: points"),
+            "{}",
+            shown.text("main")
+        );
+        assert!(shown.text(".notice").contains("What is shown for them is what you have chosen."));
+        assert_eq!(shown.attribute("input[type=radio][checked]", "value"), "merge");
+        let look = [("on_conflict", "skip"), ("reason", "a reason"), ("look", "yes")];
+        let shown = browser.submit(&shown, "form.confirm", &look).await;
+        assert!(
+            shown.text(".lead").starts_with("This will set 2 rows back"),
+            "{}",
+            shown.text(".lead")
+        );
+        assert_eq!(site.value(STATE).await, "0oops,5oops,0oops", "nothing was done");
+        // What is confirmed need not be what was looked at.
+        let fields = [("on_conflict", "merge"), ("reason", "a reason")];
+        let applied = browser.submit(&shown, "form.confirm", &fields).await;
+        assert!(browser.redirect(&applied).await.has(".badge.undo"));
+        assert_eq!(site.value(STATE).await, "10-,5,30x");
+    });
+}
+
+#[test]
+fn what_a_row_becomes_by_the_difference_is_seen_before_it_is_done() {
+    on_site(async |site| {
+        let (mut browser, plan) = conflict(site).await;
+        let fields = [("on_conflict", "delta"), ("reason", "a reason")];
+        let seen = browser.submit(&plan, "form.confirm", &fields).await;
+        assert_eq!(seen.status, 200);
+        assert!(seen.text("[role=alert]").contains("look at the numbers first"));
+        assert!(seen.text(".conflict").contains("by the difference: points"));
+        assert!(seen.text("main").contains("25"), "{}", seen.text("main"));
+        assert_eq!(seen.attribute("input[type=radio][checked]", "value"), "delta");
+        assert_eq!(site.value(STATE).await, "0oops,5oops,0oops", "nothing was done");
+        // Who comes in between is seen.
+        site.run("UPDATE shop.users SET points = 6 WHERE id = 2").await;
+        let stale = browser.submit(&seen, "form.confirm", &fields).await;
+        assert_eq!(stale.status, 409);
+        let applied = browser.submit(&stale, "form.confirm", &fields).await;
+        assert!(browser.redirect(&applied).await.has(".badge.undo"));
+        assert_eq!(site.value(STATE).await, "10-,26,30x");
+    });
+}
+
+#[test]
+fn rows_of_which_nothing_is_left_can_still_be_overwritten() {
+    on_site(async |site| {
+        let xid = site.run("UPDATE shop.users SET points = 0 WHERE id = 2").await;
+        site.run("UPDATE shop.users SET points = 5 WHERE id = 2").await;
+        let mut browser = site.signed_in(Role::Operator).await;
+        let url = format!("/c/shop/revert/plan?act=undo-transaction&xid={xid}");
+        let plan = browser.get(&url).await;
+        let look = [("on_conflict", "merge"), ("look", "yes")];
+        let shown = browser.submit(&plan, "form.confirm", &look).await;
+        assert!(
+            shown.text(".lead").starts_with("Nothing would be changed"),
+            "{}",
+            shown.text(".lead")
+        );
+        assert!(shown.text(".conflict").contains("nothing is left to set back"));
+        let applied = browser.submit(&shown, "form.confirm", &[("on_conflict", "overwrite")]).await;
+        assert_eq!(applied.status, 303);
+        assert_eq!(site.value("SELECT points::text FROM shop.users WHERE id = 2").await, "20");
+    });
 }
 
 #[test]

@@ -260,7 +260,13 @@ fn the_token_of_a_plan_is_no_digest_of_its_values() {
         let name =
             pgtrack_tracker::TableName { schema: "shop".to_owned(), name: "users".to_owned() };
         let target = pgtrack_tracker::revert::Target::LastChange(name, key);
-        let plan = pgtrack_tracker::revert::plan(&site.client().await, &target).await.unwrap();
+        let plan = pgtrack_tracker::revert::plan(
+            &site.client().await,
+            &target,
+            pgtrack_tracker::revert::OnConflict::Error,
+        )
+        .await
+        .unwrap();
         assert_ne!(shown, plan.token);
         // Another dashboard of the same database recognises it.
         let other = crate::support::start(&site.database.url(), false).await;

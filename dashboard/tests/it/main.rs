@@ -24,6 +24,7 @@ mod login;
 mod maintenance;
 mod outage;
 mod pages;
+mod planning;
 mod reading;
 mod revert;
 mod routes;

@@ -26,7 +26,7 @@ fn it_serves_until_it_is_stopped() {
             assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok\n"), "{answer}");
         }
         shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(1), serving)
+        tokio::time::timeout(Duration::from_secs(10), serving)
             .await
             .expect("an idle connection does not hold it up")
             .unwrap();

@@ -309,7 +309,7 @@ fn settings_that_cannot_work_are_refused_at_the_start() {
             let config = Config { client_tls, ..config(server_address(server)) };
             let provision = std::sync::Arc::new(|_database: String| async { Ok(None) });
             let bound = within(
-                std::time::Duration::from_secs(5),
+                std::time::Duration::from_secs(20),
                 pgtrack_proxy::Proxy::bind(config, provision),
             );
             assert!(matches!(bound.await.err(), Some(Error::Tls(_))));

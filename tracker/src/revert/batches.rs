@@ -14,7 +14,7 @@ const CURSOR: &str = "pgtrack_batches";
 #[derive(Debug)]
 pub struct Batches {
     choice: Value,
-    /// How many rows would change.
+    /// How many rows it is about.
     pub rows: i64,
     /// In how many batches.
     pub count: u64,
@@ -28,6 +28,8 @@ pub struct Batch {
     pub number: u64,
     /// How many rows it is about.
     pub rows: i64,
+    /// How many of them were left as they are, as somebody changed them.
+    pub skipped: i64,
     /// The transaction that did it; `None` if every row was left as it is.
     pub xid: Option<i64>,
 }
@@ -61,8 +63,8 @@ impl Target {
 }
 
 impl Batches {
-    /// Splits an undo into batches of so many rows, if the plan as of now is the one that was seen. Changes nothing
-    /// yet.
+    /// Splits an undo into batches of so many rows, if the plan as of now, of what was `planned` for rows that somebody
+    /// else changed since, is the one that was seen. Changes nothing yet.
     ///
     /// # Errors
     /// [`Error::StalePlan`] when the rows have changed since the plan was made; otherwise the server's reason.
@@ -72,23 +74,26 @@ impl Batches {
     pub async fn begin(
         client: &mut Client,
         target: &Target,
+        planned: OnConflict,
         is_seen: impl FnOnce(&Plan) -> bool,
+        on_conflict: OnConflict,
         size: i32,
         limits: Limits,
     ) -> Result<Self, Error> {
         let choice = target.choice().expect("whoever asks for batches has asked `has_batches`");
         // The plan that is compared and the batches are of the same moment.
-        let transaction = super::begin(client, None, limits).await?;
-        let plan = plan(&transaction, target).await?;
+        let transaction =
+            super::begin(client, None, limits, IsolationLevel::RepeatableRead).await?;
+        let plan = plan(&transaction, target, planned).await?;
         if !is_seen(&plan) {
             return Err(Error::StalePlan);
         }
         let query = format!(
             "DECLARE {CURSOR} SCROLL CURSOR WITH HOLD FOR
-             SELECT b.rows, b.row_count, b.seen::text FROM pgtrack.plan_batches($1, $2) b ORDER BY b.batch"
+             SELECT b.rows, b.row_count, b.seen::text FROM pgtrack.plan_batches($1, $2, $3) b ORDER BY b.batch"
         );
         transaction
-            .execute(&query, &[&choice, &size])
+            .execute(&query, &[&choice, &size, &on_conflict.word()])
             .await
             .map_err(Error::query("split the revert into batches"))?;
         let counted = async {
@@ -98,7 +103,9 @@ impl Batches {
         };
         let count = counted.await.map_err(Error::query("count the batches"))?;
         transaction.commit().await.map_err(Error::query("keep the batches"))?;
-        Ok(Self { choice, rows: plan.rows(), count, done: 0 })
+        // The batches are also about the rows that are left as they are.
+        let rows = plan.totals.iter().map(|total| total.rows).sum();
+        Ok(Self { choice, rows, count, done: 0 })
     }
 
     /// Does the next batch, in the session that they were begun in; `None` after the last one. A batch that fails
@@ -134,15 +141,17 @@ impl Batches {
             .map_err(Error::query("begin the batch"))?;
         super::limit(&transaction, limits).await?;
         name_actor(&transaction, attribution).await?;
-        let query = "SELECT FROM pgtrack.undo_batch($1, $2, $3::text::pg_snapshot, $4, $5)";
+        let query = "SELECT coalesce(sum(u.skipped), 0)::bigint
+                     FROM pgtrack.undo_batch($1, $2, $3::text::pg_snapshot, $4, $5) u";
         let message = attribution.message;
-        transaction
-            .query(query, &[&self.choice, &keys, &seen, &on_conflict.word(), &message])
+        let skipped = transaction
+            .query_one(query, &[&self.choice, &keys, &seen, &on_conflict.word(), &message])
             .await
             .map_err(Error::query("undo the batch"))?;
+        let skipped = skipped.get(0);
         let xid = commit(transaction).await?;
         self.done += 1;
-        Ok(Some(Batch { number: self.done, rows, xid }))
+        Ok(Some(Batch { number: self.done, rows, skipped, xid }))
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use tokio_postgres::{Client, GenericClient};
 
 use super::{
-    Action, Attribution, Limits, Manner, Parameters, Step, Target, begin, borrow, finish,
-    plan_query, step,
+    Action, Attribution, Limits, Manner, OnConflict, Parameters, Step, Target, begin, borrow,
+    finish, isolation, plan_query, step,
 };
 use crate::Error;
 
@@ -57,17 +57,17 @@ pub(super) fn conflicts(totals: &[Total]) -> i64 {
     totals.iter().map(|total| total.conflicts).sum()
 }
 
-/// Works out what a revert would do, to all columns or to some; changes nothing. Tells of the first `max` rows.
+/// Works out what a revert would do if it is done in this manner; changes nothing. Tells of the first `max` rows.
 ///
 /// # Errors
 /// When there is nothing to revert, or we may not read it.
 pub async fn outline(
     client: &impl GenericClient,
     target: &Target,
-    columns: Option<&[String]>,
+    manner: impl Into<Manner<'_>>,
     max: i64,
 ) -> Result<Outline, Error> {
-    let (query, parameters) = outline_query(target, columns, max);
+    let (query, parameters) = outline_query(target, manner.into(), max);
     let rows = client
         .query(&query, &borrow(&parameters))
         .await
@@ -88,9 +88,9 @@ pub async fn outline(
 }
 
 /// The server counts; of a single row there is nothing to count.
-fn outline_query(target: &Target, columns: Option<&[String]>, max: i64) -> (String, Parameters) {
+fn outline_query(target: &Target, manner: Manner<'_>, max: i64) -> (String, Parameters) {
     let Some(choice) = target.choice() else {
-        let (plan, mut parameters) = plan_query(target, columns);
+        let (plan, mut parameters) = plan_query(target, manner);
         parameters.push(Box::new(max));
         let query = format!(
             "WITH step AS MATERIALIZED (SELECT * FROM ({plan}) p)
@@ -104,10 +104,19 @@ fn outline_query(target: &Target, columns: Option<&[String]>, max: i64) -> (Stri
         );
         return (query, parameters);
     };
-    let columns = if target.has_columns() { columns.map(<[String]>::to_vec) } else { None };
-    let parameters: Parameters =
-        vec![Box::new(choice), Box::new(i32::try_from(max).unwrap_or(i32::MAX)), Box::new(columns)];
-    ("SELECT * FROM pgtrack.plan_outline($1, $2, $3)".into(), parameters)
+    let columns = manner.columns.filter(|_| target.has_columns()).map(<[String]>::to_vec);
+    // A revert to a point has no conflicts.
+    let on_conflict = match target {
+        Target::Table(..) | Target::Schema(..) => OnConflict::Error,
+        _ => manner.on_conflict,
+    };
+    let parameters: Parameters = vec![
+        Box::new(choice),
+        Box::new(i32::try_from(max).unwrap_or(i32::MAX)),
+        Box::new(columns),
+        Box::new(on_conflict.word().to_owned()),
+    ];
+    ("SELECT * FROM pgtrack.plan_outline($1, $2, $3, $4)".into(), parameters)
 }
 
 /// As [`apply`](super::apply), for an outline, and taking as long as the limits say.
@@ -122,9 +131,10 @@ pub async fn apply_outline(
     attribution: Attribution<'_>,
     limits: Limits,
 ) -> Result<Option<i64>, Error> {
-    let transaction = begin(client, Some(target), limits).await?;
     let manner = manner.into();
-    if outline(&transaction, target, manner.columns, 0).await?.token != token {
+    let tolerates = target.tolerates(manner.on_conflict);
+    let transaction = begin(client, Some(target), limits, isolation(tolerates)).await?;
+    if !tolerates && outline(&transaction, target, manner, 0).await?.token != token {
         return Err(Error::StalePlan);
     }
     finish(transaction, target, manner, attribution).await

@@ -25,14 +25,13 @@ fn a_plan_is_applied_as_shown_and_attributed() {
         let key = RowKey::from_json(r#"{"id": 1}"#).unwrap();
         let changed = feed::newest(&client, 1, None).await.unwrap().0[0].xid;
         let target = Target::LastChange(table(), key.clone());
-        let shown = plan(&client, &target).await.unwrap();
+        let shown = plan(&client, &target, OnConflict::Error).await.unwrap();
         assert_eq!(shown.steps.len(), 1);
         assert_eq!(shown.steps[0].action, Action::Update);
         assert_eq!(shown.steps[0].after.as_ref().unwrap()["v"], "a");
-        let xid = apply(&mut client, &target, seen(&shown), OnConflict::Error, ANN)
-            .await
-            .unwrap()
-            .unwrap();
+        let error = OnConflict::Error;
+        let xid =
+            apply(&mut client, &target, error, seen(&shown), error, ANN).await.unwrap().unwrap();
         assert_eq!(value(&client).await, "a");
         let done = feed::transaction(&client, xid).await.unwrap().unwrap();
         assert_eq!((done.who.as_str(), done.message.as_deref()), ("ann", Some("a mistake")));
@@ -55,24 +54,50 @@ fn a_stale_plan_and_a_second_submission_change_nothing() {
         let mut client = tracked_table(&database).await;
         let xid = feed::newest(&client, 1, None).await.unwrap().0[0].xid;
         let target = Target::Transaction(xid);
-        let shown = plan(&client, &target).await.unwrap();
+        let (stop, force) = (OnConflict::Error, OnConflict::Force);
+        let shown = plan(&client, &target, stop).await.unwrap();
         client.batch_execute("UPDATE t SET v = 'newer'").await.unwrap();
-        let error =
-            apply(&mut client, &target, seen(&shown), OnConflict::Force, ANN).await.unwrap_err();
+        let error = apply(&mut client, &target, stop, seen(&shown), force, ANN).await.unwrap_err();
         assert!(matches!(error, Error::StalePlan) && error.is_conflict(), "{error}");
         assert_eq!(value(&client).await, "newer");
 
-        let fresh = plan(&client, &target).await.unwrap();
+        let fresh = plan(&client, &target, stop).await.unwrap();
         assert_eq!(fresh.conflicts(), 1);
-        let error =
-            apply(&mut client, &target, seen(&fresh), OnConflict::Error, ANN).await.unwrap_err();
+        let error = apply(&mut client, &target, stop, seen(&fresh), stop, ANN).await.unwrap_err();
         assert!(error.is_conflict(), "{error}");
-        apply(&mut client, &target, seen(&fresh), OnConflict::Force, ANN).await.unwrap();
+        apply(&mut client, &target, stop, seen(&fresh), force, ANN).await.unwrap();
         assert_eq!(value(&client).await, "a");
-        let error =
-            apply(&mut client, &target, seen(&fresh), OnConflict::Force, ANN).await.unwrap_err();
+        let error = apply(&mut client, &target, stop, seen(&fresh), force, ANN).await.unwrap_err();
         assert!(matches!(error, Error::StalePlan), "{error}");
         assert_eq!(value(&client).await, "a");
+    });
+}
+
+#[test]
+fn a_plan_by_the_difference_is_applied_as_shown() {
+    on_each_version(async |database| {
+        let mut client = tracked_table(&database).await;
+        client.batch_execute("ALTER TABLE t ADD n numeric DEFAULT 100").await.unwrap();
+        client.batch_execute("UPDATE t SET n = n + 50, v = 'x'").await.unwrap();
+        let target = Target::Transaction(feed::newest(&client, 1, None).await.unwrap().0[0].xid);
+        client.batch_execute("UPDATE t SET n = n - 30, v = 'y'").await.unwrap();
+        let (stop, delta) = (OnConflict::Error, OnConflict::Delta);
+        let whole = plan(&client, &target, stop).await.unwrap();
+        assert_eq!(whole.steps[0].after.as_ref().unwrap()["n"], 100);
+        let shown = plan(&client, &target, delta).await.unwrap();
+        let first = &shown.steps[0];
+        assert_eq!(first.after.as_ref().unwrap()["n"], 70);
+        assert_eq!(first.after.as_ref().unwrap()["v"], "y");
+        let conflict = first.conflict.as_ref().unwrap();
+        assert!(conflict.ends_with("; by the difference: n; stays as it is: v"), "{conflict}");
+        let error = apply(&mut client, &target, stop, seen(&shown), delta, ANN).await.unwrap_err();
+        assert!(matches!(error, Error::StalePlan), "that is another plan: {error}");
+        apply(&mut client, &target, delta, seen(&shown), delta, ANN).await.unwrap();
+        let row = client.query_one("SELECT n::text || v FROM t", &[]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "70y");
+        // Done twice, it changes nothing the second time.
+        let again = plan(&client, &target, delta).await.unwrap();
+        assert_eq!((again.rows(), again.steps[0].action), (0, Action::Nothing));
     });
 }
 
@@ -84,9 +109,10 @@ fn a_deleted_row_is_restored() {
         let gone = history::deleted(&client, &table(), 10).await.unwrap();
         assert_eq!(gone[0].data["v"], "b");
         let target = Target::DeletedRow(table(), gone[0].key.clone());
-        let shown = plan(&client, &target).await.unwrap();
+        let shown = plan(&client, &target, OnConflict::Error).await.unwrap();
         assert_eq!(shown.steps[0].action, Action::Insert);
-        apply(&mut client, &target, seen(&shown), OnConflict::Error, ANN).await.unwrap();
+        let error = OnConflict::Error;
+        apply(&mut client, &target, error, seen(&shown), error, ANN).await.unwrap();
         assert_eq!(value(&client).await, "b");
         assert!(history::deleted(&client, &table(), 10).await.unwrap().is_empty());
     });
@@ -103,7 +129,7 @@ fn an_outline_counts_and_is_refused_when_the_rows_have_changed() {
         let query = "SELECT xid FROM pgtrack.log(1)";
         let xid: i64 = client.query_one(query, &[]).await.unwrap().get(0);
         let target = Target::Transaction(xid);
-        let seen = outline(&client, &target, None, 3).await.unwrap();
+        let seen = outline(&client, &target, OnConflict::Error, 3).await.unwrap();
         assert_eq!((seen.rows(), seen.conflicts(), seen.steps.len()), (100, 0, 3));
         let total =
             Total { table: "public.t".into(), action: Action::Delete, rows: 100, conflicts: 0 };
@@ -114,9 +140,11 @@ fn an_outline_counts_and_is_refused_when_the_rows_have_changed() {
         let stale =
             apply_outline(&mut client, &target, &seen.token, OnConflict::Force, ANN, limits).await;
         assert!(matches!(stale, Err(Error::StalePlan)));
-        let now = outline(&client, &target, None, 0).await.unwrap();
-        assert_eq!((now.conflicts(), now.steps.len()), (1, 0));
+        let now = outline(&client, &target, OnConflict::Error, 0).await.unwrap();
+        assert_eq!((now.rows(), now.conflicts(), now.steps.len()), (100, 1, 0));
         let skip = OnConflict::Skip;
+        let now = outline(&client, &target, skip, 0).await.unwrap();
+        assert_eq!((now.rows(), now.conflicts()), (99, 1), "what is left as it is does not count");
         let done = apply_outline(&mut client, &target, &now.token, skip, ANN, limits).await;
         assert!(done.unwrap().is_some());
         let left: i64 = client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0);
@@ -135,25 +163,27 @@ fn batches_are_begun_as_seen_and_done_one_by_one() {
         let query = "SELECT xid FROM pgtrack.log(1)";
         let target = Target::Transaction(client.query_one(query, &[]).await.unwrap().get(0));
         let limits = Limits { lock: Duration::from_secs(5), statement: Duration::ZERO };
-        let shown = plan(&client, &target).await.unwrap();
+        let shown = plan(&client, &target, OnConflict::Error).await.unwrap();
         assert!(shown.is_cut && shown.steps.len() == MOST_STEPS);
         assert_eq!((shown.rows(), shown.conflicts()), (12_000, 0));
         rehearse_batches(&mut client, &target, &shown).await.unwrap();
 
         let one = "UPDATE t SET v = 'y' WHERE id = 12001";
         client.batch_execute(one).await.unwrap();
-        let stale = Batches::begin(&mut client, &target, seen(&shown), 5000, limits).await;
+        let (error, skip) = (OnConflict::Error, OnConflict::Skip);
+        let stale =
+            Batches::begin(&mut client, &target, error, seen(&shown), skip, 5000, limits).await;
         assert!(matches!(stale, Err(Error::StalePlan)), "also what is not shown is compared");
-        let shown = plan(&client, &target).await.unwrap();
+        let shown = plan(&client, &target, OnConflict::Error).await.unwrap();
         assert_eq!(shown.conflicts(), 1);
         let mut batches =
-            Batches::begin(&mut client, &target, seen(&shown), 5000, limits).await.unwrap();
+            Batches::begin(&mut client, &target, error, seen(&shown), skip, 5000, limits)
+                .await
+                .unwrap();
         assert_eq!((batches.rows, batches.count), (12_000, 3));
 
         let mut done = Vec::new();
-        while let Some(batch) =
-            batches.next(&mut client, OnConflict::Skip, ANN, limits).await.unwrap()
-        {
+        while let Some(batch) = batches.next(&mut client, skip, ANN, limits).await.unwrap() {
             done.push(batch);
         }
         let xids: Vec<i64> = done.iter().filter_map(|batch| batch.xid).collect();
@@ -166,11 +196,13 @@ fn batches_are_begun_as_seen_and_done_one_by_one() {
 
         // Taken back together.
         let all = Target::Transactions(xids);
-        let shown = plan(&client, &all).await.unwrap();
+        let shown = plan(&client, &all, OnConflict::Error).await.unwrap();
         let mut batches =
-            Batches::begin(&mut client, &all, seen(&shown), 20_000, limits).await.unwrap();
-        let batch = batches.next(&mut client, OnConflict::Error, ANN, limits).await.unwrap();
-        assert!(matches!(batch, Some(Batch { number: 1, rows: 11_999, xid: Some(_) })));
+            Batches::begin(&mut client, &all, error, seen(&shown), error, 20_000, limits)
+                .await
+                .unwrap();
+        let batch = batches.next(&mut client, error, ANN, limits).await.unwrap();
+        assert!(matches!(batch, Some(Batch { number: 1, rows: 11_999, skipped: 0, xid: Some(_) })));
         let left: i64 = client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0);
         assert_eq!(left, 12_001);
     });
@@ -182,7 +214,7 @@ fn a_plan_whose_rows_have_got_other_keys_has_no_batches() {
         let mut client = tracked_table(&database).await;
         let target = Target::Transaction(feed::newest(&client, 1, None).await.unwrap().0[0].xid);
         client.batch_execute("UPDATE t SET id = 7").await.unwrap();
-        let shown = plan(&client, &target).await.unwrap();
+        let shown = plan(&client, &target, OnConflict::Error).await.unwrap();
         let refused = rehearse_batches(&mut client, &target, &shown).await.unwrap_err();
         let report = refused.db_error().unwrap();
         assert_eq!(report.message(), "cannot undo only some rows of public.t");

@@ -210,6 +210,53 @@ fn nobody_speaks_for_others_in_the_audit_or_reads_about_them() {
 }
 
 #[test]
+fn code_of_others_reads_no_calls_of_whoever_runs_it() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE audit_maker LOGIN; CREATE ROLE audit_caller LOGIN; CREATE ROLE audit_group; GRANT audit_group TO audit_caller;
+                 CREATE SCHEMA app; GRANT ALL ON SCHEMA app TO audit_maker; GRANT USAGE ON SCHEMA app TO audit_caller, audit_group;
+                 CREATE TABLE mine (id int PRIMARY KEY, v text); GRANT SELECT, INSERT, UPDATE, DELETE ON mine TO audit_caller, audit_group;
+                 CREATE TABLE app.t (id int PRIMARY KEY, v text); ALTER TABLE app.t OWNER TO audit_maker;
+                 SELECT pgtrack.track('mine'), pgtrack.track('app.t'); INSERT INTO app.t VALUES (1, 'a')",
+            )
+            .await;
+        let maker = session.another_as("audit_maker").await;
+        maker
+            .run(
+                "CREATE TABLE app.seen (call text);
+                 CREATE FUNCTION app.look() RETURNS trigger LANGUAGE plpgsql AS
+                   $$BEGIN INSERT INTO app.seen SELECT a.message FROM pgtrack.audit_entry a; RETURN new; END$$;
+                 CREATE FUNCTION app.hello() RETURNS void LANGUAGE sql SECURITY DEFINER AS
+                   'INSERT INTO app.seen SELECT a.message FROM pgtrack.audit a'",
+            )
+            .await;
+        let caller = session.another_as("audit_caller").await;
+        caller.run("INSERT INTO mine VALUES (1, 'a'); UPDATE mine SET v = 'b'").await;
+        caller.run("SELECT pgtrack.undo('mine', 1, message => 'secret')").await;
+        caller.run("SELECT app.hello()").await;
+        session.run("UPDATE app.t SET v = 'b'").await;
+        maker.run("CREATE TRIGGER look BEFORE UPDATE ON app.t FOR EACH ROW EXECUTE FUNCTION app.look()").await;
+        session.run("SELECT pgtrack.undo('app.t', 1, message => 'of the superuser')").await;
+        session.check("SELECT v FROM app.t", "a").await;
+        session.check("SELECT count(*) FROM app.seen", "0").await;
+
+        // Who made a call reads it, under the role that it was made as, too.
+        caller.check("SELECT verb, message FROM pgtrack.audit", "undo|secret").await;
+        caller
+            .run("SET ROLE audit_group; SELECT pgtrack.undo('mine', 1, message => 'as the group')")
+            .await;
+        caller.check("SELECT message FROM pgtrack.audit", "as the group").await;
+        caller.run("RESET ROLE").await;
+        caller.check("SELECT count(*) FROM pgtrack.audit", "2").await;
+        maker.check("SELECT count(*) FROM pgtrack.audit", "0").await;
+        session
+            .run("DROP SCHEMA app CASCADE; DROP OWNED BY audit_maker, audit_caller, audit_group; DROP ROLE audit_maker, audit_caller, audit_group")
+            .await;
+    });
+}
+
+#[test]
 fn a_claimed_address_counts_only_with_the_signature_for_this_very_connection() {
     on_outer_versions(async |session| {
         session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO pgtrack.proxy_key (key) VALUES (decode(repeat('0b', 20), 'hex'))").await;

@@ -193,17 +193,17 @@ fn pretences() -> Vec<String> {
 #[test]
 fn b6_what_a_change_reverts_is_what_a_verb_says_and_no_client_and_no_earlier_transaction() {
     on_outer_versions(async |session| {
-        session.run("CREATE ROLE reverter LOGIN; CREATE TABLE t (id int PRIMARY KEY, v int); ALTER TABLE t OWNER TO reverter; CREATE TABLE seen (setting text); GRANT ALL ON seen TO reverter;
+        session.run("CREATE ROLE reverter LOGIN; CREATE TABLE t (id int PRIMARY KEY, v int); ALTER TABLE t OWNER TO reverter;
                      SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 1); UPDATE t SET v = 2").await;
         let reverter = session.another_as("reverter").await;
-        reverter.run("CREATE FUNCTION pg_temp.see() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.seen VALUES (current_setting('pgtrack.reverts')); RETURN NEW; END$$;
-                      CREATE TRIGGER see BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION pg_temp.see(); SELECT pgtrack.undo('t', 1); DROP TRIGGER see ON t").await;
-        let stolen = session.rows("SELECT setting FROM seen").await;
-        for (number, setting) in ["xid:1".to_owned(), format!("xid:1 {}", "0".repeat(64)), stolen]
-            .into_iter()
-            .enumerate()
+        reverter.run("SELECT pgtrack.undo('t', 1)").await;
+        for (number, call) in
+            ["NULL".to_owned(), "'0 xid:1'".to_owned(), format!("'0 xid:1 {}'", "0".repeat(64))]
+                .into_iter()
+                .enumerate()
         {
-            reverter.run(&format!("SET pgtrack.reverts = '{setting}'; UPDATE t SET v = 10 + {number}; BEGIN; SET LOCAL pgtrack.reverts = '{setting}'; UPDATE t SET v = 20 + {number}; COMMIT")).await;
+            reverter.run(&format!("SET pgtrack.reverts = {}; UPDATE t SET v = 10 + {number}; BEGIN; UPDATE t SET v = 20 + {number}; SELECT pgtrack._end_call({call}); COMMIT",
+                                  call.replace("NULL", "''"))).await;
         }
         // It ends with the verb, and where that fails.
         reverter.run("RESET pgtrack.reverts; BEGIN; SELECT pgtrack.undo('t', 1); UPDATE t SET v = 30; COMMIT").await;

@@ -304,3 +304,181 @@ fn triggers_of_an_earlier_revision_go_on_until_they_are_replaced() {
         session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
     });
 }
+
+/// What text of ours calls a type of an extension is dropped with the last table that needs it: not while another transaction
+/// has begun to.
+#[test]
+fn a_name_in_our_schema_stays_for_who_is_about_to_need_it() {
+    on_outer_versions(async |session| {
+        session.run("CREATE EXTENSION citext").await;
+        let need = "SELECT pgtrack.track('b')";
+        let drop = "ALTER TABLE a ALTER k TYPE text";
+        for (isolation, order) in [
+            ("READ COMMITTED", ["need", "drop", "commit drop", "commit need"]),
+            ("READ COMMITTED", ["drop", "need", "commit need", "commit drop"]),
+            ("REPEATABLE READ", ["need", "drop", "commit drop", "commit need"]),
+            ("REPEATABLE READ", ["drop", "need", "commit need", "commit drop"]),
+            ("REPEATABLE READ", ["drop", "commit drop", "need", "commit need"]),
+        ] {
+            session
+                .run(
+                    "DROP TABLE IF EXISTS a, b; CREATE TABLE a (k citext PRIMARY KEY, v int); CREATE TABLE b (k citext PRIMARY KEY, v int);
+                     SELECT pgtrack.track('a')",
+                )
+                .await;
+            let (needs, drops) = (session.another().await, session.another().await);
+            needs
+                .run(&format!(
+                    "SET lock_timeout = '9s'; BEGIN ISOLATION LEVEL {isolation}; SELECT 1"
+                ))
+                .await;
+            drops.run("SET lock_timeout = '9s'; BEGIN").await;
+            for step in order {
+                match step {
+                    "need" => needs.run(need).await,
+                    "drop" => drops.run(drop).await,
+                    "commit need" => needs.run("COMMIT").await,
+                    _ => drops.run("COMMIT").await,
+                }
+            }
+            session.run("INSERT INTO b VALUES ('Ab', 1); UPDATE b SET v = 2; UPDATE b SET k = 'c'; SELECT pgtrack.undo('b', 'C')").await;
+            session.check("SELECT * FROM b", "Ab|2").await;
+            session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        }
+        // In the end nothing is left of any of them.
+        session
+            .run("DROP TABLE a, b; SELECT pgtrack.release_type('citext'); DROP EXTENSION citext")
+            .await;
+    });
+}
+
+#[test]
+fn a_lock_on_ones_own_partition_keeps_nobody_else_waiting() {
+    on_outer_versions(async |session| {
+        let names = ["ddl_partition_1", "ddl_partition_2"];
+        let [one, two] = two_owners(&session, names).await;
+        one.run("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)").await;
+        // As many as it takes for all of them to be read at once.
+        session
+            .run(
+                "SELECT pgtrack.track('public');
+                 DO $$BEGIN FOR i IN 1 .. 20 LOOP EXECUTE format('CREATE TABLE public.x%s (id int PRIMARY KEY)', i); END LOOP; END$$;
+                 ANALYZE pgtrack.relation",
+            )
+            .await;
+        one.run("BEGIN; LOCK TABLE p1 IN ACCESS EXCLUSIVE MODE").await;
+        for command in DDL {
+            two.run(&format!("BEGIN; {command}")).await;
+            two.run("ROLLBACK").await;
+        }
+        session.run("SET statement_timeout = '30s'").await;
+        session.check("SELECT count(*) FROM pgtrack.follow_ddl()", "0").await;
+        one.run("ROLLBACK").await;
+        farewell(&session, names).await;
+    });
+}
+
+#[test]
+fn a_table_called_like_a_word_of_a_text_keeps_no_superuser_waiting() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE ddl_words LOGIN; CREATE SCHEMA s; GRANT ALL ON SCHEMA s TO ddl_words;
+                 CREATE TABLE s.mine (id int PRIMARY KEY, v text); CREATE TABLE s.other (id int PRIMARY KEY);
+                 CREATE FUNCTION held() RETURNS text LANGUAGE sql AS $$
+                   SELECT string_agg(DISTINCT r.table_name, ' ') FROM pg_locks l JOIN pgtrack.relation r ON r.relid = l.relation
+                   WHERE l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock'$$",
+            )
+            .await;
+        let guest = session.another_as("ddl_words").await;
+        guest
+            .run(
+                "CREATE TABLE s.\"table\" (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE s.\"drop\" (id int PRIMARY KEY);
+                 CREATE TABLE s.v (id int PRIMARY KEY);
+                 DO $$BEGIN FOR i IN 0 .. 39 LOOP
+                   EXECUTE format('CREATE TABLE s.p%s PARTITION OF s.\"table\" FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10); END LOOP; END$$",
+            )
+            .await;
+        session.run("SELECT pgtrack.track('s'); SET statement_timeout = '8s'").await;
+        guest.run("BEGIN; SELECT FROM s.\"table\"").await;
+        for command in [
+            "ALTER TABLE s.mine /* c */ DROP COLUMN v; SELECT 1",
+            "ALTER TABLE s.mine /* c */ ALTER id TYPE bigint; SELECT 'drop v'",
+            // One that names nothing that can be told.
+            "ALTER TABLE U&\"s\".mine ALTER id TYPE bigint /* drop */",
+        ] {
+            session.run("BEGIN").await;
+            session.run(command).await;
+            session.check("SELECT held()", "mine").await;
+            session.run("ROLLBACK").await;
+        }
+        // What is the caller's own is looked for where the text may mean it, and comes before what is in use.
+        let reader = session.another().await;
+        session.run("CREATE SCHEMA a; CREATE SCHEMA b; CREATE SCHEMA c; CREATE TABLE a.mine (id int PRIMARY KEY)").await;
+        session
+            .run(
+                "CREATE TABLE b.mine (id int PRIMARY KEY); CREATE TABLE c.mine (id int PRIMARY KEY);
+                 SELECT pgtrack.track('a'); SELECT pgtrack.track('b'); SELECT pgtrack.track('c')",
+            )
+            .await;
+        reader.run("BEGIN; SELECT FROM s.mine, a.mine, b.mine").await;
+        session.run("ALTER TABLE U&\"c\".mine ALTER id TYPE bigint").await;
+        reader.run("COMMIT").await;
+        guest.run("COMMIT").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        session.run("DROP OWNED BY ddl_words CASCADE; DROP ROLE ddl_words").await;
+    });
+}
+
+#[test]
+fn the_first_table_with_a_redacted_column_is_no_business_of_other_owners() {
+    on_outer_versions(async |session| {
+        let names = ["ddl_redacted_1", "ddl_redacted_2"];
+        let [one, two] = two_owners(&session, names).await;
+        let open = "SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'pgtrack_history'::regnamespace AND p.proname ~ '^record_insert_'
+                      AND p.prosrc !~ 'hidden_text'";
+        session.check(open, "6").await;
+        session.run(r#"SELECT pgtrack.track('one', '{"redact": ["ssn"]}')"#).await;
+        session.check(open, "0").await;
+        one.run("BEGIN; CREATE TABLE a (id int PRIMARY KEY, ssn text)").await;
+        for command in DDL {
+            two.run(&format!("BEGIN; {command}")).await;
+            two.run("ROLLBACK").await;
+        }
+        two.run("ALTER TABLE t DROP COLUMN w").await;
+        one.run("COMMIT").await;
+        one.run("INSERT INTO t VALUES (1, 1); INSERT INTO a VALUES (1, 'S3cret')").await;
+        session
+            .check(
+                "SELECT count(*), count(query) FROM pgtrack.statement WHERE operation = 'I'",
+                "2|0",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        farewell(&session, names).await;
+    });
+}
+
+#[test]
+fn a_schema_of_types_is_renamed_while_others_truncate_tables_with_them() {
+    on_outer_versions(async |session| {
+        let names = ["ddl_kinds_1", "ddl_kinds_2"];
+        let [one, two] = two_owners(&session, names).await;
+        one.run(&format!(
+            "CREATE TYPE mood AS ENUM ('sad', 'glad'); GRANT USAGE ON SCHEMA one TO {}",
+            names[1]
+        ))
+        .await;
+        two.run("CREATE TABLE m (id int PRIMARY KEY, m one.mood); INSERT INTO m VALUES (1, 'sad')")
+            .await;
+        one.run("BEGIN; ALTER SCHEMA one RENAME TO uno").await;
+        two.run("BEGIN; TRUNCATE m").await;
+        one.run("COMMIT").await;
+        two.run("ROLLBACK; INSERT INTO m VALUES (2, 'glad'); TRUNCATE m").await;
+        session
+            .check("SELECT ver, op FROM pgtrack.history('two.m', 1)", "1|INSERT\n2|TRUNCATE")
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        farewell(&session, names).await;
+    });
+}

@@ -48,8 +48,8 @@ HINT: SELECT * FROM pgtrack.log() shows the latest transactions."),
             ("SELECT pgtrack.log('users')", "42P01: table \"users\" does not exist
 DETAIL: Names are looked up as in a query: through search_path, in lower case unless quoted.
 HINT: Did you mean 'shop.users'?"),
-            ("SELECT pgtrack.undo('shop.users', 1, on_conflict => 'ignore')", "22023: on_conflict must be error, force, skip or merge, not 'ignore'
-DETAIL: error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. merge: revert only the columns that nobody changed since."),
+            ("SELECT pgtrack.undo('shop.users', 1, on_conflict => 'ignore')", "22023: on_conflict must be error, force, skip, merge or delta, not 'ignore'
+DETAIL: error: stop (the default). force: overwrite newer changes. skip: leave rows that changed since. merge: revert only the columns that nobody changed since. delta: also numbers that somebody did, by the difference."),
             ("SELECT pgtrack.rollback_to('shop.users', 1, NULL)", "22004: the point in time must not be null"),
             ("SELECT pgtrack.track('shop.seen')", "42809: cannot track shop.seen: it is a view; track the tables under it"),
             ("SELECT pgtrack.track('pg_catalog')", "42809: cannot track schema pg_catalog: it belongs to the system"),

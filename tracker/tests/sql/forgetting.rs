@@ -1,6 +1,6 @@
 //! Purging old history, and erasing the past of one row. A purge spares what any transaction of the server may still see.
 
-use crate::support::{on_each_own_server, on_each_version};
+use crate::support::{on_each_own_server, on_each_version, on_outer_versions};
 
 #[test]
 fn case_71_versions_keep_their_numbers_when_older_ones_are_purged() {
@@ -177,6 +177,29 @@ fn what_a_running_transaction_has_recorded_is_erased_too() {
 }
 
 #[test]
+fn a_purge_and_an_erasure_at_once_wait_for_each_other() {
+    on_each_own_server(&[], async |session| {
+        session
+            .run("CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY, v text); SELECT pgtrack.track('a'), pgtrack.track('b')")
+            .await;
+        session.run("BEGIN; INSERT INTO a VALUES (1, 'x'); INSERT INTO b VALUES (1, 'y'); COMMIT; BEGIN; UPDATE a SET v = 'z'; UPDATE b SET v = 'w'; COMMIT").await;
+        // The purge has forgotten the statements of one table when the erasure has locked the other.
+        let holder = session.another().await;
+        holder.run("BEGIN; SELECT FROM pgtrack.relation WHERE table_name = 'a' FOR UPDATE").await;
+        let (purge, erasure, watcher) =
+            (session.another().await, session.another().await, session.another().await);
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        tokio::join!(purge.run("SELECT * FROM pgtrack.purge('0')"), async {
+            while watcher.rows(waiting).await != "1" {}
+            tokio::join!(erasure.run("SELECT pgtrack.erase('b', 1, 'asked for')"), async {
+                while watcher.rows(waiting).await != "2" {}
+                holder.run("COMMIT").await;
+            });
+        });
+    });
+}
+
+#[test]
 fn what_is_not_reached_is_said() {
     on_each_version(async |session| {
         session
@@ -236,12 +259,13 @@ fn the_past_of_another_row_is_not_erased() {
             .await;
         session.check(left, "W").await;
         session.run("INSERT INTO t VALUES (0, 'Z'); UPDATE t SET id = 1 WHERE id = 0; UPDATE t SET id = 6 WHERE id = 1; DELETE FROM t WHERE id = 6; UPDATE t SET id = 6 WHERE id = 5").await;
-        let error = session.error("SELECT pgtrack.erase('t', 1, 'asked for')").await;
-        assert!(
-            error.starts_with("55000: the past of public.t (id=1) is not told by that key"),
-            "{error}"
-        );
-        session.run("SELECT pgtrack.erase('t', 0, 'asked for')").await;
+        // Row 6 was another one's before.
+        session
+            .check(
+                "SELECT pgtrack.erase('t', 1, 'asked for')",
+                "public.t (id=1): the values of 4 recorded changes erased; not reached: 4 changes of other rows under the same key",
+            )
+            .await;
         session.check(left, "W Y2").await;
     });
 }
@@ -330,6 +354,49 @@ fn a_table_that_cannot_be_purged_is_named_and_the_others_are_purged() {
         other.run("ROLLBACK").await;
         session.check("SELECT * FROM pgtrack.purge('0.2 s')", "public.t|1|1").await;
         session.check("SELECT count(*) FROM pgtrack.kept", "0").await;
+    });
+}
+
+#[test]
+fn a_table_that_somebody_is_altering_keeps_nobody_from_the_others() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE purging_member LOGIN; GRANT pgtrack_owner TO purging_member; CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY);
+                 SELECT pgtrack.track('t'), pgtrack.track('u'); INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)",
+            )
+            .await;
+        let member = session.another_as("purging_member").await;
+        let other = session.another().await;
+        other.run("BEGIN; ALTER TABLE t ADD COLUMN v int").await;
+        session.run("SET statement_timeout = '20s'").await;
+        member.run("SET statement_timeout = '20s'").await;
+        session
+            .check(
+                "SELECT name, history_bytes >= 0 FROM pgtrack.tracked_table ORDER BY 1",
+                "t|t\nu|t",
+            )
+            .await;
+        session
+            .check("SELECT value FROM pgtrack.info() WHERE property = 'tracked tables'", "2")
+            .await;
+        member
+            .check(
+                "SELECT \"table\", problem FROM pgtrack.verify()",
+                "public.t|its rows were not looked at, as it is locked",
+            )
+            .await;
+        let notices = session
+            .notices("SET statement_timeout = '20s'; SELECT * FROM pgtrack.purge('100 years')")
+            .await;
+        assert_eq!(
+            notices,
+            [
+                "the history of public.t could not be purged: canceling statement due to lock timeout"
+            ]
+        );
+        other.run("ROLLBACK").await;
+        session.run("DROP OWNED BY purging_member; DROP ROLE purging_member").await;
     });
 }
 

@@ -5,6 +5,7 @@
 
 mod batches;
 mod concurrent;
+mod delta;
 mod names;
 mod points;
 mod random;
@@ -12,6 +13,10 @@ mod rows;
 mod spellings;
 mod trial;
 mod turns;
+mod twin;
+mod twin_schema;
+mod twin_shapes;
+mod twin_statements;
 mod types;
 mod undo;
 mod world;

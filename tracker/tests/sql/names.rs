@@ -346,7 +346,7 @@ fn whoever_refers_to_a_table_runs_no_code_in_the_undo_of_its_changes() {
         // Who looks into it is its owner, who may have anything done: in planning, in a table that inherits, with settings.
         owner
             .run("CREATE DOMAIN app.text AS pg_catalog.text CHECK (app.alarm('domain') IS NOT NULL);
-                  CREATE FUNCTION app.lead(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM set_config('pgtrack.search_path', 'app, PG_CATALOG', false); RETURN $1; END$$;
+                  CREATE FUNCTION app.lead(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM set_config('pgtrack.search_path', 'app, PG_CATALOG', true); RETURN $1; END$$;
                   CREATE FUNCTION app.mislead(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$BEGIN PERFORM app.lead('x'); PERFORM app.fold('x'); RETURN $1; END$$;
                   CREATE INDEX i ON app.child ((app.mislead('x') || p::text)); CREATE TABLE app.heir () INHERITS (app.child);
                   INSERT INTO app.heir VALUES (1); CREATE INDEX j ON app.heir ((app.fold('x') || p::text))")

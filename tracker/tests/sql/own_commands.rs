@@ -52,6 +52,43 @@ fn event_triggers_of_the_application_do_not_fire_for_ours() {
     });
 }
 
+/// An event trigger that relies on the path would find a function of the owner's, and call it as a superuser.
+#[test]
+fn a_path_that_code_of_an_owner_sets_is_not_that_of_our_commands() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE misled LOGIN; CREATE SCHEMA misled AUTHORIZATION misled; CREATE TABLE called (who name, by name); GRANT INSERT ON called TO misled;
+                 CREATE FUNCTION note_ddl(text) RETURNS void LANGUAGE sql AS '';
+                 CREATE FUNCTION notes() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM note_ddl(tg_tag); END';
+                 SET ROLE misled; SET search_path = misled;
+                 CREATE FUNCTION note_ddl(text) RETURNS void LANGUAGE sql AS 'INSERT INTO public.called VALUES (current_user, session_user)';
+                 CREATE FUNCTION misleads() RETURNS trigger LANGUAGE plpgsql AS
+                 $$BEGIN PERFORM pg_catalog.set_config('pgtrack.search_path', 'misled', true); RETURN NEW; END$$;
+                 CREATE FUNCTION misleads_row() RETURNS boolean LANGUAGE plpgsql AS
+                 $$BEGIN PERFORM pg_catalog.set_config('pgtrack.search_path', 'misled', true); RETURN true; END$$;
+                 CREATE TABLE t (id int PRIMARY KEY, v int, w int, CHECK (misleads_row()));
+                 CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION misleads();
+                 RESET ROLE; RESET search_path; SELECT pgtrack.track('misled.t'); INSERT INTO misled.t VALUES (1, 1, 1); SELECT pgtrack.keep('misled.t');
+                 CREATE EVENT TRIGGER notes ON ddl_command_end EXECUTE FUNCTION notes()",
+            )
+            .await;
+        session
+            .run("ALTER TABLE misled.t DROP COLUMN w; SELECT pgtrack.recover('misled.t', 'w')")
+            .await;
+        session.run("DROP TABLE misled.t; SELECT pgtrack.recover('misled.t')").await;
+        session.run("UPDATE misled.t SET v = 2; SELECT pgtrack.undo('misled.t', 1)").await;
+        // A setting that others left in the session does not count, and event triggers do not fire.
+        session.run("SET pgtrack.search_path = misled; SET session_replication_role = replica; DROP TRIGGER pgtrack_insert ON misled.t; ALTER FUNCTION note_ddl(text) RENAME TO gone; RESET session_replication_role").await;
+        session.check("SELECT status FROM pgtrack.follow_ddl()", "followed").await;
+        session.check("SELECT count(*) FROM pgtrack.verify()", "0").await;
+        session.check("SELECT * FROM called WHERE who <> 'misled'", "").await;
+        session
+            .run("DROP EVENT TRIGGER notes; DROP OWNED BY misled CASCADE; DROP ROLE misled")
+            .await;
+    });
+}
+
 #[test]
 fn event_triggers_that_fire_for_the_owner_of_a_table_find_what_they_name() {
     on_each_version(async |session| {

@@ -64,6 +64,7 @@ fn what_runs_with_more_than_the_caller_s_rights_is_the_owner_s_and_closed() {
 const PUBLIC_DEFINERS: &str = "
     _begin_call
     _concerns_hidden
+    _end_call
     _entry
     _find_last
     _has_erasures
@@ -72,6 +73,48 @@ const PUBLIC_DEFINERS: &str = "
     _permit_as_myself
     _purged_versions_of
     _require_present_snapshot";
+
+#[test]
+fn a_database_s_own_path_leads_nobody_astray() {
+    on_outer_versions(async |session| {
+        session
+            .run(&without_psql_lines(include_str!("../../../sql/pg_track--uninstall.sql")))
+            .await;
+        // Domains that look like types of PostgreSQL's, for whoever does not say which are meant.
+        session
+            .run(
+                "CREATE SCHEMA theirs; CREATE TABLE theirs.called (who text);
+                 CREATE FUNCTION theirs.note() RETURNS boolean LANGUAGE plpgsql AS
+                 'BEGIN INSERT INTO theirs.called VALUES (current_user); RETURN true; END'",
+            )
+            .await;
+        for kind in
+            ["bool", "boolean", "text", "name", "integer", "int4", "bigint", "int8", "jsonb"]
+        {
+            let meant = match kind {
+                "boolean" => "bool",
+                "integer" => "int4",
+                "bigint" => "int8",
+                other => other,
+            };
+            session
+                .run(&format!(
+                    "CREATE DOMAIN theirs.\"{kind}\" AS pg_catalog.{meant} CHECK (theirs.note())"
+                ))
+                .await;
+        }
+        session.run("SET search_path = theirs, pg_catalog, public").await;
+        run_script(&session, SCRIPT).await;
+        session
+            .run(
+                "CREATE TABLE public.t (id pg_catalog.int4 PRIMARY KEY, v pg_catalog.varchar); SELECT pgtrack.track('t');
+                 INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; SELECT pgtrack.log(1), pgtrack.history('t', 1), pgtrack.undo('t', 1);
+                 ALTER TABLE t ADD COLUMN w pg_catalog.int4; SELECT pgtrack.keep('t'); DROP TABLE t; SELECT pgtrack.recover('t', schema => 'public')",
+            )
+            .await;
+        session.check("TABLE theirs.called", "").await;
+    });
+}
 
 #[test]
 fn a_name_cannot_end_the_code_that_is_written_for_a_table() {
@@ -361,6 +404,17 @@ fn a_role_that_may_create_roles_installs_and_the_tables_owner_too() {
             session.run("DROP SCHEMA pgtrack_history CASCADE; DROP SCHEMA pgtrack CASCADE").await;
             session.run(&format!("DROP OWNED BY {role}")).await;
         }
+        // Whoever made the owner can become it, so a superuser puts nothing into its hands.
+        let again = format!("BEGIN; {}; COMMIT", without_psql_lines(SCRIPT));
+        let error = session.error(&again).await;
+        assert!(
+            error.starts_with(
+                "55000: the role \"pgtrack_owner\" is in the hands of roles that are no superusers"
+            ),
+            "{error}"
+        );
+        session.run("ROLLBACK; REVOKE pgtrack_owner, pgtrack_activity FROM maker CASCADE").await;
+        run_script(&session, SCRIPT).await;
     });
 }
 
@@ -411,7 +465,7 @@ fn an_installation_of_the_first_build_is_moved_to_the_owner_with_its_history() {
             )
             .await;
         session.check("SELECT * FROM pgtrack.verify()", "").await;
-        session.check("SELECT revision FROM pgtrack.installed_version", "3").await;
+        session.check("SELECT revision FROM pgtrack.installed_version", "4").await;
         session.run("DROP OWNED BY app_upgrade CASCADE; DROP ROLE app_upgrade").await;
     });
 }

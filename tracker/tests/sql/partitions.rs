@@ -1,6 +1,6 @@
 //! Partitioned tables: one history under the root, whichever way a row is changed.
 
-use crate::support::{Session, on_each_version};
+use crate::support::{Session, on_each_version, on_outer_versions};
 
 /// A table partitioned by a part of its key; the columns of one partition stand in another order.
 async fn tracked_tree(session: &Session) {
@@ -338,5 +338,50 @@ fn a_partition_that_was_tracked_by_itself_is_in_nobody_s_way() {
             .check("SELECT count(*) FROM pgtrack.history_pk('p', '{\"id\": 2, \"k\": 1}')", "2")
             .await;
         session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
+}
+
+#[test]
+fn a_partitioned_table_may_be_called_like_a_table_of_moves() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE TABLE moves (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k); CREATE TABLE m1 PARTITION OF moves FOR VALUES IN (1);
+                 CREATE TABLE m2 PARTITION OF moves DEFAULT; SELECT pgtrack.track('moves'); INSERT INTO moves VALUES (1, 1); UPDATE moves SET k = 2; DROP TABLE moves",
+            )
+            .await;
+        session.check("SELECT history_table FROM pgtrack.relation", "moves_1_2").await;
+        session.check("SELECT count(*) FROM pgtrack_history.moves_1_2", "2").await;
+    });
+}
+
+/// Who belongs to a table is found without locks, and is who PostgreSQL says.
+#[test]
+fn the_members_of_a_table_are_those_of_its_partition_tree() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE TABLE p (a int, b int, PRIMARY KEY (a, b)) PARTITION BY RANGE (a);
+                 CREATE TABLE p9 PARTITION OF p FOR VALUES FROM (90) TO (99) PARTITION BY LIST (b);
+                 CREATE TABLE p91 PARTITION OF p9 FOR VALUES IN (1); CREATE TABLE p92 PARTITION OF p9 FOR VALUES IN (2);
+                 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p0 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY LIST (b);
+                 CREATE TABLE p01 PARTITION OF p0 FOR VALUES IN (1); CREATE TABLE parent (a int); CREATE TABLE child () INHERITS (parent)",
+            )
+            .await;
+        let differing = "SELECT c.relname FROM pg_class c
+             WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+               AND ARRAY(SELECT (m.relid, m.is_leaf)::text FROM pgtrack._members(c.oid) m)
+                <> ARRAY(SELECT (t.relid, t.isleaf)::text FROM pg_partition_tree(c.oid) t
+                         UNION ALL SELECT (c.oid::regclass, true)::text WHERE c.relkind <> 'p' AND NOT c.relispartition)";
+        session.check(differing, "").await;
+        // One whose DETACH CONCURRENTLY was cancelled belongs to it no more.
+        let reader = session.another().await;
+        reader.run("BEGIN; SELECT FROM p").await;
+        session.run("SET statement_timeout = '500ms'").await;
+        let error = session.error("ALTER TABLE p DETACH PARTITION p9 CONCURRENTLY").await;
+        assert!(error.starts_with("57014"), "{error}");
+        reader.run("COMMIT").await;
+        session.run("RESET statement_timeout").await;
+        session.check(differing, "").await;
     });
 }

@@ -291,6 +291,49 @@ fn what_an_image_does_not_say_shows_it_to_nobody() {
 }
 
 #[test]
+fn a_policy_on_the_place_of_a_row_shows_no_image_that_may_have_been_elsewhere() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE places LOGIN; CREATE TABLE d (id int, kind text, v text, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+                 CREATE TABLE d_pub PARTITION OF d FOR VALUES IN ('pub'); CREATE TABLE d_sec PARTITION OF d FOR VALUES IN ('sec');
+                 CREATE TABLE plain (id int PRIMARY KEY, v text); CREATE TABLE parent (id int PRIMARY KEY, v text); CREATE TABLE child () INHERITS (parent);
+                 SELECT pgtrack.track('d'), pgtrack.track('plain'), pgtrack.track('parent');
+                 CREATE FUNCTION is_open(plain) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+                 GRANT SELECT ON d, plain, parent TO places; ALTER TABLE d ENABLE ROW LEVEL SECURITY; ALTER TABLE plain ENABLE ROW LEVEL SECURITY;
+                 ALTER TABLE parent ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON d USING (tableoid <> 'd_sec'::regclass);
+                 CREATE POLICY p ON plain USING (tableoid = 'plain'::regclass); CREATE POLICY p ON parent USING (tableoid <> 'child'::regclass);
+                 INSERT INTO d VALUES (1, 'pub', 'a'), (2, 'sec', 'a'); UPDATE d SET v = 'b';
+                 INSERT INTO plain VALUES (1, 'a'); UPDATE plain SET v = 'b'; INSERT INTO parent VALUES (1, 'a'); UPDATE parent SET v = 'b'",
+            )
+            .await;
+        session.run(RIGHTS).await;
+        let reader = session.another_as("places").await;
+        let seen = "SELECT (SELECT count(*) FROM pgtrack.changes('d')), (SELECT count(*) FROM pgtrack.changes('plain')), (SELECT count(*) FROM pgtrack.changes('parent'))";
+        reader.check("SELECT (SELECT count(*) FROM d), (SELECT count(*) FROM plain)", "1|1").await;
+        reader.check(seen, "0|2|0").await;
+        // No image has the others at all, nor has a row of the table's type.
+        for condition in [
+            "plain.ctid IS NOT NULL",
+            "xmin IS NOT NULL",
+            "EXISTS (SELECT FROM d WHERE plain.cmax IS NOT NULL)",
+            "is_open(plain) AND tableoid = 'plain'::regclass",
+        ] {
+            session
+                .run(&format!(
+                    "DROP POLICY p ON plain; CREATE POLICY p ON plain USING ({condition})"
+                ))
+                .await;
+            reader.check("SELECT count(*) FROM plain", "1").await;
+            reader.check(seen, "0|0|0").await;
+        }
+        session.run("CREATE POLICY q ON plain USING (is_open(plain)); CREATE POLICY q ON d USING (kind = 'pub')").await;
+        reader.check(seen, "2|2|0").await;
+        drop_roles(&session, &["places"]).await;
+    });
+}
+
+#[test]
 fn only_who_may_read_a_table_has_a_right_on_its_history() {
     on_outer_versions(async |session| {
         session
@@ -502,6 +545,56 @@ fn erasing_reaches_every_place_that_quotes_the_row() {
         session.check("SELECT count(*) FROM pgtrack.activity WHERE query = 'UPDATE log SET what = ''not of it'''", "1").await;
         session.check("SELECT before ->> 'name' FROM pgtrack.history('t', 'k-2')", "~").await;
         session.check("SELECT count(*) FROM pgtrack.kept k, LATERAL query_to_xml(format('SELECT * FROM pgtrack_history.%I', k.kept_table), true, false, '') x WHERE x::text ~ 'Other'", "1").await;
+    });
+}
+
+#[test]
+fn erasing_spares_the_messages_of_calls_that_have_no_more_than_the_text_in_common() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY, v text); SELECT pgtrack.track('a'), pgtrack.track('b');
+                 INSERT INTO a VALUES (1, 'x'), (2, 'x'); INSERT INTO b VALUES (1, 'x'); UPDATE a SET v = 'y'; UPDATE b SET v = 'y'",
+            )
+            .await;
+        for (table, key, message) in
+            [("a", 1, "about it"), ("b", 1, "other table"), ("a", 2, "other row")]
+        {
+            session
+                .run(&format!("SET our.target = '{table}'; SET our.key = '{key}'; SET our.message = '{message}'"))
+                .await;
+            session
+                .run("SELECT pgtrack.undo(current_setting('our.target'), current_setting('our.key'), message => current_setting('our.message'))")
+                .await;
+        }
+        // What the proxy records has messages among its arguments.
+        session
+            .run(
+                r#"INSERT INTO pgtrack.audit_entry (source, verb, arguments, session, call_number) VALUES
+                   ('proxy', 'undo', '{"1": "a", "2": 1, "message": "about it"}', 's', 1), ('proxy', 'revert', '{"1": "a", "2": "1", "3": 1, "6": "about it"}', 's', 2),
+                   ('proxy', 'undo', '{"1": "b", "2": 1, "5": "other table"}', 's', 3)"#,
+            )
+            .await;
+        session.run("SELECT pgtrack.erase('a', 1, 'asked for it')").await;
+        session
+            .check(
+                "SELECT verb, coalesce(arguments ->> 'table', arguments ->> '1'), arguments ->> '5', statement IS NULL, message FROM pgtrack.audit_entry WHERE verb <> 'track' ORDER BY entry_id",
+                "
+            undo|public.a|~|t|~
+            undo|public.b|~|t|other table
+            undo|public.a|~|t|other row
+            undo|a|~|t|~
+            revert|a|~|t|~
+            undo|b|other table|t|~
+            erase|public.a|~|f|asked for it",
+            )
+            .await;
+        session
+            .check(
+                "SELECT count(*) FROM pgtrack.audit_entry e WHERE e::text LIKE '%about it%'",
+                "0",
+            )
+            .await;
     });
 }
 

@@ -414,3 +414,23 @@ fn many_keys_that_are_noted_in_several_spellings_are_followed() {
         session.check("SELECT problem FROM pgtrack.verify()", "").await;
     });
 }
+
+#[test]
+fn another_spelling_that_makes_rows_forget_whom_they_refer_to_is_refused() {
+    on_outer_versions(async |session| {
+        session
+            .run("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                  CREATE TABLE login (name text COLLATE ci PRIMARY KEY); INSERT INTO login VALUES ('ann'), ('Bob');
+                  CREATE TABLE badge (no int PRIMARY KEY, login text COLLATE ci REFERENCES login ON UPDATE SET NULL); INSERT INTO badge VALUES (1, 'ann'), (2, 'Bob');
+                  SELECT pgtrack.track('public'); UPDATE login SET name = 'Ann' WHERE name = 'ann'")
+            .await;
+        session.check("SELECT * FROM badge ORDER BY no", "1|~\n2|Bob").await;
+        // PostgreSQL takes that for another key, and the row would refer to it before it is set.
+        let error = session
+            .error("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))")
+            .await;
+        assert!(error.starts_with("23503: rows of public.badge refer to rows of public.login that this would give another key"), "{error}");
+        session.check("SELECT * FROM badge ORDER BY no", "1|~\n2|Bob").await;
+        session.check("SELECT * FROM login ORDER BY name", "Ann\nBob").await;
+    });
+}

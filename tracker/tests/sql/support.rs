@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 
 use pgtrack_testkit::{
-    Database, Server, block_on, on_each_version_like, on_outer_versions_like, own_server, versions,
+    Database, Server, block_on, newest, on_each_version_like, on_outer_versions_like, own_server,
+    versions,
 };
 use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
@@ -29,6 +30,16 @@ pub(crate) fn on_each_version(body: impl AsyncFn(Session)) {
 pub(crate) fn on_outer_versions(body: impl AsyncFn(Session)) {
     on_outer_versions_like("pgtrack_template", install, async |database| {
         body(Session::open(database).await).await;
+    });
+}
+
+/// Runs a test body on a server of the newest version: for what takes long, and is the same in all.
+pub(crate) fn on_newest_version(body: impl AsyncFn(Session)) {
+    block_on(async {
+        let server = Server::shared(&newest());
+        let database = server.database_like("pgtrack_template", install).await;
+        body(Session::open(database.clone()).await).await;
+        database.remove().await;
     });
 }
 
@@ -158,6 +169,20 @@ impl Session {
     /// Runs statements that may fail; an error is described as [`error`](Self::error) does it.
     pub(crate) async fn attempt(&self, sql: &str) -> Result<(), String> {
         self.client.batch_execute(sql).await.map_err(|error| describe(&error))
+    }
+
+    /// Runs statements and returns what a client sees of them: rows and how many were changed, or the error.
+    pub(crate) async fn outcome(&self, sql: &str) -> Result<Vec<String>, String> {
+        let messages = self.client.simple_query(sql).await.map_err(|error| describe(&error))?;
+        let seen = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let values = (0..row.len()).map(|column| row.get(column).unwrap_or("~"));
+                Some(values.collect::<Vec<_>>().join("|"))
+            }
+            SimpleQueryMessage::CommandComplete(count) => Some(count.to_string()),
+            _ => None,
+        });
+        Ok(seen.collect())
     }
 
     /// Runs a statement that must fail, and returns `SQLSTATE: message`, then DETAIL and HINT on lines of their own.

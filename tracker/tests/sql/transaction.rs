@@ -1,6 +1,6 @@
 //! Undo whole transactions.
 
-use crate::support::on_each_version;
+use crate::support::{on_each_version, on_outer_versions};
 
 const LAST: &str = "(SELECT xid FROM pgtrack.log(1))";
 
@@ -170,4 +170,181 @@ fn case_66_a_hundred_thousand_rows_are_undone_at_once() {
             .await;
         session.check("SELECT count(*) FROM t WHERE v = id", "100000").await;
     });
+}
+
+/// Transactions, of which the set is to be undone; `(mine, statement)`.
+const CONTESTED: [&[(bool, &str)]; 6] = [
+    &[
+        (true, "UPDATE t SET id = 8 WHERE id = 3"),
+        (false, "INSERT INTO t VALUES (3, 31, 'n')"),
+        (true, "UPDATE t SET a = a + 1 WHERE id = 3"),
+    ],
+    &[
+        (true, "UPDATE t SET id = 8 WHERE id = 3"),
+        (false, "UPDATE t SET id = 3 WHERE id = 7"),
+        (true, "UPDATE t SET a = a + 1 WHERE id = 3"),
+    ],
+    &[
+        (true, "UPDATE t SET id = 8 WHERE id = 3"),
+        (false, "INSERT INTO t VALUES (3, 31, 'n')"),
+        (true, "DELETE FROM t WHERE id = 3"),
+    ],
+    &[
+        (true, "DELETE FROM t WHERE id = 3"),
+        (false, "UPDATE t SET id = 3 WHERE id = 7"),
+        (true, "UPDATE t SET a = a + 1 WHERE id = 3"),
+    ],
+    &[
+        (true, "DELETE FROM t WHERE id = 3"),
+        (false, "UPDATE t SET id = 3 WHERE id = 7; UPDATE t SET v = 'q' WHERE id = 3"),
+    ],
+    &[
+        (true, "DELETE FROM t WHERE id = 3"),
+        (false, "UPDATE t SET id = 3 WHERE id = 7"),
+        (true, "UPDATE t SET id = 9 WHERE id = 3"),
+    ],
+];
+
+#[test]
+fn no_row_is_lost_where_two_would_have_one_key() {
+    for statements in CONTESTED {
+        on_outer_versions(async |session| {
+            session
+                .run(
+                    "CREATE TABLE t (id int PRIMARY KEY, a int, v text); SELECT pgtrack.track('t');
+                     INSERT INTO t VALUES (3, 3, 'three'), (7, 7, 'seven')",
+                )
+                .await;
+            for (is_mine, statement) in statements {
+                let actor = if *is_mine { "me" } else { "others" };
+                session.run(&format!("SELECT pgtrack.set_actor('{actor}'); {statement}")).await;
+            }
+            let before = session.rows("SELECT * FROM t ORDER BY id").await;
+            for on_conflict in ["error", "skip", "merge", "delta", "force"] {
+                for verb in ["plan_undo_where", "undo_where"] {
+                    let call = format!(
+                        "SELECT * FROM pgtrack.{verb}(actor => 'me', on_conflict => '{on_conflict}')"
+                    );
+                    let error = session.error(&call).await;
+                    let expected = "23505: two rows of public.t would have the key id=3";
+                    assert!(error.starts_with(expected), "{statements:?}: {error}");
+                }
+            }
+            session.check("SELECT * FROM t ORDER BY id", &before).await;
+        });
+    }
+}
+
+/// What others do after the set has deleted a row under a key, or updated it, until another row has the key.
+#[test]
+fn no_undo_takes_a_row_that_has_come_to_a_key_for_the_one_that_had_it() {
+    for (mine, others, now) in [
+        (
+            "DELETE FROM t WHERE id = 4",
+            "INSERT INTO t VALUES (4, 'n'); UPDATE t SET id = 2 WHERE id = 4",
+            "2|n\n4|five",
+        ),
+        (
+            "DELETE FROM t WHERE id = 4",
+            "INSERT INTO t VALUES (4, 'n'); DELETE FROM t WHERE id = 4",
+            "4|five",
+        ),
+        (
+            "UPDATE t SET v = 'five' WHERE id = 4",
+            "UPDATE t SET id = 2 WHERE id = 4",
+            "2|five\n4|five",
+        ),
+    ] {
+        on_outer_versions(async |session| {
+            session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (4, 'old'), (5, 'five')").await;
+            session.run(&format!("SELECT pgtrack.set_actor('me'); {mine}")).await;
+            session
+                .run(&format!(
+                    "SELECT pgtrack.set_actor('others'); {others}; UPDATE t SET id = 4 WHERE id = 5"
+                ))
+                .await;
+            let error = session.error("SELECT pgtrack.undo_where(actor => 'me')").await;
+            assert!(error.starts_with("TK001:"), "{mine}; {others}: {error}");
+            session
+                .check(
+                    "SELECT skipped FROM pgtrack.undo_where(actor => 'me', on_conflict => 'skip')",
+                    "1",
+                )
+                .await;
+            for verb in ["plan_undo_where", "undo_where"] {
+                let error = session
+                    .error(&format!(
+                        "SELECT * FROM pgtrack.{verb}(actor => 'me', on_conflict => 'force')"
+                    ))
+                    .await;
+                assert!(
+                    error.starts_with("23505: two rows of public.t would have the key id=4"),
+                    "{mine}; {others}: {error}"
+                );
+            }
+            session.check("SELECT * FROM t ORDER BY id", now).await;
+        });
+    }
+}
+
+#[test]
+fn what_others_inserted_for_a_deleted_row_and_moved_away_is_not_that_row() {
+    on_outer_versions(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text, n int); SELECT pgtrack.track('t'); INSERT INTO t VALUES (4, 'a', 1)").await;
+        session.run("SELECT pgtrack.set_actor('me'); UPDATE t SET v = 'b'").await;
+        session.run("SELECT pgtrack.set_actor('others'); DELETE FROM t; INSERT INTO t VALUES (4, 'b', 77); UPDATE t SET id = 2").await;
+        let error = session.error("SELECT pgtrack.undo_where(actor => 'me')").await;
+        assert!(error.starts_with("TK001:"), "{error}");
+        session.run("SELECT pgtrack.undo_where(actor => 'me', on_conflict => 'merge')").await;
+        session.check("SELECT * FROM t ORDER BY id", "2|b|77").await;
+        session.check("SELECT action, after ->> 'id' FROM pgtrack.plan_undo_where(actor => 'me', on_conflict => 'force')", "insert|4").await;
+        session.run("SELECT pgtrack.undo_where(actor => 'me', on_conflict => 'force')").await;
+        session.check("SELECT * FROM t ORDER BY id", "2|b|77\n4|a|1").await;
+    });
+}
+
+#[test]
+fn a_row_that_the_set_inserted_and_deleted_is_not_looked_for_under_another_s_key() {
+    on_outer_versions(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (5, 'five')").await;
+        session.run("SELECT pgtrack.set_actor('me'); INSERT INTO t VALUES (4, 'x'); DELETE FROM t WHERE id = 4").await;
+        session.run("SELECT pgtrack.set_actor('others'); INSERT INTO t VALUES (4, 'n'); UPDATE t SET id = 2 WHERE id = 4; UPDATE t SET id = 4 WHERE id = 5").await;
+        for on_conflict in ["error", "skip", "merge", "delta", "force"] {
+            session
+                .run(&format!(
+                    "SELECT pgtrack.undo_where(actor => 'me', on_conflict => '{on_conflict}')"
+                ))
+                .await;
+        }
+        session.check("SELECT * FROM t ORDER BY id", "2|n\n4|five").await;
+    });
+}
+
+#[test]
+fn a_row_of_others_that_the_set_took_away_is_not_forgotten() {
+    for (statements, forced) in [
+        (
+            ["DELETE FROM t", "INSERT INTO t VALUES (3, 31, 'n')", "UPDATE t SET id = 9"],
+            "3|three\n9|n",
+        ),
+        (["DELETE FROM t", "INSERT INTO t VALUES (3, 31, 'n')", "DELETE FROM t"], "3|three"),
+    ] {
+        on_outer_versions(async |session| {
+            session.run("CREATE TABLE t (id int PRIMARY KEY, a int, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (3, 3, 'three')").await;
+            for (statement, actor) in statements.iter().zip(["me", "others", "me"]) {
+                session.run(&format!("SELECT pgtrack.set_actor('{actor}'); {statement}")).await;
+            }
+            session.check("SELECT action, conflict IS NOT NULL FROM pgtrack.plan_undo_where(actor => 'me')", "insert|t").await;
+            let error = session.error("SELECT pgtrack.undo_where(actor => 'me')").await;
+            assert!(error.starts_with("TK001:"), "{error}");
+            session
+                .check(
+                    "SELECT skipped FROM pgtrack.undo_where(actor => 'me', on_conflict => 'skip')",
+                    "1",
+                )
+                .await;
+            session.run("SELECT pgtrack.undo_where(actor => 'me', on_conflict => 'force')").await;
+            session.check("SELECT id, v FROM t ORDER BY id", forced).await;
+        });
+    }
 }

@@ -509,6 +509,74 @@ fn columns_may_be_called_what_we_call_ours() {
     });
 }
 
+/// Whoever may write a row may nest a value as deep as their stack allows; a reader's holds more already.
+#[test]
+fn values_nested_as_deep_as_the_stack_allows_are_shown_and_come_back() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE TABLE j (id int PRIMARY KEY, b jsonb, bs jsonb[], p jsonpath, ps jsonpath[], t json);
+                 SELECT pgtrack.track('j'); SELECT pgtrack.tag('start')",
+            )
+            .await;
+        session
+            .run("INSERT INTO j (id, b) SELECT n, (repeat('[', n) || '1' || repeat(']', n))::jsonb FROM unnest('{99,100}'::int[]) n")
+            .await;
+        session
+            .check(
+                "SELECT after ->> 'id', jsonb_typeof(after -> 'b') FROM pgtrack.changes('j') ORDER BY 2",
+                "99|array\n100|string",
+            )
+            .await;
+        // Near the limits, they are found by trying: what the server takes of a jsonpath it may not write again.
+        session
+            .run(
+                "DO $$DECLARE b jsonb := (repeat('[', 9000) || '1' || repeat(']', 9000))::jsonb; p jsonpath; depth int := 0; step int := 32768;
+                 BEGIN
+                   BEGIN LOOP b := jsonb_build_array(b); END LOOP; EXCEPTION WHEN statement_too_complex THEN NULL; END;
+                   WHILE step > 0 LOOP
+                     BEGIN p := ('$' || repeat('.a', depth + step))::jsonpath; depth := depth + step;
+                     EXCEPTION WHEN statement_too_complex THEN NULL; END;
+                     step := step / 2;
+                   END LOOP;
+                   p := ('$' || repeat('.a', depth))::jsonpath;
+                   INSERT INTO j VALUES (1, b, ARRAY[b], p, ARRAY[p], (repeat('[', 5000) || repeat(']', 5000))::json);
+                 END$$",
+            )
+            .await;
+        session.run("CREATE TABLE copy AS SELECT * FROM j WHERE id = 1").await;
+        session
+            .run("UPDATE j SET b = '0', bs = NULL, p = '$', ps = NULL, t = '0' WHERE id = 1")
+            .await;
+        session
+            .check(
+                "SELECT ver, left(after ->> 'b', 2), left(after ->> 'bs', 2), left(after ->> 'p', 10), left(after ->> 'ps', 10), left(after ->> 't', 2)
+                 FROM pgtrack.history('j', 1)",
+                "
+                1|[[|{[|a jsonpath|a jsonpath|[[
+                2|0|~|$|~|0",
+            )
+            .await;
+        session
+            .run("SELECT * FROM pgtrack.changes('j'); SELECT * FROM pgtrack.plan_undo('j', 1)")
+            .await;
+        session.run("SELECT pgtrack.undo('j', 1)").await;
+        session.check("SELECT j.* *= copy.* FROM j JOIN copy USING (id)", "t").await;
+        for call in [
+            "blame('j', 1)",
+            "diff('j', 'start')",
+            "plan_revert_table('j', 'start')",
+            "show((SELECT max(xid) FROM pgtrack.log()))",
+        ] {
+            session.run(&format!("SELECT * FROM pgtrack.{call}")).await;
+        }
+        session.run("DELETE FROM j WHERE id = 1").await;
+        session.run("SELECT * FROM pgtrack.deleted('j')").await;
+        session.run("SELECT pgtrack.undo('j', 1)").await;
+        session.check("SELECT j.* *= copy.* FROM j JOIN copy USING (id)", "t").await;
+    });
+}
+
 #[test]
 fn values_that_json_cannot_hold_are_shown_shortened_and_come_back_whole() {
     on_each_version(async |session| {

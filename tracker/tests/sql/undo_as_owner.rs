@@ -201,6 +201,8 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
                 "SET pgtrack.actor = ''bob''; SET LOCAL pgtrack.actor = ''''",
                 "setting \"pgtrack.actor\"",
             ),
+            // It would lead what a command of ours fires.
+            ("SET pgtrack.search_path = ''lasting''", "setting \"pgtrack.search_path\""),
             ("SET lock_timeout = 1; SET LOCAL lock_timeout = 0", "setting \"lock_timeout\""),
         ] {
             session
@@ -243,7 +245,12 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
                 .starts_with("P0001: not now")
         );
         session.run("ROLLBACK TO s").await;
-        session.check("SELECT current_user, session_user, current_setting('role'), current_setting('pgtrack.reverts', true) IN ('', NULL) IS FALSE", "postgres|postgres|none|f").await;
+        session
+            .check(
+                "SELECT current_user, session_user, current_setting('role')",
+                "postgres|postgres|none",
+            )
+            .await;
         session.run("COMMIT").await;
         // Nor are the functions left by which it is done.
         session.check("SELECT count(*) FROM pg_proc WHERE pronamespace::regnamespace::text LIKE 'pg_temp%'", "0").await;
@@ -254,6 +261,87 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
         session.run("COMMIT").await;
         session.check("SELECT count(*) FROM noted WHERE what = 'deferred'", "1").await;
         drop(&session, "lasting").await;
+    });
+}
+
+#[test]
+fn no_setting_of_any_type_stays_behind_a_local_one() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE hiding; GRANT SET ON PARAMETER log_statement TO hiding; CREATE SCHEMA hiding AUTHORIZATION hiding;
+                 CREATE TABLE hiding.t (id int PRIMARY KEY, v int); ALTER TABLE hiding.t OWNER TO hiding;
+                 CREATE FUNCTION hiding.hides() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; ALTER FUNCTION hiding.hides() OWNER TO hiding;
+                 CREATE TRIGGER x BEFORE UPDATE ON hiding.t FOR EACH ROW EXECUTE FUNCTION hiding.hides();
+                 SELECT pgtrack.track('hiding.t'); INSERT INTO hiding.t VALUES (1, 1); UPDATE hiding.t SET v = 2",
+            )
+            .await;
+        let runs = async |body: &str| {
+            session
+                .run(&format!(
+                    "CREATE OR REPLACE FUNCTION hiding.hides() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE old text; BEGIN
+                     IF current_user = 'hiding' THEN {body} END IF; RETURN NEW; END$$"
+                ))
+                .await;
+        };
+        let undo = "SELECT pgtrack.undo('hiding.t', 1)";
+        // The same where the session has set them, too.
+        let own = "SET client_encoding = 'UTF8'; SET default_text_search_config = 'pg_catalog.german'; SET lc_monetary = 'C'; SET work_mem = '5MB';
+                   SET cursor_tuple_fraction = 0.2; SET timezone_abbreviations = 'Australia'; SET log_statement = 'ddl'; SET temp_buffers = 200; CREATE TEMP TABLE buffered ()";
+        for before in ["", own] {
+            session.run(before).await;
+            for (name, value) in [
+                ("client_encoding", "LATIN1"),
+                ("default_text_search_config", "simple"),
+                ("lc_monetary", "POSIX"),
+                ("work_mem", "9MB"),
+                ("cursor_tuple_fraction", "0.5"),
+                ("timezone_abbreviations", "India"),
+                ("log_statement", "all"),
+                ("temp_tablespaces", "pg_default"),
+            ] {
+                let left = format!(
+                    "42501: a trigger, default or check of hiding leaves the setting \"{name}\" in your session\n"
+                );
+                let now = format!("SHOW {name}");
+                let of_session = session.rows(&now).await;
+                for body in [
+                    format!(
+                        "old := current_setting('{name}'); PERFORM set_config('{name}', '{value}', false), set_config('{name}', old, true);"
+                    ),
+                    format!("SET {name} = '{value}'; SET LOCAL {name} TO DEFAULT;"),
+                    format!(
+                        "old := current_setting('{name}'); RESET {name}; PERFORM set_config('{name}', old, true);"
+                    ),
+                ] {
+                    runs(&body).await;
+                    let error = session.error(undo).await;
+                    assert!(error.starts_with(&left), "{body}\n{error}");
+                    session.check(&now, &of_session).await;
+                }
+                runs(&format!("SET LOCAL {name} = '{value}';")).await;
+                session.run(undo).await;
+                session.check(&now, &of_session).await;
+            }
+        }
+        // What is in force, but could not be set by that role, stops no undo.
+        runs("").await;
+        session
+            .run(
+                "CREATE SCHEMA closed; CREATE TEXT SEARCH CONFIGURATION closed.own (COPY = simple); SET default_text_search_config = 'closed.own'",
+            )
+            .await;
+        session.run(undo).await;
+        session.check("SHOW default_text_search_config", "closed.own").await;
+        // Nor does what pg_track sets for a moment itself, while event triggers fire.
+        session
+            .run(
+                "CREATE ROLE hiding_member LOGIN IN ROLE hiding; CREATE FUNCTION hears() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+                 CREATE EVENT TRIGGER hears ON ddl_command_end EXECUTE FUNCTION hears()",
+            )
+            .await;
+        session.another_as("hiding_member").await.run(undo).await;
+        session.run("DROP EVENT TRIGGER hears; DROP OWNED BY hiding CASCADE; DROP ROLE hiding_member; DROP ROLE hiding").await;
     });
 }
 
@@ -294,6 +382,33 @@ fn with_several_owners_a_superuser_has_to_say_that_it_is_meant() {
         session.check("SELECT DISTINCT who FROM noted WHERE what = 'trigger'", "writes_both").await;
         session.run("DROP OWNED BY writes_both; DROP ROLE writes_both").await;
         drop(&session, "several").await;
+    });
+}
+
+#[test]
+fn an_owner_that_a_lasting_snapshot_does_not_show_gets_no_rights() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE heir LOGIN; CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t');
+                 INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b'; GRANT CREATE ON SCHEMA public TO heir;
+                 CREATE TABLE seen (who text); GRANT INSERT ON seen TO heir",
+            )
+            .await;
+        let older = session.another().await;
+        older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_am").await;
+        session
+            .run(
+                "ALTER TABLE t OWNER TO heir; SET ROLE heir;
+                 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (current_user); RETURN NEW; END';
+                 CREATE TRIGGER f BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); RESET ROLE",
+            )
+            .await;
+        let error = older.error("SELECT pgtrack.undo('t', 1)").await;
+        assert!(error.starts_with("40001:"), "{error}");
+        older.run("ROLLBACK; SELECT pgtrack.undo('t', 1)").await;
+        session.check("TABLE seen", "heir").await;
+        session.run("DROP OWNED BY heir CASCADE; DROP ROLE heir").await;
     });
 }
 
@@ -446,9 +561,9 @@ fn an_owner_s_trigger_does_not_make_an_undo_something_else() {
                  CREATE TRIGGER f BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t OWNER TO unmarks_undo; UPDATE t SET v = 'b'",
             )
             .await;
-        let error = session.error("SELECT pgtrack.undo('t', 1)").await;
-        assert!(error.contains("pgtrack.reverts"), "{error}");
-        session.check("SELECT v FROM t", "b").await;
+        session.run("SELECT pgtrack.undo('t', 1)").await;
+        session.check("SELECT v FROM t", "a").await;
+        session.check("SELECT operation, reverts IS NOT NULL FROM pgtrack.statement ORDER BY statement_id DESC LIMIT 1", "U|t").await;
         session.run("DROP OWNED BY unmarks_undo CASCADE; DROP ROLE unmarks_undo").await;
     });
 }

@@ -144,6 +144,12 @@ impl Browser {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }
 
+    /// Waits for what takes long.
+    pub(super) async fn wait_for(&self, css: &str) {
+        let waiting = self.client.wait().at_most(Duration::from_mins(10));
+        waiting.for_element(Locator::Css(css)).await.unwrap();
+    }
+
     pub(super) async fn wait_for_title(&self, beginning: &str) {
         for _ in 0..100 {
             if self.client.title().await.unwrap().starts_with(beginning) {

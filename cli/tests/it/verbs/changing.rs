@@ -89,8 +89,10 @@ fn a_rows_last_change_some_transactions_or_all_of_an_application_are_undone() {
         assert_eq!(shop.rows().await, "(1,Ada,clerk) (2,Ben,clerk)");
         let arguments = ["undo", "--by-application", "app", "--since", "1 hour ago"];
         let steps = shop.objects(&[&arguments[..], &["--dry-run"]].concat());
-        assert_eq!(steps.len(), 2);
+        assert_eq!(steps.len(), 3, "the sums are last");
         assert_eq!(steps[0]["action"], "delete");
+        assert_eq!(steps[2]["rows"], 2);
+        assert!(steps[2]["estimated_seconds"].as_f64() >= Some(1.0), "{}", steps[2]);
         shop.prints(&[&arguments[..], &["--yes", "--on-conflict", "force"]].concat());
         assert_eq!(shop.rows().await, "");
         for wrong in [
@@ -156,6 +158,41 @@ fn rows_that_were_changed_since_stop_it() {
 }
 
 #[test]
+fn numbers_go_back_by_the_difference() {
+    on_shop(async |shop| {
+        let sql = "CREATE TABLE accounts (id int PRIMARY KEY, balance numeric); SELECT pgtrack.track('accounts');
+                   INSERT INTO accounts VALUES (1, 100)";
+        shop.client.batch_execute(sql).await.unwrap();
+        let sql = "UPDATE accounts SET balance = balance + 50 RETURNING pg_current_xact_id()::text";
+        let xid: String = shop.client.query_one(sql, &[]).await.unwrap().get(0);
+        shop.client.batch_execute("UPDATE accounts SET balance = balance - 30").await.unwrap();
+        let undo = |way: &'static str, more: &'static str| {
+            shop.prints(&["undo", &xid, "--on-conflict", way, more])
+        };
+        let plan = undo("merge", "--dry-run");
+        assert!(plan.starts_with("leave public.accounts id=1\n  conflict: changed since by "));
+        assert!(plan.ends_with(
+            "; stays as it is: balance; nothing is left to set back\n\npublic.accounts: leave 1 row, 1 changed since\n"
+        ));
+        let nothing = undo("merge", "--yes");
+        assert!(nothing.ends_with(
+            "Nothing had to be changed.\n1 row changed since: only what nobody changed since was set back.\n"
+        ));
+        let plan = undo("delta", "--dry-run");
+        assert!(plan.starts_with("update public.accounts id=1\n  ~ balance: 120 → 70\n"), "{plan}");
+        assert!(plan.ends_with(
+            "; by the difference: balance\n\npublic.accounts: update 1 row, 1 changed since\n"
+        ));
+        undo("delta", "--yes");
+        // Whoever says it twice means it once.
+        let again = undo("delta", "--yes");
+        assert_eq!(again, "Every row is as wanted already.\nNothing had to be changed.\n");
+        let balance = shop.client.query_one("SELECT balance::text FROM accounts", &[]).await;
+        assert_eq!(balance.unwrap().get::<_, &str>(0), "70");
+    });
+}
+
+#[test]
 fn rows_tables_and_schemas_go_back() {
     on_shop(async |shop| {
         let text = shop.prints(&["restore", "users", "2", "--yes"]);
@@ -175,7 +212,7 @@ fn rows_tables_and_schemas_go_back() {
             .unwrap();
         shop.prints(&["revert", "users", "2", "--to", "now", "--dry-run"]);
         let steps = shop.objects(&["revert", "users", "--to", "here", "--dry-run"]);
-        let actions: Vec<_> = steps.iter().map(|step| step["action"].as_str().unwrap()).collect();
+        let actions: Vec<_> = steps.iter().filter_map(|step| step["action"].as_str()).collect();
         assert_eq!(actions, ["insert", "update"]);
         let done = &shop.objects(&["revert", "--schema", "public", "--to", "here", "--yes"])[0];
         assert_eq!(done["effects"].as_array().unwrap().len(), 2);
@@ -239,5 +276,32 @@ fn batches_are_transactions_of_their_own() {
             (single.code, single.err.lines().next()),
             (2, Some("pgtrack: a single row has no batches"))
         );
+    });
+}
+
+#[test]
+fn large_undoes_say_how_long_they_take_and_what_was_left() {
+    on_shop(async |shop| {
+        let client = &shop.client;
+        for sql in [
+            "CREATE TABLE many (id int PRIMARY KEY, v int); SELECT pgtrack.track('many')",
+            "INSERT INTO many SELECT n, 0 FROM generate_series(1, 1500) n",
+            "UPDATE many SET v = 1",
+        ] {
+            client.batch_execute(sql).await.unwrap();
+        }
+        let xid = shop.objects(&["log", "-n", "1"])[0]["xid"].to_string();
+        let text = shop.prints(&["undo", &xid, "--dry-run"]);
+        assert!(text.contains("\nIt takes about "), "{text}");
+        client.batch_execute("UPDATE many SET v = 2 WHERE id IN (3, 7)").await.unwrap();
+        let undo = ["undo", &xid, "--yes", "--batch", "1000", "--on-conflict", "skip"];
+        let text = shop.prints(&undo);
+        assert!(
+            text.contains("2 of 1500 rows: left as they are, as somebody changed them since.\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("  public.many id=3\n  public.many id=7\n"), "{text}");
+        let left = client.query_one("SELECT count(*) FROM many WHERE v > 0", &[]).await;
+        assert_eq!(left.unwrap().get::<_, i64>(0), 2);
     });
 }

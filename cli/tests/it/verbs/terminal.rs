@@ -60,7 +60,7 @@ fn what_takes_long_is_said() {
         shop.client.batch_execute("BEGIN; LOCK TABLE users IN EXCLUSIVE MODE").await.unwrap();
         let mut process = terminal(&shop, &["undo", "users", "1", "--yes"], &[]);
         let mut shown = process.stdout.take().unwrap();
-        read_until(&mut shown, "Changing rows …");
+        read_until(&mut shown, "Changing 1 row, which takes ");
         shop.client.batch_execute("COMMIT").await.unwrap();
         read_until(&mut shown, "Done in ");
         drop(process.stdin.take());
@@ -84,7 +84,7 @@ fn an_interrupt_leaves_everything_as_it_is() {
         let mut process = terminal(&shop, &["undo", "users", "1", "--yes"], &[]);
         let (mut keyboard, mut shown) =
             (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        read_until(&mut shown, "Changing rows …");
+        read_until(&mut shown, "Changing 1 row, which takes ");
         keyboard.write_all(b"\x03").unwrap();
         shown.read_to_end(&mut Vec::new()).unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(130));

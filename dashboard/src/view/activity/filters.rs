@@ -11,7 +11,7 @@ use crate::search::{Chip, Grouping, SHOW, Search};
 use crate::view::form::refusal;
 use crate::visit::Visit;
 use crate::words::activity::Text;
-use crate::words::{Shared, problem};
+use crate::words::{Shared, Why, problem};
 
 const OPERATIONS: [Operation; 4] =
     [Operation::Insert, Operation::Update, Operation::Delete, Operation::Truncate];
@@ -36,7 +36,7 @@ pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
                 a.button.quiet href=(links.changes(&search.frozen(&visit.clock))) data-copy data-freeze title=(visit.say(Text::FreezeHelp)) { (visit.say(Text::FreezeTime)) }
             }
             @if visit.may_export() {
-                a.button.quiet href=(links.export(search, "csv")) download { (visit.say(Text::Csv)) }
+                a.button.quiet href=(links.export(search, "csv")) download title=(visit.say(Text::CsvHelp)) { (visit.say(Text::Csv)) }
                 a.button.quiet href=(links.export(search, "jsonl")) download { (visit.say(Text::JsonLines)) }
             }
             @if visit.is(Role::Admin) { a.button.quiet href=(links.new_digest(search)) { (visit.say(Text::NewDigest)) } }
@@ -48,25 +48,32 @@ pub(super) fn actions(visit: &Visit, search: &Search) -> Markup {
 pub(super) fn form(visit: &Visit, activity: &Activity<'_>) -> Markup {
     let search = activity.search;
     let links = visit.links();
+    let is_marked = |name: &str| {
+        let fields = activity.refusal.as_ref().map_or(&[] as &[&str], Why::fields);
+        fields.contains(&name).then_some("true")
+    };
+    let from = search.value("since").filter(|from| TIMES.iter().all(|(value, _)| value != from));
     let more = ["until", "xid", "key", "column", "value", "reverts"];
-    let is_open = more.iter().any(|name| search.value(name).is_some());
+    let is_open = from.is_some() || more.iter().any(|name| search.value(name).is_some());
     html! {
         section.filter aria-label=(visit.say(Shared::Filter)) {
             @if let Some(why) = &activity.refusal { (refusal(visit, &problem::Text::CannotBeLookedFor(why.clone()))) }
             form method="get" action=(links.changes(&Search::default())) role="search" {
                 @if search.grouping == Grouping::Transactions { input type="hidden" name="view" value="transactions"; }
                 @if search.shows_ignored { input type="hidden" name="ignored" value=(SHOW); }
-                // Several tables or operations are kept; the list adds one.
+                // Several tables or operations are kept, and the list adds one; a single one is chosen in the list.
                 @for name in ["table", "op"] {
-                    @for value in search.values(name) { input type="hidden" name=(name) value=(value); }
+                    @if only(search, name).is_none() {
+                        @for value in search.values(name) { input type="hidden" name=(name) value=(value); }
+                    }
                 }
                 div.fields {
                     label.wide { span { (visit.say(Text::Wording)) } input #search type="search" name="q" value=[search.value("q")] placeholder=(visit.say(Text::InStatementOrReason)); }
-                    label { span { (visit.say(Shared::Table)) } (tables(visit, activity)) }
+                    label { span { (visit.say(Shared::Table)) } (tables(visit, activity, is_marked("table"))) }
                     label { span { (visit.say(Text::Operation)) }
                         select name="op" {
                             option value="" { (visit.say(Shared::Any)) }
-                            @for one in OPERATIONS { option value=(one.word().to_lowercase()) { (visit.say(Shared::Operation(one))) } }
+                            @for one in OPERATIONS { option value=(one.word().to_lowercase()) selected[only(search, "op") == Some(&one.word().to_lowercase())] { (visit.say(Shared::Operation(one))) } }
                         }
                     }
                     label { span { (visit.say(Shared::Who)) } input type="text" name="who" value=[search.value("who")] autocomplete="off"; }
@@ -77,10 +84,11 @@ pub(super) fn form(visit: &Visit, activity: &Activity<'_>) -> Markup {
                 details open[is_open] {
                     summary { (visit.say(Text::More)) }
                     div.fields {
+                        label { span { (visit.say(Text::From)) } input type="text" name="from" value=[from] placeholder="2026-11-23 13:00"; }
                         label { span { (visit.say(Text::Until)) } input type="text" name="until" value=[search.value("until")] placeholder="2026-11-23 14:00"; }
                         label { span { (visit.say(Shared::Transaction)) } input type="text" inputmode="numeric" name="xid" value=[search.value("xid")]; }
-                        label { span { (visit.say(Text::RowKey)) } input type="text" name="key" value=[search.value("key")] placeholder=(KEY); }
-                        label { span { (visit.say(Shared::Column)) } input type="text" name="column" value=[search.value("column")] placeholder=(visit.say(Text::ThatWasChanged)); }
+                        label { span { (visit.say(Text::RowKey)) } input type="text" name="key" value=[search.value("key")] placeholder=(KEY) aria-invalid=[is_marked("key")]; }
+                        label { span { (visit.say(Shared::Column)) } input type="text" name="column" value=[search.value("column")] placeholder=(visit.say(Text::ThatWasChanged)) aria-invalid=[is_marked("column")]; }
                         label { span { (visit.say(Shared::Value)) } input type="text" name="value" value=[search.value("value")] placeholder=(visit.say(Text::BeforeOrAfter)); }
                         label.check { input type="checkbox" name="reverts" value="on" checked[search.value("reverts").is_some()]; span { (visit.say(Text::RevertsOnly)) } }
                     }
@@ -119,11 +127,23 @@ fn saved(visit: &Visit, activity: &Activity<'_>) -> Markup {
     }
 }
 
-fn tables(visit: &Visit, activity: &Activity<'_>) -> Markup {
+/// The value of a parameter that has one only.
+fn only<'a>(search: &'a Search, name: &str) -> Option<&'a str> {
+    let mut values = search.values(name);
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// The table in the URL is there also if it is not tracked any more.
+fn tables(visit: &Visit, activity: &Activity<'_>, is_invalid: Option<&str>) -> Markup {
+    let chosen = only(activity.search, "table");
+    let is_listed = |name: &str| activity.tables.iter().any(|table| table.display_name == name);
     html! {
-        select name="table" {
+        select name="table" aria-invalid=[is_invalid] {
             option value="" { (visit.say(Shared::Any)) }
-            @for table in activity.tables { option value=(table.display_name) { (table.display_name) } }
+            @for table in activity.tables {
+                option value=(table.display_name) selected[chosen == Some(&table.display_name)] { (table.display_name) }
+            }
+            @if let Some(name) = chosen.filter(|name| !is_listed(name)) { option value=(name) selected { (name) } }
         }
     }
 }

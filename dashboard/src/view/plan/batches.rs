@@ -1,10 +1,12 @@
 //! What a plan for many rows shows besides its rows: how many they are, and the choice to do it in batches.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 use pgtrack_tracker::revert::{self, Action, Plan};
 
-use super::{MOST_STEPS, Preview, Refusal, effect};
-use crate::revert::{BATCH_ROWS, Confirmation};
+use super::{MOST_STEPS, Preview, Refusal, Takes, effect};
+use crate::revert::{BATCH_ROWS, Confirmation, PAGE};
 use crate::view::number::{grouped, length};
 use crate::visit::Visit;
 use crate::words::plan::Text;
@@ -68,6 +70,16 @@ pub(super) fn too_many(visit: &Visit, offer: Offer) -> Markup {
     }
 }
 
+/// How long it takes; of both ways, where there are two.
+pub(super) fn duration(visit: &Visit, preview: &Preview<'_>) -> Cow<'static, str> {
+    let Takes { at_once, in_batches } = preview.takes;
+    visit.say(match preview.offer {
+        Offer::OneStep | Offer::Neither => Text::Takes(at_once),
+        Offer::OnlyBatches => Text::TakesInBatches(in_batches),
+        Offer::Choice => Text::TakesEither { at_once, in_batches },
+    })
+}
+
 /// The box that accepts that it is not all or nothing.
 pub(super) fn accept(visit: &Visit, preview: &Preview<'_>) -> Markup {
     let is_needed = preview.offer == Offer::OnlyBatches;
@@ -80,6 +92,7 @@ pub(super) fn accept(visit: &Visit, preview: &Preview<'_>) -> Markup {
                 span {
                     strong { (visit.say(Text::InBatches(BATCH_ROWS.into()))) }
                     " " span.note { (visit.say(Text::InBatchesHelp)) }
+                    @if preview.takes.at_once > PAGE { " " span.note { (visit.say(Text::LongerThanPage(PAGE))) } }
                 }
             }
         }

@@ -22,12 +22,16 @@ pub(super) fn choice(visit: &Visit, preview: &Preview<'_>) -> Markup {
     }
 }
 
-/// Shows the plan again as the boxes are ticked. Comes after the button that confirms: Enter is for that one.
+/// Shows the plan again as the boxes are ticked, and what is chosen for rows that changed since. Comes after the button
+/// that confirms: Enter is for that one.
 pub(super) fn look(visit: &Visit, preview: &Preview<'_>) -> Markup {
+    let label = match (preview.offered.is_empty(), preview.plan.conflicts()) {
+        (true, 0) => return html! {},
+        (true, _) => Text::ShowAsChosen,
+        (false, _) => Text::ShowAsTicked,
+    };
     html! {
-        @if !preview.offered.is_empty() {
-            button.quiet name=(Confirmation::LOOK) value="yes" formnovalidate { (visit.say(Text::ShowAsTicked)) }
-        }
+        button.quiet name=(Confirmation::LOOK) value="yes" formnovalidate { (visit.say(label)) }
     }
 }
 

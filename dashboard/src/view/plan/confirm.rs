@@ -5,7 +5,7 @@ use pgtrack_tracker::revert::Target;
 
 use super::{Preview, Refusal, batches, columns, target};
 use crate::connections::Environment;
-use crate::revert::{Choice, needs_reason};
+use crate::revert::{Choice, Confirmation, needs_reason};
 use crate::visit::Visit;
 use crate::words::plan::Text;
 use crate::words::{Marked, Shared};
@@ -18,7 +18,10 @@ pub(super) fn form(visit: &Visit, preview: &Preview<'_>) -> Markup {
             form.confirm #confirm method="post" action=(visit.links().revert(preview.subject)) data-once {
                 input type="hidden" name="token" value=(preview.confirmation.token);
                 input type="hidden" name="submission" value=(preview.confirmation.submission);
-                @if preview.plan.conflicts() > 0 { (choices(visit, preview)) }
+                @if let Some(planned) = preview.confirmation.planned {
+                    input type="hidden" name=(Confirmation::PLANNED) value=(planned.word());
+                }
+                @if preview.plan.conflicts() > 0 || preview.confirmation.planned.is_some() { (choices(visit, preview)) }
                 (batches::accept(visit, preview))
                 @if visit.connection.environment == Environment::Production { (name(visit, preview)) }
                 (reason(visit, preview))
@@ -44,7 +47,7 @@ fn choices(visit: &Visit, preview: &Preview<'_>) -> Markup {
         Target::Transaction(_)
         | Target::Transactions(_)
         | Target::Statements(_)
-        | Target::Cause(_) => &[Choice::Skip, Choice::Merge, Choice::Overwrite],
+        | Target::Cause(_) => &[Choice::Skip, Choice::Merge, Choice::Delta, Choice::Overwrite],
         _ => &[Choice::Skip, Choice::Overwrite],
     };
     html! {
@@ -66,6 +69,7 @@ fn explanation(choice: Choice) -> (Text<'static>, Text<'static>) {
     match choice {
         Choice::Skip => (Text::Skip, Text::SkipHelp),
         Choice::Merge => (Text::Merge, Text::MergeHelp),
+        Choice::Delta => (Text::Delta, Text::DeltaHelp),
         Choice::Overwrite => (Text::Overwrite, Text::OverwriteHelp),
     }
 }

@@ -6,7 +6,7 @@ use pgtrack_tracker::revert::{Action, Target, Total};
 use pgtrack_tracker::{RowKey, TableName};
 
 use crate::links::Links;
-use crate::revert::Confirmation;
+use crate::revert::{BATCH_ROWS, Confirmation};
 use crate::search::Search;
 use crate::table_name;
 use crate::visit::Visit;
@@ -21,8 +21,11 @@ pub(super) fn sentence(
 ) -> Cow<'static, str> {
     let chosen = confirmation.columns.as_ref().filter(|columns| !columns.is_empty());
     let effect = match chosen {
+        _ if is_idle(totals) && totals.iter().any(|total| total.conflicts > 0) => Effect::Left,
         _ if is_idle(totals) => Effect::Nothing,
-        Some(columns) => Effect::Columns { columns, rows: rows(totals, |_| true) },
+        Some(columns) => {
+            Effect::Columns { columns, rows: rows(totals, |action| action != Action::Nothing) }
+        }
         None => Effect::Rows {
             updated: rows(totals, |action| action == Action::Update),
             inserted: rows(totals, |action| action == Action::Insert),
@@ -47,7 +50,7 @@ fn rows(totals: &[Total], is_counted: impl Fn(Action) -> bool) -> i64 {
 }
 
 /// The page that the plan is about.
-pub(super) fn back(links: Links<'_>, target: &Target) -> String {
+pub(crate) fn back(links: Links<'_>, target: &Target) -> String {
     match target {
         Target::Transaction(xid) => links.transaction(*xid),
         Target::Statements(ids) if ids.len() == 1 => links.change(ids[0]),
@@ -105,6 +108,63 @@ pub(super) fn sql(target: &Target, confirmation: &Confirmation) -> String {
     let options = [named("on_conflict", conflict), named("message", reason), columns];
     let options = options.into_iter().flatten().fold(String::new(), |all, one| all + ", " + &one);
     format!("SELECT {call}{options});")
+}
+
+/// The command that does the same in a shell.
+pub(crate) fn shell(target: &Target, confirmation: &Confirmation) -> String {
+    let row = |verb: &str, table: &TableName, key: &RowKey| {
+        format!("{verb} {} {}", word(&table_name::write(table)), word(&key.to_json().to_string()))
+    };
+    let numbers = |list: &[i64]| list.iter().map(i64::to_string).collect::<Vec<_>>().join(" ");
+    let option = |name: &str, value: Option<String>| {
+        value.map_or_else(String::new, |value| format!(" --{name} {}", word(&value)))
+    };
+    let what = match target {
+        Target::Transaction(xid) => format!("undo {xid}"),
+        Target::Transactions(xids) => format!("undo {}", numbers(xids)),
+        // There is none for a part of a transaction.
+        Target::Statements(_) => return format!("psql -c {}", word(&sql(target, confirmation))),
+        Target::LastChange(table, key) => row("undo", table, key),
+        Target::DeletedRow(table, key) => row("restore", table, key),
+        Target::Version(table, key, version) => format!("{} {version}", row("revert", table, key)),
+        Target::Table(table, point) => {
+            format!("revert {} --to {}", word(&table_name::write(table)), word(point))
+        }
+        Target::Schema(schema, point) => {
+            format!("revert --schema {} --to {}", word(schema), word(point))
+        }
+        Target::Cause(cause) => format!(
+            "undo{}{}{}{}{}",
+            option("by-actor", cause.actor.clone()),
+            option("by-application", cause.application.clone()),
+            option("by-user", cause.user.clone()),
+            option("since", cause.from.map(|from| from.to_string())),
+            option("until", cause.to.map(|to| to.to_string())),
+        ),
+    };
+    let takes_conflicts =
+        !matches!(target, Target::Version(..) | Target::Table(..) | Target::Schema(..));
+    let conflict = confirmation.on_conflict.filter(|_| takes_conflicts);
+    let conflict = conflict.map(|choice| choice.on_conflict().word().to_owned());
+    let is_split = confirmation.in_batches && target.has_batches();
+    let columns = confirmation.columns.iter().flatten();
+    let columns = columns.map(|column| option("column", Some(column.clone()))).collect::<String>();
+    let reason = Some(confirmation.reason.clone()).filter(|reason| !reason.is_empty());
+    format!(
+        "pgtrack {what}{columns}{}{}{}",
+        option("on-conflict", conflict),
+        option("batch", is_split.then(|| BATCH_ROWS.to_string())),
+        option("message", reason)
+    )
+}
+
+/// A word as a shell takes it.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.-:/".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn named(name: &str, value: Option<String>) -> Option<String> {

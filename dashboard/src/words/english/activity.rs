@@ -63,7 +63,10 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         // view/activity/filters.rs
         Text::FreezeHelp => "A link that goes on to show this time",
         Text::FreezeTime => "Freeze time",
-        Text::Csv => "CSV",
+        Text::Csv => "CSV of statements",
+        Text::CsvHelp => {
+            "One line for each statement, without values. On the command line, pgtrack export --format csv has one for each row, with them."
+        }
         Text::JsonLines => "JSON Lines",
         Text::NewDigest => "Digest…",
         Text::Wording => "Text",

@@ -44,6 +44,7 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::WasTested => "The connection was tested",
         Text::NotTried => "not tried",
         Text::Connect => "Connect",
+        Text::EmptyPassword => "Leave it empty if the role needs none.",
         Text::TlsChoice(mode) => {
             return format!("{}: {}", mode.word(), words.say(Shared::Tls(*mode))).into();
         }

@@ -40,6 +40,8 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::Copied => "Copied",
         Text::UseZone => "Use this browser's zone, #",
         // view/problem.rs
+        Text::OnCommandLine => "On the command line it takes as long as it takes:",
+        Text::ToThePlan => "Look at the plan again",
         Text::GoToStart => "Go to the start page",
         Text::Error(status) => return format!("Error {status}").into(),
         // view/settings.rs

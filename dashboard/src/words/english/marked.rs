@@ -13,6 +13,11 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
         Marked::AsOf(point) => html! {
             "As of " strong { (point) } ". This is the past; nothing here can be edited."
         },
+        Marked::AuditOfDatabase => html! {
+            "This is about the dashboard: who signed in, who may what, and what was asked for here. Who undid, purged or erased \
+             something by whatever way stands in the audit log of each database: "
+            code { "pgtrack audit" } " on the command line, " code { "SELECT * FROM pgtrack.audit" } " in psql."
+        },
         Marked::ChangeARow(table) => html! {
             "Change a row of a tracked table, for example in " code { (table) } ", and it appears here."
         },
@@ -63,7 +68,11 @@ pub(in crate::words) fn say(sentence: &Marked<'_>, words: Words) -> Markup {
             @if let Some(application) = application { " with " (application) }
             ", " (transaction)
         },
-        Marked::NothingChangedFrom(moment) => html! { "Nothing was changed from " (moment) " on." },
+        Marked::NothingChanged { from, to, is_filtered, beginning } => html! {
+            @if *is_filtered { "No change passes the filter" } @else { "No change is recorded" }
+            " between " (from) " and " (to) "."
+            @if let Some(beginning) = beginning { " History is recorded since " (beginning) "." }
+        },
         Marked::OpenTransaction(xid) => html! {
             span.long { "Transaction " } span.short aria-hidden="true" { "tx " } (xid)
         },

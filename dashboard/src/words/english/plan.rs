@@ -1,10 +1,12 @@
 //! What a revert would do, and whether to do it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use pgtrack_tracker::revert::{Action, Cause, Target};
 
 use super::{count, listed};
+use crate::revert::Phase;
 use crate::table_name;
 use crate::view::number::length;
 use crate::words::Words;
@@ -13,6 +15,7 @@ use crate::words::plan::{Effect, Text};
 pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> {
     Cow::Borrowed(match text {
         // view/plan.rs
+        Text::SameInShell => "The same on the command line",
         Text::SameInSql => "The same in SQL",
         Text::StaleTitle => "The rows have changed since the plan was made, so nothing was done.",
         Text::StaleHelp => {
@@ -29,7 +32,12 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::NoColumnHelp => "Tick those to set back.",
         Text::NothingChangedTitle => "Nothing was changed.",
         Text::NothingChangedHelp => "Every row was left as it is.",
+        Text::ByDifferenceTitle => "Nothing was done yet: look at the numbers first.",
+        Text::ByDifferenceHelp => {
+            "This is what rows that changed since become by the difference. Confirm it if that is right."
+        }
         Text::OverwritingShown => "What is shown for them is what overwriting would do.",
+        Text::ChoiceShown => "What is shown for them is what you have chosen.",
         Text::ColumnsInBatchesTitle => "Nothing was done yet: in batches, rows are set back whole.",
         Text::ColumnsInBatchesHelp => "Tick all columns, or do it in one step.",
         Text::OnlyBatchesTitle => "Nothing was done yet: this is too much for one step.",
@@ -79,7 +87,55 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::InBatchesHelp => {
             "Each batch is applied by itself: what is done stays done if a later one fails."
         }
+        Text::Takes(at_once) => {
+            return format!(
+                "It takes {}, going by how long this plan took.",
+                about(words, *at_once)
+            )
+            .into();
+        }
+        Text::TakesInBatches(in_batches) => {
+            let time = about(words, *in_batches);
+            return format!("In batches it takes {time}, going by how long this plan took.").into();
+        }
+        Text::TakesEither { at_once, in_batches } => {
+            return format!(
+                "It takes {} in one step, or {} in batches, going by how long this plan took.",
+                about(words, *at_once),
+                about(words, *in_batches)
+            )
+            .into();
+        }
+        Text::LongerThanPage(page) => {
+            return format!(
+                "Ticked because one step is expected to take longer than {}; batches go on in the background.",
+                seconds(words, *page)
+            )
+            .into();
+        }
+        // view/planning.rs
+        Text::Phase(Phase::Connecting) => "Opening a session",
+        Text::Phase(Phase::Locked) => "Waiting for a lock that another session holds",
+        Text::Phase(Phase::Counting) | Text::WorkingOut => "Working out what would change",
+        Text::SoFar(elapsed) => {
+            let time = seconds(words, *elapsed);
+            return format!("{time} so far. Nothing has been changed yet.").into();
+        }
+        Text::PlanInBackground(page) => {
+            return format!(
+                "This may take longer than {}, so it goes on in the background. The preview appears here when it is \
+                 ready. You can leave this page and come back to it.",
+                seconds(words, *page)
+            )
+            .into();
+        }
+        Text::CancelHelp => "Nothing is left of it.",
+        Text::PlanReady => "The plan is ready",
+        Text::ShowPlan => "Show what would change",
         // view/job.rs
+        Text::Splitting => "Working out the batches",
+        Text::SplittingHelp => "Nothing has been changed yet.",
+        Text::NothingDone => "Nothing was done",
         Text::LoadsAgain(seconds) => {
             let seconds = count(words, i64::from(*seconds), "second", "seconds");
             return format!("This page loads itself again every {seconds}.").into();
@@ -120,6 +176,7 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::ColumnsToSetBack => "Columns to set back",
         Text::WithoutTick => "Columns without a tick stay as they are.",
         Text::ShowAsTicked => "Show as ticked",
+        Text::ShowAsChosen => "Show what this does",
         Text::InRows(rows) => return format!("in {}", count(words, *rows, "row", "rows")).into(),
         // view/plan/confirm.rs
         Text::CanBeUndone => {
@@ -133,12 +190,33 @@ pub(in crate::words) fn say(text: &Text<'_>, words: Words) -> Cow<'static, str> 
         Text::SkipHelp => "Leave the rows that changed since as they are.",
         Text::Merge => "Merge",
         Text::MergeHelp => "Set back only the columns that nobody changed since.",
+        Text::Delta => "Difference",
+        Text::DeltaHelp => {
+            "Merge, and take numbers back by the difference: what others added or took away since stays."
+        }
         Text::Overwrite => "Overwrite",
         Text::OverwriteHelp => "Set these rows back too, over the newer changes.",
         Text::Reason => "Reason",
         Text::Optional => "(optional)",
         Text::RecordedWithChange => "Recorded with the change",
     })
+}
+
+fn seconds(words: Words, time: Duration) -> String {
+    count(words, i64::try_from(time.as_secs()).unwrap_or(i64::MAX), "second", "seconds")
+}
+
+/// An estimate is not exact, so it is not said as if it were.
+fn about(words: Words, time: Duration) -> String {
+    let number = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
+    match (time + Duration::from_millis(500)).as_secs() {
+        0 | 1 => "about a second".to_owned(),
+        one @ 2..=99 => format!("about {}", count(words, number(one), "second", "seconds")),
+        one @ 100..=5999 => {
+            format!("about {}", count(words, number((one + 30) / 60), "minute", "minutes"))
+        }
+        one => format!("about {}", count(words, number((one + 1800) / 3600), "hour", "hours")),
+    }
 }
 
 /// The page's heading.
@@ -180,6 +258,10 @@ fn sentence(words: Words, target: &Target, effect: &Effect<'_>) -> String {
     let (updated, inserted, deleted) = match *effect {
         Effect::Nothing => {
             return "There is nothing to do: everything is as wanted already.".to_owned();
+        }
+        Effect::Left => {
+            return "Nothing would be changed: somebody changed since what this would set back."
+                .to_owned();
         }
         Effect::Columns { columns, rows: number } => {
             return format!(

@@ -40,6 +40,7 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::NotAllowed => "Not allowed",
         Text::NotDoneHere => "This cannot be done here",
         Text::NotDoneNow => "This cannot be done",
+        Text::NotDoneYet => "Not done yet",
         Text::NotFound => "Not found",
         Text::NotInstalled => "pg_track is not installed here",
         Text::NotInstallable => "pg_track could not be installed",
@@ -60,11 +61,20 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         }
         Text::LacksPgTrack => "This database does not have pg_track, or an older version of it.",
         Text::NotReadyInTime => "The page was not ready after 30 seconds and was given up.",
+        Text::RevertGoesOn => {
+            "This takes longer than the page may take, so it goes on in the background."
+        }
+        Text::NothingChosen => {
+            "Somebody changed rows since, and nothing was chosen to do about them. Nothing was changed."
+        }
         Text::RowsChangedSincePlan => {
             "The rows have changed since the plan was made. Nothing was changed."
         }
         Text::SessionEnded => "Your session has ended.",
         // What to do.
+        Text::ActivityShows => {
+            "When it is done, the activity shows it. If it cannot be done, nothing is changed; the plan shows what is left."
+        }
         Text::AskAdmin => "Ask an admin, who sees it.",
         Text::AdminCanInstall => {
             "An admin can install it: they are led there when they open this page."
@@ -131,6 +141,7 @@ pub(in crate::words) fn say(text: &Text, words: Words) -> Cow<'static, str> {
         Text::PasswordNotKept => {
             "The password of this connection is not kept, so it cannot be read in the background."
         }
+        Text::PlansRunning => "Five plans are being worked out in this connection already.",
         Text::FeedsOpen => "The live feed is open 200 times already.",
         Text::IncompleteLink => {
             "The setup link is not complete. Copy all of it from where the dashboard printed it."

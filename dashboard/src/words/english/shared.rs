@@ -14,7 +14,7 @@ pub(in crate::words) fn say(text: &Shared<'_>, words: Words) -> Cow<'static, str
         // The pages.
         Shared::Account => "Account",
         Shared::Activity => "Activity",
-        Shared::AuditLog => "Audit log",
+        Shared::AuditLog => "Audit log of the dashboard",
         Shared::Connections => "Connections",
         Shared::Digests => "Digests",
         Shared::Health => "Health",

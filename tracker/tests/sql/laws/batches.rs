@@ -9,14 +9,14 @@ use crate::support::on_outer_versions;
 
 /// Which of the transactions to undo, in batches of which size, and what to do with what happened since.
 fn undo() -> impl Strategy<Value = (Vec<bool>, u32, &'static str)> {
-    let ways = prop::sample::select(vec!["force", "skip", "merge"]);
+    let ways = prop::sample::select(vec!["force", "skip", "merge", "delta"]);
     (proptest::collection::vec(any::<bool>(), 7), 1..6u32, ways)
 }
 
 #[test]
 fn batches_of_any_size_leave_what_one_step_leaves() {
     on_outer_versions(async |session| {
-        try_law(60, (transactions_that_keep_keys(7), undo()), async |(history, undo)| {
+        try_law(8, (transactions_that_keep_keys(7), undo()), async |(history, undo)| {
             let world = World::create(&session).await;
             let Some(xids) = happened(&world, &history, &undo.0).await else { return Ok(()) };
             let refused = check(&world, &xids, undo.1, undo.2).await?;
@@ -29,7 +29,7 @@ fn batches_of_any_size_leave_what_one_step_leaves() {
 #[test]
 fn where_keys_have_changed_batches_are_refused_or_right() {
     on_outer_versions(async |session| {
-        try_law(25, (transactions(7), undo()), async |(history, undo)| {
+        try_law(10, (transactions(7), undo()), async |(history, undo)| {
             let world = World::create(&session).await;
             let Some(xids) = happened(&world, &history, &undo.0).await else { return Ok(()) };
             let moves = session.rows("SELECT count(*) FROM pgtrack.key_change").await;
@@ -73,7 +73,7 @@ async fn check(
     let choice = format!(r#"{{"xids": [{xids}]}}"#);
     let plan = format!(
         "SELECT format('SELECT pgtrack.undo_batch(%L, %L, %L, ''{way}'')', '{choice}', rows, seen)
-         FROM pgtrack.plan_batches('{choice}', {size}) ORDER BY batch"
+         FROM pgtrack.plan_batches('{choice}', {size}, '{way}') ORDER BY batch"
     );
     if let Err(error) = session.attempt(&plan).await {
         return if error.starts_with("55000: cannot undo only some rows of ") {

@@ -8,12 +8,12 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::random::{Step, Transaction, transaction};
-use super::trial::{runner, seed};
+use super::trial::{number_of, runner, seed};
 use super::world::{World, compare};
 use crate::support::{Session, on_each_own_server, on_outer_versions};
 
 const WRITERS: usize = 4;
-const ROUNDS: usize = 2;
+const ROUNDS: u32 = 1;
 const TRANSACTIONS_A_ROUND: usize = 12;
 const TAGS_A_ROUND: usize = 12;
 
@@ -42,7 +42,7 @@ async fn check(session: &Session) {
         .await;
     let points = Points::default();
     let moments = RefCell::new(Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..number_of(ROUNDS) {
         let work: Vec<_> = (0..WRITERS).map(|writer| some_work(&mut random, writer)).collect();
         let mut sessions = Vec::new();
         for _ in 0..WRITERS {
@@ -81,7 +81,7 @@ async fn check(session: &Session) {
         }
     }
     let moments = moments.into_inner();
-    assert!(moments.len() > ROUNDS, "the watcher has watched");
+    assert!(moments.len() > 2, "the watcher has watched");
     for moment in moments {
         let total = session
             .rows(&format!(

@@ -142,7 +142,7 @@ fn every_verb_works_with_any_name_and_type_and_runs_no_foreign_code() {
         let owner = session.another_as(&format!("{schema}_owner")).await;
         let reader = session.another_as(&format!("{schema}_reader")).await;
         let number = std::cell::Cell::new(0);
-        try_law(12, table(), async |table| {
+        try_law(6, table(), async |table| {
             number.set(number.get() + 1);
             let result = one_table(&session, &owner, &reader, &schema, &table, number.get()).await;
             let ran = session

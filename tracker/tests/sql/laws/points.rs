@@ -28,7 +28,7 @@ const KEYS: [&str; 3] = ["id", "n, customer", "id"];
 #[test]
 fn every_point_shows_what_was_there_then() {
     on_outer_versions(async |session| {
-        try_law(12, proptest::collection::vec(event(), 1..7), async |events| {
+        try_law(4, proptest::collection::vec(event(), 1..7), async |events| {
             let world = World::create(&session).await;
             let points = live(&world, &events).await;
             for (point, state) in &points {
@@ -50,7 +50,7 @@ fn every_point_shows_what_was_there_then() {
 #[test]
 fn a_schema_reverted_to_a_point_is_what_it_was_and_the_undo_of_that_brings_back_the_present() {
     on_outer_versions(async |session| {
-        try_law(12, proptest::collection::vec(event(), 1..6), async |events| {
+        try_law(6, proptest::collection::vec(event(), 1..6), async |events| {
             let world = World::create(&session).await;
             let points = live(&world, &events).await;
             let present = world.state().await;
@@ -87,7 +87,7 @@ fn a_schema_reverted_to_a_point_is_what_it_was_and_the_undo_of_that_brings_back_
 #[test]
 fn a_table_reverted_to_a_point_is_what_it_was_or_its_foreign_keys_forbid_it() {
     on_outer_versions(async |session| {
-        try_law(8, proptest::collection::vec(event(), 1..6), async |events| {
+        try_law(6, proptest::collection::vec(event(), 1..6), async |events| {
             let world = World::create(&session).await;
             for (point, _) in live(&world, &events).await {
                 for table in TABLES {

@@ -8,7 +8,7 @@ use crate::support::on_outer_versions;
 #[test]
 fn a_row_reverted_to_a_version_is_that_version_and_versions_are_dense() {
     on_outer_versions(async |session| {
-        try_law(8, transactions(6), async |history| {
+        try_law(6, transactions(6), async |history| {
             let world = World::create(&session).await;
             for transaction in &history {
                 world.transact(transaction).await;

@@ -98,7 +98,7 @@ fn the_spelling_of_a_key_changes_nothing_about_points_undos_and_histories() {
         session
             .run("CREATE EXTENSION citext; CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
             .await;
-        try_law(12, vec(statement(), 1..9), async |statements| {
+        try_law(6, vec(statement(), 1..9), async |statements| {
             session
                 .run(&format!(
                     "ROLLBACK; SET client_min_messages = error; DROP SCHEMA IF EXISTS spelled CASCADE; SELECT pgtrack.untag(name) FROM pgtrack.tags();

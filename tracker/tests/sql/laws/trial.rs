@@ -17,7 +17,7 @@ pub(super) async fn try_law<T: Debug>(
 ) {
     let seed = seed();
     let mut runner = runner(seed);
-    for _ in 0..variable("PGTRACK_TEST_CASES").unwrap_or(cases) {
+    for _ in 0..number_of(cases) {
         let mut tree = values.new_tree(&mut runner).expect("every value is acceptable");
         let Err(mut reason) = law(tree.current()).await else { continue };
         let mut smallest = tree.current();
@@ -36,6 +36,11 @@ pub(super) async fn try_law<T: Debug>(
         }
         panic!("{reason}\nwith {smallest:#?}\nPGTRACK_TEST_SEED={seed} repeats this");
     }
+}
+
+/// How many are tried instead of `cases`.
+pub(super) fn number_of(cases: u32) -> u32 {
+    variable("PGTRACK_TEST_CASES").unwrap_or(cases)
 }
 
 /// The seed to repeat, or a new one.

@@ -43,7 +43,7 @@ fn an_undo_finds_an_order_that_constraints_allow() {
     on_outer_versions(async |session| {
         let transaction = vec((0..STATEMENTS.len(), 1..12, 1..12), 1..6);
         let world = (0..1u32 << CONSTRAINTS.len(), vec(transaction, 1..6));
-        try_law(8, world, async |(constraints, history)| {
+        try_law(5, world, async |(constraints, history)| {
             make(&session, constraints).await;
             for transaction in &history {
                 let before = state(&session).await;

@@ -8,7 +8,7 @@ use crate::support::{Session, on_outer_versions};
 #[test]
 fn undoing_every_transaction_in_reverse_goes_back_through_every_state_and_redoing_forward() {
     on_outer_versions(async |session| {
-        try_law(25, transactions(7), async |history| {
+        try_law(9, transactions(7), async |history| {
             let world = World::create(&session).await;
             let mut done = Vec::new();
             for transaction in &history {
