@@ -3534,7 +3534,7 @@ BEGIN
         || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
         rtrim(pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'), ';')
-        || coalesce(CASE v_variant.column2 WHEN 'D' THEN v_put_first END, ';'),
+        || coalesce(CASE WHEN v_variant.column2 = 'D' THEN v_put_first WHEN v_repeats THEN pgtrack._put_deletion_last_sql(p_relation) END, ';'),
         CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
         CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END,
         CASE v_mode WHEN 'tree' THEN '' ELSE format(E'\n    GET DIAGNOSTICS rows = ROW_COUNT;\n    found := %s;', c_rows) END,
@@ -4539,6 +4539,67 @@ END
 $_in_order$;
 COMMENT ON FUNCTION pgtrack._in_order(integer, bigint, jsonb[]) IS
   'Of the updates in a transition table, with the keys that their rows had, the statement numbers; null if they need no more than one.';
+
+-- PostgreSQL shows all that the foreign keys' queries have deleted to one trigger, and all that they have updated to another,
+-- whichever is last. But none finds a row that is deleted: where the updates have rows of a deletion before them, under keys to
+-- which nothing has come since, that was told too early.
+CREATE OR REPLACE FUNCTION pgtrack._may_delete(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_delete$
+BEGIN
+  RETURN (
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    CROSS JOIN LATERAL (SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = m.relid AND c.contype = 'f' AND c.confdeltype = 'c' OFFSET 0) c));
+END
+$_may_delete$;
+COMMENT ON FUNCTION pgtrack._may_delete(regclass) IS 'Whether a foreign key may delete rows of a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._put_deletion_last(p_relation integer, p_update bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_put_deletion_last$
+DECLARE
+  v_deletion  bigint;
+  v_history   text;
+  v_matters   boolean;
+  v_id        bigint;
+BEGIN
+  SELECT s.statement_id INTO v_deletion
+  FROM (SELECT s.* FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id < p_update ORDER BY s.statement_id DESC LIMIT 1) s
+  WHERE s.operation = 'D' AND s.xid = pg_current_xact_id();
+  IF v_deletion IS NULL THEN
+    RETURN;
+  END IF;
+  SELECT format('pgtrack_history.%I', r.history_table) INTO v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  EXECUTE (
+    SELECT format('SELECT EXISTS (SELECT FROM %1$s h JOIN %1$s c ON %2$s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id >= $2'
+                  ' AND NOT EXISTS (SELECT FROM pgtrack.key_change a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%3$s)'
+                  ' WHERE a.xid = pg_current_xact_id() AND a.relation_id = %4$s AND a.change_id > $1 AND %5$s))', v_history,
+      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position),
+      string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), p_relation,
+      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position))
+    FROM pgtrack._key_parts(p_relation) k)
+  INTO v_matters USING v_deletion, p_update;
+  IF v_matters THEN
+    v_id := nextval('pgtrack.statement_id_seq');
+    EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE pgtrack_statement_id = $2', v_history) USING v_id, v_deletion;
+    UPDATE pgtrack.statement s SET statement_id = v_id, at = clock_timestamp() WHERE s.relation_id = p_relation AND s.statement_id = v_deletion;
+  END IF;
+END
+$_put_deletion_last$;
+COMMENT ON FUNCTION pgtrack._put_deletion_last(integer, bigint) IS
+  'Gives a later number to the deletion before an UPDATE that was just recorded, if that has found rows which the deletion has.';
+
+CREATE OR REPLACE FUNCTION pgtrack._put_deletion_last_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$;
+    IF (SELECT s.operation FROM pgtrack.statement AS s WHERE s.relation_id OPERATOR(pg_catalog.=) %1$s AND s.statement_id OPERATOR(pg_catalog.<) pgtrack.id
+        ORDER BY s.statement_id DESC LIMIT 1) OPERATOR(pg_catalog.=) 'D' THEN
+      PERFORM pgtrack._put_deletion_last(%1$s, pgtrack.id);
+    END IF;$$, p_relation)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND pgtrack._may_delete(r.relid);
+END;
+COMMENT ON FUNCTION pgtrack._put_deletion_last_sql(integer) IS
+  'The part of an UPDATE recorder, behind the INSERT of its record, that tells a deletion by foreign keys after what they have updated.';
 
 -- ==== capture/triggers.sql ====
 
@@ -8834,6 +8895,16 @@ BEGIN
       is_once        boolean
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._passed_keys') IS NULL THEN
+    CREATE TYPE pgtrack._passed_keys AS (
+      relation_id    integer,
+      since_id       bigint,
+      deleted_keys   jsonb[],
+      old_keys       jsonb[],
+      new_keys       jsonb[],
+      inserted_keys  jsonb[]
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -8890,6 +8961,13 @@ COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed th
 COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
 COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
 COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
+COMMENT ON TYPE pgtrack._passed_keys IS 'Rows of a table that change places under their keys.';
+COMMENT ON COLUMN pgtrack._passed_keys.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack._passed_keys.since_id IS 'The last statement before that.';
+COMMENT ON COLUMN pgtrack._passed_keys.deleted_keys IS 'The keys of rows that go.';
+COMMENT ON COLUMN pgtrack._passed_keys.old_keys IS 'The keys of rows that get others.';
+COMMENT ON COLUMN pgtrack._passed_keys.new_keys IS 'The keys that those get, in the same order.';
+COMMENT ON COLUMN pgtrack._passed_keys.inserted_keys IS 'The keys of rows that come.';
 
 -- ==== undoing/writer.sql ====
 
@@ -11514,6 +11592,111 @@ $_bulk_work$;
 COMMENT ON FUNCTION pgtrack._bulk_work(regclass, pgtrack._set, pgtrack.relation_shape, text, text[]) IS
   'What undoing a set of changes does to a table, without a list of its rows, which are locked; null where they have to be listed.';
 
+-- ==== undoing/passed_keys.sql ====
+
+-- Where keys cross, rows change places under them: what is recorded then says what was under each key, and not which row went
+-- where. The undo knows that. So what it has recorded becomes what it means: first the rows that went, then those that have got
+-- another key, then those that came. The history of a row, and the next undo, follow the row.
+CREATE OR REPLACE FUNCTION pgtrack._passed_sql(p_shape pgtrack.relation_shape) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$
+    own AS MATERIALIZED (
+      SELECT o.*, count(*) OVER (PARTITION BY o.key) > 1 AS is_changed_again
+      FROM (SELECT h.ctid AS handle, s.statement_id, s.operation, %s AS key
+            FROM %s h JOIN pgtrack.statement s ON s.relation_id = %s AND s.statement_id = h.pgtrack_statement_id
+            WHERE h.pgtrack_statement_id > $1 AND s.xid = pg_current_xact_id()) o
+    ), passed AS MATERIALIZED (
+      SELECT 'D' AS meaning, o.*, NULL::jsonb AS new_key, NULL::tid AS new_handle, NULL::bigint AS new_id, NULL::"char" AS new_operation
+      FROM unnest($2) AS x (key) JOIN own o ON o.key = x.key
+      UNION ALL
+      SELECT 'U', o.handle, o.statement_id, o.operation, o.key, o.is_changed_again OR n.is_changed_again, n.key, n.handle, n.statement_id, n.operation
+      FROM unnest($3, $4) AS x (key, new_key) JOIN own o ON o.key = x.key JOIN own n ON n.key = x.new_key
+      UNION ALL
+      SELECT 'I', o.*, NULL, NULL, NULL, NULL FROM unnest($5) AS x (key) JOIN own o ON o.key = x.key
+    ), gone AS (
+      SELECT p.key, p.operation = 'U' AS is_updated FROM passed p WHERE p.meaning <> 'I'
+    ), come AS (
+      SELECT coalesce(p.new_key, p.key) AS key, coalesce(p.new_operation, p.operation) = 'U' AS is_updated FROM passed p WHERE p.meaning <> 'D'
+    )$$, pgtrack._row_key_sql(p_shape, p_shape.key_json), p_shape.history, p_shape.relation_id);
+END;
+COMMENT ON FUNCTION pgtrack._passed_sql(pgtrack.relation_shape) IS
+  'The query parts for what an undo in which rows change places has recorded of them, each with what it means: D for a row that goes, U for one '
+  'that gets a new key, I for one that comes where another was.';
+
+CREATE OR REPLACE FUNCTION pgtrack._may_move_rows(p_relation integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_move_rows$
+DECLARE
+  v_role  name := CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END;
+BEGIN
+  RETURN (
+  SELECT bool_and(has_table_privilege(v_role, r.relid, 'INSERT') AND has_table_privilege(v_role, r.relid, 'DELETE')
+                  AND has_column_privilege(v_role, r.relid, k.column_name, 'UPDATE'))
+  FROM pgtrack.relation r CROSS JOIN LATERAL pgtrack._key_parts(r.relation_id) k WHERE r.relation_id = p_relation);
+END
+$_may_move_rows$;
+COMMENT ON FUNCTION pgtrack._may_move_rows(integer) IS 'Whether the session''s role may change the keys of a table, delete rows and insert them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._record_once_more(p_relation integer, p_like bigint, p_id bigint, p_operation "char", p_rows bigint) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO pgtrack.statement
+  SELECT (jsonb_populate_record(s, jsonb_build_object('statement_id', p_id, 'operation', p_operation, 'row_count', p_rows))).*
+  FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id = p_like AND p_rows > 0;
+END;
+COMMENT ON FUNCTION pgtrack._record_once_more(integer, bigint, bigint, "char", bigint) IS
+  'Adds the record of a statement like another, unless it is about no row.';
+
+-- Under a key that was updated one row has gone and another come, and under no other key both. What cannot be told so is told as
+-- it was recorded: where triggers have changed rows once more, or rows were the same but for the key.
+CREATE OR REPLACE FUNCTION pgtrack._tell_by_rows(p_passed pgtrack._passed_keys) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $_tell_by_rows$
+DECLARE
+  v_shape    pgtrack.relation_shape;
+  v_columns  text;
+  v_rows     record;
+  v_ids      bigint[];
+BEGIN
+  SELECT * INTO STRICT v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_passed.relation_id;
+  EXECUTE format($$
+    WITH %s
+    SELECT array_agg(p.handle) FILTER (WHERE p.meaning = 'D') AS deleted, array_agg(p.handle) FILTER (WHERE p.meaning = 'U') AS updated,
+           array_agg(p.handle) FILTER (WHERE p.meaning = 'I') AS inserted, array_agg(p.new_handle) FILTER (WHERE p.new_operation = 'I') AS moved_to,
+           array_agg(p.key) FILTER (WHERE p.meaning = 'U') AS old_keys, array_agg(p.new_key) FILTER (WHERE p.meaning = 'U') AS new_keys,
+           array_agg(p.statement_id) FILTER (WHERE p.meaning <> 'I') || array_agg(p.new_id) FILTER (WHERE p.new_operation = 'I') AS ids,
+           count(*) = $6 AND NOT bool_or(p.is_changed_again OR p.meaning <> 'I' AND p.operation = 'I' OR p.new_operation IS NOT DISTINCT FROM 'D')
+           AND NOT EXISTS (SELECT FROM gone g FULL JOIN come c USING (key) WHERE (g.key IS NOT NULL AND c.key IS NOT NULL)
+                           <> (coalesce(g.is_updated, false) OR coalesce(c.is_updated, false)))
+           AND (SELECT count(DISTINCT g.key) = count(*) FROM gone g) AND (SELECT count(DISTINCT c.key) = count(*) FROM come c) AS can_be_told
+    FROM passed p$$, pgtrack._passed_sql(v_shape))
+  INTO v_rows USING p_passed.since_id, p_passed.deleted_keys, p_passed.old_keys, p_passed.new_keys, p_passed.inserted_keys,
+    coalesce(cardinality(p_passed.deleted_keys), 0) + coalesce(cardinality(p_passed.old_keys), 0) + coalesce(cardinality(p_passed.inserted_keys), 0);
+  IF v_rows.can_be_told IS NOT TRUE OR NOT pgtrack._may_move_rows(p_passed.relation_id) THEN
+    RETURN;
+  END IF;
+  v_ids := ARRAY(SELECT nextval('pgtrack.statement_id_seq') FROM generate_series(1, 3));
+  SELECT string_agg(quote_ident(k.history_column), ', ') INTO v_columns FROM pgtrack._key_parts(p_passed.relation_id) k;
+  EXECUTE format('INSERT INTO %1$s (pgtrack_statement_id, %2$s) SELECT $1, %2$s FROM %1$s WHERE ctid = ANY ($2)', v_shape.history, v_columns)
+  USING v_ids[3], v_rows.inserted;
+  EXECUTE format('DELETE FROM %s WHERE ctid = ANY ($1)', v_shape.history) USING v_rows.moved_to;
+  EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE ctid = ANY ($2)', v_shape.history) USING v_ids[1], v_rows.deleted;
+  EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE ctid = ANY ($2)', v_shape.history) USING v_ids[2], v_rows.updated;
+  INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+  SELECT nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), p_passed.relation_id, x.old_key, x.new_key, v_ids[2]
+  FROM unnest(v_rows.old_keys, v_rows.new_keys) AS x (old_key, new_key);
+  PERFORM pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[1], 'D', cardinality(v_rows.deleted)),
+          pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[2], 'U', cardinality(v_rows.updated)),
+          pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[3], 'I', cardinality(v_rows.inserted));
+  UPDATE pgtrack.statement s SET row_count = s.row_count - x.count
+  FROM (SELECT i AS id, count(*) AS count FROM unnest(v_rows.ids) i GROUP BY i) x
+  WHERE s.relation_id = p_passed.relation_id AND s.statement_id = x.id;
+  DELETE FROM pgtrack.statement s WHERE s.relation_id = p_passed.relation_id AND s.statement_id = ANY (v_rows.ids) AND s.row_count = 0;
+END
+$_tell_by_rows$;
+COMMENT ON FUNCTION pgtrack._tell_by_rows(pgtrack._passed_keys) IS
+  'Records an undo in which rows have changed places under their keys as deletions, key changes and insertions of rows. '
+  'SECURITY DEFINER: nobody writes history; it takes only what this transaction has recorded, in no other meaning than the session''s role could have given it.';
+
 -- ==== undoing/undo_set.sql ====
 
 -- When a row shall get a key that another row of the set has now, it is not the keys that change but what is under them:
@@ -11655,6 +11838,10 @@ BEGIN
              array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
              array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
                                                     ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
+             array_agg(live_key) FILTER (WHERE keys_cross AND is_unborn AND is_live) AS passed_deleted,
+             array_agg(live_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_from,
+             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_to,
+             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND NOT is_live AND is_key_present) AS passed_inserted,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              array_agg(CASE WHEN is_moved THEN live_key END) FILTER (WHERE decision = 'merge') AS merge_keys,
@@ -11673,6 +11860,35 @@ $_work_sql$;
 COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack.relation_shape, pgtrack._set, text, boolean, text[], jsonb) IS
   'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
 
+-- To compile the query takes longer than most sets.
+CREATE OR REPLACE FUNCTION pgtrack._listed_work(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_on_conflict text,
+                                                p_has_moves boolean, p_columns text[], p_keys jsonb, OUT work pgtrack._work,
+                                                OUT passed pgtrack._passed_keys, OUT skipped bigint, OUT conflicts bigint, OUT newer_id bigint,
+                                                OUT newer_key jsonb, OUT whole_key jsonb, OUT whole_action text, OUT keys_cross boolean, OUT contested jsonb)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_listed_work$
+DECLARE
+  v_rows  record;
+BEGIN
+  EXECUTE pgtrack._work_sql(p_table, p_shape, p_set, p_on_conflict, p_has_moves, p_columns, p_keys) INTO v_rows;
+  work := ROW(p_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys, v_rows.deleted_keys,
+              v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
+  IF v_rows.passed_from IS NOT NULL THEN
+    passed := ROW(p_shape.relation_id, (SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = p_shape.relation_id),
+                  v_rows.passed_deleted, v_rows.passed_from, v_rows.passed_to, v_rows.passed_inserted)::pgtrack._passed_keys;
+  END IF;
+  skipped := v_rows.skipped;
+  conflicts := v_rows.conflicts;
+  newer_id := v_rows.newer_id;
+  newer_key := v_rows.newer_key;
+  whole_key := v_rows.whole_key;
+  whole_action := v_rows.whole_action;
+  keys_cross := v_rows.keys_cross;
+  contested := v_rows.contested;
+END
+$_listed_work$;
+COMMENT ON FUNCTION pgtrack._listed_work(regclass, pgtrack.relation_shape, pgtrack._set, text, boolean, text[], jsonb) IS
+  'What undoing a set of changes does to a table, with a list of its rows, which are locked, and what is in its way.';
+
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
                                              p_rows jsonb DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
@@ -11685,6 +11901,7 @@ DECLARE
   v_rows       record;
   v_all        pgtrack._work[] := '{}';
   v_skipped    jsonb := '{}';
+  v_passed     pgtrack._passed_keys[] := '{}';
   v_conflict   text;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
@@ -11704,7 +11921,7 @@ BEGIN
       v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_bulk.skipped);
       CONTINUE;
     END IF;
-    EXECUTE pgtrack._work_sql(v_table, v_shape, p_set, p_on_conflict, v_has_moves, p_columns, p_rows -> v_shape.name) INTO v_rows;
+    SELECT * INTO v_rows FROM pgtrack._listed_work(v_table, v_shape, p_set, p_on_conflict, v_has_moves, p_columns, p_rows -> v_shape.name);
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
@@ -11721,13 +11938,14 @@ BEGIN
     END IF;
     PERFORM pgtrack._refuse_contested(v_shape.name, v_rows.contested) WHERE v_rows.contested IS NOT NULL;
     PERFORM pgtrack._refuse_crossing(v_table, p_set) WHERE v_rows.keys_cross;
-    v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
-                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
+    v_all := v_all || v_rows.work;
+    v_passed := v_passed || v_rows.passed;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
     FROM pgtrack._apply(v_all, p_message, p_columns) a;
+  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.relation_id IS NOT NULL;
 END
 $_undo_set$;
 COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
@@ -14805,7 +15023,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

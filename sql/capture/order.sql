@@ -156,3 +156,64 @@ END
 $_in_order$;
 COMMENT ON FUNCTION pgtrack._in_order(integer, bigint, jsonb[]) IS
   'Of the updates in a transition table, with the keys that their rows had, the statement numbers; null if they need no more than one.';
+
+-- PostgreSQL shows all that the foreign keys' queries have deleted to one trigger, and all that they have updated to another,
+-- whichever is last. But none finds a row that is deleted: where the updates have rows of a deletion before them, under keys to
+-- which nothing has come since, that was told too early.
+CREATE OR REPLACE FUNCTION pgtrack._may_delete(p_table regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_may_delete$
+BEGIN
+  RETURN (
+  SELECT EXISTS (
+    SELECT FROM pgtrack._members(p_table) m
+    CROSS JOIN LATERAL (SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = m.relid AND c.contype = 'f' AND c.confdeltype = 'c' OFFSET 0) c));
+END
+$_may_delete$;
+COMMENT ON FUNCTION pgtrack._may_delete(regclass) IS 'Whether a foreign key may delete rows of a table.';
+
+CREATE OR REPLACE FUNCTION pgtrack._put_deletion_last(p_relation integer, p_update bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_put_deletion_last$
+DECLARE
+  v_deletion  bigint;
+  v_history   text;
+  v_matters   boolean;
+  v_id        bigint;
+BEGIN
+  SELECT s.statement_id INTO v_deletion
+  FROM (SELECT s.* FROM pgtrack.statement s WHERE s.relation_id = p_relation AND s.statement_id < p_update ORDER BY s.statement_id DESC LIMIT 1) s
+  WHERE s.operation = 'D' AND s.xid = pg_current_xact_id();
+  IF v_deletion IS NULL THEN
+    RETURN;
+  END IF;
+  SELECT format('pgtrack_history.%I', r.history_table) INTO v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
+  EXECUTE (
+    SELECT format('SELECT EXISTS (SELECT FROM %1$s h JOIN %1$s c ON %2$s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id >= $2'
+                  ' AND NOT EXISTS (SELECT FROM pgtrack.key_change a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%3$s)'
+                  ' WHERE a.xid = pg_current_xact_id() AND a.relation_id = %4$s AND a.change_id > $1 AND %5$s))', v_history,
+      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position),
+      string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), p_relation,
+      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position))
+    FROM pgtrack._key_parts(p_relation) k)
+  INTO v_matters USING v_deletion, p_update;
+  IF v_matters THEN
+    v_id := nextval('pgtrack.statement_id_seq');
+    EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE pgtrack_statement_id = $2', v_history) USING v_id, v_deletion;
+    UPDATE pgtrack.statement s SET statement_id = v_id, at = clock_timestamp() WHERE s.relation_id = p_relation AND s.statement_id = v_deletion;
+  END IF;
+END
+$_put_deletion_last$;
+COMMENT ON FUNCTION pgtrack._put_deletion_last(integer, bigint) IS
+  'Gives a later number to the deletion before an UPDATE that was just recorded, if that has found rows which the deletion has.';
+
+CREATE OR REPLACE FUNCTION pgtrack._put_deletion_last_sql(p_relation integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT format($$;
+    IF (SELECT s.operation FROM pgtrack.statement AS s WHERE s.relation_id OPERATOR(pg_catalog.=) %1$s AND s.statement_id OPERATOR(pg_catalog.<) pgtrack.id
+        ORDER BY s.statement_id DESC LIMIT 1) OPERATOR(pg_catalog.=) 'D' THEN
+      PERFORM pgtrack._put_deletion_last(%1$s, pgtrack.id);
+    END IF;$$, p_relation)
+  FROM pgtrack.relation r WHERE r.relation_id = p_relation AND pgtrack._may_delete(r.relid);
+END;
+COMMENT ON FUNCTION pgtrack._put_deletion_last_sql(integer) IS
+  'The part of an UPDATE recorder, behind the INSERT of its record, that tells a deletion by foreign keys after what they have updated.';

@@ -157,7 +157,7 @@ BEGIN
         || CASE WHEN v_repeats THEN format(E'\n    PERFORM pgtrack._require_same_key(%s, %L);', p_relation, pgtrack._key_types(p_relation)) ELSE '' END,
         CASE WHEN v_repeats THEN pgtrack._order_sql(p_relation) ELSE '' END,
         rtrim(pgtrack._statement_sql(p_relation, v_variant.column2, 'pgtrack.id', 'pgtrack.rows'), ';')
-        || coalesce(CASE v_variant.column2 WHEN 'D' THEN v_put_first END, ';'),
+        || coalesce(CASE WHEN v_variant.column2 = 'D' THEN v_put_first WHEN v_repeats THEN pgtrack._put_deletion_last_sql(p_relation) END, ';'),
         CASE v_mode WHEN 'tree' THEN pgtrack._unmoved_sql(p_relation, v_variant.column1, v_from) ELSE '' END,
         CASE WHEN v_mode = 'tree' AND v_variant.column1 = 'update' THEN pgtrack._moved_sql(p_relation) ELSE '' END,
         CASE v_mode WHEN 'tree' THEN '' ELSE format(E'\n    GET DIAGNOSTICS rows = ROW_COUNT;\n    found := %s;', c_rows) END,

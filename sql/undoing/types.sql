@@ -73,6 +73,16 @@ BEGIN
       is_once        boolean
     );
   END IF;
+  IF pg_catalog.to_regtype('pgtrack._passed_keys') IS NULL THEN
+    CREATE TYPE pgtrack._passed_keys AS (
+      relation_id    integer,
+      since_id       bigint,
+      deleted_keys   jsonb[],
+      old_keys       jsonb[],
+      new_keys       jsonb[],
+      inserted_keys  jsonb[]
+    );
+  END IF;
 END
 $types$;
 COMMENT ON TYPE pgtrack._work IS 'What a revert does to one table; a null or empty array does nothing.';
@@ -129,3 +139,10 @@ COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed th
 COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
 COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
 COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
+COMMENT ON TYPE pgtrack._passed_keys IS 'Rows of a table that change places under their keys.';
+COMMENT ON COLUMN pgtrack._passed_keys.relation_id IS 'The tracked table.';
+COMMENT ON COLUMN pgtrack._passed_keys.since_id IS 'The last statement before that.';
+COMMENT ON COLUMN pgtrack._passed_keys.deleted_keys IS 'The keys of rows that go.';
+COMMENT ON COLUMN pgtrack._passed_keys.old_keys IS 'The keys of rows that get others.';
+COMMENT ON COLUMN pgtrack._passed_keys.new_keys IS 'The keys that those get, in the same order.';
+COMMENT ON COLUMN pgtrack._passed_keys.inserted_keys IS 'The keys of rows that come.';

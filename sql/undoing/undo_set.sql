@@ -137,6 +137,10 @@ BEGIN
              array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
              array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
                                                     ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
+             array_agg(live_key) FILTER (WHERE keys_cross AND is_unborn AND is_live) AS passed_deleted,
+             array_agg(live_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_from,
+             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_to,
+             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND NOT is_live AND is_key_present) AS passed_inserted,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              array_agg(CASE WHEN is_moved THEN live_key END) FILTER (WHERE decision = 'merge') AS merge_keys,
@@ -155,6 +159,35 @@ $_work_sql$;
 COMMENT ON FUNCTION pgtrack._work_sql(regclass, pgtrack.relation_shape, pgtrack._set, text, boolean, text[], jsonb) IS
   'The query for what undoing a set of changes does to the rows of one table, and what is in its way.';
 
+-- To compile the query takes longer than most sets.
+CREATE OR REPLACE FUNCTION pgtrack._listed_work(p_table regclass, p_shape pgtrack.relation_shape, p_set pgtrack._set, p_on_conflict text,
+                                                p_has_moves boolean, p_columns text[], p_keys jsonb, OUT work pgtrack._work,
+                                                OUT passed pgtrack._passed_keys, OUT skipped bigint, OUT conflicts bigint, OUT newer_id bigint,
+                                                OUT newer_key jsonb, OUT whole_key jsonb, OUT whole_action text, OUT keys_cross boolean, OUT contested jsonb)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_listed_work$
+DECLARE
+  v_rows  record;
+BEGIN
+  EXECUTE pgtrack._work_sql(p_table, p_shape, p_set, p_on_conflict, p_has_moves, p_columns, p_keys) INTO v_rows;
+  work := ROW(p_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys, v_rows.deleted_keys,
+              v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
+  IF v_rows.passed_from IS NOT NULL THEN
+    passed := ROW(p_shape.relation_id, (SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = p_shape.relation_id),
+                  v_rows.passed_deleted, v_rows.passed_from, v_rows.passed_to, v_rows.passed_inserted)::pgtrack._passed_keys;
+  END IF;
+  skipped := v_rows.skipped;
+  conflicts := v_rows.conflicts;
+  newer_id := v_rows.newer_id;
+  newer_key := v_rows.newer_key;
+  whole_key := v_rows.whole_key;
+  whole_action := v_rows.whole_action;
+  keys_cross := v_rows.keys_cross;
+  contested := v_rows.contested;
+END
+$_listed_work$;
+COMMENT ON FUNCTION pgtrack._listed_work(regclass, pgtrack.relation_shape, pgtrack._set, text, boolean, text[], jsonb) IS
+  'What undoing a set of changes does to a table, with a list of its rows, which are locked, and what is in its way.';
+
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
                                              p_rows jsonb DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
@@ -167,6 +200,7 @@ DECLARE
   v_rows       record;
   v_all        pgtrack._work[] := '{}';
   v_skipped    jsonb := '{}';
+  v_passed     pgtrack._passed_keys[] := '{}';
   v_conflict   text;
 BEGIN
   PERFORM pgtrack._check_on_conflict(p_on_conflict), pgtrack._check_columns(p_set.tables, p_columns);
@@ -186,7 +220,7 @@ BEGIN
       v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_bulk.skipped);
       CONTINUE;
     END IF;
-    EXECUTE pgtrack._work_sql(v_table, v_shape, p_set, p_on_conflict, v_has_moves, p_columns, p_rows -> v_shape.name) INTO v_rows;
+    SELECT * INTO v_rows FROM pgtrack._listed_work(v_table, v_shape, p_set, p_on_conflict, v_has_moves, p_columns, p_rows -> v_shape.name);
     IF v_rows.conflicts > 0 AND p_on_conflict = 'error' THEN
       SELECT format('%s (%s) was changed by %s at %s, in transaction %s.',
                     v_shape.name, pgtrack._key_text(v_rows.newer_key), a.who, a.at, a.xid) INTO v_conflict
@@ -203,13 +237,14 @@ BEGIN
     END IF;
     PERFORM pgtrack._refuse_contested(v_shape.name, v_rows.contested) WHERE v_rows.contested IS NOT NULL;
     PERFORM pgtrack._refuse_crossing(v_table, p_set) WHERE v_rows.keys_cross;
-    v_all := v_all || ROW(v_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys,
-                          v_rows.deleted_keys, v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
+    v_all := v_all || v_rows.work;
+    v_passed := v_passed || v_rows.passed;
     v_skipped := v_skipped || jsonb_build_object(v_shape.name, v_rows.skipped);
   END LOOP;
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
     FROM pgtrack._apply(v_all, p_message, p_columns) a;
+  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.relation_id IS NOT NULL;
 END
 $_undo_set$;
 COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS

@@ -502,3 +502,110 @@ fn a_key_of_an_extension_s_type_without_a_binary_form_names_its_row() {
         session.check("TABLE t", "978-1-86197-271-2|2").await;
     });
 }
+
+#[test]
+fn a_row_is_followed_through_an_undo_in_which_rows_change_places() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE seat (id int PRIMARY KEY, guest text); INSERT INTO seat VALUES (1, 'ann'); SELECT pgtrack.track('seat')")
+            .await;
+        for transaction in [
+            "UPDATE seat SET id = 2",
+            "UPDATE seat SET id = 3",
+            "UPDATE seat SET id = 4; INSERT INTO seat VALUES (3, 'bob')",
+        ] {
+            session.run(transaction).await;
+        }
+        let changes: Vec<String> = session
+            .rows("SELECT xid FROM pgtrack.log(3) ORDER BY xid DESC")
+            .await
+            .lines()
+            .map(String::from)
+            .collect();
+        // Ann gets the key that Bob has, so hers goes.
+        session.run(&format!("SELECT pgtrack.undo_transaction({})", changes[0])).await;
+        session
+            .check("SELECT op, what, before ->> 'id', after ->> 'id' FROM pgtrack.history('seat', 3) WHERE ver = 4", "UPDATE|{id}|4|3")
+            .await;
+        session.check("SELECT * FROM pgtrack.deleted('seat')", "").await;
+        let redo = session.rows("SELECT xid FROM pgtrack.log(1)").await;
+        for xid in &changes[1..] {
+            session.run(&format!("SELECT pgtrack.undo_transaction({xid})")).await;
+        }
+        session.check("TABLE seat", "1|ann").await;
+        session
+            .check(
+                "SELECT ver, op, after ->> 'id' FROM pgtrack.history('seat', 1) WHERE ver > 3",
+                "4|UPDATE|3\n5|UPDATE|2\n6|UPDATE|1",
+            )
+            .await;
+        // And forward again.
+        session
+            .run("SELECT pgtrack.undo_transaction(xid) FROM (SELECT xid FROM pgtrack.log(1)) x")
+            .await;
+        session.run("SELECT pgtrack.undo_transaction(xid) FROM (SELECT xid FROM pgtrack.log(3) ORDER BY xid LIMIT 1) x").await;
+        session.run(&format!("SELECT pgtrack.undo_transaction({redo})")).await;
+        session.check("SELECT * FROM seat ORDER BY id", "3|bob\n4|ann").await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
+}
+
+#[test]
+fn nobody_tells_what_they_have_not_done() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE seat (id int PRIMARY KEY, guest text); SELECT pgtrack.track('seat'); INSERT INTO seat VALUES (1, 'ann'), (2, 'bob');
+                 DROP ROLE IF EXISTS keys_waiter; CREATE ROLE keys_waiter; GRANT SELECT, INSERT, DELETE, UPDATE (guest) ON seat TO keys_waiter;
+                 UPDATE seat SET guest = guest || '!'; CREATE TABLE copy AS SELECT statement_id, operation, row_count FROM pgtrack.statement",
+            )
+            .await;
+        let tell = |deleted: &str, old: &str, new: &str, inserted: &str| {
+            let keys = |ids: &str| {
+                format!(
+                    "ARRAY(SELECT jsonb_build_object('id', id) FROM unnest('{{{ids}}}'::int[]) id)"
+                )
+            };
+            format!(
+                "SELECT pgtrack._tell_by_rows(ROW(r.relation_id, 0, {}, {}, {}, {})::pgtrack._passed_keys) FROM pgtrack.relation r",
+                keys(deleted),
+                keys(old),
+                keys(new),
+                keys(inserted)
+            )
+        };
+        let told =
+            "SELECT statement_id, operation, row_count FROM pgtrack.statement EXCEPT TABLE copy";
+        // In a transaction of others.
+        session.run(&tell("", "1,2", "2,1", "")).await;
+        session.check(told, "").await;
+        session.check("SELECT count(*) FROM pgtrack.key_change", "0").await;
+        // Without the right to change keys.
+        session
+            .run(&format!(
+                "BEGIN; SET ROLE keys_waiter; UPDATE seat SET guest = guest || '?'; {}; RESET ROLE; COMMIT",
+                tell("", "1,2", "2,1", "")
+            ))
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.key_change", "0").await;
+        // A row that is still there has not gone, and none has come where none went.
+        session.run("TRUNCATE copy; INSERT INTO copy SELECT statement_id, operation, row_count FROM pgtrack.statement").await;
+        for (deleted, old, new, inserted) in [
+            ("1", "", "", ""),
+            ("", "1", "2", ""),
+            ("", "", "", "2"),
+            ("1,2", "", "", "2"),
+            ("", "1,1", "1,2", ""),
+        ] {
+            session
+                .run(&format!(
+                    "BEGIN; UPDATE seat SET guest = guest || '.'; {}; INSERT INTO copy SELECT s.statement_id, 'U', 2 FROM pgtrack.statement s
+                     WHERE s.xid = pg_current_xact_id(); COMMIT",
+                    tell(deleted, old, new, inserted)
+                ))
+                .await;
+            session.check(told, "").await;
+        }
+        session.run("DROP OWNED BY keys_waiter; DROP ROLE keys_waiter").await;
+    });
+}

@@ -72,7 +72,8 @@ const PUBLIC_DEFINERS: &str = "
     _is_erased
     _permit_as_myself
     _purged_versions_of
-    _require_present_snapshot";
+    _require_present_snapshot
+    _tell_by_rows";
 
 #[test]
 fn a_database_s_own_path_leads_nobody_astray() {

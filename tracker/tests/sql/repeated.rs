@@ -211,3 +211,53 @@ fn an_update_reads_no_more_of_the_statements_than_it_has_to() {
         session.run("COMMIT").await;
     });
 }
+
+#[test]
+fn what_foreign_keys_have_updated_is_told_before_what_they_have_deleted() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE person (id int PRIMARY KEY); INSERT INTO person SELECT generate_series(0, 5);
+                 CREATE TABLE note (id int PRIMARY KEY, owner int REFERENCES person ON DELETE CASCADE,
+                                    author int DEFAULT 0 REFERENCES person ON DELETE SET DEFAULT, reader int REFERENCES person ON DELETE SET NULL);
+                 INSERT INTO note VALUES (1, 2, 1, 1), (2, 1, 2, 3), (3, 3, 1, 2), (4, 4, 4, 4), (5, 5, 1, 5);
+                 SELECT pgtrack.track('public'); SELECT pgtrack.tag('before'); CREATE TABLE copy AS TABLE note",
+            )
+            .await;
+        let goes_back = async || {
+            session
+                .check("SELECT * FROM pgtrack.as_of(NULL::note, 'before') EXCEPT TABLE copy", "")
+                .await;
+            session
+                .check("TABLE copy EXCEPT SELECT * FROM pgtrack.as_of(NULL::note, 'before')", "")
+                .await;
+            session.check("SELECT * FROM pgtrack.verify()", "").await;
+            session
+                .run("SELECT pgtrack.undo_transaction((SELECT max(xid) FROM pgtrack.log(1)))")
+                .await;
+            session
+                .check("(TABLE note EXCEPT TABLE copy) UNION (TABLE copy EXCEPT TABLE note)", "")
+                .await;
+        };
+        session.run("DELETE FROM person WHERE id IN (1, 2, 3)").await;
+        session
+            .check(
+                "SELECT op, what FROM pgtrack.history('note', 1) UNION ALL SELECT op, what FROM pgtrack.history('note', 2)",
+                "
+            UPDATE|{author}
+            UPDATE|{reader}
+            DELETE|~
+            DELETE|~",
+            )
+            .await;
+        goes_back().await;
+        // What was deleted by itself before stays before, though another row gets its key since.
+        session
+            .run(
+                "BEGIN; DELETE FROM note WHERE id = 4; DELETE FROM person WHERE id = 1; UPDATE note SET id = 4 WHERE id = 5;
+                 UPDATE note SET owner = NULL WHERE id = 4; COMMIT",
+            )
+            .await;
+        goes_back().await;
+    });
+}

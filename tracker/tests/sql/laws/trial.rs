@@ -1,7 +1,6 @@
 //! Tries a law on random values, and shrinks a value that breaks it.
 
 use std::fmt::Debug;
-use std::hash::{BuildHasher, Hasher, RandomState};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -43,9 +42,9 @@ pub(super) fn number_of(cases: u32) -> u32 {
     variable("PGTRACK_TEST_CASES").unwrap_or(cases)
 }
 
-/// The seed to repeat, or a new one.
+/// The seed to repeat. Without one always the same: whether a change is good is not left to chance; `make laws` hunts with others.
 pub(super) fn seed() -> u64 {
-    variable("PGTRACK_TEST_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish())
+    variable("PGTRACK_TEST_SEED").unwrap_or(2026)
 }
 
 /// A source of random values that are the same for the same seed.
