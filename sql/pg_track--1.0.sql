@@ -8652,7 +8652,7 @@ CREATE OR REPLACE FUNCTION pgtrack._deleted(p_table regclass, p_max integer)
 RETURNS TABLE (row_pk jsonb, deleted_at timestamptz, who text, data jsonb, xid bigint, statement_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off AS $_deleted$
 DECLARE
-  v_shape  record;
+  v_shape  pgtrack.relation_shape;
 BEGIN
   PERFORM pgtrack._require_history(p_table);
   SELECT * INTO v_shape FROM pgtrack._shape(p_table);
@@ -8673,11 +8673,16 @@ BEGIN
             AND s.statement_id >= (SELECT r.key_since FROM pgtrack.relation r WHERE r.relation_id = %4$s)
             AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s)
             AND NOT EXISTS (SELECT FROM %3$s h JOIN pgtrack.statement n ON n.relation_id = %4$s AND n.statement_id = h.pgtrack_statement_id
-                            WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id AND n.operation IN ('D', 'T'))
+                            WHERE %7$s AND h.pgtrack_statement_id > c.pgtrack_statement_id AND n.operation IN ('D', 'T'))%8$s
           ORDER BY s.statement_id DESC, 2 LIMIT $1) d
     JOIN pgtrack.activity a ON a.relation_id = %4$s AND a.statement_id = d.statement_id
     ORDER BY a.statement_id DESC, d.key$$,
-    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.same_row)
+    v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.same_row,
+    -- An undo may have brought the row back under another key (_tell_of_returns).
+    CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN format($$
+            AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k WHERE k.old_key = %2$s AND k.statement_id > s.statement_id
+                            AND NOT EXISTS (SELECT FROM %3$s h WHERE %4$s AND h.pgtrack_statement_id > s.statement_id AND h.pgtrack_statement_id <= k.statement_id))$$,
+      v_shape.relation_id, pgtrack._row_key_sql(v_shape, v_shape.key_json), v_shape.history, v_shape.same_row) END)
   USING p_max;
 END
 $_deleted$;
@@ -8902,7 +8907,10 @@ BEGIN
       deleted_keys   jsonb[],
       old_keys       jsonb[],
       new_keys       jsonb[],
-      inserted_keys  jsonb[]
+      inserted_keys  jsonb[],
+      left_keys      jsonb[],
+      returned_keys  jsonb[],
+      returned_since bigint[]
     );
   END IF;
 END
@@ -8961,13 +8969,16 @@ COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed th
 COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
 COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
 COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
-COMMENT ON TYPE pgtrack._passed_keys IS 'Rows of a table that change places under their keys.';
+COMMENT ON TYPE pgtrack._passed_keys IS 'Rows of a table that change places under their keys, or come back under others, in an undo.';
 COMMENT ON COLUMN pgtrack._passed_keys.relation_id IS 'The tracked table.';
 COMMENT ON COLUMN pgtrack._passed_keys.since_id IS 'The last statement before that.';
 COMMENT ON COLUMN pgtrack._passed_keys.deleted_keys IS 'The keys of rows that go.';
 COMMENT ON COLUMN pgtrack._passed_keys.old_keys IS 'The keys of rows that get others.';
 COMMENT ON COLUMN pgtrack._passed_keys.new_keys IS 'The keys that those get, in the same order.';
 COMMENT ON COLUMN pgtrack._passed_keys.inserted_keys IS 'The keys of rows that come.';
+COMMENT ON COLUMN pgtrack._passed_keys.left_keys IS 'The keys under which rows were deleted that come back under others.';
+COMMENT ON COLUMN pgtrack._passed_keys.returned_keys IS 'The keys that those get, in the same order.';
+COMMENT ON COLUMN pgtrack._passed_keys.returned_since IS 'A statement that found each of them there, in the same order.';
 
 -- ==== undoing/writer.sql ====
 
@@ -9122,6 +9133,16 @@ END;
 COMMENT ON FUNCTION pgtrack._merged_steps(pgtrack._step[], regclass, text[]) IS
   'Steps that update a table, as few as triggers for UPDATE OF columns allow.';
 
+CREATE OR REPLACE FUNCTION pgtrack._one_column(p_table regclass, p_shape pgtrack.relation_shape) RETURNS boolean[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH least AS (
+    SELECT u.number FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number) JOIN pg_attribute a ON a.attrelid = p_table AND quote_ident(a.attname) = u.name
+    WHERE a.attidentity <> 'a' AND has_table_privilege(p_table, 'UPDATE') ORDER BY a.attname = ANY (p_shape.keys), u.number LIMIT 1)
+  SELECT array_agg(u.number = (SELECT l.number FROM least l) ORDER BY u.number) FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number);
+END;
+COMMENT ON FUNCTION pgtrack._one_column(regclass, pgtrack.relation_shape) IS 'Which of the columns is set where a row shall be updated though it differs in none.';
+
 CREATE OR REPLACE FUNCTION pgtrack._places_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape) RETURNS TABLE (is_delete boolean, query text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -9136,10 +9157,13 @@ BEGIN ATOMIC
     (false, p_work.updates,
      format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM %s h JOIN %s t ON %s WHERE h.ctid = ANY ($3)',
             array_to_string(p_shape.updated_differ, ', '), p_shape.history, p_shape.live_table, p_shape.live_is_history)),
+    -- Of two rows that are the same but for the key, one goes and the other comes: that is recorded, too.
     (false, p_work.keyed_updates,
-     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
-            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s',
-            array_to_string(p_shape.updated_differ, ', '), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key)),
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, CASE WHEN true = ANY (d.differs) THEN d.differs ELSE %L END AS differs,'
+            ' true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s CROSS JOIN LATERAL (SELECT ARRAY[%s] AS differs) d',
+            pgtrack._one_column(p_work.relid, p_shape), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key,
+            array_to_string(p_shape.updated_differ, ', '))),
     -- Others have changed the rest since, and some have another key.
     (false, p_work.merges,
      (SELECT format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%1$s] AS differs, false AS is_moved'
@@ -10890,14 +10914,15 @@ CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
+    'SELECT b.*, b.is_same AND NOT b.is_taken AS is_back FROM ('
     'SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,'
-    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AND NOT (%7$s) AS is_back, %7$s AS is_taken, %8$s AS is_gone,'
+    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_same, %7$s AS is_taken, %8$s AS is_gone,'
     ' (SELECT min(h.pgtrack_statement_id) FILTER (WHERE u.operation = ''I'' AND x.statement_id IS NULL) < max(x.statement_id) FROM %5$s'
     ' JOIN pgtrack.statement u ON u.relation_id = %6$s AND u.statement_id = h.pgtrack_statement_id'
     ' LEFT JOIN chosen x ON x.statement_id = h.pgtrack_statement_id WHERE h.pgtrack_statement_id > m.statement_id) IS TRUE AS is_anothers FROM %5$s'
     ' WHERE h.pgtrack_statement_id > m.statement_id'
     ' AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)'
-    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1',
+    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) b',
     CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
     p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'), pgtrack._images_sql(p_shape, p_has_moves),
     p_shape.relation_id,
@@ -10917,8 +10942,9 @@ BEGIN ATOMIC
       pgtrack._images_sql(p_shape, p_has_moves), p_shape.relation_id) ELSE 'false' END);
 END;
 COMMENT ON FUNCTION pgtrack._newer_sql(pgtrack.relation_shape, boolean) IS
-  'The part for the first later change of a row m by others, whether what it changed has been changed back, whether another row has come to '
-  'its key since, whether its path ends at a row that others inserted and that has left the key, and whether the set went on to change another row, '
+  'The part for the first later change of a row m by others, whether there is a row as it was before that, whether another has come to the key '
+  'since, whether what it changed has been changed back, whether its path ends at a row that others inserted and that has left the key, and '
+  'whether the set went on to change another row, '
   'that others had inserted under its key.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_newer(p_relation integer, p_which text) RETURNS boolean
@@ -10989,11 +11015,14 @@ BEGIN
                 concat_ws(', ', pgtrack._chosen_sql(v_shape, v_which, p_keys),
                           pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
                           CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key, pgtrack._images_sql(v_shape, v_has_moves))
-    || format('CASE WHEN d.targets IS NOT NULL OR base.is_anothers OR CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_taken'
-              ' ELSE base.is_back IS FALSE END AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
+    || format('CASE WHEN d.targets IS NOT NULL OR base.is_anothers OR CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_taken%s'
+              ' ELSE base.is_back IS FALSE END AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_same AND base.is_taken'
               ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
               ' JOIN %s h ON h.ctid = m.handle), true) END'
               ' THEN base.statement_id END AS newer_id FROM %s m ',
+              -- Who has come to the key may be a row of the set, which leaves it again.
+              CASE WHEN v_has_moves THEN ' AND base.row_key NOT IN (SELECT x.key FROM traced o'
+                ' CROSS JOIN LATERAL (SELECT o.row_keys[array_position(o.until_ids, 9223372036854775807)] AS key) x WHERE x.key IS NOT NULL)' END,
               coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history,
               CASE WHEN v_has_moves THEN 'traced' ELSE 'changed' END)
     || concat_ws(' ',
@@ -11004,7 +11033,7 @@ BEGIN
            THEN format('LEFT JOIN LATERAL (%s) base ON true'
                        ' LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id',
                        pgtrack._newer_sql(v_shape, v_has_moves), v_shape.relation_id)
-           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, false AS is_taken,'
+           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::boolean AS is_same, false AS is_taken,'
                 ' false AS is_gone, false AS is_anothers, NULL::jsonb AS row_key) base'
                 ' CROSS JOIN (SELECT NULL::"char" AS operation) n' END,
       v_live, v_targets, v_first);
@@ -11610,10 +11639,12 @@ BEGIN ATOMIC
       SELECT 'D' AS meaning, o.*, NULL::jsonb AS new_key, NULL::tid AS new_handle, NULL::bigint AS new_id, NULL::"char" AS new_operation
       FROM unnest($2) AS x (key) JOIN own o ON o.key = x.key
       UNION ALL
-      SELECT 'U', o.handle, o.statement_id, o.operation, o.key, o.is_changed_again OR n.is_changed_again, n.key, n.handle, n.statement_id, n.operation
+      SELECT 'U', o.handle, o.statement_id, o.operation, o.key, o.is_changed_again, n.key, n.handle, n.statement_id, n.operation
       FROM unnest($3, $4) AS x (key, new_key) JOIN own o ON o.key = x.key JOIN own n ON n.key = x.new_key
       UNION ALL
       SELECT 'I', o.*, NULL, NULL, NULL, NULL FROM unnest($5) AS x (key) JOIN own o ON o.key = x.key
+    ), rest AS MATERIALIZED (
+      SELECT o.* FROM own o WHERE o.operation = 'U' AND NOT EXISTS (SELECT FROM passed p WHERE p.handle = o.handle AND p.meaning <> 'I')
     ), gone AS (
       SELECT p.key, p.operation = 'U' AS is_updated FROM passed p WHERE p.meaning <> 'I'
     ), come AS (
@@ -11647,8 +11678,9 @@ END;
 COMMENT ON FUNCTION pgtrack._record_once_more(integer, bigint, bigint, "char", bigint) IS
   'Adds the record of a statement like another, unless it is about no row.';
 
--- Under a key that was updated one row has gone and another come, and under no other key both. What cannot be told so is told as
--- it was recorded: where triggers have changed rows once more, or rows were the same but for the key.
+-- Under a key that was updated one row has gone and another come, and under no other key both. All updates become one, as keys
+-- pass from row to row at once. What cannot be told so is told as it was recorded: where triggers have changed rows once more,
+-- for example.
 CREATE OR REPLACE FUNCTION pgtrack._tell_by_rows(p_passed pgtrack._passed_keys) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $_tell_by_rows$
 DECLARE
@@ -11660,11 +11692,16 @@ BEGIN
   SELECT * INTO STRICT v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_passed.relation_id;
   EXECUTE format($$
     WITH %s
-    SELECT array_agg(p.handle) FILTER (WHERE p.meaning = 'D') AS deleted, array_agg(p.handle) FILTER (WHERE p.meaning = 'U') AS updated,
-           array_agg(p.handle) FILTER (WHERE p.meaning = 'I') AS inserted, array_agg(p.new_handle) FILTER (WHERE p.new_operation = 'I') AS moved_to,
+    SELECT array_agg(p.handle) FILTER (WHERE p.meaning = 'D') AS deleted,
+           array_agg(p.handle) FILTER (WHERE p.meaning = 'U') || ARRAY(SELECT r.handle FROM rest r) AS updated,
+           array_agg(p.handle) FILTER (WHERE p.meaning = 'I' AND p.operation = 'U') AS inserted,
+           array_agg(p.handle) FILTER (WHERE p.meaning = 'I' AND p.operation = 'I') AS inserted_before,
+           array_agg(p.new_handle) FILTER (WHERE p.new_operation = 'I') AS moved_to,
            array_agg(p.key) FILTER (WHERE p.meaning = 'U') AS old_keys, array_agg(p.new_key) FILTER (WHERE p.meaning = 'U') AS new_keys,
-           array_agg(p.statement_id) FILTER (WHERE p.meaning <> 'I') || array_agg(p.new_id) FILTER (WHERE p.new_operation = 'I') AS ids,
-           count(*) = $6 AND NOT bool_or(p.is_changed_again OR p.meaning <> 'I' AND p.operation = 'I' OR p.new_operation IS NOT DISTINCT FROM 'D')
+           array_agg(p.statement_id) FILTER (WHERE p.meaning <> 'I' OR p.operation = 'I') || array_agg(p.new_id) FILTER (WHERE p.new_operation = 'I')
+           || ARRAY(SELECT r.statement_id FROM rest r) AS ids,
+           count(*) = $6 AND NOT EXISTS (SELECT FROM own o WHERE o.is_changed_again)
+           AND NOT bool_or(p.operation = CASE p.meaning WHEN 'I' THEN 'D' ELSE 'I' END OR p.new_operation IS NOT DISTINCT FROM 'D')
            AND NOT EXISTS (SELECT FROM gone g FULL JOIN come c USING (key) WHERE (g.key IS NOT NULL AND c.key IS NOT NULL)
                            <> (coalesce(g.is_updated, false) OR coalesce(c.is_updated, false)))
            AND (SELECT count(DISTINCT g.key) = count(*) FROM gone g) AND (SELECT count(DISTINCT c.key) = count(*) FROM come c) AS can_be_told
@@ -11681,12 +11718,16 @@ BEGIN
   EXECUTE format('DELETE FROM %s WHERE ctid = ANY ($1)', v_shape.history) USING v_rows.moved_to;
   EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE ctid = ANY ($2)', v_shape.history) USING v_ids[1], v_rows.deleted;
   EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE ctid = ANY ($2)', v_shape.history) USING v_ids[2], v_rows.updated;
+  EXECUTE format('UPDATE %s SET pgtrack_statement_id = $1 WHERE ctid = ANY ($2)', v_shape.history) USING v_ids[3], v_rows.inserted_before;
+  UPDATE pgtrack.key_change c SET statement_id = v_ids[2]
+  WHERE c.xid = pg_current_xact_id() AND c.relation_id = p_passed.relation_id AND c.change_id > p_passed.since_id;
   INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
   SELECT nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), p_passed.relation_id, x.old_key, x.new_key, v_ids[2]
   FROM unnest(v_rows.old_keys, v_rows.new_keys) AS x (old_key, new_key);
   PERFORM pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[1], 'D', cardinality(v_rows.deleted)),
           pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[2], 'U', cardinality(v_rows.updated)),
-          pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[3], 'I', cardinality(v_rows.inserted));
+          pgtrack._record_once_more(p_passed.relation_id, v_rows.ids[1], v_ids[3], 'I',
+                                    coalesce(cardinality(v_rows.inserted), 0) + coalesce(cardinality(v_rows.inserted_before), 0));
   UPDATE pgtrack.statement s SET row_count = s.row_count - x.count
   FROM (SELECT i AS id, count(*) AS count FROM unnest(v_rows.ids) i GROUP BY i) x
   WHERE s.relation_id = p_passed.relation_id AND s.statement_id = x.id;
@@ -11696,6 +11737,39 @@ $_tell_by_rows$;
 COMMENT ON FUNCTION pgtrack._tell_by_rows(pgtrack._passed_keys) IS
   'Records an undo in which rows have changed places under their keys as deletions, key changes and insertions of rows. '
   'SECURITY DEFINER: nobody writes history; it takes only what this transaction has recorded, in no other meaning than the session''s role could have given it.';
+
+-- A row is the same that was deleted when it comes back to the key under which it was deleted, and also when it comes back to
+-- one that it had before. The insertion is recorded under that key, so the row goes there right before it; or as another comes
+-- to the key that it leaves.
+CREATE OR REPLACE FUNCTION pgtrack._tell_of_returns(p_passed pgtrack._passed_keys) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $_tell_of_returns$
+DECLARE
+  v_shape  pgtrack.relation_shape;
+BEGIN
+  SELECT * INTO STRICT v_shape FROM pgtrack.relation_shape s WHERE s.relation_id = p_passed.relation_id;
+  EXECUTE format($$
+    INSERT INTO pgtrack.key_change (change_id, xid, relation_id, old_key, new_key, statement_id)
+    SELECT nextval('pgtrack.statement_id_seq'), pg_current_xact_id(), %1$s, p.row_key, x.new_key, coalesce(a.statement_id, i.statement_id - 1)
+    FROM unnest($2, $3, $4) AS x (old_key, new_key, since_id)
+    CROSS JOIN LATERAL pgtrack._path(%1$s, x.new_key, x.since_id, (SELECT pgtrack._spellings(%1$s)), false) p
+    CROSS JOIN LATERAL (
+      SELECT s.statement_id FROM jsonb_to_record(x.new_key) AS k(%2$s) JOIN %3$s h ON %4$s
+      JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+      WHERE h.pgtrack_statement_id > $1 AND s.xid = pg_current_xact_id() AND s.operation = 'I' ORDER BY h.pgtrack_statement_id DESC LIMIT 1) i
+    LEFT JOIN LATERAL (SELECT max(c.statement_id) AS statement_id FROM pgtrack._key_changes(%1$s) c
+                       WHERE c.new_key = x.old_key AND c.statement_id > $1 AND c.xid = pg_current_xact_id()) a ON true
+    WHERE coalesce(a.statement_id < i.statement_id, true)
+      AND p.row_key = x.old_key AND p.row_key <> x.new_key AND p.until_id = coalesce(a.statement_id, 9223372036854775807)
+      AND (SELECT s.operation IN ('D', 'T') FROM jsonb_to_record(x.old_key) AS k(%2$s) JOIN %3$s h ON %4$s
+           JOIN pgtrack.statement s ON s.relation_id = %1$s AND s.statement_id = h.pgtrack_statement_id
+           ORDER BY h.pgtrack_statement_id DESC LIMIT 1)$$,
+    p_passed.relation_id, v_shape.key_record, v_shape.history, v_shape.history_is_key)
+  USING p_passed.since_id, p_passed.left_keys, p_passed.returned_keys, p_passed.returned_since;
+END
+$_tell_of_returns$;
+COMMENT ON FUNCTION pgtrack._tell_of_returns(pgtrack._passed_keys) IS
+  'Notes that rows which an undo has inserted are those that had these keys and were deleted under others. '
+  'SECURITY DEFINER: nobody writes history; it takes only rows that this transaction has inserted under a key that the deleted one is recorded to have had.';
 
 -- ==== undoing/undo_set.sql ====
 
@@ -11825,23 +11899,29 @@ BEGIN
         SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
                r.decision = 'undo' AND r.is_live AS is_present, x.*,
                -- A row whose keys are no other's keeps its own place.
-               c.keys_cross AND (c.is_by_range OR x.is_key_present OR x.is_key_wanted) AS keys_cross
+               c.keys_cross AND (c.is_by_range OR x.is_key_present OR x.is_key_wanted) AS keys_cross,
+               -- A row that was deleted under another key.
+               r.decision = 'undo' AND r.operation <> 'I' AND NOT r.is_live AND r.live_key <> r.canonical_key AND r.newer_operation IS NULL AS returns
         FROM r CROSS JOIN crossing c CROSS JOIN LATERAL (
           SELECT c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
                  c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
           OFFSET 0) x
       )
       SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
-             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
+             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND NOT is_moved AND NOT keys_cross) AS updates,
              array_agg(handle) FILTER (WHERE is_unborn AND is_live AND NOT is_moved AND NOT keys_cross) AS deletes,
-             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS keyed_updates,
-             array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
+             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND is_moved END) AS keyed_updates,
+             array_agg(CASE WHEN keys_cross THEN canonical_key ELSE live_key END)
+             FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND is_moved END) AS updated_keys,
              array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
                                                     ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
              array_agg(live_key) FILTER (WHERE keys_cross AND is_unborn AND is_live) AS passed_deleted,
              array_agg(live_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_from,
              array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_to,
-             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND NOT is_live AND is_key_present) AS passed_inserted,
+             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND NOT is_live AND is_key_present OR returns) AS passed_inserted,
+             array_agg(live_key) FILTER (WHERE returns) AS returned_from,
+             array_agg(canonical_key) FILTER (WHERE returns) AS returned_to,
+             array_agg(statement_id) FILTER (WHERE returns) AS returned_since,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              array_agg(CASE WHEN is_moved THEN live_key END) FILTER (WHERE decision = 'merge') AS merge_keys,
@@ -11872,9 +11952,10 @@ BEGIN
   EXECUTE pgtrack._work_sql(p_table, p_shape, p_set, p_on_conflict, p_has_moves, p_columns, p_keys) INTO v_rows;
   work := ROW(p_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys, v_rows.deleted_keys,
               v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
-  IF v_rows.passed_from IS NOT NULL THEN
+  IF v_rows.passed_from IS NOT NULL OR v_rows.returned_from IS NOT NULL THEN
     passed := ROW(p_shape.relation_id, (SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = p_shape.relation_id),
-                  v_rows.passed_deleted, v_rows.passed_from, v_rows.passed_to, v_rows.passed_inserted)::pgtrack._passed_keys;
+                  v_rows.passed_deleted, v_rows.passed_from, v_rows.passed_to, v_rows.passed_inserted,
+                  v_rows.returned_from, v_rows.returned_to, v_rows.returned_since)::pgtrack._passed_keys;
   END IF;
   skipped := v_rows.skipped;
   conflicts := v_rows.conflicts;
@@ -11945,7 +12026,8 @@ BEGIN
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
     FROM pgtrack._apply(v_all, p_message, p_columns) a;
-  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.relation_id IS NOT NULL;
+  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.old_keys <> '{}';
+  PERFORM pgtrack._tell_of_returns(p) FROM unnest(v_passed) p WHERE p.left_keys <> '{}';
 END
 $_undo_set$;
 COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
@@ -15023,7 +15105,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows,_tell_of_returns}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

@@ -103,14 +103,15 @@ CREATE OR REPLACE FUNCTION pgtrack._newer_sql(p_shape pgtrack.relation_shape, p_
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT format(
+    'SELECT b.*, b.is_same AND NOT b.is_taken AS is_back FROM ('
     'SELECT h.ctid AS handle, h.pgtrack_statement_id AS statement_id, %s AS row_key,'
-    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AND NOT (%7$s) AS is_back, %7$s AS is_taken, %8$s AS is_gone,'
+    ' EXISTS (SELECT FROM %s t WHERE %s AND NOT (%s)) AS is_same, %7$s AS is_taken, %8$s AS is_gone,'
     ' (SELECT min(h.pgtrack_statement_id) FILTER (WHERE u.operation = ''I'' AND x.statement_id IS NULL) < max(x.statement_id) FROM %5$s'
     ' JOIN pgtrack.statement u ON u.relation_id = %6$s AND u.statement_id = h.pgtrack_statement_id'
     ' LEFT JOIN chosen x ON x.statement_id = h.pgtrack_statement_id WHERE h.pgtrack_statement_id > m.statement_id) IS TRUE AS is_anothers FROM %5$s'
     ' WHERE h.pgtrack_statement_id > m.statement_id'
     ' AND NOT EXISTS (SELECT FROM chosen x WHERE x.statement_id = h.pgtrack_statement_id)'
-    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1',
+    ' ORDER BY h.pgtrack_statement_id, h.ctid LIMIT 1) b',
     CASE WHEN p_has_moves THEN 'g.row_key' ELSE 'NULL::jsonb' END,
     p_shape.live_table, p_shape.live_is_history, coalesce(p_shape.differs, 'false'), pgtrack._images_sql(p_shape, p_has_moves),
     p_shape.relation_id,
@@ -130,8 +131,9 @@ BEGIN ATOMIC
       pgtrack._images_sql(p_shape, p_has_moves), p_shape.relation_id) ELSE 'false' END);
 END;
 COMMENT ON FUNCTION pgtrack._newer_sql(pgtrack.relation_shape, boolean) IS
-  'The part for the first later change of a row m by others, whether what it changed has been changed back, whether another row has come to '
-  'its key since, whether its path ends at a row that others inserted and that has left the key, and whether the set went on to change another row, '
+  'The part for the first later change of a row m by others, whether there is a row as it was before that, whether another has come to the key '
+  'since, whether what it changed has been changed back, whether its path ends at a row that others inserted and that has left the key, and '
+  'whether the set went on to change another row, '
   'that others had inserted under its key.';
 
 CREATE OR REPLACE FUNCTION pgtrack._has_newer(p_relation integer, p_which text) RETURNS boolean
@@ -202,11 +204,14 @@ BEGIN
                 concat_ws(', ', pgtrack._chosen_sql(v_shape, v_which, p_keys),
                           pgtrack._changed_sql(v_shape, v_has_moves, v_retaken, p_keys),
                           CASE WHEN v_has_moves THEN pgtrack._path_sql(v_shape, v_retaken) END), v_live_key, pgtrack._images_sql(v_shape, v_has_moves))
-    || format('CASE WHEN d.targets IS NOT NULL OR base.is_anothers OR CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_taken'
-              ' ELSE base.is_back IS FALSE END AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL'
+    || format('CASE WHEN d.targets IS NOT NULL OR base.is_anothers OR CASE n.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_taken%s'
+              ' ELSE base.is_back IS FALSE END AND CASE m.operation WHEN ''I'' THEN t.ctid IS NOT NULL OR base.is_same AND base.is_taken'
               ' ELSE coalesce((SELECT %s FROM jsonb_to_record(coalesce(%s, m.key)) AS k(%s) JOIN %s t ON %s'
               ' JOIN %s h ON h.ctid = m.handle), true) END'
               ' THEN base.statement_id END AS newer_id FROM %s m ',
+              -- Who has come to the key may be a row of the set, which leaves it again.
+              CASE WHEN v_has_moves THEN ' AND base.row_key NOT IN (SELECT x.key FROM traced o'
+                ' CROSS JOIN LATERAL (SELECT o.row_keys[array_position(o.until_ids, 9223372036854775807)] AS key) x WHERE x.key IS NOT NULL)' END,
               coalesce(v_shape.differs, 'false'), v_live_key, v_shape.key_record, v_shape.live_table, v_shape.live_is_key, v_shape.history,
               CASE WHEN v_has_moves THEN 'traced' ELSE 'changed' END)
     || concat_ws(' ',
@@ -217,7 +222,7 @@ BEGIN
            THEN format('LEFT JOIN LATERAL (%s) base ON true'
                        ' LEFT JOIN pgtrack.statement n ON n.relation_id = %s AND n.statement_id = base.statement_id',
                        pgtrack._newer_sql(v_shape, v_has_moves), v_shape.relation_id)
-           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, false AS is_taken,'
+           ELSE 'CROSS JOIN (SELECT NULL::tid AS handle, NULL::bigint AS statement_id, NULL::boolean AS is_back, NULL::boolean AS is_same, false AS is_taken,'
                 ' false AS is_gone, false AS is_anothers, NULL::jsonb AS row_key) base'
                 ' CROSS JOIN (SELECT NULL::"char" AS operation) n' END,
       v_live, v_targets, v_first);

@@ -52,6 +52,16 @@ END;
 COMMENT ON FUNCTION pgtrack._merged_steps(pgtrack._step[], regclass, text[]) IS
   'Steps that update a table, as few as triggers for UPDATE OF columns allow.';
 
+CREATE OR REPLACE FUNCTION pgtrack._one_column(p_table regclass, p_shape pgtrack.relation_shape) RETURNS boolean[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH least AS (
+    SELECT u.number FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number) JOIN pg_attribute a ON a.attrelid = p_table AND quote_ident(a.attname) = u.name
+    WHERE a.attidentity <> 'a' AND has_table_privilege(p_table, 'UPDATE') ORDER BY a.attname = ANY (p_shape.keys), u.number LIMIT 1)
+  SELECT array_agg(u.number = (SELECT l.number FROM least l) ORDER BY u.number) FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number);
+END;
+COMMENT ON FUNCTION pgtrack._one_column(regclass, pgtrack.relation_shape) IS 'Which of the columns is set where a row shall be updated though it differs in none.';
+
 CREATE OR REPLACE FUNCTION pgtrack._places_sql(p_work pgtrack._work, p_shape pgtrack.relation_shape) RETURNS TABLE (is_delete boolean, query text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -66,10 +76,13 @@ BEGIN ATOMIC
     (false, p_work.updates,
      format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, false AS is_moved FROM %s h JOIN %s t ON %s WHERE h.ctid = ANY ($3)',
             array_to_string(p_shape.updated_differ, ', '), p_shape.history, p_shape.live_table, p_shape.live_is_history)),
+    -- Of two rows that are the same but for the key, one goes and the other comes: that is recorded, too.
     (false, p_work.keyed_updates,
-     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%s] AS differs, true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
-            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s',
-            array_to_string(p_shape.updated_differ, ', '), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key)),
+     format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, CASE WHEN true = ANY (d.differs) THEN d.differs ELSE %L END AS differs,'
+            ' true AS is_moved FROM unnest($4, $5) AS x (handle, key)'
+            ' CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%s) JOIN %s h ON h.ctid = x.handle JOIN %s t ON %s CROSS JOIN LATERAL (SELECT ARRAY[%s] AS differs) d',
+            pgtrack._one_column(p_work.relid, p_shape), p_shape.key_record, p_shape.history, p_shape.live_table, p_shape.live_is_key,
+            array_to_string(p_shape.updated_differ, ', '))),
     -- Others have changed the rest since, and some have another key.
     (false, p_work.merges,
      (SELECT format('SELECT t.ctid AS place, t.tableoid AS leaf, h.ctid AS handle, ARRAY[%1$s] AS differs, false AS is_moved'

@@ -80,7 +80,10 @@ BEGIN
       deleted_keys   jsonb[],
       old_keys       jsonb[],
       new_keys       jsonb[],
-      inserted_keys  jsonb[]
+      inserted_keys  jsonb[],
+      left_keys      jsonb[],
+      returned_keys  jsonb[],
+      returned_since bigint[]
     );
   END IF;
 END
@@ -139,10 +142,13 @@ COMMENT ON COLUMN pgtrack._target.statement_id IS 'The statement that changed th
 COMMENT ON COLUMN pgtrack._target.handle IS 'The image that this has recorded.';
 COMMENT ON COLUMN pgtrack._target.row_key IS 'The key that it found the row under.';
 COMMENT ON COLUMN pgtrack._target.is_unborn IS 'Whether it inserted the row.';
-COMMENT ON TYPE pgtrack._passed_keys IS 'Rows of a table that change places under their keys.';
+COMMENT ON TYPE pgtrack._passed_keys IS 'Rows of a table that change places under their keys, or come back under others, in an undo.';
 COMMENT ON COLUMN pgtrack._passed_keys.relation_id IS 'The tracked table.';
 COMMENT ON COLUMN pgtrack._passed_keys.since_id IS 'The last statement before that.';
 COMMENT ON COLUMN pgtrack._passed_keys.deleted_keys IS 'The keys of rows that go.';
 COMMENT ON COLUMN pgtrack._passed_keys.old_keys IS 'The keys of rows that get others.';
 COMMENT ON COLUMN pgtrack._passed_keys.new_keys IS 'The keys that those get, in the same order.';
 COMMENT ON COLUMN pgtrack._passed_keys.inserted_keys IS 'The keys of rows that come.';
+COMMENT ON COLUMN pgtrack._passed_keys.left_keys IS 'The keys under which rows were deleted that come back under others.';
+COMMENT ON COLUMN pgtrack._passed_keys.returned_keys IS 'The keys that those get, in the same order.';
+COMMENT ON COLUMN pgtrack._passed_keys.returned_since IS 'A statement that found each of them there, in the same order.';

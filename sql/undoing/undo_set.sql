@@ -124,23 +124,29 @@ BEGIN
         SELECT r.*, r.decision = 'undo' AND r.operation = 'I' AS is_unborn, r.decision = 'undo' AND r.operation <> 'I' AS is_wanted,
                r.decision = 'undo' AND r.is_live AS is_present, x.*,
                -- A row whose keys are no other's keeps its own place.
-               c.keys_cross AND (c.is_by_range OR x.is_key_present OR x.is_key_wanted) AS keys_cross
+               c.keys_cross AND (c.is_by_range OR x.is_key_present OR x.is_key_wanted) AS keys_cross,
+               -- A row that was deleted under another key.
+               r.decision = 'undo' AND r.operation <> 'I' AND NOT r.is_live AND r.live_key <> r.canonical_key AND r.newer_operation IS NULL AS returns
         FROM r CROSS JOIN crossing c CROSS JOIN LATERAL (
           SELECT c.keys_cross AND r.canonical_key IN (SELECT b.live_key FROM r b WHERE b.decision = 'undo' AND b.is_live) AS is_key_present,
                  c.keys_cross AND r.live_key IN (SELECT a.canonical_key FROM r a WHERE a.decision = 'undo' AND a.operation <> 'I') AS is_key_wanted
           OFFSET 0) x
       )
       SELECT array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN NOT is_key_present ELSE NOT is_live END) AS inserts,
-             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND NOT is_moved END) AS updates,
+             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND NOT is_moved AND NOT keys_cross) AS updates,
              array_agg(handle) FILTER (WHERE is_unborn AND is_live AND NOT is_moved AND NOT keys_cross) AS deletes,
-             array_agg(handle) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS keyed_updates,
-             array_agg(live_key) FILTER (WHERE is_wanted AND is_live AND is_moved AND NOT keys_cross) AS updated_keys,
+             array_agg(handle) FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND is_moved END) AS keyed_updates,
+             array_agg(CASE WHEN keys_cross THEN canonical_key ELSE live_key END)
+             FILTER (WHERE is_wanted AND CASE WHEN keys_cross THEN is_key_present ELSE is_live AND is_moved END) AS updated_keys,
              array_agg(live_key) FILTER (WHERE CASE WHEN keys_cross THEN is_present AND NOT is_key_wanted
                                                     ELSE is_unborn AND is_live AND is_moved END) AS deleted_keys,
              array_agg(live_key) FILTER (WHERE keys_cross AND is_unborn AND is_live) AS passed_deleted,
              array_agg(live_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_from,
              array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND is_live AND is_moved) AS passed_to,
-             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND NOT is_live AND is_key_present) AS passed_inserted,
+             array_agg(canonical_key) FILTER (WHERE keys_cross AND is_wanted AND NOT is_live AND is_key_present OR returns) AS passed_inserted,
+             array_agg(live_key) FILTER (WHERE returns) AS returned_from,
+             array_agg(canonical_key) FILTER (WHERE returns) AS returned_to,
+             array_agg(statement_id) FILTER (WHERE returns) AS returned_since,
              array_agg(handle) FILTER (WHERE decision = 'merge') AS merges,
              array_agg(base) FILTER (WHERE decision = 'merge') AS merge_bases,
              array_agg(CASE WHEN is_moved THEN live_key END) FILTER (WHERE decision = 'merge') AS merge_keys,
@@ -171,9 +177,10 @@ BEGIN
   EXECUTE pgtrack._work_sql(p_table, p_shape, p_set, p_on_conflict, p_has_moves, p_columns, p_keys) INTO v_rows;
   work := ROW(p_table, v_rows.inserts, v_rows.updates, v_rows.deletes, v_rows.keyed_updates, v_rows.updated_keys, v_rows.deleted_keys,
               v_rows.merges, v_rows.merge_bases, v_rows.merge_keys, v_rows.merge_targets, NULL)::pgtrack._work;
-  IF v_rows.passed_from IS NOT NULL THEN
+  IF v_rows.passed_from IS NOT NULL OR v_rows.returned_from IS NOT NULL THEN
     passed := ROW(p_shape.relation_id, (SELECT max(s.statement_id) FROM pgtrack.statement s WHERE s.relation_id = p_shape.relation_id),
-                  v_rows.passed_deleted, v_rows.passed_from, v_rows.passed_to, v_rows.passed_inserted)::pgtrack._passed_keys;
+                  v_rows.passed_deleted, v_rows.passed_from, v_rows.passed_to, v_rows.passed_inserted,
+                  v_rows.returned_from, v_rows.returned_to, v_rows.returned_since)::pgtrack._passed_keys;
   END IF;
   skipped := v_rows.skipped;
   conflicts := v_rows.conflicts;
@@ -244,7 +251,8 @@ BEGIN
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
     FROM pgtrack._apply(v_all, p_message, p_columns) a;
-  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.relation_id IS NOT NULL;
+  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.old_keys <> '{}';
+  PERFORM pgtrack._tell_of_returns(p) FROM unnest(v_passed) p WHERE p.left_keys <> '{}';
 END
 $_undo_set$;
 COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS

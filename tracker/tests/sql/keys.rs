@@ -567,7 +567,7 @@ fn nobody_tells_what_they_have_not_done() {
                 )
             };
             format!(
-                "SELECT pgtrack._tell_by_rows(ROW(r.relation_id, 0, {}, {}, {}, {})::pgtrack._passed_keys) FROM pgtrack.relation r",
+                "SELECT pgtrack._tell_by_rows(ROW(r.relation_id, 0, {}, {}, {}, {}, NULL, NULL, NULL)::pgtrack._passed_keys) FROM pgtrack.relation r",
                 keys(deleted),
                 keys(old),
                 keys(new),
@@ -606,6 +606,84 @@ fn nobody_tells_what_they_have_not_done() {
                 .await;
             session.check(told, "").await;
         }
+        // A new row is none that was deleted under a key that it never had.
+        session.run("DELETE FROM seat WHERE id = 1").await;
+        session
+            .run(
+                "BEGIN; INSERT INTO seat VALUES (9, 'eve');
+                 SELECT pgtrack._tell_of_returns(ROW(r.relation_id, 0, NULL, NULL, NULL, NULL, ARRAY['{\"id\": 1}'::jsonb], ARRAY['{\"id\": 9}'::jsonb],
+                                                     ARRAY[0::bigint])::pgtrack._passed_keys) FROM pgtrack.relation r; COMMIT",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.key_change", "0").await;
         session.run("DROP OWNED BY keys_waiter; DROP ROLE keys_waiter").await;
+    });
+}
+
+#[test]
+fn a_row_comes_back_to_a_key_that_another_row_of_the_undo_leaves() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE seat (id text PRIMARY KEY DEFERRABLE, guest text); INSERT INTO seat VALUES ('b', 'ann'), ('c', 'bob');
+                 SELECT pgtrack.track('seat')",
+            )
+            .await;
+        let mut changes = Vec::new();
+        for transaction in [
+            "DELETE FROM seat WHERE id = 'c'",
+            "UPDATE seat SET id = 'c'",
+            "INSERT INTO seat VALUES ('b', 'eve'); UPDATE seat SET id = chr(ascii(id) + 1)",
+        ] {
+            session.run(transaction).await;
+            changes.push(session.rows("SELECT xid FROM pgtrack.log(1)").await);
+        }
+        for _ in 1..=2 {
+            // Back, and forward again.
+            for place in 0..changes.len() {
+                let place = changes.len() - 1 - place;
+                session.run(&format!("SELECT pgtrack.undo_transaction({})", changes[place])).await;
+                changes[place] = session.rows("SELECT xid FROM pgtrack.log(1)").await;
+            }
+            changes.reverse();
+        }
+        session.check("SELECT * FROM seat ORDER BY id", "c|eve\nd|ann").await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
+}
+
+#[test]
+fn what_an_undo_brings_back_under_an_earlier_key_is_the_row_that_was_deleted() {
+    on_each_version(async |session| {
+        session
+            .run("CREATE TABLE seat (id int PRIMARY KEY, guest text); SELECT pgtrack.track('seat')")
+            .await;
+        let mut changes = Vec::new();
+        for transaction in [
+            "INSERT INTO seat VALUES (1, 'ann')",
+            "UPDATE seat SET id = 2",
+            "UPDATE seat SET id = 3; DELETE FROM seat WHERE id = 3",
+        ] {
+            session.run(transaction).await;
+            changes.push(session.rows("SELECT xid FROM pgtrack.log(1)").await);
+        }
+        session.run(&format!("SELECT pgtrack.undo_transaction({})", changes[2])).await;
+        session.check("SELECT * FROM pgtrack.deleted('seat')", "").await;
+        session
+            .check(
+                "SELECT op, before ->> 'id', after ->> 'id' FROM pgtrack.history('seat', 2)",
+                "
+            INSERT|~|1
+            UPDATE|1|2
+            UPDATE|2|3
+            DELETE|3|~
+            INSERT|~|2",
+            )
+            .await;
+        session.run(&format!("SELECT pgtrack.undo_transaction({})", changes[1])).await;
+        session.check("TABLE seat", "1|ann").await;
+        session.run(&format!("SELECT pgtrack.undo_transaction({})", changes[0])).await;
+        session.check("TABLE seat", "").await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
     });
 }

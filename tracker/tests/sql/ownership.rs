@@ -73,7 +73,8 @@ const PUBLIC_DEFINERS: &str = "
     _permit_as_myself
     _purged_versions_of
     _require_present_snapshot
-    _tell_by_rows";
+    _tell_by_rows
+    _tell_of_returns";
 
 #[test]
 fn a_database_s_own_path_leads_nobody_astray() {
