@@ -8680,7 +8680,7 @@ BEGIN
     v_shape.key_json, v_shape.image, v_shape.history, v_shape.relation_id, v_shape.live_table, v_shape.live_is_history, v_shape.same_row,
     -- An undo may have brought the row back under another key (_tell_of_returns).
     CASE WHEN EXISTS (SELECT FROM pgtrack.key_change k WHERE k.relation_id = v_shape.relation_id) THEN format($$
-            AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k WHERE k.old_key = %2$s AND k.statement_id > s.statement_id
+            AND NOT EXISTS (SELECT FROM pgtrack._key_changes(%1$s) k WHERE k.old_key = %2$s AND k.statement_id >= s.statement_id
                             AND NOT EXISTS (SELECT FROM %3$s h WHERE %4$s AND h.pgtrack_statement_id > s.statement_id AND h.pgtrack_statement_id <= k.statement_id))$$,
       v_shape.relation_id, pgtrack._row_key_sql(v_shape, v_shape.key_json), v_shape.history, v_shape.same_row) END)
   USING p_max;
