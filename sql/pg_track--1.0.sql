@@ -3217,10 +3217,8 @@ BEGIN
     RETURN;
   END IF;
   SELECT format('pgtrack_history.%I', r.history_table) INTO v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  EXECUTE (
-    SELECT format('SELECT EXISTS (SELECT FROM %s h JOIN %s c ON %s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id = ANY ($2))', v_history, v_history,
-      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position))
-    FROM pgtrack._key_parts(p_relation) k)
+  EXECUTE format('SELECT EXISTS (SELECT FROM %1$s h JOIN %1$s c ON %2$s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id = ANY ($2))',
+                 v_history, pgtrack._same_key_in_history_sql(p_relation))
   INTO v_matters USING v_ids[1], v_ids[2:];
   IF NOT v_matters AND NOT EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id() AND c.relation_id = p_relation) THEN
     RETURN;
@@ -4573,8 +4571,7 @@ BEGIN
     SELECT format('SELECT EXISTS (SELECT FROM %1$s h JOIN %1$s c ON %2$s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id >= $2'
                   ' AND NOT EXISTS (SELECT FROM pgtrack.key_change a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%3$s)'
                   ' WHERE a.xid = pg_current_xact_id() AND a.relation_id = %4$s AND a.change_id > $1 AND %5$s))', v_history,
-      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position),
-      string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), p_relation,
+      pgtrack._same_key_in_history_sql(p_relation), string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), p_relation,
       string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position))
     FROM pgtrack._key_parts(p_relation) k)
   INTO v_matters USING v_deletion, p_update;
@@ -5555,6 +5552,17 @@ END
 $_refuse_former_key$;
 COMMENT ON FUNCTION pgtrack._refuse_former_key(regclass, text) IS
   'Refuses a set of statements of which some changed rows that were told by another key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._same_key_in_history_sql(p_relation integer) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_same_key_in_history_sql$
+BEGIN
+  RETURN (
+  SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND '
+                    ORDER BY k.position)
+  FROM pgtrack._key_parts(p_relation) k);
+END
+$_same_key_in_history_sql$;
+COMMENT ON FUNCTION pgtrack._same_key_in_history_sql(integer) IS 'The condition that two images h and c have the same key.';
 
 -- ==== capture/policy.sql ====
 
@@ -11679,10 +11687,10 @@ COMMENT ON FUNCTION pgtrack._record_once_more(integer, bigint, bigint, "char", b
   'Adds the record of a statement like another, unless it is about no row.';
 
 -- Under a key that was updated one row has gone and another come, and under no other key both. All updates become one, as keys
--- pass from row to row at once. What cannot be told so is told as it was recorded: where triggers have changed rows once more,
--- for example.
-CREATE OR REPLACE FUNCTION pgtrack._tell_by_rows(p_passed pgtrack._passed_keys) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $_tell_by_rows$
+-- pass from row to row at once. What cannot be told so is told as it was recorded: where triggers have changed rows once more, or
+-- as somebody else.
+CREATE OR REPLACE FUNCTION pgtrack._tell_of_moves(p_passed pgtrack._passed_keys) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $_tell_of_moves$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_columns  text;
@@ -11701,11 +11709,13 @@ BEGIN
            array_agg(p.statement_id) FILTER (WHERE p.meaning <> 'I' OR p.operation = 'I') || array_agg(p.new_id) FILTER (WHERE p.new_operation = 'I')
            || ARRAY(SELECT r.statement_id FROM rest r) AS ids,
            count(*) = $6 AND NOT EXISTS (SELECT FROM own o WHERE o.is_changed_again)
+           AND (SELECT count(DISTINCT to_jsonb(s) - '{statement_id,snapshot,at,operation,row_count}'::text[]) FROM pgtrack.statement s
+                WHERE s.relation_id = %s AND s.statement_id IN (SELECT o.statement_id FROM own o)) = 1
            AND NOT bool_or(p.operation = CASE p.meaning WHEN 'I' THEN 'D' ELSE 'I' END OR p.new_operation IS NOT DISTINCT FROM 'D')
            AND NOT EXISTS (SELECT FROM gone g FULL JOIN come c USING (key) WHERE (g.key IS NOT NULL AND c.key IS NOT NULL)
                            <> (coalesce(g.is_updated, false) OR coalesce(c.is_updated, false)))
            AND (SELECT count(DISTINCT g.key) = count(*) FROM gone g) AND (SELECT count(DISTINCT c.key) = count(*) FROM come c) AS can_be_told
-    FROM passed p$$, pgtrack._passed_sql(v_shape))
+    FROM passed p$$, pgtrack._passed_sql(v_shape), p_passed.relation_id)
   INTO v_rows USING p_passed.since_id, p_passed.deleted_keys, p_passed.old_keys, p_passed.new_keys, p_passed.inserted_keys,
     coalesce(cardinality(p_passed.deleted_keys), 0) + coalesce(cardinality(p_passed.old_keys), 0) + coalesce(cardinality(p_passed.inserted_keys), 0);
   IF v_rows.can_be_told IS NOT TRUE OR NOT pgtrack._may_move_rows(p_passed.relation_id) THEN
@@ -11733,16 +11743,15 @@ BEGIN
   WHERE s.relation_id = p_passed.relation_id AND s.statement_id = x.id;
   DELETE FROM pgtrack.statement s WHERE s.relation_id = p_passed.relation_id AND s.statement_id = ANY (v_rows.ids) AND s.row_count = 0;
 END
-$_tell_by_rows$;
-COMMENT ON FUNCTION pgtrack._tell_by_rows(pgtrack._passed_keys) IS
-  'Records an undo in which rows have changed places under their keys as deletions, key changes and insertions of rows. '
-  'SECURITY DEFINER: nobody writes history; it takes only what this transaction has recorded, in no other meaning than the session''s role could have given it.';
+$_tell_of_moves$;
+COMMENT ON FUNCTION pgtrack._tell_of_moves(pgtrack._passed_keys) IS
+  'Records an undo in which rows have changed places under their keys as deletions, key changes and insertions of rows.';
 
 -- A row is the same that was deleted when it comes back to the key under which it was deleted, and also when it comes back to
 -- one that it had before. The insertion is recorded under that key, so the row goes there right before it; or as another comes
 -- to the key that it leaves.
 CREATE OR REPLACE FUNCTION pgtrack._tell_of_returns(p_passed pgtrack._passed_keys) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $_tell_of_returns$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_tell_of_returns$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
@@ -11768,8 +11777,26 @@ BEGIN
 END
 $_tell_of_returns$;
 COMMENT ON FUNCTION pgtrack._tell_of_returns(pgtrack._passed_keys) IS
-  'Notes that rows which an undo has inserted are those that had these keys and were deleted under others. '
-  'SECURITY DEFINER: nobody writes history; it takes only rows that this transaction has inserted under a key that the deleted one is recorded to have had.';
+  'Notes that rows which an undo has inserted are those that had these keys and were deleted under others.';
+
+-- What rows have gone where is the word of who calls this. So it is taken from an undo alone, which is told by what
+-- _begin_call() has sealed, and for what was recorded since.
+CREATE OR REPLACE FUNCTION pgtrack._tell_by_rows(p_passed pgtrack._passed_keys, p_call text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_tell_by_rows$
+DECLARE
+  v_call  text := pgtrack._unsealed('reverts', p_call);
+BEGIN
+  IF v_call IS NULL THEN
+    RAISE EXCEPTION 'only an undo says which rows have got which keys' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'This call does not belong to an undo of this transaction.';
+  END IF;
+  p_passed.since_id := greatest(p_passed.since_id, split_part(v_call, ' ', 1)::bigint);
+  PERFORM pgtrack._tell_of_moves(p_passed) WHERE p_passed.old_keys <> '{}';
+  PERFORM pgtrack._tell_of_returns(p_passed) WHERE p_passed.left_keys <> '{}';
+END
+$_tell_by_rows$;
+COMMENT ON FUNCTION pgtrack._tell_by_rows(pgtrack._passed_keys, text) IS
+  'Records by rows what an undo has done that has recorded its call. SECURITY DEFINER: nobody else writes history.';
 
 -- ==== undoing/undo_set.sql ====
 
@@ -11971,7 +11998,7 @@ COMMENT ON FUNCTION pgtrack._listed_work(regclass, pgtrack.relation_shape, pgtra
   'What undoing a set of changes does to a table, with a list of its rows, which are locked, and what is in its way.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
-                                             p_rows jsonb DEFAULT NULL)
+                                             p_rows jsonb DEFAULT NULL, p_call text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
@@ -12026,12 +12053,11 @@ BEGIN
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
     FROM pgtrack._apply(v_all, p_message, p_columns) a;
-  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.old_keys <> '{}';
-  PERFORM pgtrack._tell_of_returns(p) FROM unnest(v_passed) p WHERE p.left_keys <> '{}';
+  PERFORM pgtrack._tell_by_rows(p, p_call) FROM unnest(v_passed) p WHERE p.relation_id IS NOT NULL;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
-  'Undoes a set of statements; all rows, or by table those of some keys.';
+COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb, text) IS
+  'Undoes a set of statements; all rows, or by table those of some keys. p_call is what _begin_call() has returned.';
 
 -- ==== undoing/choice.sql ====
 
@@ -13009,7 +13035,7 @@ BEGIN
   INTO v_arguments FROM jsonb_each(v_rows) r;
   v_call := pgtrack._begin_call(v_arguments, p_message, v_choice.reverts);
   IF v_tables <> '{}' THEN
-    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows) u;
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows, p_call => v_call) u;
   END IF;
   PERFORM pgtrack._end_call(v_call);
 END
@@ -14737,7 +14763,7 @@ BEGIN
                                 p_message, v_set.reverts);
   -- What has changed since a point is what shall go, so there are no conflicts.
   RETURN QUERY
-    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
+    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns, p_call => v_call) u;
   PERFORM pgtrack._end_call(v_call);
 END
 $worker$;
@@ -15105,7 +15131,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows,_tell_of_returns}';
+  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

@@ -255,3 +255,14 @@ END
 $_refuse_former_key$;
 COMMENT ON FUNCTION pgtrack._refuse_former_key(regclass, text) IS
   'Refuses a set of statements of which some changed rows that were told by another key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._same_key_in_history_sql(p_relation integer) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_same_key_in_history_sql$
+BEGIN
+  RETURN (
+  SELECT string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND '
+                    ORDER BY k.position)
+  FROM pgtrack._key_parts(p_relation) k);
+END
+$_same_key_in_history_sql$;
+COMMENT ON FUNCTION pgtrack._same_key_in_history_sql(integer) IS 'The condition that two images h and c have the same key.';

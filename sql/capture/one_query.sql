@@ -72,10 +72,8 @@ BEGIN
     RETURN;
   END IF;
   SELECT format('pgtrack_history.%I', r.history_table) INTO v_history FROM pgtrack.relation r WHERE r.relation_id = p_relation;
-  EXECUTE (
-    SELECT format('SELECT EXISTS (SELECT FROM %s h JOIN %s c ON %s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id = ANY ($2))', v_history, v_history,
-      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position))
-    FROM pgtrack._key_parts(p_relation) k)
+  EXECUTE format('SELECT EXISTS (SELECT FROM %1$s h JOIN %1$s c ON %2$s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id = ANY ($2))',
+                 v_history, pgtrack._same_key_in_history_sql(p_relation))
   INTO v_matters USING v_ids[1], v_ids[2:];
   IF NOT v_matters AND NOT EXISTS (SELECT FROM pgtrack.key_change c WHERE c.xid = pg_current_xact_id() AND c.relation_id = p_relation) THEN
     RETURN;

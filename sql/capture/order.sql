@@ -190,8 +190,7 @@ BEGIN
     SELECT format('SELECT EXISTS (SELECT FROM %1$s h JOIN %1$s c ON %2$s WHERE h.pgtrack_statement_id = $1 AND c.pgtrack_statement_id >= $2'
                   ' AND NOT EXISTS (SELECT FROM pgtrack.key_change a CROSS JOIN LATERAL jsonb_to_record(a.new_key) AS k(%3$s)'
                   ' WHERE a.xid = pg_current_xact_id() AND a.relation_id = %4$s AND a.change_id > $1 AND %5$s))', v_history,
-      string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('c.%I', k.history_column)), ' AND ' ORDER BY k.position),
-      string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), p_relation,
+      pgtrack._same_key_in_history_sql(p_relation), string_agg(format('%I %s', k.column_name, k.stored_type), ', ' ORDER BY k.position), p_relation,
       string_agg(pgtrack._stored_is_sql(k.kind, k.operator, k.equality, format('h.%I', k.history_column), format('k.%I', k.column_name)), ' AND ' ORDER BY k.position))
     FROM pgtrack._key_parts(p_relation) k)
   INTO v_matters USING v_deletion, p_update;

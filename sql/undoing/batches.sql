@@ -129,7 +129,7 @@ BEGIN
   INTO v_arguments FROM jsonb_each(v_rows) r;
   v_call := pgtrack._begin_call(v_arguments, p_message, v_choice.reverts);
   IF v_tables <> '{}' THEN
-    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows) u;
+    RETURN QUERY SELECT u.* FROM pgtrack._undo_set(v_choice, p_on_conflict, p_message, p_rows => v_rows, p_call => v_call) u;
   END IF;
   PERFORM pgtrack._end_call(v_call);
 END

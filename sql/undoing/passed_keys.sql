@@ -54,10 +54,10 @@ COMMENT ON FUNCTION pgtrack._record_once_more(integer, bigint, bigint, "char", b
   'Adds the record of a statement like another, unless it is about no row.';
 
 -- Under a key that was updated one row has gone and another come, and under no other key both. All updates become one, as keys
--- pass from row to row at once. What cannot be told so is told as it was recorded: where triggers have changed rows once more,
--- for example.
-CREATE OR REPLACE FUNCTION pgtrack._tell_by_rows(p_passed pgtrack._passed_keys) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $_tell_by_rows$
+-- pass from row to row at once. What cannot be told so is told as it was recorded: where triggers have changed rows once more, or
+-- as somebody else.
+CREATE OR REPLACE FUNCTION pgtrack._tell_of_moves(p_passed pgtrack._passed_keys) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $_tell_of_moves$
 DECLARE
   v_shape    pgtrack.relation_shape;
   v_columns  text;
@@ -76,11 +76,13 @@ BEGIN
            array_agg(p.statement_id) FILTER (WHERE p.meaning <> 'I' OR p.operation = 'I') || array_agg(p.new_id) FILTER (WHERE p.new_operation = 'I')
            || ARRAY(SELECT r.statement_id FROM rest r) AS ids,
            count(*) = $6 AND NOT EXISTS (SELECT FROM own o WHERE o.is_changed_again)
+           AND (SELECT count(DISTINCT to_jsonb(s) - '{statement_id,snapshot,at,operation,row_count}'::text[]) FROM pgtrack.statement s
+                WHERE s.relation_id = %s AND s.statement_id IN (SELECT o.statement_id FROM own o)) = 1
            AND NOT bool_or(p.operation = CASE p.meaning WHEN 'I' THEN 'D' ELSE 'I' END OR p.new_operation IS NOT DISTINCT FROM 'D')
            AND NOT EXISTS (SELECT FROM gone g FULL JOIN come c USING (key) WHERE (g.key IS NOT NULL AND c.key IS NOT NULL)
                            <> (coalesce(g.is_updated, false) OR coalesce(c.is_updated, false)))
            AND (SELECT count(DISTINCT g.key) = count(*) FROM gone g) AND (SELECT count(DISTINCT c.key) = count(*) FROM come c) AS can_be_told
-    FROM passed p$$, pgtrack._passed_sql(v_shape))
+    FROM passed p$$, pgtrack._passed_sql(v_shape), p_passed.relation_id)
   INTO v_rows USING p_passed.since_id, p_passed.deleted_keys, p_passed.old_keys, p_passed.new_keys, p_passed.inserted_keys,
     coalesce(cardinality(p_passed.deleted_keys), 0) + coalesce(cardinality(p_passed.old_keys), 0) + coalesce(cardinality(p_passed.inserted_keys), 0);
   IF v_rows.can_be_told IS NOT TRUE OR NOT pgtrack._may_move_rows(p_passed.relation_id) THEN
@@ -108,16 +110,15 @@ BEGIN
   WHERE s.relation_id = p_passed.relation_id AND s.statement_id = x.id;
   DELETE FROM pgtrack.statement s WHERE s.relation_id = p_passed.relation_id AND s.statement_id = ANY (v_rows.ids) AND s.row_count = 0;
 END
-$_tell_by_rows$;
-COMMENT ON FUNCTION pgtrack._tell_by_rows(pgtrack._passed_keys) IS
-  'Records an undo in which rows have changed places under their keys as deletions, key changes and insertions of rows. '
-  'SECURITY DEFINER: nobody writes history; it takes only what this transaction has recorded, in no other meaning than the session''s role could have given it.';
+$_tell_of_moves$;
+COMMENT ON FUNCTION pgtrack._tell_of_moves(pgtrack._passed_keys) IS
+  'Records an undo in which rows have changed places under their keys as deletions, key changes and insertions of rows.';
 
 -- A row is the same that was deleted when it comes back to the key under which it was deleted, and also when it comes back to
 -- one that it had before. The insertion is recorded under that key, so the row goes there right before it; or as another comes
 -- to the key that it leaves.
 CREATE OR REPLACE FUNCTION pgtrack._tell_of_returns(p_passed pgtrack._passed_keys) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $_tell_of_returns$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_tell_of_returns$
 DECLARE
   v_shape  pgtrack.relation_shape;
 BEGIN
@@ -143,5 +144,23 @@ BEGIN
 END
 $_tell_of_returns$;
 COMMENT ON FUNCTION pgtrack._tell_of_returns(pgtrack._passed_keys) IS
-  'Notes that rows which an undo has inserted are those that had these keys and were deleted under others. '
-  'SECURITY DEFINER: nobody writes history; it takes only rows that this transaction has inserted under a key that the deleted one is recorded to have had.';
+  'Notes that rows which an undo has inserted are those that had these keys and were deleted under others.';
+
+-- What rows have gone where is the word of who calls this. So it is taken from an undo alone, which is told by what
+-- _begin_call() has sealed, and for what was recorded since.
+CREATE OR REPLACE FUNCTION pgtrack._tell_by_rows(p_passed pgtrack._passed_keys, p_call text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_tell_by_rows$
+DECLARE
+  v_call  text := pgtrack._unsealed('reverts', p_call);
+BEGIN
+  IF v_call IS NULL THEN
+    RAISE EXCEPTION 'only an undo says which rows have got which keys' USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'This call does not belong to an undo of this transaction.';
+  END IF;
+  p_passed.since_id := greatest(p_passed.since_id, split_part(v_call, ' ', 1)::bigint);
+  PERFORM pgtrack._tell_of_moves(p_passed) WHERE p_passed.old_keys <> '{}';
+  PERFORM pgtrack._tell_of_returns(p_passed) WHERE p_passed.left_keys <> '{}';
+END
+$_tell_by_rows$;
+COMMENT ON FUNCTION pgtrack._tell_by_rows(pgtrack._passed_keys, text) IS
+  'Records by rows what an undo has done that has recorded its call. SECURITY DEFINER: nobody else writes history.';

@@ -196,7 +196,7 @@ COMMENT ON FUNCTION pgtrack._listed_work(regclass, pgtrack.relation_shape, pgtra
   'What undoing a set of changes does to a table, with a list of its rows, which are locked, and what is in its way.';
 
 CREATE OR REPLACE FUNCTION pgtrack._undo_set(p_set pgtrack._set, p_on_conflict text, p_message text, p_columns text[] DEFAULT NULL,
-                                             p_rows jsonb DEFAULT NULL)
+                                             p_rows jsonb DEFAULT NULL, p_call text DEFAULT NULL)
 RETURNS TABLE ("table" text, inserted bigint, updated bigint, deleted bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_undo_set$
 DECLARE
@@ -251,9 +251,8 @@ BEGIN
   RETURN QUERY
     SELECT a."table", a.inserted, a.updated, a.deleted, (v_skipped -> a."table")::bigint
     FROM pgtrack._apply(v_all, p_message, p_columns) a;
-  PERFORM pgtrack._tell_by_rows(p) FROM unnest(v_passed) p WHERE p.old_keys <> '{}';
-  PERFORM pgtrack._tell_of_returns(p) FROM unnest(v_passed) p WHERE p.left_keys <> '{}';
+  PERFORM pgtrack._tell_by_rows(p, p_call) FROM unnest(v_passed) p WHERE p.relation_id IS NOT NULL;
 END
 $_undo_set$;
-COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb) IS
-  'Undoes a set of statements; all rows, or by table those of some keys.';
+COMMENT ON FUNCTION pgtrack._undo_set(pgtrack._set, text, text, text[], jsonb, text) IS
+  'Undoes a set of statements; all rows, or by table those of some keys. p_call is what _begin_call() has returned.';

@@ -39,7 +39,7 @@ BEGIN
                                 p_message, v_set.reverts);
   -- What has changed since a point is what shall go, so there are no conflicts.
   RETURN QUERY
-    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns) u;
+    SELECT u.* FROM pgtrack._undo_set(v_set, CASE WHEN v_set.point IS NULL THEN p_on_conflict ELSE 'force' END, p_message, p_columns, p_call => v_call) u;
   PERFORM pgtrack._end_call(v_call);
 END
 $worker$;

@@ -560,14 +560,19 @@ fn nobody_tells_what_they_have_not_done() {
                  UPDATE seat SET guest = guest || '!'; CREATE TABLE copy AS SELECT statement_id, operation, row_count FROM pgtrack.statement",
             )
             .await;
-        let tell = |deleted: &str, old: &str, new: &str, inserted: &str| {
+        let tell = |function: &str,
+                    deleted: &str,
+                    old: &str,
+                    new: &str,
+                    inserted: &str,
+                    seal: &str| {
             let keys = |ids: &str| {
                 format!(
                     "ARRAY(SELECT jsonb_build_object('id', id) FROM unnest('{{{ids}}}'::int[]) id)"
                 )
             };
             format!(
-                "SELECT pgtrack._tell_by_rows(ROW(r.relation_id, 0, {}, {}, {}, {}, NULL, NULL, NULL)::pgtrack._passed_keys) FROM pgtrack.relation r",
+                "SELECT pgtrack.{function}(ROW(r.relation_id, 0, {}, {}, {}, {}, NULL, NULL, NULL)::pgtrack._passed_keys{seal}) FROM pgtrack.relation r",
                 keys(deleted),
                 keys(old),
                 keys(new),
@@ -576,18 +581,25 @@ fn nobody_tells_what_they_have_not_done() {
         };
         let told =
             "SELECT statement_id, operation, row_count FROM pgtrack.statement EXCEPT TABLE copy";
-        // In a transaction of others.
-        session.run(&tell("", "1,2", "2,1", "")).await;
+        // Who is no undo, or has made up a seal, not even as a superuser.
+        for seal in [", NULL", ", ''", ", '0 xid:1 ' || repeat('0', 64)"] {
+            session.run("BEGIN; UPDATE seat SET guest = guest || '?'").await;
+            let refused = session.attempt(&tell("_tell_by_rows", "", "1,2", "2,1", "", seal)).await;
+            assert!(refused.is_err_and(|error| error.starts_with("42501")), "told with {seal}");
+            session.run("ROLLBACK").await;
+        }
+        // An undo that is told something of a transaction of others.
+        session.run(&tell("_tell_of_moves", "", "1,2", "2,1", "", "")).await;
         session.check(told, "").await;
         session.check("SELECT count(*) FROM pgtrack.key_change", "0").await;
         // Without the right to change keys.
         session
-            .run(&format!(
-                "BEGIN; SET ROLE keys_waiter; UPDATE seat SET guest = guest || '?'; {}; RESET ROLE; COMMIT",
-                tell("", "1,2", "2,1", "")
-            ))
+            .run(
+                "BEGIN; SET ROLE keys_waiter; CREATE TEMP TABLE may AS SELECT pgtrack._may_move_rows(r.relation_id) FROM pgtrack.relation r;
+                 RESET ROLE; COMMIT",
+            )
             .await;
-        session.check("SELECT count(*) FROM pgtrack.key_change", "0").await;
+        session.check("TABLE may", "f").await;
         // A row that is still there has not gone, and none has come where none went.
         session.run("TRUNCATE copy; INSERT INTO copy SELECT statement_id, operation, row_count FROM pgtrack.statement").await;
         for (deleted, old, new, inserted) in [
@@ -601,11 +613,20 @@ fn nobody_tells_what_they_have_not_done() {
                 .run(&format!(
                     "BEGIN; UPDATE seat SET guest = guest || '.'; {}; INSERT INTO copy SELECT s.statement_id, 'U', 2 FROM pgtrack.statement s
                      WHERE s.xid = pg_current_xact_id(); COMMIT",
-                    tell(deleted, old, new, inserted)
+                    tell("_tell_of_moves", deleted, old, new, inserted, "")
                 ))
                 .await;
             session.check(told, "").await;
         }
+        // What was done as somebody else stays as it was recorded.
+        session
+            .run(&format!(
+                "BEGIN; UPDATE seat SET guest = guest || '.' WHERE id = 1; SET LOCAL application_name = 'other'; UPDATE seat SET guest = guest || '.' WHERE id = 2;
+                 {}; COMMIT",
+                tell("_tell_of_moves", "", "1,2", "2,1", "", "")
+            ))
+            .await;
+        session.check("SELECT count(*) FROM pgtrack.key_change", "0").await;
         // A new row is none that was deleted under a key that it never had.
         session.run("DELETE FROM seat WHERE id = 1").await;
         session

@@ -73,8 +73,7 @@ const PUBLIC_DEFINERS: &str = "
     _permit_as_myself
     _purged_versions_of
     _require_present_snapshot
-    _tell_by_rows
-    _tell_of_returns";
+    _tell_by_rows";
 
 #[test]
 fn a_database_s_own_path_leads_nobody_astray() {
