@@ -8,7 +8,7 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
--- Schema revision 4.
+-- Schema revision 5.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
 -- Nothing but PostgreSQL's own objects is found by its bare name, from the first command on: a database may have a path of its
@@ -111,8 +111,8 @@ BEGIN
         HINT = format('Look who made it; ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION, and revoke its memberships.', v_name);
     END IF;
     -- Whoever made a role may give it to themselves, and replace what it owns.
-    v_givers := (SELECT string_agg(DISTINCT m.member::regrole::text, ', ') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.grantor
-                 WHERE m.roleid = to_regrole(v_name::text) AND (m.admin_option OR NOT g.rolsuper)
+    v_givers := (SELECT string_agg(DISTINCT m.member::regrole::text, ', ') FROM pg_auth_members m LEFT JOIN pg_roles g ON g.oid = m.grantor
+                 WHERE m.roleid = to_regrole(v_name::text) AND (m.admin_option OR g.rolsuper IS NOT TRUE)
                    AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = m.member));
     IF v_me.rolsuper AND v_givers IS NOT NULL AND v_name <> 'pgtrack_reader' THEN
       RAISE EXCEPTION 'the role "%" is in the hands of roles that are no superusers', v_name USING
@@ -263,40 +263,57 @@ COMMENT ON SCHEMA pgtrack IS
 COMMENT ON SCHEMA pgtrack_history IS
   'pg_track: one history table, and the functions that fill it, for each tracked table.';
 
--- Internal functions of an earlier installation go, as their signatures may have changed; those that policies and
+-- Internal functions of an earlier installation go, as their signatures may have changed; those that policies, triggers and
 -- views stand on stay. Nothing of ours depends on the others: the verbs name them in text that is read when they run.
--- What somebody else has made to stand on them goes along, and is named.
+-- One on which something of somebody else's stands is left to that under another name, without rights of its own.
 -- A verb from before it took columns, or a plan from before it took on_conflict, goes, too: a call could mean either.
 DO $replace$
 DECLARE
-  v_function  regprocedure;
-  v_others    text;
+  v_function  record;
 BEGIN
   FOR v_function IN
-    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = 'pgtrack'
-      AND (p.proname LIKE $r$\_%$r$
-           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames)
-           OR p.proname ~ '^plan_((undo|revert|rollback_to|restore)(_pk)?|undo_(transactions?|statements|where|last)|outline|batches)$'
-              AND NOT 'on_conflict' = ANY (coalesce(p.proargnames, '{}')))
-      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
-                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
-                            '_proxy_record', '_database_record', '_sizes')
+    WITH RECURSIVE
+      former AS MATERIALIZED (
+        SELECT p.oid, p.proname, p.prorettype FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname = 'pgtrack'
+          AND (p.proname LIKE $r$\_%$r$
+               OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames)
+               OR p.proname ~ '^plan_((undo|revert|rollback_to|restore)(_pk)?|undo_(transactions?|statements|where|last)|outline|batches)$'
+                  AND NOT 'on_conflict' = ANY (coalesce(p.proargnames, '{}')))
+          AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
+                                '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
+                                '_proxy_record', '_database_record', '_sizes', '_is_granted', '_refuse_others')),
+      -- Through what is ours to what is not.
+      standing (oid, classid, objid, is_ours) AS (
+        SELECT f.oid, 'pg_proc'::regclass::oid, f.oid, true FROM former f
+        UNION
+        SELECT s.oid, x.classid, x.objid, x.classid = 'pg_event_trigger'::regclass OR coalesce(x.schema IN ('pgtrack', 'pgtrack_history'), false)
+        FROM standing s
+        CROSS JOIN LATERAL (
+          SELECT o.classid, o.objid, (pg_identify_object_as_address(o.classid, o.objid, 0)).object_names[1] AS schema
+          FROM (SELECT d.classid, d.objid FROM pg_depend d WHERE d.refclassid = s.classid AND d.refobjid = s.objid
+                UNION ALL SELECT 'pg_class'::regclass, r.ev_class FROM pg_rewrite r
+                WHERE s.classid = 'pg_rewrite'::regclass AND r.oid = s.objid) o) x
+        WHERE s.is_ours)
+    SELECT f.oid::regprocedure AS signature, f.proname, format('_left_%s', f.oid) AS left_name,
+           (SELECT string_agg(DISTINCT pg_describe_object(s.classid, s.objid, 0), ', ') FROM standing s WHERE s.oid = f.oid AND NOT s.is_ours) AS others
+    FROM former f
     -- Event triggers go first: until they are there again, nothing asks for what they call.
-    ORDER BY p.prorettype = 'event_trigger'::regtype DESC
+    ORDER BY f.prorettype = 'event_trigger'::regtype DESC
   LOOP
     -- It may have gone with one that it stood on.
-    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
-    SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO v_others
-    FROM pg_depend d
-    WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = v_function
-      AND d.classid = ANY ('{pg_rewrite,pg_proc,pg_policy,pg_attrdef,pg_constraint}'::regclass[])
-      AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ $r$\mpgtrack(_history)?\.$r$;
-    IF v_others IS NOT NULL THEN
-      RAISE WARNING 'dropped with %: %', v_function, v_others USING HINT = 'Functions whose names begin with _ are for pg_track alone.';
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function.signature);
+    IF v_function.others IS NOT NULL THEN
+      RAISE WARNING '% is left, under the name %, to what stands on it: %', v_function.signature, v_function.left_name, v_function.others USING
+        HINT = 'Functions whose names begin with _ are for pg_track alone, and change. Drop what stands on it, then the function.';
+      EXECUTE format('ALTER FUNCTION %s SECURITY INVOKER', v_function.signature);
+      IF v_function.proname <> v_function.left_name THEN
+        EXECUTE format('ALTER FUNCTION %s RENAME TO %I', v_function.signature, v_function.left_name);
+      END IF;
+      CONTINUE;
     END IF;
     BEGIN
-      EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
+      EXECUTE format('DROP FUNCTION %s CASCADE', v_function.signature);
     -- It belongs to an extension, and this is not ALTER EXTENSION.
     EXCEPTION WHEN dependent_objects_still_exist THEN
       NULL;
@@ -724,21 +741,15 @@ COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it 
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
 
--- What the proxy may write; the functions write theirs as the owner. Who may read which stands in capture/policy.sql.
-DO $policies$
+-- What the proxy may write stands in install/service_role.sql, who may read which in capture/policy.sql.
+DO $index$
 BEGIN
   IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
     CREATE INDEX audit_entry_session_idx ON pgtrack.audit_entry (session, verb, at);
     DROP INDEX IF EXISTS pgtrack.audit_entry_call_idx;
   END IF;
-  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
-    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
-    DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
-    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
-    CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
-  END IF;
 END
-$policies$;
+$index$;
 
 -- ==== tables/purged_version.sql ====
 
@@ -794,7 +805,7 @@ COMMENT ON COLUMN pgtrack.kept.at IS 'When.';
 COMMENT ON COLUMN pgtrack.kept.who IS 'The session user who did it.';
 COMMENT ON COLUMN pgtrack.kept.statement_id IS 'Statements with higher numbers had not begun; 0 if that is not known.';
 
--- ==== tables/indexes_and_policies.sql ====
+-- ==== tables/indexes.sql ====
 
 DO $complete$
 DECLARE
@@ -822,6 +833,77 @@ BEGIN
   END LOOP;
 END
 $complete$;
+
+-- ==== tables/closed.sql ====
+
+-- Members of pg_read_all_data and pg_write_all_data have rights on every table, on ours too. Row security, which they do not
+-- get round, hides what is not for everybody, and lets only the owner write. The other tables everybody reads, with row
+-- security turned off, too, so a trigger of theirs refuses who writes. Keys of seals have both.
+CREATE OR REPLACE FUNCTION pgtrack._is_granted(p_table regclass, p_right text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_granted$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM (SELECT c.relacl AS acl FROM pg_class c WHERE c.oid = p_table
+                 UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0) x
+    CROSS JOIN LATERAL aclexplode(x.acl) g
+    WHERE g.privilege_type = p_right AND (g.grantee = 0 OR pg_has_role(g.grantee, 'USAGE')));
+END
+$_is_granted$;
+COMMENT ON FUNCTION pgtrack._is_granted(regclass, text) IS
+  'Whether the current user was granted a right on this very table, or on columns of it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_others() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_others$
+BEGIN
+  IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+    RAISE EXCEPTION 'permission denied for table %', TG_TABLE_NAME USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Only functions of pg_track write its tables.';
+  END IF;
+  RETURN NULL;
+END
+$_refuse_others$;
+COMMENT ON FUNCTION pgtrack._refuse_others() IS 'Refuses who writes a table of pg_track and does not own it, whatever rights they have.';
+
+-- In a publication of all tables, what has no identity can be neither changed nor deleted.
+DO $closed$
+DECLARE
+  c_keys CONSTANT  regclass[] := '{pgtrack.secret,pgtrack.proxy_key}';
+  v_table          regclass;
+BEGIN
+  FOREACH v_table IN ARRAY c_keys LOOP
+    IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = v_table) THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.proxy_key'::regclass) THEN
+    CREATE POLICY readers ON pgtrack.proxy_key FOR SELECT USING ((SELECT pgtrack._is_granted('pgtrack.proxy_key', 'SELECT')));
+  END IF;
+  FOREACH v_table IN ARRAY '{pgtrack.secret,pgtrack.trigger_word}'::regclass[] LOOP
+    IF (SELECT c.relreplident <> 'f' FROM pg_class c WHERE c.oid = v_table) THEN
+      EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', v_table);
+    END IF;
+  END LOOP;
+  FOR v_table IN
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'pgtrack_history'::regnamespace AND c.relkind = 'r' AND c.relpersistence = 'u' AND NOT c.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
+  END LOOP;
+  FOR v_table IN
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'pgtrack'::regnamespace AND c.relkind = 'r'
+      AND (c.oid = ANY (c_keys)
+           OR c.relname <> ALL ('{statement,key_change,purged_version,erasure,audit_entry}'))
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'pgtrack_closed')
+  LOOP
+    -- Nearly always the condition says it, which costs less than the function.
+    EXECUTE format('CREATE TRIGGER pgtrack_closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s'
+                   ' FOR EACH STATEMENT WHEN (CURRENT_USER <> ''pgtrack_owner'') EXECUTE FUNCTION pgtrack._refuse_others()', v_table);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pgtrack_closed', v_table);
+    EXECUTE format('COMMENT ON TRIGGER pgtrack_closed ON %s IS %L', v_table, 'Only the owner writes the table.');
+  END LOOP;
+END
+$closed$;
 
 -- ==== catalog/own_commands.sql ====
 
@@ -2505,11 +2587,10 @@ CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, na
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT 'cursor', c.name, concat_ws(' ', c.is_holdable, c.creation_time, c.statement) FROM pg_cursors c
-  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.statement) FROM pg_prepared_statements p WHERE p.from_sql
-  UNION ALL SELECT 'temporary relation', c.relname, concat_ws(' ', c.oid, c.relkind) FROM pg_class c
-  WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind NOT IN ('i', 't')
-  UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
-  WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
+  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.from_sql, p.statement) FROM pg_prepared_statements p
+  UNION ALL SELECT concat('temporary ', i.type), coalesce(i.name, i.identity), concat_ws(' ', d.objid, i.identity)
+  FROM pg_depend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+  WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema()
   UNION ALL SELECT 'setting', o.name, o.value FROM pgtrack._own_settings() o
   UNION ALL SELECT 'setting', s.name, concat_ws(' from ', s.setting,
     CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role', 'track_functions') THEN s.source END)
@@ -2517,7 +2598,7 @@ BEGIN ATOMIC
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
-COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
+COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary objects, settings.';
 
 -- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
 -- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
@@ -2547,6 +2628,50 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._other_settings(name) IS
   'The settings by which a session can be misled and which code of a role could set; a clause that keeps each, and its last value.';
+
+-- What is gone can mislead as well: a name is found elsewhere then.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_other_state(p_before jsonb, p_role name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_other_state$
+DECLARE
+  v_change  record;
+BEGIN
+  WITH before AS MATERIALIZED (SELECT b.* FROM jsonb_to_recordset(p_before) AS b (kind text, name text, state text)),
+       after AS MATERIALIZED (SELECT s.* FROM pgtrack._session_state() s)
+  SELECT c.* INTO v_change
+  FROM (SELECT 'leaves' AS verb, 'in' AS preposition, x.* FROM (TABLE after EXCEPT TABLE before) x
+        UNION ALL SELECT 'takes', 'out of', x.* FROM (TABLE before EXCEPT TABLE after) x) c
+  ORDER BY c.verb LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a trigger, default or check of % % the % "%" % your session', p_role, v_change.verb, v_change.kind, v_change.name, v_change.preposition USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
+      HINT = format('Undo it as %s.', p_role);
+  END IF;
+END
+$_refuse_other_state$;
+COMMENT ON FUNCTION pgtrack._refuse_other_state(jsonb, name) IS 'Refuses what code of a role has left in the session, or taken out of it.';
+
+-- Who knows a cursor's name may read on in it, and PL/pgSQL gives the cursors of its loops names that can be guessed. One
+-- that is running, such as this query, cannot be moved.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_open_cursors(p_role name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_open_cursors$
+DECLARE
+  v_name  text;
+BEGIN
+  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.name <> '') LOOP
+    BEGIN
+      EXECUTE format('MOVE RELATIVE 0 IN %I', v_name);
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+      CONTINUE;
+    END;
+    RAISE EXCEPTION 'the cursor "%" is open', v_name USING
+      ERRCODE = 'invalid_cursor_state',
+      DETAIL = format('This runs code of %s, which could read on in it with your rights. A loop over a query has a cursor, too.', p_role),
+      HINT = format('Close it, call this outside of the loop, as in SELECT pgtrack.undo(…) FROM …, or do it as %s.', p_role);
+  END LOOP;
+END
+$_refuse_open_cursors$;
+COMMENT ON FUNCTION pgtrack._refuse_open_cursors(name) IS 'Refuses to run code of a role where it could read in cursors of the session.';
 
 CREATE OR REPLACE FUNCTION pgtrack._make_role_function(p_function text, p_role name, p_clauses text, p_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_make_role_function$
@@ -2597,11 +2722,11 @@ DECLARE
   v_others    jsonb;
   v_clauses   text;
   v_own       jsonb := (SELECT jsonb_object_agg(o.name, o.value) FROM pgtrack._own_settings() o);
-  v_state     text[];
-  v_left      record;
+  v_state     jsonb;
   v_name      text;
   v_events    text;
 BEGIN
+  PERFORM pgtrack._refuse_open_cursors(p_role);
   -- Others may not, and have less to lose.
   IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     PERFORM set_config('track_functions', 'all', true);
@@ -2609,7 +2734,7 @@ BEGIN
   SELECT jsonb_object_agg(o.setting, o.other), string_agg(format('SET %I %s', o.setting, o.clause), ' ') INTO v_others, v_clauses
   FROM pgtrack._other_settings(p_role) o;
   PERFORM pgtrack._make_role_function(v_function, p_role, v_clauses, p_path);
-  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
+  v_state := (SELECT jsonb_agg(s) FROM pgtrack._session_state() s);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
@@ -2621,13 +2746,7 @@ BEGIN
   PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
   -- Where there is no clause for them.
   PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
-  SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
-      ERRCODE = 'insufficient_privilege',
-      DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
-      HINT = format('Undo it as %s.', p_role);
-  END IF;
+  PERFORM pgtrack._refuse_other_state(v_state, p_role);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
@@ -2877,7 +2996,7 @@ CREATE OR REPLACE FUNCTION pgtrack._source(p_function oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_source$
 BEGIN
   RETURN (
-  SELECT CASE WHEN p.prosqlbody IS NULL THEN p.prosrc
+  SELECT CASE WHEN p.prosqlbody IS NULL THEN left(p.prosrc, 1000000)
               ELSE concat('update ', (
                 SELECT string_agg(coalesce(
                   (SELECT format('"%s"', c.relname) FROM pg_class c WHERE d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid),
@@ -2886,7 +3005,7 @@ BEGIN
   FROM pg_proc p WHERE p.oid = p_function);
 END
 $_source$;
-COMMENT ON FUNCTION pgtrack._source(oid) IS 'The source of a function, or the names in it.';
+COMMENT ON FUNCTION pgtrack._source(oid) IS 'The source of a function, its first million characters, or the names in it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._words_of_functions(p_functions oid[], p_arguments text)
 RETURNS TABLE (word text, may_be_written boolean)
@@ -4044,6 +4163,7 @@ BEGIN
   FROM pgtrack.relation r
   JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 0 AND h.atttypid >= 16384
   WHERE r.relation_id = p_relation;
+  EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
   EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',
@@ -5790,21 +5910,32 @@ COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
   'Whether the current user may see the row whose key was changed, as it was before, and a row with the new key.';
 
 -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
-CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text, p_role name DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
+DECLARE
+  v_made_from CONSTANT  text := concat_ws(' TO ', p_condition, quote_ident(p_role));
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
-                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
-    IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_name) THEN
-      EXECUTE format('DROP POLICY %I ON %s', p_name, p_table);
-    END IF;
-    EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
+                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = v_made_from) THEN
+    PERFORM pgtrack._drop_policy(p_table, p_name);
+    EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s %s (%s)', p_name, p_table, p_command, coalesce(quote_ident(p_role), 'PUBLIC'),
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
-    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, v_made_from);
   END IF;
 END
 $_set_policy$;
-COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text) IS 'Creates a policy on a table of ours, unless it is there.';
+COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text, name) IS
+  'Creates a policy on a table of ours, for a role or for everybody, unless it is there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_policy(p_table regclass, p_name name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_policy$
+BEGIN
+  IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+    EXECUTE format('DROP POLICY %I ON %s', p_name, p_table);
+  END IF;
+END
+$_drop_policy$;
+COMMENT ON FUNCTION pgtrack._drop_policy(regclass, name) IS 'Drops a policy on a table of ours, if it is there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
@@ -5837,10 +5968,6 @@ BEGIN
       ('pgtrack.audit_entry'::regclass, 'readers', 'SELECT', c_own),
       -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
       ('pgtrack.statement', 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
-      -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
-      ('pgtrack.statement', 'writers', 'INSERT', 'true'),
-      ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
-      ('pgtrack.statement', 'removers', 'DELETE', 'true'),
       ('pgtrack.key_change', 'readers', 'SELECT',
        format('%s AND NOT pg_catalog.row_security_active(r.relid)) OR (%1$s) AND pgtrack._sees_key_change(key_change.*))', c_readable)),
       ('pgtrack.purged_version', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable)),
@@ -7950,10 +8077,22 @@ COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comme
 -- Row security of the table is asked for the view's owner, but with the reader as current_user. The table's owner may go
 -- round it, so the view belongs to a role of its own; where there is none, row security holds for the table's owner, too.
 DO $viewer$
+DECLARE
+  v_is_owner_s  boolean := to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner';
+  v_policy      record;
 BEGIN
-  IF to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+  FOR v_policy IN SELECT * FROM (VALUES ('writers', 'INSERT'), ('changers', 'UPDATE'), ('removers', 'DELETE')) AS p (name, command) LOOP
+    IF v_is_owner_s THEN
+      PERFORM pgtrack._set_policy('pgtrack.statement', v_policy.name, v_policy.command, 'true', current_setting('pgtrack.owner')::name);
+    ELSE
+      PERFORM pgtrack._drop_policy('pgtrack.statement', v_policy.name);
+    END IF;
+  END LOOP;
+  IF v_is_owner_s THEN
     ALTER TABLE pgtrack.statement FORCE ROW LEVEL SECURITY;
     RETURN;
+  ELSIF (SELECT c.relforcerowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass) THEN
+    ALTER TABLE pgtrack.statement NO FORCE ROW LEVEL SECURITY;
   END IF;
   GRANT SELECT ON pgtrack.statement, pgtrack.relation TO pgtrack_activity;
   -- A view's new owner has to have the right to create one, at that moment.
@@ -10050,15 +10189,29 @@ END;
 COMMENT ON FUNCTION pgtrack._acted_on_sql(pg_constraint, pgtrack._step[], text, pgtrack.relation_shape) IS
   'The part p for the rows of a table that a revert deletes, or gives other values that a foreign key refers to; null for none.';
 
+CREATE OR REPLACE FUNCTION pgtrack._live_refers_sql(p_constraint pg_constraint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                      pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
+                      pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent;
+END;
+COMMENT ON FUNCTION pgtrack._live_refers_sql(pg_constraint) IS 'The condition that the row t refers, by a foreign key, to the row p.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascade(
+  p_key pg_constraint, p_kind text, p_action "char", p_steps pgtrack._step[], p_work pgtrack._work[], p_columns text[], p_writer name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascade$
 DECLARE
-  v_key       record;
-  v_parent    pgtrack.relation_shape;
+  v_parent    pgtrack.relation_shape := pgtrack._shape(p_key.confrelid, p_columns);
   v_work      pgtrack._work;
   v_child     record;
+  v_refers    text;
   v_spared    text;
   v_as_image  text;
   v_arriving  text;
@@ -10070,80 +10223,79 @@ DECLARE
   v_values    jsonb;
   v_count     bigint;
 BEGIN
-  FOR v_key IN
-    SELECT w.relid, w.number, c.conrelid, c.conname, a.kind, a.action, c AS key, k.relkind,
-           (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
-                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
-                                pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
-            FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
-            JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
-            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
-           pgtrack._image_refers_sql(c) AS image_refers
-    FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
-    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
-    JOIN pg_class k ON k.oid = c.conrelid
-    JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd')
-  LOOP
-    v_parent := pgtrack._shape(v_key.relid, p_columns);
-    v_acted_on := pgtrack._acted_on_sql(v_key.key, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = v_key.number), v_key.kind, v_parent);
-    CONTINUE WHEN v_acted_on IS NULL;
-    v_reader := pgtrack._reader_of_referrer(v_key.conrelid, p_writer);
-    -- A foreign key is about the table alone, or about its partitions.
-    v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
-    v_spared := 'true';
-    v_arriving := '0';
-    SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
-    IF v_work.relid IS NOT NULL THEN
-      SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-      v_as_image := format('(SELECT WHERE %s)', v_key.image_refers);
-      v_spared := format(
-        'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
-        ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[], %13$L::jsonb[]) x (handle, base, key) JOIN %1$s h ON h.ctid = x.handle'
-        '   WHERE x.key IS NULL AND %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
-        ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
-        '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
-        v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
-        coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
-        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'), coalesce(v_work.merge_keys, '{}'));
-      -- Rows that come to refer to it do so before the foreign key acts: to a key in another spelling, or one that changes rows.
-      v_arriving := format(
-        '(SELECT count(*) FROM p JOIN %1$s h ON EXISTS %2$s WHERE h.ctid = ANY (%3$L::tid[])'
-        '   OR h.ctid = ANY (%4$L::tid[]) AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s AND %7$s))',
-        v_child.history, v_as_image, coalesce(v_work.inserts, '{}'), coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'),
-        v_table, v_child.live_is_history, v_key.refers);
-    END IF;
-    IF v_reader IN (p_writer, current_user) THEN
-      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_arriving);
+  v_acted_on := pgtrack._acted_on_sql(p_key, p_steps, p_kind, v_parent);
+  IF v_acted_on IS NULL THEN
+    RETURN;
+  END IF;
+  v_reader := pgtrack._reader_of_referrer(p_key.conrelid, p_writer);
+  -- A foreign key is about the table alone, or about its partitions.
+  v_table := CASE (SELECT c.relkind FROM pg_class c WHERE c.oid = p_key.conrelid) WHEN 'p' THEN '' ELSE 'ONLY ' END || p_key.conrelid::regclass;
+  v_refers := pgtrack._live_refers_sql(p_key);
+  v_spared := 'true';
+  v_arriving := '0';
+  SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = p_key.conrelid;
+  IF v_work.relid IS NOT NULL THEN
+    SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
+    v_as_image := format('(SELECT WHERE %s)', pgtrack._image_refers_sql(p_key));
+    v_spared := format(
+      'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
+      ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
+      ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[], %13$L::jsonb[]) x (handle, base, key) JOIN %1$s h ON h.ctid = x.handle'
+      '   WHERE x.key IS NULL AND %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+      ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
+      ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
+      '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
+      v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
+      coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
+      v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'), coalesce(v_work.merge_keys, '{}'));
+    -- Rows that come to refer to it do so before the foreign key acts: to a key in another spelling, or one that changes rows.
+    v_arriving := format(
+      '(SELECT count(*) FROM p JOIN %1$s h ON EXISTS %2$s WHERE h.ctid = ANY (%3$L::tid[])'
+      '   OR h.ctid = ANY (%4$L::tid[]) AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s AND %7$s))',
+      v_child.history, v_as_image, coalesce(v_work.inserts, '{}'), coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'),
+      v_table, v_child.live_is_history, v_refers);
+  END IF;
+  IF v_reader IN (p_writer, current_user) THEN
+    v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_refers, v_spared, v_arriving);
+  ELSE
+    -- Somebody else's table has no part in this undo; it is told what would be deleted.
+    SELECT * INTO v_referred FROM pgtrack._referred_sql(p_key);
+    v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_acted_on, v_referred.record);
+    IF p_writer = current_user THEN
+      EXECUTE v_query INTO v_values;
     ELSE
-      -- Somebody else's table has no part in this undo; it is told what would be deleted.
-      SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
-      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_acted_on, v_referred.record);
-      IF p_writer = current_user THEN
-        EXECUTE v_query INTO v_values;
-      ELSE
-        SELECT r -> 'values' INTO v_values FROM pgtrack._as_role(p_writer, '{}', v_query) r;
-      END IF;
-      v_query := format('SELECT count(*) AS count FROM %s t JOIN jsonb_to_recordset(%L) AS p (%s) ON %s',
-                        v_table, v_values, v_referred.record_columns, v_referred.refers);
+      SELECT r -> 'values' INTO v_values FROM pgtrack._as_role(p_writer, '{}', v_query) r;
     END IF;
-    IF v_reader <> current_user THEN
-      SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(v_reader, '{}', v_query) r;
-    ELSE
-      EXECUTE v_query INTO v_count;
-    END IF;
-    IF v_count > 0 THEN
-      RAISE EXCEPTION 'rows of % refer to rows of % that this would %', v_key.conrelid::regclass, v_parent.name,
-        CASE v_key.kind WHEN 'delete' THEN 'delete' ELSE 'give another key' END USING
-        ERRCODE = 'foreign_key_violation',
-        DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
-                        CASE v_key.action WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
-        HINT = CASE v_key.kind WHEN 'delete' THEN 'Delete those rows first, or undo what made them.'
-                               ELSE 'Let those rows refer to others first, or undo what made them.' END,
-        CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
-    END IF;
-  END LOOP;
+    v_query := format('SELECT count(*) AS count FROM %s t JOIN jsonb_to_recordset(%L) AS p (%s) ON %s',
+                      v_table, v_values, v_referred.record_columns, v_referred.refers);
+  END IF;
+  IF v_reader <> current_user THEN
+    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(v_reader, '{}', v_query) r;
+  ELSE
+    EXECUTE v_query INTO v_count;
+  END IF;
+  IF v_count > 0 THEN
+    RAISE EXCEPTION 'rows of % refer to rows of % that this would %', p_key.conrelid::regclass, v_parent.name,
+      CASE p_kind WHEN 'delete' THEN 'delete' ELSE 'give another key' END USING
+      ERRCODE = 'foreign_key_violation',
+      DETAIL = format('The foreign key %I would %s %s of them too.', p_key.conname,
+                      CASE p_action WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
+      HINT = CASE p_kind WHEN 'delete' THEN 'Delete those rows first, or undo what made them.'
+                             ELSE 'Let those rows refer to others first, or undo what made them.' END,
+      CONSTRAINT = p_key.conname, TABLE = p_key.conrelid::regclass::text;
+  END IF;
+END
+$_refuse_cascade$;
+COMMENT ON FUNCTION pgtrack._refuse_cascade(pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
+  'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
+BEGIN
+  PERFORM pgtrack._refuse_cascade(c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
+  FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
+  JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
+  JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
 END
 $_refuse_cascades$;
 COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS
@@ -13316,6 +13468,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
 
+CREATE OR REPLACE FUNCTION pgtrack._close_copy(p_kept name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_close_copy$
+DECLARE
+  v_copy  regclass := to_regclass(format('pgtrack_history.%I', p_kept));
+BEGIN
+  -- In a publication, rows can only be erased from a table that has an identity.
+  EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY', v_copy);
+  PERFORM pgtrack._set_policy(v_copy, 'readers', 'SELECT', format('(SELECT pgtrack._is_granted(%L, ''SELECT''))', v_copy::text));
+END
+$_close_copy$;
+COMMENT ON FUNCTION pgtrack._close_copy(name) IS 'Shows a copy to those alone who were granted it.';
+
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET default_tablespace = '' SET row_security = off AS $_keep$
@@ -13338,6 +13502,7 @@ BEGIN
   EXECUTE format('CREATE TABLE pgtrack_history.%I USING heap AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  PERFORM pgtrack._close_copy(v_name);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who, statement_id)
   VALUES (v_shape.relation_id, v_name, pgtrack._with_roles(pgtrack._definition(p_table)), v_rows, clock_timestamp(), session_user,
@@ -13745,7 +13910,7 @@ BEGIN
     RAISE WARNING 'nobody but % has rights on %', p_owner, pgtrack._name(p_table) USING
       DETAIL = 'An older version made the copy, without grants, policies, triggers and comments.';
   END IF;
-  FOR v_policy IN SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p LOOP
+  FOREACH v_policy IN ARRAY ARRAY(SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p) LOOP
     v_made := pgtrack._policy_sql(p_table, v_policy, false);
     CONTINUE WHEN v_made IS NULL OR pgtrack._try_as_role(p_owner, format('the policy %I', v_policy ->> 'name'), ARRAY[v_made]);
     PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)], NULL, pgtrack._noted_path());
@@ -13886,24 +14051,20 @@ COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
 
 -- Triggers, defaults and checks of the owner's run meanwhile: they see what is brought back, and no more of the copy.
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_columns name[], p_statements text[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+-- Row security shows the copy to those who were granted it; turned off, it would be an error.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on AS $_as_owner$
 DECLARE
-  v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
   v_columns   text := (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c);
   v_events    text;
   v_rows      bigint;
 BEGIN
-  IF NOT v_may_read THEN
-    v_events := pgtrack._silence_event_triggers();
-    PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
-    PERFORM pgtrack._let_event_triggers_fire(v_events);
-  END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
-  IF NOT v_may_read THEN
-    v_events := pgtrack._silence_event_triggers();
-    PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
-    PERFORM pgtrack._let_event_triggers_fire(v_events);
-  END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_rows;
 END
 $_as_owner$;
@@ -13920,7 +14081,6 @@ DECLARE
   v_columns  text;
   v_values   text;
   v_part     text;
-  v_column   record;
 BEGIN
   SELECT string_agg(quote_ident(c ->> 'name'), ', '),
          string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
@@ -13936,7 +14096,7 @@ BEGIN
              WHERE c !~ c_check AND c !~ c_reference)
     || ARRAY(SELECT jsonb_array_elements_text(p_kept.definition -> 'indexes')));
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
-  FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
+  FOREACH v_part IN ARRAY ARRAY(SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference) LOOP
     BEGIN
       PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)], NULL, pgtrack._noted_path());
     EXCEPTION WHEN insufficient_privilege THEN
@@ -13944,12 +14104,11 @@ BEGIN
         DETAIL = format('It was: %s.', v_part), HINT = 'Its owner may add it with REFERENCES on the other table.';
     END;
   END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(pgtrack._name(p_table), a.attname) AS sequence FROM pg_attribute a
-                  WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
-    PERFORM pgtrack._as_role(v_owner, ARRAY[
-      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)],
-      NULL, pgtrack._noted_path());
-  END LOOP;
+  PERFORM pgtrack._as_role(v_owner, ARRAY[
+            format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL',
+                   pg_get_serial_sequence(v_name, a.attname), a.attname, v_name)],
+            NULL, pgtrack._noted_path())
+  FROM pg_attribute a WHERE a.attrelid = p_table AND a.attidentity <> '';
 END
 $_recover_rows$;
 COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS
@@ -15291,14 +15450,14 @@ COMMENT ON FUNCTION pgtrack.grant_service(name, text[], name[]) IS
 -- itself is nobody's to change.
 DO $service$
 DECLARE
-  c_is_service CONSTANT  text := '(SELECT pg_catalog.has_column_privilege(''pgtrack.audit_entry''::regclass, ''outcome'', ''UPDATE''))';
-  v_statement            text;
+  v_statement  text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'service_reads') THEN
-    EXECUTE 'CREATE POLICY service_reads ON pgtrack.audit_entry FOR SELECT USING (' || c_is_service || ')';
-    EXECUTE 'CREATE POLICY service_records ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = ''proxy'' AND ' || c_is_service || ')';
-    EXECUTE 'CREATE POLICY service_completes ON pgtrack.audit_entry FOR UPDATE USING (source = ''proxy'' AND ' || c_is_service || ')';
-  END IF;
+  PERFORM pgtrack._set_policy('pgtrack.audit_entry', p.name, p.command, p.condition || format('(SELECT pgtrack._is_granted(''pgtrack.audit_entry'', %L))', p.granted))
+  FROM (VALUES ('service_reads', 'SELECT', '', 'UPDATE'),
+               ('service_records', 'INSERT', 'source = ''proxy'' AND ', 'INSERT'),
+               ('service_completes', 'UPDATE', 'source = ''proxy'' AND ', 'UPDATE')) AS p (name, command, condition, granted);
+  -- Of an earlier installation.
+  PERFORM pgtrack._drop_policy('pgtrack.audit_entry', p.name) FROM unnest('{writers,finishers}'::name[]) AS p (name);
   -- Functions that were made anew have lost their grants, and this version may need others.
   FOR v_statement IN
     SELECT pgtrack._service_grants(r.rolname) FROM pg_roles r
@@ -15400,6 +15559,8 @@ BEGIN
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
   PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
+  PERFORM pgtrack._close_copy(k.kept_table)
+  FROM pgtrack.kept k JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', k.kept_table)) WHERE NOT c.relrowsecurity;
   PERFORM pgtrack._follow_trigger_functions(true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
@@ -15426,7 +15587,7 @@ BEGIN
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 4)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 5)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.

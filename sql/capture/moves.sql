@@ -205,6 +205,7 @@ BEGIN
   FROM pgtrack.relation r
   JOIN pg_attribute h ON h.attrelid = to_regclass(format('pgtrack_history.%I', r.history_table)) AND h.attnum > 0 AND h.atttypid >= 16384
   WHERE r.relation_id = p_relation;
+  EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
   EXECUTE format('CREATE INDEX ON %s (xid, move_id)', v_table);
   EXECUTE format('CREATE INDEX ON %s (leaf, place)', v_table);
   EXECUTE format('COMMENT ON TABLE %s IS %L', v_table, format('Rows of %s that an UPDATE or MERGE is about to move to another partition.',

@@ -222,21 +222,32 @@ COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
   'Whether the current user may see the row whose key was changed, as it was before, and a row with the new key.';
 
 -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
-CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text) RETURNS void
+CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text, p_role name DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$
+DECLARE
+  v_made_from CONSTANT  text := concat_ws(' TO ', p_condition, quote_ident(p_role));
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid AND d.objsubid = 0
-                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = p_condition) THEN
-    IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_name) THEN
-      EXECUTE format('DROP POLICY %I ON %s', p_name, p_table);
-    END IF;
-    EXECUTE format('CREATE POLICY %I ON %s FOR %s %s (%s)', p_name, p_table, p_command,
+                 WHERE p.polrelid = p_table AND p.polname = p_name AND d.description = v_made_from) THEN
+    PERFORM pgtrack._drop_policy(p_table, p_name);
+    EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s %s (%s)', p_name, p_table, p_command, coalesce(quote_ident(p_role), 'PUBLIC'),
                    CASE p_command WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END, p_condition);
-    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, p_condition);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', p_name, p_table, v_made_from);
   END IF;
 END
 $_set_policy$;
-COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text) IS 'Creates a policy on a table of ours, unless it is there.';
+COMMENT ON FUNCTION pgtrack._set_policy(regclass, name, text, text, name) IS
+  'Creates a policy on a table of ours, for a role or for everybody, unless it is there.';
+
+CREATE OR REPLACE FUNCTION pgtrack._drop_policy(p_table regclass, p_name name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_policy$
+BEGIN
+  IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_name) THEN
+    EXECUTE format('DROP POLICY %I ON %s', p_name, p_table);
+  END IF;
+END
+$_drop_policy$;
+COMMENT ON FUNCTION pgtrack._drop_policy(regclass, name) IS 'Drops a policy on a table of ours, if it is there.';
 
 CREATE OR REPLACE FUNCTION pgtrack._generate_policy(p_relation integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_generate_policy$
@@ -269,10 +280,6 @@ BEGIN
       ('pgtrack.audit_entry'::regclass, 'readers', 'SELECT', c_own),
       -- For the view pgtrack.activity, too, whoever owns it: its reader is the current user.
       ('pgtrack.statement', 'readers', 'SELECT', format('(SELECT pgtrack._acts_for_owner()) OR %s)', c_readable)),
-      -- Nobody but the owner has the right; where the view is the owner's, row security holds for the owner as well.
-      ('pgtrack.statement', 'writers', 'INSERT', 'true'),
-      ('pgtrack.statement', 'changers', 'UPDATE', 'true'),
-      ('pgtrack.statement', 'removers', 'DELETE', 'true'),
       ('pgtrack.key_change', 'readers', 'SELECT',
        format('%s AND NOT pg_catalog.row_security_active(r.relid)) OR (%1$s) AND pgtrack._sees_key_change(key_change.*))', c_readable)),
       ('pgtrack.purged_version', 'readers', 'SELECT', format('%s AND NOT pg_catalog.row_security_active(r.relid))', c_readable)),

@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION pgtrack._source(p_function oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_source$
 BEGIN
   RETURN (
-  SELECT CASE WHEN p.prosqlbody IS NULL THEN p.prosrc
+  SELECT CASE WHEN p.prosqlbody IS NULL THEN left(p.prosrc, 1000000)
               ELSE concat('update ', (
                 SELECT string_agg(coalesce(
                   (SELECT format('"%s"', c.relname) FROM pg_class c WHERE d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid),
@@ -37,7 +37,7 @@ BEGIN
   FROM pg_proc p WHERE p.oid = p_function);
 END
 $_source$;
-COMMENT ON FUNCTION pgtrack._source(oid) IS 'The source of a function, or the names in it.';
+COMMENT ON FUNCTION pgtrack._source(oid) IS 'The source of a function, its first million characters, or the names in it.';
 
 CREATE OR REPLACE FUNCTION pgtrack._words_of_functions(p_functions oid[], p_arguments text)
 RETURNS TABLE (word text, may_be_written boolean)

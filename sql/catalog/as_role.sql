@@ -90,11 +90,10 @@ CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, na
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT 'cursor', c.name, concat_ws(' ', c.is_holdable, c.creation_time, c.statement) FROM pg_cursors c
-  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.statement) FROM pg_prepared_statements p WHERE p.from_sql
-  UNION ALL SELECT 'temporary relation', c.relname, concat_ws(' ', c.oid, c.relkind) FROM pg_class c
-  WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind NOT IN ('i', 't')
-  UNION ALL SELECT 'temporary type', t.typname, t.oid::text FROM pg_type t
-  WHERE t.typnamespace = pg_my_temp_schema() AND t.typrelid = 0 AND t.typelem = 0
+  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.from_sql, p.statement) FROM pg_prepared_statements p
+  UNION ALL SELECT concat('temporary ', i.type), coalesce(i.name, i.identity), concat_ws(' ', d.objid, i.identity)
+  FROM pg_depend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+  WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema()
   UNION ALL SELECT 'setting', o.name, o.value FROM pgtrack._own_settings() o
   UNION ALL SELECT 'setting', s.name, concat_ws(' from ', s.setting,
     CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role', 'track_functions') THEN s.source END)
@@ -102,7 +101,7 @@ BEGIN ATOMIC
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
 END;
-COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary relations, settings.';
+COMMENT ON FUNCTION pgtrack._session_state() IS 'What a session has that lasts: cursors, prepared statements, temporary objects, settings.';
 
 -- SET can hide behind SET LOCAL until COMMIT: what is in force then was set for the session, and nothing shows it before.
 -- But a function with a SET clause puts a setting back when it returns, whatever SET LOCAL did in it, and does not after a
@@ -132,6 +131,50 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._other_settings(name) IS
   'The settings by which a session can be misled and which code of a role could set; a clause that keeps each, and its last value.';
+
+-- What is gone can mislead as well: a name is found elsewhere then.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_other_state(p_before jsonb, p_role name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_other_state$
+DECLARE
+  v_change  record;
+BEGIN
+  WITH before AS MATERIALIZED (SELECT b.* FROM jsonb_to_recordset(p_before) AS b (kind text, name text, state text)),
+       after AS MATERIALIZED (SELECT s.* FROM pgtrack._session_state() s)
+  SELECT c.* INTO v_change
+  FROM (SELECT 'leaves' AS verb, 'in' AS preposition, x.* FROM (TABLE after EXCEPT TABLE before) x
+        UNION ALL SELECT 'takes', 'out of', x.* FROM (TABLE before EXCEPT TABLE after) x) c
+  ORDER BY c.verb LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a trigger, default or check of % % the % "%" % your session', p_role, v_change.verb, v_change.kind, v_change.name, v_change.preposition USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
+      HINT = format('Undo it as %s.', p_role);
+  END IF;
+END
+$_refuse_other_state$;
+COMMENT ON FUNCTION pgtrack._refuse_other_state(jsonb, name) IS 'Refuses what code of a role has left in the session, or taken out of it.';
+
+-- Who knows a cursor's name may read on in it, and PL/pgSQL gives the cursors of its loops names that can be guessed. One
+-- that is running, such as this query, cannot be moved.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_open_cursors(p_role name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_open_cursors$
+DECLARE
+  v_name  text;
+BEGIN
+  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.name <> '') LOOP
+    BEGIN
+      EXECUTE format('MOVE RELATIVE 0 IN %I', v_name);
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+      CONTINUE;
+    END;
+    RAISE EXCEPTION 'the cursor "%" is open', v_name USING
+      ERRCODE = 'invalid_cursor_state',
+      DETAIL = format('This runs code of %s, which could read on in it with your rights. A loop over a query has a cursor, too.', p_role),
+      HINT = format('Close it, call this outside of the loop, as in SELECT pgtrack.undo(…) FROM …, or do it as %s.', p_role);
+  END LOOP;
+END
+$_refuse_open_cursors$;
+COMMENT ON FUNCTION pgtrack._refuse_open_cursors(name) IS 'Refuses to run code of a role where it could read in cursors of the session.';
 
 CREATE OR REPLACE FUNCTION pgtrack._make_role_function(p_function text, p_role name, p_clauses text, p_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_make_role_function$
@@ -182,11 +225,11 @@ DECLARE
   v_others    jsonb;
   v_clauses   text;
   v_own       jsonb := (SELECT jsonb_object_agg(o.name, o.value) FROM pgtrack._own_settings() o);
-  v_state     text[];
-  v_left      record;
+  v_state     jsonb;
   v_name      text;
   v_events    text;
 BEGIN
+  PERFORM pgtrack._refuse_open_cursors(p_role);
   -- Others may not, and have less to lose.
   IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
     PERFORM set_config('track_functions', 'all', true);
@@ -194,7 +237,7 @@ BEGIN
   SELECT jsonb_object_agg(o.setting, o.other), string_agg(format('SET %I %s', o.setting, o.clause), ' ') INTO v_others, v_clauses
   FROM pgtrack._other_settings(p_role) o;
   PERFORM pgtrack._make_role_function(v_function, p_role, v_clauses, p_path);
-  v_state := ARRAY(SELECT s::text FROM pgtrack._session_state() s);
+  v_state := (SELECT jsonb_agg(s) FROM pgtrack._session_state() s);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
   RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
@@ -206,13 +249,7 @@ BEGIN
   PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
   -- Where there is no clause for them.
   PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
-  SELECT s.* INTO v_left FROM pgtrack._session_state() s WHERE s::text <> ALL (v_state) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'a trigger, default or check of % leaves the % "%" in your session', p_role, v_left.kind, v_left.name USING
-      ERRCODE = 'insufficient_privilege',
-      DETAIL = 'You have more rights than that role, and could be misled to run its code or to say what you do not mean.',
-      HINT = format('Undo it as %s.', p_role);
-  END IF;
+  PERFORM pgtrack._refuse_other_state(v_state, p_role);
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);

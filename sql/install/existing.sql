@@ -26,6 +26,8 @@ BEGIN
     EXECUTE format('ALTER TABLE pgtrack_history.%I REPLICA IDENTITY FULL', v_relation.history_table);
   END LOOP;
   PERFORM pgtrack._convert_foreign_columns(r.relation_id) FROM pgtrack.relation r;
+  PERFORM pgtrack._close_copy(k.kept_table)
+  FROM pgtrack.kept k JOIN pg_class c ON c.oid = to_regclass(format('pgtrack_history.%I', k.kept_table)) WHERE NOT c.relrowsecurity;
   PERFORM pgtrack._follow_trigger_functions(true);
   FOR v_relation IN SELECT r.* FROM pgtrack.relation r WHERE r.tracked_until IS NULL ORDER BY r.relation_id LOOP
     UPDATE pgtrack.relation SET options = pgtrack._options(options) WHERE relation_id = v_relation.relation_id AND options <> pgtrack._options(options);
@@ -52,7 +54,7 @@ BEGIN
 END
 $upgrade$;
 
-INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 4)
+INSERT INTO pgtrack.installed_version (version, revision) VALUES ('1.0', 5)
 ON CONFLICT (version) DO UPDATE SET revision = excluded.revision, installed_at = excluded.installed_at, installed_by = excluded.installed_by;
 
 -- What belongs to the tables is done with the rights of whoever installs.

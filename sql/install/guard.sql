@@ -8,7 +8,7 @@
 -- image of every changed row in a history table of the tracked table's own column types (an INSERT records
 -- only the key). A row after change k is the old image of its change k + 1, or the live row: an undo log.
 --
--- Schema revision 4.
+-- Schema revision 5.
 -- Assembled from the parts that sql/parts lists, in that order (make -C sql); sql/README.md says what is where.
 
 -- Nothing but PostgreSQL's own objects is found by its bare name, from the first command on: a database may have a path of its

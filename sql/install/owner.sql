@@ -42,8 +42,8 @@ BEGIN
         HINT = format('Look who made it; ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION, and revoke its memberships.', v_name);
     END IF;
     -- Whoever made a role may give it to themselves, and replace what it owns.
-    v_givers := (SELECT string_agg(DISTINCT m.member::regrole::text, ', ') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.grantor
-                 WHERE m.roleid = to_regrole(v_name::text) AND (m.admin_option OR NOT g.rolsuper)
+    v_givers := (SELECT string_agg(DISTINCT m.member::regrole::text, ', ') FROM pg_auth_members m LEFT JOIN pg_roles g ON g.oid = m.grantor
+                 WHERE m.roleid = to_regrole(v_name::text) AND (m.admin_option OR g.rolsuper IS NOT TRUE)
                    AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = m.member));
     IF v_me.rolsuper AND v_givers IS NOT NULL AND v_name <> 'pgtrack_reader' THEN
       RAISE EXCEPTION 'the role "%" is in the hands of roles that are no superusers', v_name USING

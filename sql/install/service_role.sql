@@ -140,14 +140,14 @@ COMMENT ON FUNCTION pgtrack.grant_service(name, text[], name[]) IS
 -- itself is nobody's to change.
 DO $service$
 DECLARE
-  c_is_service CONSTANT  text := '(SELECT pg_catalog.has_column_privilege(''pgtrack.audit_entry''::regclass, ''outcome'', ''UPDATE''))';
-  v_statement            text;
+  v_statement  text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'service_reads') THEN
-    EXECUTE 'CREATE POLICY service_reads ON pgtrack.audit_entry FOR SELECT USING (' || c_is_service || ')';
-    EXECUTE 'CREATE POLICY service_records ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = ''proxy'' AND ' || c_is_service || ')';
-    EXECUTE 'CREATE POLICY service_completes ON pgtrack.audit_entry FOR UPDATE USING (source = ''proxy'' AND ' || c_is_service || ')';
-  END IF;
+  PERFORM pgtrack._set_policy('pgtrack.audit_entry', p.name, p.command, p.condition || format('(SELECT pgtrack._is_granted(''pgtrack.audit_entry'', %L))', p.granted))
+  FROM (VALUES ('service_reads', 'SELECT', '', 'UPDATE'),
+               ('service_records', 'INSERT', 'source = ''proxy'' AND ', 'INSERT'),
+               ('service_completes', 'UPDATE', 'source = ''proxy'' AND ', 'UPDATE')) AS p (name, command, condition, granted);
+  -- Of an earlier installation.
+  PERFORM pgtrack._drop_policy('pgtrack.audit_entry', p.name) FROM unnest('{writers,finishers}'::name[]) AS p (name);
   -- Functions that were made anew have lost their grants, and this version may need others.
   FOR v_statement IN
     SELECT pgtrack._service_grants(r.rolname) FROM pg_roles r

@@ -13,6 +13,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrack._kept_values(regclass) IS 'The columns of a copy: like history, it depends on no type of the application.';
 
+CREATE OR REPLACE FUNCTION pgtrack._close_copy(p_kept name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_close_copy$
+DECLARE
+  v_copy  regclass := to_regclass(format('pgtrack_history.%I', p_kept));
+BEGIN
+  -- In a publication, rows can only be erased from a table that has an identity.
+  EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY', v_copy);
+  PERFORM pgtrack._set_policy(v_copy, 'readers', 'SELECT', format('(SELECT pgtrack._is_granted(%L, ''SELECT''))', v_copy::text));
+END
+$_close_copy$;
+COMMENT ON FUNCTION pgtrack._close_copy(name) IS 'Shows a copy to those alone who were granted it.';
+
 CREATE OR REPLACE FUNCTION pgtrack._keep(p_table regclass) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET default_tablespace = '' SET row_security = off AS $_keep$
@@ -35,6 +47,7 @@ BEGIN
   EXECUTE format('CREATE TABLE pgtrack_history.%I USING heap AS SELECT %s FROM %s t', v_name, pgtrack._kept_values(p_table), v_shape.live_table);
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXECUTE format('COMMENT ON TABLE pgtrack_history.%I IS %L', v_name, format('The rows of %s at %s.', v_shape.name, clock_timestamp()));
+  PERFORM pgtrack._close_copy(v_name);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   INSERT INTO pgtrack.kept (relation_id, kept_table, definition, row_count, at, who, statement_id)
   VALUES (v_shape.relation_id, v_name, pgtrack._with_roles(pgtrack._definition(p_table)), v_rows, clock_timestamp(), session_user,

@@ -55,24 +55,20 @@ COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
 
 -- Triggers, defaults and checks of the owner's run meanwhile: they see what is brought back, and no more of the copy.
 CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_columns name[], p_statements text[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+-- Row security shows the copy to those who were granted it; turned off, it would be an error.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on AS $_as_owner$
 DECLARE
-  v_may_read  boolean := has_table_privilege(p_owner, format('pgtrack_history.%I', p_kept)::regclass, 'SELECT');
   v_columns   text := (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c);
   v_events    text;
   v_rows      bigint;
 BEGIN
-  IF NOT v_may_read THEN
-    v_events := pgtrack._silence_event_triggers();
-    PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
-    PERFORM pgtrack._let_event_triggers_fire(v_events);
-  END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
-  IF NOT v_may_read THEN
-    v_events := pgtrack._silence_event_triggers();
-    PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
-    PERFORM pgtrack._let_event_triggers_fire(v_events);
-  END IF;
+  v_events := pgtrack._silence_event_triggers();
+  PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_rows;
 END
 $_as_owner$;
@@ -89,7 +85,6 @@ DECLARE
   v_columns  text;
   v_values   text;
   v_part     text;
-  v_column   record;
 BEGIN
   SELECT string_agg(quote_ident(c ->> 'name'), ', '),
          string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
@@ -105,7 +100,7 @@ BEGIN
              WHERE c !~ c_check AND c !~ c_reference)
     || ARRAY(SELECT jsonb_array_elements_text(p_kept.definition -> 'indexes')));
   -- PostgreSQL looks for references by a query, and plans it with the other table's indexes.
-  FOR v_part IN SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference LOOP
+  FOREACH v_part IN ARRAY ARRAY(SELECT c FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c WHERE c ~ c_reference) LOOP
     BEGIN
       PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s %s', v_name, v_part)], NULL, pgtrack._noted_path());
     EXCEPTION WHEN insufficient_privilege THEN
@@ -113,12 +108,11 @@ BEGIN
         DETAIL = format('It was: %s.', v_part), HINT = 'Its owner may add it with REFERENCES on the other table.';
     END;
   END LOOP;
-  FOR v_column IN SELECT a.attname, pg_get_serial_sequence(pgtrack._name(p_table), a.attname) AS sequence FROM pg_attribute a
-                  WHERE a.attrelid = p_table AND a.attidentity <> '' LOOP
-    PERFORM pgtrack._as_role(v_owner, ARRAY[
-      format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL', v_column.sequence, v_column.attname, v_name)],
-      NULL, pgtrack._noted_path());
-  END LOOP;
+  PERFORM pgtrack._as_role(v_owner, ARRAY[
+            format('SELECT pg_catalog.setval(%L, pg_catalog.max(%I)) FROM %s HAVING pg_catalog.max(%2$I) IS NOT NULL',
+                   pg_get_serial_sequence(v_name, a.attname), a.attname, v_name)],
+            NULL, pgtrack._noted_path())
+  FROM pg_attribute a WHERE a.attrelid = p_table AND a.attidentity <> '';
 END
 $_recover_rows$;
 COMMENT ON FUNCTION pgtrack._recover_rows(pgtrack.kept, regclass) IS

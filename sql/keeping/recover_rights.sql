@@ -138,7 +138,7 @@ BEGIN
     RAISE WARNING 'nobody but % has rights on %', p_owner, pgtrack._name(p_table) USING
       DETAIL = 'An older version made the copy, without grants, policies, triggers and comments.';
   END IF;
-  FOR v_policy IN SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p LOOP
+  FOREACH v_policy IN ARRAY ARRAY(SELECT p FROM jsonb_array_elements(p_rights -> 'policies') p) LOOP
     v_made := pgtrack._policy_sql(p_table, v_policy, false);
     CONTINUE WHEN v_made IS NULL OR pgtrack._try_as_role(p_owner, format('the policy %I', v_policy ->> 'name'), ARRAY[v_made]);
     PERFORM pgtrack._as_role(p_owner, ARRAY[pgtrack._policy_sql(p_table, v_policy, true)], NULL, pgtrack._noted_path());

@@ -85,10 +85,22 @@ COMMENT ON COLUMN pgtrack.activity.tags IS 'What the query''s sqlcommenter comme
 -- Row security of the table is asked for the view's owner, but with the reader as current_user. The table's owner may go
 -- round it, so the view belongs to a role of its own; where there is none, row security holds for the table's owner, too.
 DO $viewer$
+DECLARE
+  v_is_owner_s  boolean := to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner';
+  v_policy      record;
 BEGIN
-  IF to_regrole('pgtrack_activity') IS NULL OR current_setting('pgtrack.owner') <> 'pgtrack_owner' THEN
+  FOR v_policy IN SELECT * FROM (VALUES ('writers', 'INSERT'), ('changers', 'UPDATE'), ('removers', 'DELETE')) AS p (name, command) LOOP
+    IF v_is_owner_s THEN
+      PERFORM pgtrack._set_policy('pgtrack.statement', v_policy.name, v_policy.command, 'true', current_setting('pgtrack.owner')::name);
+    ELSE
+      PERFORM pgtrack._drop_policy('pgtrack.statement', v_policy.name);
+    END IF;
+  END LOOP;
+  IF v_is_owner_s THEN
     ALTER TABLE pgtrack.statement FORCE ROW LEVEL SECURITY;
     RETURN;
+  ELSIF (SELECT c.relforcerowsecurity FROM pg_class c WHERE c.oid = 'pgtrack.statement'::regclass) THEN
+    ALTER TABLE pgtrack.statement NO FORCE ROW LEVEL SECURITY;
   END IF;
   GRANT SELECT ON pgtrack.statement, pgtrack.relation TO pgtrack_activity;
   -- A view's new owner has to have the right to create one, at that moment.

@@ -48,18 +48,12 @@ COMMENT ON COLUMN pgtrack.audit_entry.sqlstate IS 'The error''s SQLSTATE, if it 
 COMMENT ON COLUMN pgtrack.audit_entry.row_count IS 'How many rows the statement returned.';
 COMMENT ON COLUMN pgtrack.audit_entry.xid IS 'The transaction, where the database recorded the call.';
 
--- What the proxy may write; the functions write theirs as the owner. Who may read which stands in capture/policy.sql.
-DO $policies$
+-- What the proxy may write stands in install/service_role.sql, who may read which in capture/policy.sql.
+DO $index$
 BEGIN
   IF to_regclass('pgtrack.audit_entry_session_idx') IS NULL THEN
     CREATE INDEX audit_entry_session_idx ON pgtrack.audit_entry (session, verb, at);
     DROP INDEX IF EXISTS pgtrack.audit_entry_call_idx;
   END IF;
-  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.audit_entry'::regclass AND p.polname = 'finishers') THEN
-    ALTER TABLE pgtrack.audit_entry ENABLE ROW LEVEL SECURITY;
-    DROP POLICY IF EXISTS writers ON pgtrack.audit_entry;
-    CREATE POLICY writers ON pgtrack.audit_entry FOR INSERT WITH CHECK (source = 'proxy');
-    CREATE POLICY finishers ON pgtrack.audit_entry FOR UPDATE USING (source = 'proxy');
-  END IF;
 END
-$policies$;
+$index$;

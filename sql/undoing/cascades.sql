@@ -83,15 +83,29 @@ END;
 COMMENT ON FUNCTION pgtrack._acted_on_sql(pg_constraint, pgtrack._step[], text, pgtrack.relation_shape) IS
   'The part p for the rows of a table that a revert deletes, or gives other values that a foreign key refers to; null for none.';
 
+CREATE OR REPLACE FUNCTION pgtrack._live_refers_sql(p_constraint pg_constraint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
+                      pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
+                      pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
+  FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
+  JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
+  JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent;
+END;
+COMMENT ON FUNCTION pgtrack._live_refers_sql(pg_constraint) IS 'The condition that the row t refers, by a foreign key, to the row p.';
+
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascade(
+  p_key pg_constraint, p_kind text, p_action "char", p_steps pgtrack._step[], p_work pgtrack._work[], p_columns text[], p_writer name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascade$
 DECLARE
-  v_key       record;
-  v_parent    pgtrack.relation_shape;
+  v_parent    pgtrack.relation_shape := pgtrack._shape(p_key.confrelid, p_columns);
   v_work      pgtrack._work;
   v_child     record;
+  v_refers    text;
   v_spared    text;
   v_as_image  text;
   v_arriving  text;
@@ -103,80 +117,79 @@ DECLARE
   v_values    jsonb;
   v_count     bigint;
 BEGIN
-  FOR v_key IN
-    SELECT w.relid, w.number, c.conrelid, c.conname, a.kind, a.action, c AS key, k.relkind,
-           (SELECT string_agg(pgtrack._stored_is_sql(pgtrack._foreign_kind(pa.atttypid), u.equality, NULL,
-                                pgtrack._output_sql(format('p.%I', pa.attname), pa.atttypid),
-                                pgtrack._output_sql(format('t.%I', ca.attname), ca.atttypid)), ' AND ')
-            FROM unnest(c.conkey, c.confkey, c.conpfeqop) AS u (child, parent, equality)
-            JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = u.child
-            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = u.parent) AS refers,
-           pgtrack._image_refers_sql(c) AS image_refers
-    FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
-    JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
-    JOIN pg_class k ON k.oid = c.conrelid
-    JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd')
-  LOOP
-    v_parent := pgtrack._shape(v_key.relid, p_columns);
-    v_acted_on := pgtrack._acted_on_sql(v_key.key, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = v_key.number), v_key.kind, v_parent);
-    CONTINUE WHEN v_acted_on IS NULL;
-    v_reader := pgtrack._reader_of_referrer(v_key.conrelid, p_writer);
-    -- A foreign key is about the table alone, or about its partitions.
-    v_table := CASE v_key.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || v_key.conrelid::regclass;
-    v_spared := 'true';
-    v_arriving := '0';
-    SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = v_key.conrelid;
-    IF v_work.relid IS NOT NULL THEN
-      SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-      v_as_image := format('(SELECT WHERE %s)', v_key.image_refers);
-      v_spared := format(
-        'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
-        ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[], %13$L::jsonb[]) x (handle, base, key) JOIN %1$s h ON h.ctid = x.handle'
-        '   WHERE x.key IS NULL AND %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
-        ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
-        ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
-        '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
-        v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
-        coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
-        v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'), coalesce(v_work.merge_keys, '{}'));
-      -- Rows that come to refer to it do so before the foreign key acts: to a key in another spelling, or one that changes rows.
-      v_arriving := format(
-        '(SELECT count(*) FROM p JOIN %1$s h ON EXISTS %2$s WHERE h.ctid = ANY (%3$L::tid[])'
-        '   OR h.ctid = ANY (%4$L::tid[]) AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s AND %7$s))',
-        v_child.history, v_as_image, coalesce(v_work.inserts, '{}'), coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'),
-        v_table, v_child.live_is_history, v_key.refers);
-    END IF;
-    IF v_reader IN (p_writer, current_user) THEN
-      v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_key.refers, v_spared, v_arriving);
+  v_acted_on := pgtrack._acted_on_sql(p_key, p_steps, p_kind, v_parent);
+  IF v_acted_on IS NULL THEN
+    RETURN;
+  END IF;
+  v_reader := pgtrack._reader_of_referrer(p_key.conrelid, p_writer);
+  -- A foreign key is about the table alone, or about its partitions.
+  v_table := CASE (SELECT c.relkind FROM pg_class c WHERE c.oid = p_key.conrelid) WHEN 'p' THEN '' ELSE 'ONLY ' END || p_key.conrelid::regclass;
+  v_refers := pgtrack._live_refers_sql(p_key);
+  v_spared := 'true';
+  v_arriving := '0';
+  SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = p_key.conrelid;
+  IF v_work.relid IS NOT NULL THEN
+    SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
+    v_as_image := format('(SELECT WHERE %s)', pgtrack._image_refers_sql(p_key));
+    v_spared := format(
+      'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
+      ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
+      ' AND NOT EXISTS (SELECT FROM unnest(%6$L::tid[], %7$L::tid[], %13$L::jsonb[]) x (handle, base, key) JOIN %1$s h ON h.ctid = x.handle'
+      '   WHERE x.key IS NULL AND %3$s AND NOT EXISTS %5$s AND (SELECT EXISTS %5$s FROM %1$s h WHERE h.ctid = x.base))'
+      ' AND NOT EXISTS (SELECT FROM unnest(%8$L::jsonb[]) x CROSS JOIN LATERAL jsonb_to_record(x) AS k(%9$s) WHERE %10$s)'
+      ' AND NOT EXISTS (SELECT FROM unnest(%11$L::tid[], %12$L::jsonb[]) x (handle, key)'
+      '   CROSS JOIN LATERAL jsonb_to_record(x.key) AS k(%9$s) JOIN %1$s h ON h.ctid = x.handle WHERE %10$s AND NOT EXISTS %5$s)',
+      v_child.history, coalesce(v_work.deletes, '{}'), v_child.live_is_history, coalesce(v_work.updates, '{}'), v_as_image,
+      coalesce(v_work.merges, '{}'), coalesce(v_work.merge_bases, '{}'), coalesce(v_work.deleted_keys, '{}'), v_child.key_record,
+      v_child.live_is_key, coalesce(v_work.keyed_updates, '{}'), coalesce(v_work.updated_keys, '{}'), coalesce(v_work.merge_keys, '{}'));
+    -- Rows that come to refer to it do so before the foreign key acts: to a key in another spelling, or one that changes rows.
+    v_arriving := format(
+      '(SELECT count(*) FROM p JOIN %1$s h ON EXISTS %2$s WHERE h.ctid = ANY (%3$L::tid[])'
+      '   OR h.ctid = ANY (%4$L::tid[]) AND NOT EXISTS (SELECT FROM %5$s t WHERE %6$s AND %7$s))',
+      v_child.history, v_as_image, coalesce(v_work.inserts, '{}'), coalesce(v_work.updates, '{}') || coalesce(v_work.keyed_updates, '{}'),
+      v_table, v_child.live_is_history, v_refers);
+  END IF;
+  IF v_reader IN (p_writer, current_user) THEN
+    v_query := format('%s SELECT (SELECT count(*) FROM %s t JOIN p ON %s WHERE %s) + %s AS count', v_acted_on, v_table, v_refers, v_spared, v_arriving);
+  ELSE
+    -- Somebody else's table has no part in this undo; it is told what would be deleted.
+    SELECT * INTO v_referred FROM pgtrack._referred_sql(p_key);
+    v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_acted_on, v_referred.record);
+    IF p_writer = current_user THEN
+      EXECUTE v_query INTO v_values;
     ELSE
-      -- Somebody else's table has no part in this undo; it is told what would be deleted.
-      SELECT * INTO v_referred FROM pgtrack._referred_sql(v_key.key);
-      v_query := format('%s SELECT coalesce(jsonb_agg(%s), ''[]'') AS values FROM p', v_acted_on, v_referred.record);
-      IF p_writer = current_user THEN
-        EXECUTE v_query INTO v_values;
-      ELSE
-        SELECT r -> 'values' INTO v_values FROM pgtrack._as_role(p_writer, '{}', v_query) r;
-      END IF;
-      v_query := format('SELECT count(*) AS count FROM %s t JOIN jsonb_to_recordset(%L) AS p (%s) ON %s',
-                        v_table, v_values, v_referred.record_columns, v_referred.refers);
+      SELECT r -> 'values' INTO v_values FROM pgtrack._as_role(p_writer, '{}', v_query) r;
     END IF;
-    IF v_reader <> current_user THEN
-      SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(v_reader, '{}', v_query) r;
-    ELSE
-      EXECUTE v_query INTO v_count;
-    END IF;
-    IF v_count > 0 THEN
-      RAISE EXCEPTION 'rows of % refer to rows of % that this would %', v_key.conrelid::regclass, v_parent.name,
-        CASE v_key.kind WHEN 'delete' THEN 'delete' ELSE 'give another key' END USING
-        ERRCODE = 'foreign_key_violation',
-        DETAIL = format('The foreign key %I would %s %s of them too.', v_key.conname,
-                        CASE v_key.action WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
-        HINT = CASE v_key.kind WHEN 'delete' THEN 'Delete those rows first, or undo what made them.'
-                               ELSE 'Let those rows refer to others first, or undo what made them.' END,
-        CONSTRAINT = v_key.conname, TABLE = v_key.conrelid::regclass::text;
-    END IF;
-  END LOOP;
+    v_query := format('SELECT count(*) AS count FROM %s t JOIN jsonb_to_recordset(%L) AS p (%s) ON %s',
+                      v_table, v_values, v_referred.record_columns, v_referred.refers);
+  END IF;
+  IF v_reader <> current_user THEN
+    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(v_reader, '{}', v_query) r;
+  ELSE
+    EXECUTE v_query INTO v_count;
+  END IF;
+  IF v_count > 0 THEN
+    RAISE EXCEPTION 'rows of % refer to rows of % that this would %', p_key.conrelid::regclass, v_parent.name,
+      CASE p_kind WHEN 'delete' THEN 'delete' ELSE 'give another key' END USING
+      ERRCODE = 'foreign_key_violation',
+      DETAIL = format('The foreign key %I would %s %s of them too.', p_key.conname,
+                      CASE p_action WHEN 'c' THEN 'delete' ELSE 'change' END, v_count),
+      HINT = CASE p_kind WHEN 'delete' THEN 'Delete those rows first, or undo what made them.'
+                             ELSE 'Let those rows refer to others first, or undo what made them.' END,
+      CONSTRAINT = p_key.conname, TABLE = p_key.conrelid::regclass::text;
+  END IF;
+END
+$_refuse_cascade$;
+COMMENT ON FUNCTION pgtrack._refuse_cascade(pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
+  'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
+
+CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
+BEGIN
+  PERFORM pgtrack._refuse_cascade(c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
+  FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
+  JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
+  JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
 END
 $_refuse_cascades$;
 COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS

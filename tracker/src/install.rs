@@ -15,7 +15,7 @@ const UNINSTALL: &str = include_str!("../../sql/pg_track--uninstall.sql");
 const VERSION: &str = "1.0";
 /// What of that version: a script with a higher one is run where an older build of the same version is.
 /// The script says the same.
-const REVISION: i32 = 4;
+const REVISION: i32 = 5;
 
 /// What [`install`] found or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

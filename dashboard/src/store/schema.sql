@@ -251,3 +251,16 @@ COMMENT ON COLUMN pgtrack_dashboard.secret.purpose IS 'plan: what stands for a p
 COMMENT ON COLUMN pgtrack_dashboard.secret.value IS 'The key.';
 INSERT INTO pgtrack_dashboard.secret (purpose, value)
 VALUES ('plan', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))) ON CONFLICT DO NOTHING;
+
+-- Members of pg_read_all_data and pg_write_all_data have rights here, too; row security keeps out who does not own the tables.
+DO $closed$
+DECLARE
+  v_table  regclass;
+BEGIN
+  FOR v_table IN
+    SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'pgtrack_dashboard'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
+  END LOOP;
+END
+$closed$;

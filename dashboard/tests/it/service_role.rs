@@ -101,3 +101,36 @@ fn who_may_read_alone_undoes_nothing() {
         .await;
     });
 }
+
+#[test]
+fn who_may_read_and_write_all_data_has_nothing_of_the_dashboard() {
+    on_site(async |site| {
+        let client = site.client().await;
+        let role = format!("all_{}", site.database.name());
+        let tables: String = client
+            .query_one(
+                "SELECT string_agg(oid::regclass::text, ' ') FROM pg_class WHERE relnamespace = 'pgtrack_dashboard'::regnamespace AND relkind = 'r'",
+                &[],
+            )
+            .await
+            .unwrap()
+            .get(0);
+        let sql = format!(
+            "CREATE ROLE {role}; GRANT pg_read_all_data, pg_write_all_data TO {role}; SET ROLE {role}"
+        );
+        client.batch_execute(&sql).await.unwrap();
+        for table in tables.split(' ') {
+            let rows = client.query(&format!("SELECT * FROM {table}"), &[]).await.unwrap();
+            assert!(rows.is_empty(), "{table}");
+        }
+        let error = client
+            .batch_execute("INSERT INTO pgtrack_dashboard.account (name, role, password_hash) VALUES ('mallory', 'admin', '')")
+            .await
+            .unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "42501");
+        client
+            .batch_execute(&format!("RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}"))
+            .await
+            .unwrap();
+    });
+}

@@ -93,6 +93,44 @@ fn a_partition_is_dropped_whatever_stands_on_its_recorder() {
 }
 
 #[test]
+fn nothing_that_stands_on_an_internal_function_goes_when_it_is_replaced() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE SCHEMA stands; CREATE TABLE stands.i (a text, b int); CREATE INDEX ON stands.i (pgtrack._free_name(a, NULL));
+                 CREATE STATISTICS stands.s ON (pgtrack._free_name(a, NULL)), b FROM stands.i;
+                 CREATE TABLE stands.p (a text) PARTITION BY LIST (pgtrack._free_name(a, NULL)); CREATE TABLE stands.p1 PARTITION OF stands.p DEFAULT;
+                 INSERT INTO stands.p VALUES ('kept');
+                 CREATE TABLE stands.g (a int, b text GENERATED ALWAYS AS (pgtrack._role_sql(a::text)) STORED, c text DEFAULT pgtrack._noted_path());
+                 CREATE FUNCTION stands.f() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT pgtrack._role_sql('public'); END;
+                 CREATE VIEW stands.v AS SELECT stands.f()",
+            )
+            .await;
+        for _ in 0..2 {
+            install(session.database.clone()).await;
+            session
+                .check(
+                    "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'stands'::regnamespace",
+                    "g i i__free_name_idx p p1 v",
+                )
+                .await;
+            session.check("SELECT count(*) FROM pg_statistic_ext WHERE stxnamespace = 'stands'::regnamespace", "1").await;
+            session
+                .check(
+                    "INSERT INTO stands.p VALUES ('more'); SELECT count(*) > 1 FROM stands.p",
+                    "t",
+                )
+                .await;
+            session.check("TRUNCATE stands.g; INSERT INTO stands.g VALUES (1); SELECT b, f FROM stands.g, stands.v", "\"1\"|PUBLIC").await;
+            session.check("SELECT count(*) FROM pg_proc WHERE proname LIKE '\\_left\\_%' AND NOT prosecdef", "3").await;
+        }
+        session.run("DROP SCHEMA stands CASCADE").await;
+        install(session.database.clone()).await;
+        session.check("SELECT count(*) FROM pg_proc WHERE proname LIKE '\\_left\\_%'", "0").await;
+    });
+}
+
+#[test]
 fn an_installation_is_upgraded_whatever_stands_on_it() {
     on_outer_versions(async |session| {
         let other = with_other_role(&session, "stands_on_tables").await;
@@ -120,6 +158,7 @@ fn an_installation_is_upgraded_whatever_stands_on_it() {
         session
             .check("SELECT relname FROM pg_class WHERE relnamespace = 'theirs'::regnamespace ORDER BY 1", "
             f
+            n
             s
             v").await;
         session

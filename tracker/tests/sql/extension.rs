@@ -65,7 +65,7 @@ fn the_extension_is_created_works_and_is_dropped() {
                 row.get::<_, &str>(0),
                 "public.t (id=1): row updated: v, now as after version 1"
             );
-            assert_eq!(row.get::<_, &str>(1), "1.0.4");
+            assert_eq!(row.get::<_, &str>(1), "1.0.5");
             assert_eq!(row.get::<_, i64>(2), 1, "a dump carries the history");
             let error = client
                 .batch_execute("DROP EXTENSION pg_track")
@@ -93,9 +93,9 @@ fn make_install_puts_the_files_where_the_server_looks() {
     let place = directory.join(share.trim().trim_start_matches('/')).join("extension");
     for file in [
         "pg_track.control",
-        "pg_track--1.0.4.sql",
-        "pg_track--1.0--1.0.4.sql",
-        "pg_track--1.0.3--1.0.4.sql",
+        "pg_track--1.0.5.sql",
+        "pg_track--1.0--1.0.5.sql",
+        "pg_track--1.0.4--1.0.5.sql",
     ] {
         assert!(place.join(file).exists(), "{file}");
     }

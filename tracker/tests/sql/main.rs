@@ -36,6 +36,7 @@ mod outline;
 mod own_commands;
 mod ownership;
 mod partitions;
+mod predefined_roles;
 mod reading;
 mod reading_rights;
 mod reference;

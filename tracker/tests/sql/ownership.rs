@@ -466,7 +466,7 @@ fn an_installation_of_the_first_build_is_moved_to_the_owner_with_its_history() {
             )
             .await;
         session.check("SELECT * FROM pgtrack.verify()", "").await;
-        session.check("SELECT revision FROM pgtrack.installed_version", "4").await;
+        session.check("SELECT revision FROM pgtrack.installed_version", "5").await;
         session.run("DROP OWNED BY app_upgrade CASCADE; DROP ROLE app_upgrade").await;
     });
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgtrack_testkit::{Cluster, Database, Server, block_on, own_server, versions};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::support::install;
+use crate::support::{install, on_outer_versions};
 
 const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, v text);
     CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
@@ -180,4 +180,21 @@ fn history_on_a_logical_copy_is_the_same_and_goes_on_when_the_copy_takes_over() 
             assert_eq!(answer(&copy, "SELECT v FROM t").await, "last");
         });
     }
+}
+
+#[test]
+fn a_publication_of_all_tables_stops_nothing() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE TABLE t (id int PRIMARY KEY, v text); SELECT pgtrack.track('t'); INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = 'b';
+                 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO some_table VALUES (1); RETURN NULL; END';
+                 CREATE TRIGGER note AFTER INSERT ON t EXECUTE FUNCTION note(); SELECT pgtrack.keep('t'); CREATE PUBLICATION everything FOR ALL TABLES;
+                 DROP TRIGGER note ON t; DROP FUNCTION note(); SELECT * FROM pgtrack.follow_ddl();
+                 SELECT pgtrack.erase('t', 1, 'asked for'); UPDATE t SET v = 'c'; SELECT pgtrack.undo('t', 1); SELECT * FROM pgtrack.purge(interval '0 s')",
+            )
+            .await;
+        install(session.database.clone()).await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
 }

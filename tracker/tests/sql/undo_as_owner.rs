@@ -185,12 +185,8 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
         // What would run later as the superuser, or make them say something else.
         for (command, left) in [
             ("DECLARE d CURSOR WITH HOLD FOR SELECT lasting.note(''cursor'')", "cursor \"d\""),
-            ("CLOSE c; DECLARE c CURSOR FOR SELECT lasting.note(''cursor'')", "cursor \"c\""),
             ("PREPARE p AS SELECT lasting.note(''prepared'')", "prepared statement \"p\""),
-            (
-                "CREATE TEMP VIEW noted AS SELECT lasting.note(''view'')",
-                "temporary relation \"noted\"",
-            ),
+            ("CREATE TEMP VIEW noted AS SELECT lasting.note(''view'')", "temporary view \"noted\""),
             ("SET client_encoding = ''SJIS''", "setting \"client_encoding\""),
             // What SET LOCAL hides until COMMIT.
             (
@@ -210,7 +206,7 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
                     "IF TG_ARGV[0] = 'trigger' THEN EXECUTE '{command}'; END IF;"
                 )))
                 .await;
-            session.run("BEGIN; DECLARE c CURSOR FOR SELECT 1").await;
+            session.run("BEGIN").await;
             let error = session.error("SELECT pgtrack.undo('lasting.t', 1)").await;
             let expected = format!(
                 "42501: a trigger, default or check of lasting leaves the {left} in your session\n"
@@ -261,6 +257,75 @@ fn nothing_of_an_owner_s_code_outlasts_the_undo_of_a_superuser() {
         session.run("COMMIT").await;
         session.check("SELECT count(*) FROM noted WHERE what = 'deferred'", "1").await;
         drop(&session, "lasting").await;
+    });
+}
+
+#[test]
+fn an_owner_s_code_neither_leaves_nor_takes_what_names_mean() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE takes; CREATE SCHEMA takes AUTHORIZATION takes; SET ROLE takes; CREATE TABLE takes.t (id int PRIMARY KEY, v int);
+                 CREATE FUNCTION takes.run() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   EXECUTE coalesce(nullif(current_setting('takes.command', true), ''), 'SELECT 1'); RETURN NULL; END$$;
+                 CREATE TRIGGER run AFTER UPDATE ON takes.t EXECUTE FUNCTION takes.run(); RESET ROLE;
+                 SELECT pgtrack.track('takes'); INSERT INTO takes.t VALUES (1, 1); UPDATE takes.t SET v = 2; UPDATE takes.t SET v = 3;
+                 CREATE TEMP TABLE mine AS SELECT 1 AS n; PREPARE mine AS SELECT 1",
+            )
+            .await;
+        for (command, change) in [
+            ("DISCARD TEMP", "takes the temporary "),
+            // The function that runs this comes back, too.
+            (
+                "DO $do$DECLARE f name := (SELECT proname FROM pg_proc WHERE proname LIKE 'pgtrack_run%'); BEGIN DISCARD TEMP; EXECUTE format('CREATE FUNCTION pg_temp.%I(text[], text, text, jsonb) RETURNS SETOF jsonb LANGUAGE sql AS ''SELECT NULL::jsonb''', f); END$do$",
+                "leaves the temporary function ",
+            ),
+            ("DEALLOCATE ALL", "takes the prepared statement \"mine\" out of"),
+            (
+                "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql RETURN 1",
+                "leaves the temporary function \"pg_temp",
+            ),
+            ("CREATE TYPE pg_temp.e AS ENUM ()", "leaves the temporary type \"e\" in"),
+            (
+                "CREATE OPERATOR pg_temp.= (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)",
+                "leaves the temporary operator ",
+            ),
+        ] {
+            session
+                .run(&format!("SELECT set_config('takes.command', $q${command}$q$, false)"))
+                .await;
+            let error = session.error("SELECT pgtrack.undo('takes.t', 1)").await;
+            let expected = format!("42501: a trigger, default or check of takes {change}");
+            assert!(error.starts_with(&expected), "{command}: {error}");
+            session.check("SELECT n FROM mine", "1").await;
+            session.run("DEALLOCATE ALL; PREPARE mine AS SELECT 1").await;
+        }
+        drop(&session, "takes").await;
+    });
+}
+
+#[test]
+fn an_owner_s_code_reads_in_no_cursor_of_the_caller() {
+    on_outer_versions(async |session| {
+        noting_table(&session, "reads_on").await;
+        let refused = async |sql: &str| {
+            let error = session.error(sql).await;
+            assert!(error.starts_with("24000: the cursor \""), "{error}");
+        };
+        session.run("BEGIN; DECLARE c CURSOR FOR SELECT 'secret'").await;
+        refused("SELECT pgtrack.undo('reads_on.t', 1)").await;
+        session
+            .run("ROLLBACK; BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 'secret'; COMMIT")
+            .await;
+        refused("SELECT pgtrack.undo('reads_on.t', 1)").await;
+        session.run("CLOSE c").await;
+        refused("DO $$DECLARE r record; BEGIN FOR r IN SELECT 1 AS id LOOP PERFORM pgtrack.undo('reads_on.t', r.id); END LOOP; END$$").await;
+        // A query that is running has no rows for anybody else.
+        session.run("BEGIN; DECLARE c CURSOR FOR SELECT pgtrack.undo('reads_on.t', id) FROM generate_series(1, 1) id; FETCH ALL FROM c; ROLLBACK").await;
+        session.run("DO $$BEGIN PERFORM pgtrack.undo('reads_on.t', id) FROM generate_series(1, 1) id; END$$").await;
+        // Who has no more rights than the owner has nothing to lose.
+        session.run("SET ROLE reads_on; BEGIN; DECLARE c CURSOR FOR SELECT 1; SELECT pgtrack.undo('reads_on.t', 1); ROLLBACK; RESET ROLE").await;
+        drop(&session, "reads_on").await;
     });
 }
 
