@@ -2587,7 +2587,7 @@ CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, na
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT 'cursor', c.name, concat_ws(' ', c.is_holdable, c.creation_time, c.statement) FROM pg_cursors c
-  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.from_sql, p.statement) FROM pg_prepared_statements p
+  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.from_sql, p.parameter_types, p.statement) FROM pg_prepared_statements p
   UNION ALL SELECT concat('temporary ', i.type), coalesce(i.name, i.identity), concat_ws(' ', d.objid, i.identity)
   FROM pg_depend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
   WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema()
@@ -2629,6 +2629,24 @@ END;
 COMMENT ON FUNCTION pgtrack._other_settings(name) IS
   'The settings by which a session can be misled and which code of a role could set; a clause that keeps each, and its last value.';
 
+-- PREPARE lasts where its transaction does not: what is prepared goes, and whoever executes it is told that it is not there.
+CREATE OR REPLACE FUNCTION pgtrack._drop_prepared(p_before jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_prepared$
+DECLARE
+  v_name  text;
+BEGIN
+  FOREACH v_name IN ARRAY ARRAY(
+    SELECT s.name FROM pgtrack._session_state() s
+    WHERE s.kind = 'prepared statement'
+      AND NOT EXISTS (SELECT FROM jsonb_to_recordset(p_before) AS b (kind text, name text, state text)
+                      WHERE (b.kind, b.name, b.state) = (s.kind, s.name, s.state)))
+  LOOP
+    EXECUTE format('DEALLOCATE %I', v_name);
+  END LOOP;
+END
+$_drop_prepared$;
+COMMENT ON FUNCTION pgtrack._drop_prepared(jsonb) IS 'Drops the prepared statements that were not there before.';
+
 -- What is gone can mislead as well: a name is found elsewhere then.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_other_state(p_before jsonb, p_role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_other_state$
@@ -2656,15 +2674,16 @@ COMMENT ON FUNCTION pgtrack._refuse_other_state(jsonb, name) IS 'Refuses what co
 CREATE OR REPLACE FUNCTION pgtrack._refuse_open_cursors(p_role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_open_cursors$
 DECLARE
-  v_name  text;
+  v_cursor  refcursor;
 BEGIN
-  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.name <> '') LOOP
+  -- That of the protocol has no name.
+  FOREACH v_cursor IN ARRAY ARRAY(SELECT c.name::refcursor FROM pg_cursors c) LOOP
     BEGIN
-      EXECUTE format('MOVE RELATIVE 0 IN %I', v_name);
+      MOVE RELATIVE 0 IN v_cursor;
     EXCEPTION WHEN object_not_in_prerequisite_state THEN
       CONTINUE;
     END;
-    RAISE EXCEPTION 'the cursor "%" is open', v_name USING
+    RAISE EXCEPTION 'the cursor "%" is open', v_cursor USING
       ERRCODE = 'invalid_cursor_state',
       DETAIL = format('This runs code of %s, which could read on in it with your rights. A loop over a query has a cursor, too.', p_role),
       HINT = format('Close it, call this outside of the loop, as in SELECT pgtrack.undo(…) FROM …, or do it as %s.', p_role);
@@ -2737,16 +2756,22 @@ BEGIN
   v_state := (SELECT jsonb_agg(s) FROM pgtrack._session_state() s);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
-  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
-  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
-    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
-      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
-  END IF;
-  PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-  -- Where there is no clause for them.
-  PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
-  PERFORM pgtrack._refuse_other_state(v_state, p_role);
+  BEGIN
+    RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
+    -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+    IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
+      RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+        ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
+    END IF;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    -- Where there is no clause for them.
+    PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
+    PERFORM pgtrack._refuse_other_state(v_state, p_role);
+  -- Nothing is kept from whoever called: it is raised again.
+  EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
+    PERFORM pgtrack._drop_prepared(v_state);
+    RAISE;
+  END;
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
@@ -2908,6 +2933,26 @@ END
 $_members$;
 COMMENT ON FUNCTION pgtrack._members(regclass) IS
   'A table and all its partitions, parents first; those without partitions of their own hold the rows. It locks none of them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._foreign_keys_to(p_table regclass) RETURNS SETOF pg_constraint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_keys_to$
+BEGIN
+  RETURN QUERY
+    SELECT c.* FROM pg_constraint c
+    WHERE c.contype = 'f' AND c.conparentid = 0
+      AND c.confrelid = ANY (ARRAY(SELECT m.relid::oid FROM pgtrack._members(p_table) m UNION SELECT a.relid FROM pg_partition_ancestors(p_table) a));
+END
+$_foreign_keys_to$;
+COMMENT ON FUNCTION pgtrack._foreign_keys_to(regclass) IS
+  'The foreign keys that rows of a table may be referred to by: those to it, to one of its partitions, or to what it is a partition of.';
+
+CREATE OR REPLACE FUNCTION pgtrack._table_with(p_member regclass, p_tables regclass[]) RETURNS regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_table_with$
+BEGIN
+  RETURN (SELECT t FROM unnest(p_tables) t WHERE t = p_member OR t IN (SELECT a.relid FROM pg_partition_ancestors(p_member) a) LIMIT 1);
+END
+$_table_with$;
+COMMENT ON FUNCTION pgtrack._table_with(regclass, regclass[]) IS 'Which of some tables a table is, or is a partition of; null for none.';
 
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
@@ -10105,7 +10150,7 @@ COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
 -- ==== undoing/cascades.sql ====
 
 -- By values as they are stored: no row of the table's type is made, whose domains might make checks.
-CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint, p_child regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN 'false'
@@ -10114,10 +10159,13 @@ BEGIN ATOMIC
   FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
   JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
   JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
-  LEFT JOIN pgtrack.relation r ON r.relid = p_constraint.conrelid
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = ca.attnum;
+  -- Columns of a partition may have other numbers.
+  LEFT JOIN pg_attribute a ON a.attrelid = p_child AND a.attname = ca.attname
+  LEFT JOIN pgtrack.relation r ON r.relid = p_child
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = a.attnum;
 END;
-COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
+COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint, regclass) IS
+  'The condition that the image h, of a table that a foreign key is of or of one of whose partitions it is, refers to the row p.';
 
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
@@ -10177,7 +10225,10 @@ BEGIN ATOMIC
     FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number)
     JOIN pg_attribute a ON a.attrelid = p_constraint.confrelid AND a.attnum = ANY (p_constraint.confkey) AND quote_ident(a.attname) = u.name
   )
-  SELECT format('WITH p AS MATERIALIZED (%s)', string_agg(format('SELECT t.* FROM %s JOIN %s t ON %s%s', f.source, p_shape.live_table, f.is_place, m.is_set), ' UNION ALL '))
+  SELECT format('WITH p AS MATERIALIZED (%s)', string_agg(format('SELECT t.* FROM %s JOIN %s t ON %s%s%s', f.source, p_shape.live_table, f.is_place, m.is_set,
+    -- A foreign key to a partition is not about rows in others.
+    (SELECT format(' AND t.tableoid = ANY (%L::oid[])', ARRAY(SELECT m.relid::oid FROM pgtrack._members(c.oid) m))
+     FROM pg_class c WHERE c.oid = p_constraint.confrelid AND c.relispartition)), ' UNION ALL '))
   FROM unnest(p_steps) s
   CROSS JOIN LATERAL pgtrack._step_source(s, p_shape) f
   CROSS JOIN referred r
@@ -10204,11 +10255,11 @@ COMMENT ON FUNCTION pgtrack._live_refers_sql(pg_constraint) IS 'The condition th
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascade(
-  p_key pg_constraint, p_kind text, p_action "char", p_steps pgtrack._step[], p_work pgtrack._work[], p_columns text[], p_writer name
+  p_table regclass, p_key pg_constraint, p_kind text, p_action "char", p_steps pgtrack._step[], p_work pgtrack._work[], p_columns text[], p_writer name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascade$
 DECLARE
-  v_parent    pgtrack.relation_shape := pgtrack._shape(p_key.confrelid, p_columns);
+  v_parent    pgtrack.relation_shape := pgtrack._shape(p_table, p_columns);
   v_work      pgtrack._work;
   v_child     record;
   v_refers    text;
@@ -10233,10 +10284,11 @@ BEGIN
   v_refers := pgtrack._live_refers_sql(p_key);
   v_spared := 'true';
   v_arriving := '0';
-  SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = p_key.conrelid;
+  SELECT * INTO v_work FROM unnest(p_work) w
+  WHERE w.relid = pgtrack._table_with(p_key.conrelid, ARRAY(SELECT o.relid FROM unnest(p_work) o));
   IF v_work.relid IS NOT NULL THEN
     SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-    v_as_image := format('(SELECT WHERE %s)', pgtrack._image_refers_sql(p_key));
+    v_as_image := format('(SELECT WHERE %s)', pgtrack._image_refers_sql(p_key, v_work.relid));
     v_spared := format(
       'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
       ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
@@ -10286,15 +10338,15 @@ BEGIN
   END IF;
 END
 $_refuse_cascade$;
-COMMENT ON FUNCTION pgtrack._refuse_cascade(pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
+COMMENT ON FUNCTION pgtrack._refuse_cascade(regclass, pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
   'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 BEGIN
-  PERFORM pgtrack._refuse_cascade(c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
+  PERFORM pgtrack._refuse_cascade(w.relid, c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
   FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
-  JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
+  CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
   JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
 END
 $_refuse_cascades$;
@@ -10784,8 +10836,10 @@ BEGIN ATOMIC
   JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = p.attnum
   CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) b
   WHERE r.relation_id = p_relation AND p.can_update AND a.attidentity = '' AND p.column_name <> ALL (r.key_columns)
-    AND NOT EXISTS (SELECT FROM pg_constraint f
-                    WHERE f.contype = 'f' AND (f.conrelid = p_table AND p.attnum = ANY (f.conkey) OR f.confrelid = p_table AND p.attnum = ANY (f.confkey)));
+    AND NOT EXISTS (SELECT FROM pgtrack._members(p_table) m
+                    JOIN pg_attribute l ON l.attrelid = m.relid AND l.attname = a.attname
+                    JOIN pg_constraint f ON f.contype = 'f' AND (f.conrelid = m.relid AND l.attnum = ANY (f.conkey)
+                                                                 OR f.confrelid = m.relid AND l.attnum = ANY (f.confkey)));
 END;
 COMMENT ON FUNCTION pgtrack._amounts(integer, regclass, text[]) IS
   'The columns of a table that can be set back by the difference: their types, and their values in the image h and the row t, as they are counted.';
@@ -11746,7 +11800,9 @@ BEGIN
   is_locked := false;
   -- What a foreign key does to rows of the set is asked of lists. And where policies show more rows than they let be locked,
   -- those would be taken for gone.
-  IF row_security_active(p_table) OR EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.confrelid = ANY (p_set.tables)
+  IF row_security_active(p_table) OR EXISTS (
+       SELECT FROM unnest(p_set.tables) t CROSS JOIN LATERAL pgtrack._foreign_keys_to(t) c
+       WHERE pgtrack._table_with(c.conrelid, ARRAY[p_table]) IS NOT NULL
              AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('n', 'd'))) THEN
     RETURN;
   END IF;
@@ -11995,9 +12051,9 @@ BEGIN
     WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND v_relation.left_out ? a.attnum::text
     UNION ALL
     SELECT format('foreign key %I of %s', c.conname, pgtrack._name(c.conrelid))
-    FROM pg_constraint c
-    JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary
-    WHERE c.confrelid = p_table AND c.contype = 'f' AND c.conparentid = 0 AND c.confupdtype IN ('c', 'n', 'd') AND c.conrelid <> ALL (p_set.tables)
+    FROM pgtrack._foreign_keys_to(p_table) c
+    JOIN pg_index i ON i.indrelid = c.confrelid AND i.indisprimary
+    WHERE c.confupdtype IN ('c', 'n', 'd') AND pgtrack._table_with(c.conrelid, p_set.tables) IS NULL
       -- Of a tracked table, rows that refer to the keys themselves would have been changed by the set, too.
       AND NOT (c.confkey <@ i.indkey::smallint[]
                AND EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.conrelid AND r.tracked_until IS NULL))) x
@@ -13365,8 +13421,8 @@ BEGIN ATOMIC
            ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', pgtrack._name(k.conrelid), k.conname, pg_get_constraintdef(k.oid),
                         CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)],
            k.conrelid
-    FROM pg_constraint k JOIN pg_class o ON o.oid = k.conrelid
-    WHERE k.confrelid = p_table AND k.contype = 'f' AND k.conrelid <> p_table AND k.conparentid = 0) x
+    FROM pgtrack._foreign_keys_to(p_table) k JOIN pg_class o ON o.oid = k.conrelid
+    WHERE pgtrack._table_with(k.conrelid, ARRAY[p_table]) IS NULL) x
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._attached_to(regclass) IS 'The triggers and rules of a table, and the foreign keys of others that refer to it.';
@@ -13984,7 +14040,7 @@ BEGIN
   v_is_made := pgtrack._try_as_role((p_part ->> 'owner')::name, p_part ->> 'what',
                                     ARRAY(SELECT jsonb_array_elements_text(p_part -> 'statements')));
   IF v_is_made AND v_is_others AND NOT EXISTS (
-       SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = v_other AND k.confrelid = p_table) THEN
+       SELECT FROM pgtrack._foreign_keys_to(p_table) k WHERE k.conrelid = v_other) THEN
     PERFORM pgtrack._refuse_other(pgtrack._name(p_table));
   END IF;
 END

@@ -90,7 +90,7 @@ CREATE OR REPLACE FUNCTION pgtrack._session_state() RETURNS TABLE (kind text, na
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT 'cursor', c.name, concat_ws(' ', c.is_holdable, c.creation_time, c.statement) FROM pg_cursors c
-  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.from_sql, p.statement) FROM pg_prepared_statements p
+  UNION ALL SELECT 'prepared statement', p.name, concat_ws(' ', p.prepare_time, p.from_sql, p.parameter_types, p.statement) FROM pg_prepared_statements p
   UNION ALL SELECT concat('temporary ', i.type), coalesce(i.name, i.identity), concat_ws(' ', d.objid, i.identity)
   FROM pg_depend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
   WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema()
@@ -132,6 +132,24 @@ END;
 COMMENT ON FUNCTION pgtrack._other_settings(name) IS
   'The settings by which a session can be misled and which code of a role could set; a clause that keeps each, and its last value.';
 
+-- PREPARE lasts where its transaction does not: what is prepared goes, and whoever executes it is told that it is not there.
+CREATE OR REPLACE FUNCTION pgtrack._drop_prepared(p_before jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_drop_prepared$
+DECLARE
+  v_name  text;
+BEGIN
+  FOREACH v_name IN ARRAY ARRAY(
+    SELECT s.name FROM pgtrack._session_state() s
+    WHERE s.kind = 'prepared statement'
+      AND NOT EXISTS (SELECT FROM jsonb_to_recordset(p_before) AS b (kind text, name text, state text)
+                      WHERE (b.kind, b.name, b.state) = (s.kind, s.name, s.state)))
+  LOOP
+    EXECUTE format('DEALLOCATE %I', v_name);
+  END LOOP;
+END
+$_drop_prepared$;
+COMMENT ON FUNCTION pgtrack._drop_prepared(jsonb) IS 'Drops the prepared statements that were not there before.';
+
 -- What is gone can mislead as well: a name is found elsewhere then.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_other_state(p_before jsonb, p_role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_other_state$
@@ -159,15 +177,16 @@ COMMENT ON FUNCTION pgtrack._refuse_other_state(jsonb, name) IS 'Refuses what co
 CREATE OR REPLACE FUNCTION pgtrack._refuse_open_cursors(p_role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_open_cursors$
 DECLARE
-  v_name  text;
+  v_cursor  refcursor;
 BEGIN
-  FOREACH v_name IN ARRAY ARRAY(SELECT c.name FROM pg_cursors c WHERE c.name <> '') LOOP
+  -- That of the protocol has no name.
+  FOREACH v_cursor IN ARRAY ARRAY(SELECT c.name::refcursor FROM pg_cursors c) LOOP
     BEGIN
-      EXECUTE format('MOVE RELATIVE 0 IN %I', v_name);
+      MOVE RELATIVE 0 IN v_cursor;
     EXCEPTION WHEN object_not_in_prerequisite_state THEN
       CONTINUE;
     END;
-    RAISE EXCEPTION 'the cursor "%" is open', v_name USING
+    RAISE EXCEPTION 'the cursor "%" is open', v_cursor USING
       ERRCODE = 'invalid_cursor_state',
       DETAIL = format('This runs code of %s, which could read on in it with your rights. A loop over a query has a cursor, too.', p_role),
       HINT = format('Close it, call this outside of the loop, as in SELECT pgtrack.undo(…) FROM …, or do it as %s.', p_role);
@@ -240,16 +259,22 @@ BEGIN
   v_state := (SELECT jsonb_agg(s) FROM pgtrack._session_state() s);
   -- Of the path, it is the present value that nobody knows.
   PERFORM set_config('search_path', v_mark, true);
-  RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
-  -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
-  IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
-    RAISE EXCEPTION 'a trigger has set search_path for the session' USING
-      ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
-  END IF;
-  PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-  -- Where there is no clause for them.
-  PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
-  PERFORM pgtrack._refuse_other_state(v_state, p_role);
+  BEGIN
+    RETURN QUERY EXECUTE format('SELECT * FROM %s($1, $2, $3, $4)', v_function) USING p_statements, p_query, p_path, v_others;
+    -- A search_path would be in force for all that comes, and is already: nothing here is found through it.
+    IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) v_mark THEN
+      RAISE EXCEPTION 'a trigger has set search_path for the session' USING
+        ERRCODE = 'insufficient_privilege', DETAIL = pg_catalog.concat('It runs as ', p_role, ', and you have more rights than that.');
+    END IF;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    -- Where there is no clause for them.
+    PERFORM set_config(o.key, o.value, true) FROM jsonb_each_text(v_own) o WHERE NOT coalesce(v_others, '{}') ? o.key;
+    PERFORM pgtrack._refuse_other_state(v_state, p_role);
+  -- Nothing is kept from whoever called: it is raised again.
+  EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
+    PERFORM pgtrack._drop_prepared(v_state);
+    RAISE;
+  END;
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);

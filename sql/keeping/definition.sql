@@ -114,8 +114,8 @@ BEGIN ATOMIC
            ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', pgtrack._name(k.conrelid), k.conname, pg_get_constraintdef(k.oid),
                         CASE WHEN k.convalidated AND o.relowner <> c.relowner THEN ' NOT VALID' ELSE '' END)],
            k.conrelid
-    FROM pg_constraint k JOIN pg_class o ON o.oid = k.conrelid
-    WHERE k.confrelid = p_table AND k.contype = 'f' AND k.conrelid <> p_table AND k.conparentid = 0) x
+    FROM pgtrack._foreign_keys_to(p_table) k JOIN pg_class o ON o.oid = k.conrelid
+    WHERE pgtrack._table_with(k.conrelid, ARRAY[p_table]) IS NULL) x
   WHERE c.oid = p_table;
 END;
 COMMENT ON FUNCTION pgtrack._attached_to(regclass) IS 'The triggers and rules of a table, and the foreign keys of others that refer to it.';

@@ -212,7 +212,7 @@ BEGIN
   v_is_made := pgtrack._try_as_role((p_part ->> 'owner')::name, p_part ->> 'what',
                                     ARRAY(SELECT jsonb_array_elements_text(p_part -> 'statements')));
   IF v_is_made AND v_is_others AND NOT EXISTS (
-       SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = v_other AND k.confrelid = p_table) THEN
+       SELECT FROM pgtrack._foreign_keys_to(p_table) k WHERE k.conrelid = v_other) THEN
     PERFORM pgtrack._refuse_other(pgtrack._name(p_table));
   END IF;
 END

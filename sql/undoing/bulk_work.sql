@@ -102,7 +102,9 @@ BEGIN
   is_locked := false;
   -- What a foreign key does to rows of the set is asked of lists. And where policies show more rows than they let be locked,
   -- those would be taken for gone.
-  IF row_security_active(p_table) OR EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.confrelid = ANY (p_set.tables)
+  IF row_security_active(p_table) OR EXISTS (
+       SELECT FROM unnest(p_set.tables) t CROSS JOIN LATERAL pgtrack._foreign_keys_to(t) c
+       WHERE pgtrack._table_with(c.conrelid, ARRAY[p_table]) IS NOT NULL
              AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('n', 'd'))) THEN
     RETURN;
   END IF;

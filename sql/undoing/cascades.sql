@@ -1,5 +1,5 @@
 -- By values as they are stored: no row of the table's type is made, whose domains might make checks.
-CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint) RETURNS text
+CREATE OR REPLACE FUNCTION pgtrack._image_refers_sql(p_constraint pg_constraint, p_child regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT string_agg(CASE WHEN c.history_column IS NULL THEN 'false'
@@ -8,10 +8,13 @@ BEGIN ATOMIC
   FROM unnest(p_constraint.conkey, p_constraint.confkey, p_constraint.conpfeqop) AS u (child, parent, equality)
   JOIN pg_attribute ca ON ca.attrelid = p_constraint.conrelid AND ca.attnum = u.child
   JOIN pg_attribute pa ON pa.attrelid = p_constraint.confrelid AND pa.attnum = u.parent
-  LEFT JOIN pgtrack.relation r ON r.relid = p_constraint.conrelid
-  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = ca.attnum;
+  -- Columns of a partition may have other numbers.
+  LEFT JOIN pg_attribute a ON a.attrelid = p_child AND a.attname = ca.attname
+  LEFT JOIN pgtrack.relation r ON r.relid = p_child
+  LEFT JOIN pgtrack.relation_column c ON c.relation_id = r.relation_id AND pgtrack._attnum(r.relid, c.column_name, c.attnum) = a.attnum;
 END;
-COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint) IS 'The condition that the image h refers by a foreign key to the row p.';
+COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint, regclass) IS
+  'The condition that the image h, of a table that a foreign key is of or of one of whose partitions it is, refers to the row p.';
 
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
@@ -71,7 +74,10 @@ BEGIN ATOMIC
     FROM unnest(p_shape.updated) WITH ORDINALITY AS u (name, number)
     JOIN pg_attribute a ON a.attrelid = p_constraint.confrelid AND a.attnum = ANY (p_constraint.confkey) AND quote_ident(a.attname) = u.name
   )
-  SELECT format('WITH p AS MATERIALIZED (%s)', string_agg(format('SELECT t.* FROM %s JOIN %s t ON %s%s', f.source, p_shape.live_table, f.is_place, m.is_set), ' UNION ALL '))
+  SELECT format('WITH p AS MATERIALIZED (%s)', string_agg(format('SELECT t.* FROM %s JOIN %s t ON %s%s%s', f.source, p_shape.live_table, f.is_place, m.is_set,
+    -- A foreign key to a partition is not about rows in others.
+    (SELECT format(' AND t.tableoid = ANY (%L::oid[])', ARRAY(SELECT m.relid::oid FROM pgtrack._members(c.oid) m))
+     FROM pg_class c WHERE c.oid = p_constraint.confrelid AND c.relispartition)), ' UNION ALL '))
   FROM unnest(p_steps) s
   CROSS JOIN LATERAL pgtrack._step_source(s, p_shape) f
   CROSS JOIN referred r
@@ -98,11 +104,11 @@ COMMENT ON FUNCTION pgtrack._live_refers_sql(pg_constraint) IS 'The condition th
 -- A row that is deleted must not take along rows that the revert does not know of, nor those that it inserts or sets back
 -- if they refer to the row then, too. Nor must one that gets another key make them forget whom they refer to.
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascade(
-  p_key pg_constraint, p_kind text, p_action "char", p_steps pgtrack._step[], p_work pgtrack._work[], p_columns text[], p_writer name
+  p_table regclass, p_key pg_constraint, p_kind text, p_action "char", p_steps pgtrack._step[], p_work pgtrack._work[], p_columns text[], p_writer name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_cascade$
 DECLARE
-  v_parent    pgtrack.relation_shape := pgtrack._shape(p_key.confrelid, p_columns);
+  v_parent    pgtrack.relation_shape := pgtrack._shape(p_table, p_columns);
   v_work      pgtrack._work;
   v_child     record;
   v_refers    text;
@@ -127,10 +133,11 @@ BEGIN
   v_refers := pgtrack._live_refers_sql(p_key);
   v_spared := 'true';
   v_arriving := '0';
-  SELECT * INTO v_work FROM unnest(p_work) w WHERE w.relid = p_key.conrelid;
+  SELECT * INTO v_work FROM unnest(p_work) w
+  WHERE w.relid = pgtrack._table_with(p_key.conrelid, ARRAY(SELECT o.relid FROM unnest(p_work) o));
   IF v_work.relid IS NOT NULL THEN
     SELECT * INTO v_child FROM pgtrack._shape(v_work.relid);
-    v_as_image := format('(SELECT WHERE %s)', pgtrack._image_refers_sql(p_key));
+    v_as_image := format('(SELECT WHERE %s)', pgtrack._image_refers_sql(p_key, v_work.relid));
     v_spared := format(
       'NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%2$L::tid[]) AND %3$s)'
       ' AND NOT EXISTS (SELECT FROM %1$s h WHERE h.ctid = ANY (%4$L::tid[]) AND %3$s AND NOT EXISTS %5$s)'
@@ -180,15 +187,15 @@ BEGIN
   END IF;
 END
 $_refuse_cascade$;
-COMMENT ON FUNCTION pgtrack._refuse_cascade(pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
+COMMENT ON FUNCTION pgtrack._refuse_cascade(regclass, pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
   'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
 
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 BEGIN
-  PERFORM pgtrack._refuse_cascade(c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
+  PERFORM pgtrack._refuse_cascade(w.relid, c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
   FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
-  JOIN pg_constraint c ON c.confrelid = w.relid AND c.contype = 'f' AND c.conparentid = 0
+  CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
   JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
 END
 $_refuse_cascades$;

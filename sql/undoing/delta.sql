@@ -23,8 +23,10 @@ BEGIN ATOMIC
   JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = p.attnum
   CROSS JOIN LATERAL pgtrack._base_type(a.atttypid, a.atttypmod) b
   WHERE r.relation_id = p_relation AND p.can_update AND a.attidentity = '' AND p.column_name <> ALL (r.key_columns)
-    AND NOT EXISTS (SELECT FROM pg_constraint f
-                    WHERE f.contype = 'f' AND (f.conrelid = p_table AND p.attnum = ANY (f.conkey) OR f.confrelid = p_table AND p.attnum = ANY (f.confkey)));
+    AND NOT EXISTS (SELECT FROM pgtrack._members(p_table) m
+                    JOIN pg_attribute l ON l.attrelid = m.relid AND l.attname = a.attname
+                    JOIN pg_constraint f ON f.contype = 'f' AND (f.conrelid = m.relid AND l.attnum = ANY (f.conkey)
+                                                                 OR f.confrelid = m.relid AND l.attnum = ANY (f.confkey)));
 END;
 COMMENT ON FUNCTION pgtrack._amounts(integer, regclass, text[]) IS
   'The columns of a table that can be set back by the difference: their types, and their values in the image h and the row t, as they are counted.';

@@ -41,9 +41,9 @@ BEGIN
     WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND v_relation.left_out ? a.attnum::text
     UNION ALL
     SELECT format('foreign key %I of %s', c.conname, pgtrack._name(c.conrelid))
-    FROM pg_constraint c
-    JOIN pg_index i ON i.indrelid = p_table AND i.indisprimary
-    WHERE c.confrelid = p_table AND c.contype = 'f' AND c.conparentid = 0 AND c.confupdtype IN ('c', 'n', 'd') AND c.conrelid <> ALL (p_set.tables)
+    FROM pgtrack._foreign_keys_to(p_table) c
+    JOIN pg_index i ON i.indrelid = c.confrelid AND i.indisprimary
+    WHERE c.confupdtype IN ('c', 'n', 'd') AND pgtrack._table_with(c.conrelid, p_set.tables) IS NULL
       -- Of a tracked table, rows that refer to the keys themselves would have been changed by the set, too.
       AND NOT (c.confkey <@ i.indkey::smallint[]
                AND EXISTS (SELECT FROM pgtrack.relation r WHERE r.relid = c.conrelid AND r.tracked_until IS NULL))) x

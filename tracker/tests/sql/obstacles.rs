@@ -169,6 +169,76 @@ fn rows_of_partitions_that_go_as_well_are_no_obstacle() {
     });
 }
 
+/// A foreign key may refer to a partition, or be of one, alone: it acts on rows of others all the same, and no others.
+#[test]
+fn a_foreign_key_of_a_partition_takes_nothing_along() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE p (v int, id int, u int, PRIMARY KEY (v, id)) PARTITION BY LIST (v); CREATE TABLE p1 (id int NOT NULL, u int UNIQUE, v int NOT NULL);
+                 ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+                 CREATE TABLE c (id int PRIMARY KEY, u int CONSTRAINT to_p1 REFERENCES p1 (u) ON DELETE CASCADE ON UPDATE SET NULL) PARTITION BY RANGE (id);
+                 CREATE TABLE c1 PARTITION OF c DEFAULT; SELECT pgtrack.track('p')",
+            )
+            .await;
+        session.run("INSERT INTO p VALUES (1, 1, 7), (2, 1, 7)").await;
+        session.run("INSERT INTO c VALUES (1, 7)").await;
+        for undo in [
+            "undo_transaction((SELECT xid FROM pgtrack.log(1)))",
+            "undo_pk('p', '{\"v\": 1, \"id\": 1}')",
+        ] {
+            let error = session.error(&format!("SELECT pgtrack.{undo}")).await;
+            assert!(
+                error.starts_with(
+                    "23503: rows of public.c refer to rows of public.p that this would delete"
+                ),
+                "{undo}: {error}"
+            );
+        }
+        // The row of the other partition has the value as well, and nobody refers to it.
+        session.run("SELECT pgtrack.undo_pk('p', '{\"v\": 2, \"id\": 1}')").await;
+        session.check("SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c)", "1|1").await;
+        session.run("DELETE FROM c; UPDATE p SET u = 8").await;
+        session.run("INSERT INTO c VALUES (1, 8)").await;
+        let error = session.error("SELECT pgtrack.undo_pk('p', '{\"v\": 1, \"id\": 1}')").await;
+        assert!(
+            error.starts_with(
+                "23503: rows of public.c refer to rows of public.p that this would give another key"
+            ),
+            "{error}"
+        );
+        session.run("TRUNCATE c, p; DROP TABLE c; CREATE TABLE c (id int PRIMARY KEY, u int) PARTITION BY RANGE (id)").await;
+        // And a row of the set that a partition's own key would take along is in the set.
+        session
+            .run(
+                "CREATE TABLE c1 (u int, id int NOT NULL); ALTER TABLE c ATTACH PARTITION c1 DEFAULT;
+                 ALTER TABLE c1 ADD FOREIGN KEY (u) REFERENCES p1 (u) ON DELETE CASCADE; SELECT pgtrack.track('c')",
+            )
+            .await;
+        session
+            .run("BEGIN; INSERT INTO p VALUES (1, 1, 7); INSERT INTO c VALUES (1, 7); COMMIT")
+            .await;
+        session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+        session.check("SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c)", "0|0").await;
+        session.check("SELECT * FROM pgtrack.verify()", "").await;
+    });
+}
+
+/// It comes back with the table that it refers to.
+#[test]
+fn a_foreign_key_to_a_partition_is_kept() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE p (v int, id int, PRIMARY KEY (v, id)) PARTITION BY LIST (v); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+                 CREATE TABLE c (id int PRIMARY KEY, v int, p int, CONSTRAINT to_p1 FOREIGN KEY (v, p) REFERENCES p1); SELECT pgtrack.track('p');
+                 INSERT INTO p VALUES (1, 1); INSERT INTO c VALUES (1, 1, 1); SELECT pgtrack.keep('p'); DROP TABLE p CASCADE; SELECT pgtrack.recover('p')",
+            )
+            .await;
+        session.check("SELECT conrelid::regclass, confrelid::regclass FROM pg_constraint WHERE conname = 'to_p1' AND conparentid = 0", "c|p1").await;
+    });
+}
+
 #[test]
 fn a_table_goes_back_whole_or_the_transaction_is_to_be_tried_again() {
     on_each_version(async |session| {

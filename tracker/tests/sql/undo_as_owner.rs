@@ -305,6 +305,44 @@ fn an_owner_s_code_neither_leaves_nor_takes_what_names_mean() {
 }
 
 #[test]
+fn what_an_owner_s_code_prepares_is_gone_whatever_becomes_of_the_undo() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE prepares; CREATE SCHEMA prepares AUTHORIZATION prepares; SET ROLE prepares; CREATE TABLE prepares.t (id int PRIMARY KEY, v int);
+                 CREATE FUNCTION prepares.evil() RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
+                 CREATE FUNCTION prepares.run() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   IF current_setting('prepares.code', true) IS NOT NULL THEN
+                     DEALLOCATE mine; PREPARE mine AS SELECT prepares.evil(); PREPARE other AS SELECT prepares.evil();
+                     EXECUTE current_setting('prepares.code');
+                   END IF;
+                   RETURN NULL; END$$;
+                 CREATE TRIGGER run AFTER UPDATE ON prepares.t EXECUTE FUNCTION prepares.run(); RESET ROLE;
+                 SELECT pgtrack.track('prepares'); INSERT INTO prepares.t VALUES (1, 1); UPDATE prepares.t SET v = 2",
+            )
+            .await;
+        for (end, sqlstate) in [
+            ("SELECT 1", "42501"),
+            ("SELECT set_config($q$search_path$q$, $q$prepares$q$, false)", "42501"),
+            ("SELECT 1 / 0", "22012"),
+            ("DO $q$BEGIN RAISE query_canceled; END$q$", "57014"),
+            ("DO $q$BEGIN ASSERT false; END$q$", "P0004"),
+        ] {
+            session.run(&format!("PREPARE mine AS SELECT 'mine'; PREPARE lasting AS SELECT 'lasting'; SET prepares.code = '{end}'")).await;
+            let error = session.error("SELECT pgtrack.undo('prepares.t', 1)").await;
+            assert!(error.starts_with(sqlstate), "{end}: {error}");
+            session.check("EXECUTE lasting", "lasting").await;
+            for name in ["mine", "other"] {
+                let error = session.error(&format!("EXECUTE {name}")).await;
+                assert!(error.starts_with("26000"), "{end}: {error}");
+            }
+            session.run("DEALLOCATE lasting").await;
+        }
+        drop(&session, "prepares").await;
+    });
+}
+
+#[test]
 fn an_owner_s_code_reads_in_no_cursor_of_the_caller() {
     on_outer_versions(async |session| {
         noting_table(&session, "reads_on").await;
