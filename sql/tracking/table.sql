@@ -39,7 +39,9 @@ BEGIN
   PERFORM pgtrack._mark_if_written(v_relation.relation_id), pgtrack._sync(v_relation.relation_id);
   relation_id := v_relation.relation_id;
   status := status || (
-    SELECT CASE WHEN r.key_columns <> '{}' THEN ''
+    SELECT CASE WHEN r.key_columns <> '{}' AND EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = p_table AND c.contype = 'p' AND c.condeferred)
+                THEN '; its primary key is checked at COMMIT, and two rows that have the same until then are taken for one'
+                WHEN r.key_columns <> '{}' THEN ''
                 WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary)
                 THEN ' without its primary key, which has a type with a cast to json: single rows cannot be reverted'
                 ELSE ' without a primary key: single rows cannot be reverted' END

@@ -708,3 +708,18 @@ fn what_an_undo_brings_back_under_an_earlier_key_is_the_row_that_was_deleted() {
         session.check("SELECT * FROM pgtrack.verify()", "").await;
     });
 }
+
+#[test]
+fn a_key_that_is_checked_at_commit_is_spoken_of() {
+    on_outer_versions(async |session| {
+        session.run("CREATE TABLE t (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED); CREATE TABLE u (id int PRIMARY KEY DEFERRABLE)").await;
+        session
+            .check(
+                "SELECT status FROM pgtrack.track('public') ORDER BY table_name",
+                "
+                tracked; its primary key is checked at COMMIT, and two rows that have the same until then are taken for one
+                tracked",
+            )
+            .await;
+    });
+}

@@ -224,6 +224,49 @@ fn a_foreign_key_of_a_partition_takes_nothing_along() {
     });
 }
 
+/// What a foreign key does to a row that the undo has set back is not what was planned.
+#[test]
+fn values_that_passed_on_under_a_foreign_key_that_follows_them_are_not_set_back() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE a (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE c (id int PRIMARY KEY, u int REFERENCES a (u) ON UPDATE CASCADE);
+                 SELECT pgtrack.track('public'); SELECT pgtrack.tag('before')",
+            )
+            .await;
+        session
+            .run("INSERT INTO a VALUES (1, 1), (2, 2), (3, 3); INSERT INTO c VALUES (1, 1), (3, 3)")
+            .await;
+        session.run("SELECT pgtrack.tag('made')").await;
+        session
+            .run("BEGIN; UPDATE a SET u = 6 WHERE id = 1; UPDATE a SET u = 1 WHERE id = 2; COMMIT")
+            .await;
+        for undo in [
+            "undo_transaction((SELECT xid FROM pgtrack.log(1)))",
+            "revert_schema('public', 'made')",
+        ] {
+            let error = session.error(&format!("SELECT pgtrack.{undo}")).await;
+            assert!(
+                error.starts_with(
+                    "27000: foreign keys changed 1 rows of public.c that were set back"
+                ),
+                "{error}"
+            );
+        }
+        session
+            .check("SELECT id, u FROM a UNION ALL TABLE c ORDER BY 1, 2", "1|6\n1|6\n2|1\n3|3\n3|3")
+            .await;
+        // One after another it can be done, and a value that nobody else had is no matter.
+        session.run("UPDATE a SET u = 2 WHERE id = 2; UPDATE a SET u = 1 WHERE id = 1").await;
+        session.run("UPDATE a SET u = u + 10; SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+        session
+            .check("SELECT id, u FROM a UNION ALL TABLE c ORDER BY 1, 2", "1|1\n1|1\n2|2\n3|3\n3|3")
+            .await;
+        session.run("SELECT pgtrack.revert_schema('public', 'before')").await;
+        session.check("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM c)", "0|0").await;
+    });
+}
+
 /// It comes back with the table that it refers to.
 #[test]
 fn a_foreign_key_to_a_partition_is_kept() {
