@@ -269,51 +269,51 @@ COMMENT ON SCHEMA pgtrack_history IS
 -- A verb from before it took columns, or a plan from before it took on_conflict, goes, too: a call could mean either.
 DO $replace$
 DECLARE
-  v_function  record;
+  v_function  regprocedure;
+  v_name      name;
+  v_left      name;
+  v_others    text;
 BEGIN
-  FOR v_function IN
-    WITH RECURSIVE
-      former AS MATERIALIZED (
-        SELECT p.oid, p.proname, p.prorettype FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE n.nspname = 'pgtrack'
-          AND (p.proname LIKE $r$\_%$r$
-               OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames)
-               OR p.proname ~ '^plan_((undo|revert|rollback_to|restore)(_pk)?|undo_(transactions?|statements|where|last)|outline|batches)$'
-                  AND NOT 'on_conflict' = ANY (coalesce(p.proargnames, '{}')))
-          AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
-                                '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
-                                '_proxy_record', '_database_record', '_sizes', '_is_granted', '_refuse_others')),
-      -- Through what is ours to what is not.
-      standing (oid, classid, objid, is_ours) AS (
-        SELECT f.oid, 'pg_proc'::regclass::oid, f.oid, true FROM former f
-        UNION
-        SELECT s.oid, x.classid, x.objid, x.classid = 'pg_event_trigger'::regclass OR coalesce(x.schema IN ('pgtrack', 'pgtrack_history'), false)
-        FROM standing s
-        CROSS JOIN LATERAL (
-          SELECT o.classid, o.objid, (pg_identify_object_as_address(o.classid, o.objid, 0)).object_names[1] AS schema
-          FROM (SELECT d.classid, d.objid FROM pg_depend d WHERE d.refclassid = s.classid AND d.refobjid = s.objid
-                UNION ALL SELECT 'pg_class'::regclass, r.ev_class FROM pg_rewrite r
-                WHERE s.classid = 'pg_rewrite'::regclass AND r.oid = s.objid) o) x
-        WHERE s.is_ours)
-    SELECT f.oid::regprocedure AS signature, f.proname, format('_left_%s', f.oid) AS left_name,
-           (SELECT string_agg(DISTINCT pg_describe_object(s.classid, s.objid, 0), ', ') FROM standing s WHERE s.oid = f.oid AND NOT s.is_ours) AS others
-    FROM former f
+  FOR v_function, v_name IN
+    SELECT p.oid, p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'pgtrack'
+      AND (p.proname LIKE $r$\_%$r$
+           OR p.proname ~ '^(plan_)?(undo|revert|rollback_to)(_pk|_transactions?|_statements|_where)?$' AND NOT 'columns' = ANY (p.proargnames)
+           OR p.proname ~ '^plan_((undo|revert|rollback_to|restore)(_pk)?|undo_(transactions?|statements|where|last)|outline|batches)$'
+              AND NOT 'on_conflict' = ANY (coalesce(p.proargnames, '{}')))
+      AND p.proname NOT IN ('_may_read', '_sees_every_row', '_sees_row', '_sees_image', '_image_check', '_sees_key_change', '_acts_for_owner',
+                            '_client_addr', '_operation', '_actor', '_comment_tags', '_text_roles', '_some_text_is_hidden', '_concerns_hidden',
+                            '_proxy_record', '_database_record', '_sizes', '_is_granted', '_refuse_others')
     -- Event triggers go first: until they are there again, nothing asks for what they call.
-    ORDER BY f.prorettype = 'event_trigger'::regtype DESC
+    ORDER BY p.prorettype = 'event_trigger'::regtype DESC
   LOOP
     -- It may have gone with one that it stood on.
-    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function.signature);
-    IF v_function.others IS NOT NULL THEN
-      RAISE WARNING '% is left, under the name %, to what stands on it: %', v_function.signature, v_function.left_name, v_function.others USING
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = v_function);
+    -- Through what is ours to what is not. Somebody may make it at any moment, so each is asked for right before.
+    WITH RECURSIVE standing (classid, objid, is_ours) AS (
+      SELECT 'pg_proc'::regclass::oid, v_function::oid, true
+      UNION
+      SELECT x.classid, x.objid, x.classid = 'pg_event_trigger'::regclass OR coalesce(x.schema IN ('pgtrack', 'pgtrack_history'), false)
+      FROM standing s
+      CROSS JOIN LATERAL (
+        SELECT o.classid, o.objid, (pg_identify_object_as_address(o.classid, o.objid, 0)).object_names[1] AS schema
+        FROM (SELECT d.classid, d.objid FROM pg_depend d WHERE d.refclassid = s.classid AND d.refobjid = s.objid
+              UNION ALL SELECT 'pg_class'::regclass, r.ev_class FROM pg_rewrite r
+              WHERE s.classid = 'pg_rewrite'::regclass AND r.oid = s.objid) o) x
+      WHERE s.is_ours)
+    SELECT string_agg(DISTINCT pg_describe_object(s.classid, s.objid, 0), ', ') INTO v_others FROM standing s WHERE NOT s.is_ours;
+    IF v_others IS NOT NULL THEN
+      v_left := format('_left_%s', v_function::oid);
+      RAISE WARNING '% is left, under the name %, to what stands on it: %', v_function, v_left, v_others USING
         HINT = 'Functions whose names begin with _ are for pg_track alone, and change. Drop what stands on it, then the function.';
-      EXECUTE format('ALTER FUNCTION %s SECURITY INVOKER', v_function.signature);
-      IF v_function.proname <> v_function.left_name THEN
-        EXECUTE format('ALTER FUNCTION %s RENAME TO %I', v_function.signature, v_function.left_name);
+      EXECUTE format('ALTER FUNCTION %s SECURITY INVOKER', v_function);
+      IF v_name <> v_left THEN
+        EXECUTE format('ALTER FUNCTION %s RENAME TO %I', v_function, v_left);
       END IF;
       CONTINUE;
     END IF;
     BEGIN
-      EXECUTE format('DROP FUNCTION %s CASCADE', v_function.signature);
+      EXECUTE format('DROP FUNCTION %s CASCADE', v_function);
     -- It belongs to an extension, and this is not ALTER EXTENSION.
     EXCEPTION WHEN dependent_objects_still_exist THEN
       NULL;
@@ -675,6 +675,14 @@ COMMENT ON COLUMN pgtrack.secret.outer_key IS 'The key as HMAC pads it for the o
 CREATE SEQUENCE IF NOT EXISTS pgtrack.open_seq AS bigint CACHE 100 CYCLE;
 COMMENT ON SEQUENCE pgtrack.open_seq IS 'Numbers the notes of statements that have begun; a session compares them with its own alone.';
 
+-- ==== tables/command.sql ====
+
+CREATE UNLOGGED TABLE IF NOT EXISTS pgtrack.command (
+  is_mark  boolean  NOT NULL
+);
+COMMENT ON TABLE pgtrack.command IS 'Empty: what is written and deleted here tells the number of a command (_command_id).';
+COMMENT ON COLUMN pgtrack.command.is_mark IS 'Always true.';
+
 -- ==== tables/generated.sql ====
 
 CREATE TABLE IF NOT EXISTS pgtrack.generated (
@@ -844,7 +852,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_granted$
 BEGIN
   RETURN EXISTS (
     SELECT FROM (SELECT c.relacl AS acl FROM pg_class c WHERE c.oid = p_table
-                 UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0) x
+                 -- Who reads all data would read the other columns as well.
+                 UNION ALL SELECT a.attacl FROM pg_attribute a
+                 WHERE a.attrelid = p_table AND a.attnum > 0 AND (p_right <> 'SELECT' OR NOT has_table_privilege(p_table, p_right))) x
     CROSS JOIN LATERAL aclexplode(x.acl) g
     WHERE g.privilege_type = p_right AND (g.grantee = 0 OR pg_has_role(g.grantee, 'USAGE')));
 END
@@ -2524,30 +2534,44 @@ END
 $_fire_constraints$;
 COMMENT ON FUNCTION pgtrack._fire_constraints(text, text) IS 'Runs constraints that were put off, under a search_path.';
 
--- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
--- tells; _as_role() has them counted, and only a superuser can stop that.
+-- Whatever is put off comes of a row that is written, and a command that writes one takes a number, which nobody can set
+-- back. Two calls with nothing written in between are two numbers apart: the row is written, and deleted.
+-- SECURITY DEFINER: only the owner writes the table.
+CREATE OR REPLACE FUNCTION pgtrack._command_id() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_command_id$
+DECLARE
+  v_id     bigint;
+  v_place  tid;
+BEGIN
+  INSERT INTO pgtrack.command (is_mark) VALUES (true) RETURNING cmin::text::bigint, ctid INTO v_id, v_place;
+  DELETE FROM pgtrack.command c WHERE c.ctid = v_place;
+  RETURN v_id;
+END
+$_command_id$;
+COMMENT ON FUNCTION pgtrack._command_id() IS 'The number of the present command in its transaction (cmin).';
+
+-- What runs may put off something again, so it is over when nothing has been written any more.
 CREATE OR REPLACE FUNCTION pgtrack._finish_constraints(p_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
 DECLARE
-  v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
-  v_before  text;
-BEGIN
   -- An older snapshot does not show all of them.
-  IF pgtrack._snapshot_lasts() THEN
-    v_names := 'ALL';
-  ELSIF v_names IS NULL THEN
-    RETURN;
-  END IF;
+  c_all CONSTANT  boolean := pgtrack._snapshot_lasts();
+  v_names         text;
+  v_before        bigint;
+BEGIN
   FOR attempt IN 1 .. 10 LOOP
-    v_before := pgtrack._foreign_calls();
+    v_names := CASE WHEN c_all THEN 'ALL' ELSE (SELECT p.names FROM pgtrack._put_off() p) END;
+    IF v_names IS NULL THEN
+      RETURN;
+    END IF;
+    v_before := pgtrack._command_id();
     BEGIN
       PERFORM pgtrack._fire_constraints(v_names, p_path);
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
       PERFORM pgtrack._fire_constraints('ALL', p_path);
     END;
-    v_names := CASE v_names WHEN 'ALL' THEN v_names ELSE (SELECT p.names FROM pgtrack._put_off() p) END;
-    IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
+    IF pgtrack._command_id() = v_before + 2 THEN
       RETURN;
     END IF;
   END LOOP;
@@ -2558,20 +2582,6 @@ BEGIN
 END
 $_finish_constraints$;
 COMMENT ON FUNCTION pgtrack._finish_constraints(text) IS 'Runs, as the present role and under a search_path, what has been put off until COMMIT.';
-
--- Not their sum, which falls when a function is dropped.
-CREATE OR REPLACE FUNCTION pgtrack._foreign_calls() RETURNS text
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  -- A function that is an operator's may be called without being counted; whatever puts off work writes a row.
-  SELECT concat_ws('; ',
-    (SELECT string_agg(concat_ws(' ', p.oid, pg_stat_get_xact_function_calls(p.oid)), ', ' ORDER BY p.oid) FROM pg_proc p
-     WHERE p.oid >= 16384 AND p.pronamespace <> 'pgtrack'::regnamespace AND pg_stat_get_xact_function_calls(p.oid) > 0),
-    (SELECT string_agg(concat_ws(' ', c.oid, x.rows), ', ' ORDER BY c.oid) FROM pg_class c
-     CROSS JOIN LATERAL (SELECT pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid) AS rows) x
-     WHERE c.oid >= 16384 AND c.relkind = 'r' AND c.relnamespace NOT IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND x.rows > 0));
-END;
-COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often, and how many rows of which tables were written.';
 
 -- Settings of applications cannot be listed. These would be recorded as the session's, or lead commands of ours elsewhere.
 CREATE OR REPLACE FUNCTION pgtrack._own_settings() RETURNS TABLE (name text, value text)
@@ -2593,7 +2603,7 @@ BEGIN ATOMIC
   WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema()
   UNION ALL SELECT 'setting', o.name, o.value FROM pgtrack._own_settings() o
   UNION ALL SELECT 'setting', s.name, concat_ws(' from ', s.setting,
-    CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role', 'track_functions') THEN s.source END)
+    CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role') THEN s.source END)
   FROM pg_settings s
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
@@ -2615,7 +2625,7 @@ BEGIN ATOMIC
          OR s.context = 'superuser' AND has_parameter_privilege(s.name, 'SET') AND has_parameter_privilege(p_role, s.name, 'SET'))
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed',
                        -- Ours at times, and then not what the code is to run with.
-                       'event_triggers', 'session_replication_role', 'track_functions')
+                       'event_triggers', 'session_replication_role')
     -- What is in force, but might not be taken again.
     AND NOT (s.vartype = 'string' AND s.setting = '' AND strpos(s.name, '.') > 0)
     AND (s.name <> 'default_tablespace' OR s.setting = '' OR EXISTS (SELECT FROM pg_tablespace t WHERE t.spcname = s.setting))
@@ -2736,7 +2746,6 @@ RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
-  v_counts    text := current_setting('track_functions');
   v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
   v_others    jsonb;
   v_clauses   text;
@@ -2746,10 +2755,6 @@ DECLARE
   v_events    text;
 BEGIN
   PERFORM pgtrack._refuse_open_cursors(p_role);
-  -- Others may not, and have less to lose.
-  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
-    PERFORM set_config('track_functions', 'all', true);
-  END IF;
   SELECT jsonb_object_agg(o.setting, o.other), string_agg(format('SET %I %s', o.setting, o.clause), ' ') INTO v_others, v_clauses
   FROM pgtrack._other_settings(p_role) o;
   PERFORM pgtrack._make_role_function(v_function, p_role, v_clauses, p_path);
@@ -2775,7 +2780,6 @@ BEGIN
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
-  PERFORM set_config('track_functions', v_counts, true) WHERE current_setting('track_functions') <> v_counts;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN
     EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);
@@ -10192,6 +10196,22 @@ END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint, regclass) IS
   'The condition that the image h, of a table that a foreign key is of or of one of whose partitions it is, refers to the row p.';
 
+-- Foreign keys act on rows whatever policies hide.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_hidden_referrers(p_table regclass, p_reader name) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_hidden_referrers$
+BEGIN
+  IF EXISTS (SELECT FROM pg_class c JOIN pg_roles r ON r.rolname = p_reader
+             WHERE c.oid = p_table AND c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls)
+               AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE'))) THEN
+    RAISE EXCEPTION 'cannot tell whether rows of % would be deleted or changed too', p_table USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('It refers by a foreign key to rows that this would delete or give other keys, and row security may hide some of its rows from %s.', p_reader),
+      HINT = 'Let a role do it whom no policy holds: the owner of that table where it does not force row security, or one with BYPASSRLS.';
+  END IF;
+END
+$_refuse_hidden_referrers$;
+COMMENT ON FUNCTION pgtrack._refuse_hidden_referrers(regclass, name) IS 'Refuses where a role may not see all rows that a foreign key would change.';
+
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
 -- lock keeps that from being added meanwhile.
@@ -10203,6 +10223,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_present_owner(p_table);
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM pgtrack._refuse_hidden_referrers(p_table, v_owner);
     RETURN v_owner;
   END IF;
   IF pgtrack._hold_definition(p_table) THEN
@@ -10220,6 +10241,7 @@ BEGIN
       DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
+  PERFORM pgtrack._refuse_hidden_referrers(p_table, CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END);
   RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
 END
 $_reader_of_referrer$;
@@ -10366,6 +10388,53 @@ $_refuse_cascade$;
 COMMENT ON FUNCTION pgtrack._refuse_cascade(regclass, pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
   'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
 
+-- Rows that follow a key by ON UPDATE CASCADE may have a key by that, of which others are made to forget.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_forgetting(p_key pg_constraint, p_acted_on text, p_writer name, p_depth integer DEFAULT 1) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_forgetting$
+DECLARE
+  v_readers  name[];
+  v_query    text;
+  v_count    bigint;
+BEGIN
+  v_query := format('%s, p%s AS (SELECT t.* FROM %s t JOIN %s p ON %s)', p_acted_on, p_depth, p_key.conrelid::regclass,
+                    CASE p_depth WHEN 1 THEN 'p' ELSE format('p%s', p_depth - 1) END, pgtrack._live_refers_sql(p_key));
+  -- One that has gone round to itself ends somewhere.
+  PERFORM pgtrack._refuse_forgetting(f, v_query, p_writer, p_depth + 1) FROM pgtrack._followers(p_key) f WHERE f.confupdtype = 'c' AND p_depth < 5;
+  v_query := (SELECT format('%s SELECT %s AS count', v_query, string_agg(format('(SELECT count(*) FROM %s t JOIN p%s p ON %s)', f.conrelid::regclass, p_depth,
+                                                                                pgtrack._live_refers_sql(f)), ' + '))
+              FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd') HAVING count(*) > 0);
+  IF v_query IS NULL THEN
+    RETURN;
+  END IF;
+  v_readers := ARRAY(SELECT pgtrack._reader_of_referrer(x.relid, p_writer)
+                     FROM (SELECT p_key.conrelid AS relid UNION SELECT f.conrelid FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd')) x);
+  IF current_user = ALL (v_readers) THEN
+    EXECUTE v_query INTO v_count;
+  ELSIF p_writer = ALL (v_readers) THEN
+    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(p_writer, '{}', v_query) r;
+  END IF;
+  IF v_count = 0 THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION 'rows may be made to forget rows of % whose keys this would change', p_key.conrelid::regclass USING
+    ERRCODE = 'foreign_key_violation',
+    DETAIL = format('These follow another key, by %I, and %s by ON UPDATE SET NULL or SET DEFAULT.', p_key.conname,
+                    coalesce(v_count || ' rows refer to them', 'whether others refer to them, in tables of several owners, is not looked for')),
+    HINT = 'Let those rows refer to others first, or undo what made them.';
+END
+$_refuse_forgetting$;
+COMMENT ON FUNCTION pgtrack._refuse_forgetting(pg_constraint, text, name, integer) IS
+  'Refuses a revert that changes keys of rows p where rows that follow them, by a foreign key, have others forget them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._followers(p_key pg_constraint) RETURNS SETOF pg_constraint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT f.* FROM pgtrack._foreign_keys_to(p_key.conrelid) f
+  WHERE EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
+                WHERE a.attrelid = p_key.conrelid AND a.attnum = ANY (p_key.conkey) AND b.attrelid = f.confrelid AND b.attnum = ANY (f.confkey));
+END;
+COMMENT ON FUNCTION pgtrack._followers(pg_constraint) IS 'The foreign keys that refer to columns of another foreign key.';
+
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 BEGIN
@@ -10373,6 +10442,12 @@ BEGIN
   FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
   CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
   JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
+  PERFORM pgtrack._refuse_forgetting(c, a.query, p_writer)
+  FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
+  CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
+  CROSS JOIN LATERAL pgtrack._acted_on_sql(c, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), 'update',
+                                           pgtrack._shape(w.relid, p_columns)) AS a (query)
+  WHERE c.confupdtype = 'c' AND a.query IS NOT NULL AND EXISTS (SELECT FROM pgtrack._followers(c) f WHERE f.confupdtype IN ('c', 'n', 'd'));
 END
 $_refuse_cascades$;
 COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS
@@ -14131,26 +14206,35 @@ COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
   'The expression for what the copy k has of a column, as a value that can be written.';
 
 -- Triggers, defaults and checks of the owner's run meanwhile: they see what is brought back, and no more of the copy.
-CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_columns name[], p_statements text[]) RETURNS bigint
--- Row security shows the copy to those who were granted it; turned off, it would be an error.
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on AS $_as_owner$
+CREATE OR REPLACE FUNCTION pgtrack._show_copy(p_kept name, p_columns text[], p_owner name) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_show_copy$
 DECLARE
-  v_columns   text := (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c);
-  v_events    text;
-  v_rows      bigint;
+  v_view    text := format('pgtrack_history.%I', 'shown_' || gen_random_uuid());
+  v_events  text := pgtrack._silence_event_triggers();
 BEGIN
-  v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._execute(format('CREATE VIEW %s WITH (security_barrier = true) AS SELECT %s FROM pgtrack_history.%I', v_view,
+                                  (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c), p_kept));
+  PERFORM pgtrack._execute(format('GRANT SELECT ON %s TO %I', v_view, p_owner));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
+  RETURN v_view;
+END
+$_show_copy$;
+COMMENT ON FUNCTION pgtrack._show_copy(name, text[], name) IS 'Makes a view of columns of a copy that a table''s owner may read, until _as_owner() has used it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_view text, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+DECLARE
+  v_rows    bigint;
+  v_events  text;
+BEGIN
   v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._execute(format('DROP VIEW %s', p_view));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, name[], text[]) IS
-  'Executes statements with the rights of a table''s owner, who may read these columns of a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, text, text[]) IS 'Executes statements that read a view of a copy with the rights of a table''s owner, and drops the view.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
@@ -14162,15 +14246,14 @@ DECLARE
   v_columns  text;
   v_values   text;
   v_part     text;
+  v_view     text := pgtrack._show_copy(p_kept.kept_table, ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(p_kept.definition -> 'columns') c), v_owner);
 BEGIN
   SELECT string_agg(quote_ident(c ->> 'name'), ', '),
          string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table,
-    ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(p_kept.definition -> 'columns') c),
-    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
-           v_name, v_columns, v_values, p_kept.kept_table)
+  PERFORM pgtrack._as_owner(v_owner, v_view,
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s k', v_name, v_columns, v_values, v_view)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
              WHERE c ~ c_check)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
@@ -14314,6 +14397,7 @@ DECLARE
   v_domain  text;
   v_key     name[];
   v_same    text;
+  v_view    text;
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
@@ -14337,9 +14421,10 @@ BEGIN
     format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))],
     NULL, pgtrack._noted_path());
   IF (v_column ->> 'stored')::boolean THEN
-    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, v_key || p_column, ARRAY[
-      format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
-             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
+    v_view := pgtrack._show_copy(p_kept.kept_table, v_key || p_column, v_owner);
+    v_rows := pgtrack._as_owner(v_owner, v_view, ARRAY[
+      format('UPDATE %s t SET %I = %s FROM %s k WHERE %s', v_name, p_column,
+             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), v_view, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
     PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)],
@@ -15371,7 +15456,7 @@ REVOKE INSERT (verb, arguments, statement, message) ON pgtrack.audit_entry FROM 
 
 DO $definers$
 DECLARE
-  c_public CONSTANT  text[] := '{_begin_call,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows}';
+  c_public CONSTANT  text[] := '{_begin_call,_command_id,_concerns_hidden,_end_call,_entry,_find_last,_has_erasures,_is_as_myself,_is_erased,_permit_as_myself,_purged_versions_of,_require_present_snapshot,_tell_by_rows}';
   c_owner CONSTANT   text[] := '{_session_context,_sealed,_unsealed,_open,_note_open,_statement_id}';
   v_function         record;
 BEGIN

@@ -27,30 +27,44 @@ END
 $_fire_constraints$;
 COMMENT ON FUNCTION pgtrack._fire_constraints(text, text) IS 'Runs constraints that were put off, under a search_path.';
 
--- What runs may put off something again, so it is over when nothing has run any more. Nothing but the number of calls
--- tells; _as_role() has them counted, and only a superuser can stop that.
+-- Whatever is put off comes of a row that is written, and a command that writes one takes a number, which nobody can set
+-- back. Two calls with nothing written in between are two numbers apart: the row is written, and deleted.
+-- SECURITY DEFINER: only the owner writes the table.
+CREATE OR REPLACE FUNCTION pgtrack._command_id() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $_command_id$
+DECLARE
+  v_id     bigint;
+  v_place  tid;
+BEGIN
+  INSERT INTO pgtrack.command (is_mark) VALUES (true) RETURNING cmin::text::bigint, ctid INTO v_id, v_place;
+  DELETE FROM pgtrack.command c WHERE c.ctid = v_place;
+  RETURN v_id;
+END
+$_command_id$;
+COMMENT ON FUNCTION pgtrack._command_id() IS 'The number of the present command in its transaction (cmin).';
+
+-- What runs may put off something again, so it is over when nothing has been written any more.
 CREATE OR REPLACE FUNCTION pgtrack._finish_constraints(p_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_finish_constraints$
 DECLARE
-  v_names   text := (SELECT p.names FROM pgtrack._put_off() p);
-  v_before  text;
-BEGIN
   -- An older snapshot does not show all of them.
-  IF pgtrack._snapshot_lasts() THEN
-    v_names := 'ALL';
-  ELSIF v_names IS NULL THEN
-    RETURN;
-  END IF;
+  c_all CONSTANT  boolean := pgtrack._snapshot_lasts();
+  v_names         text;
+  v_before        bigint;
+BEGIN
   FOR attempt IN 1 .. 10 LOOP
-    v_before := pgtrack._foreign_calls();
+    v_names := CASE WHEN c_all THEN 'ALL' ELSE (SELECT p.names FROM pgtrack._put_off() p) END;
+    IF v_names IS NULL THEN
+      RETURN;
+    END IF;
+    v_before := pgtrack._command_id();
     BEGIN
       PERFORM pgtrack._fire_constraints(v_names, p_path);
     -- One of them cannot be named by this role.
     EXCEPTION WHEN insufficient_privilege THEN
       PERFORM pgtrack._fire_constraints('ALL', p_path);
     END;
-    v_names := CASE v_names WHEN 'ALL' THEN v_names ELSE (SELECT p.names FROM pgtrack._put_off() p) END;
-    IF pgtrack._foreign_calls() IS NOT DISTINCT FROM v_before THEN
+    IF pgtrack._command_id() = v_before + 2 THEN
       RETURN;
     END IF;
   END LOOP;
@@ -61,20 +75,6 @@ BEGIN
 END
 $_finish_constraints$;
 COMMENT ON FUNCTION pgtrack._finish_constraints(text) IS 'Runs, as the present role and under a search_path, what has been put off until COMMIT.';
-
--- Not their sum, which falls when a function is dropped.
-CREATE OR REPLACE FUNCTION pgtrack._foreign_calls() RETURNS text
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  -- A function that is an operator's may be called without being counted; whatever puts off work writes a row.
-  SELECT concat_ws('; ',
-    (SELECT string_agg(concat_ws(' ', p.oid, pg_stat_get_xact_function_calls(p.oid)), ', ' ORDER BY p.oid) FROM pg_proc p
-     WHERE p.oid >= 16384 AND p.pronamespace <> 'pgtrack'::regnamespace AND pg_stat_get_xact_function_calls(p.oid) > 0),
-    (SELECT string_agg(concat_ws(' ', c.oid, x.rows), ', ' ORDER BY c.oid) FROM pg_class c
-     CROSS JOIN LATERAL (SELECT pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid) AS rows) x
-     WHERE c.oid >= 16384 AND c.relkind = 'r' AND c.relnamespace NOT IN ('pgtrack'::regnamespace, 'pgtrack_history'::regnamespace) AND x.rows > 0));
-END;
-COMMENT ON FUNCTION pgtrack._foreign_calls() IS 'Which functions of the application were called in this transaction, and how often, and how many rows of which tables were written.';
 
 -- Settings of applications cannot be listed. These would be recorded as the session's, or lead commands of ours elsewhere.
 CREATE OR REPLACE FUNCTION pgtrack._own_settings() RETURNS TABLE (name text, value text)
@@ -96,7 +96,7 @@ BEGIN ATOMIC
   WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = pg_my_temp_schema()
   UNION ALL SELECT 'setting', o.name, o.value FROM pgtrack._own_settings() o
   UNION ALL SELECT 'setting', s.name, concat_ws(' from ', s.setting,
-    CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role', 'track_functions') THEN s.source END)
+    CASE WHEN s.name NOT IN ('event_triggers', 'session_replication_role') THEN s.source END)
   FROM pg_settings s
   WHERE s.context IN ('user', 'superuser')
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed');
@@ -118,7 +118,7 @@ BEGIN ATOMIC
          OR s.context = 'superuser' AND has_parameter_privilege(s.name, 'SET') AND has_parameter_privilege(p_role, s.name, 'SET'))
     AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'search_path', 'seed',
                        -- Ours at times, and then not what the code is to run with.
-                       'event_triggers', 'session_replication_role', 'track_functions')
+                       'event_triggers', 'session_replication_role')
     -- What is in force, but might not be taken again.
     AND NOT (s.vartype = 'string' AND s.setting = '' AND strpos(s.name, '.') > 0)
     AND (s.name <> 'default_tablespace' OR s.setting = '' OR EXISTS (SELECT FROM pg_tablespace t WHERE t.spcname = s.setting))
@@ -239,7 +239,6 @@ RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_role$
 DECLARE
   v_function  text := format('pg_temp.%I', 'pgtrack_run_' || gen_random_uuid());
-  v_counts    text := current_setting('track_functions');
   v_mark      text := format('pg_catalog, pg_temp, %I', gen_random_uuid());
   v_others    jsonb;
   v_clauses   text;
@@ -249,10 +248,6 @@ DECLARE
   v_events    text;
 BEGIN
   PERFORM pgtrack._refuse_open_cursors(p_role);
-  -- Others may not, and have less to lose.
-  IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
-    PERFORM set_config('track_functions', 'all', true);
-  END IF;
   SELECT jsonb_object_agg(o.setting, o.other), string_agg(format('SET %I %s', o.setting, o.clause), ' ') INTO v_others, v_clauses
   FROM pgtrack._other_settings(p_role) o;
   PERFORM pgtrack._make_role_function(v_function, p_role, v_clauses, p_path);
@@ -278,7 +273,6 @@ BEGIN
   v_events := pgtrack._silence_event_triggers();
   PERFORM pgtrack._execute(format('DROP FUNCTION %s', v_function), p_path);
   PERFORM pgtrack._let_event_triggers_fire(v_events);
-  PERFORM set_config('track_functions', v_counts, true) WHERE current_setting('track_functions') <> v_counts;
   SELECT p.put_off INTO v_name FROM pgtrack._put_off() p;
   IF v_name IS NOT NULL THEN
     EXECUTE format('SET CONSTRAINTS %s DEFERRED', v_name);

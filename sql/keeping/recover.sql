@@ -54,26 +54,35 @@ COMMENT ON FUNCTION pgtrack._kept_value_sql(name, regclass, name) IS
   'The expression for what the copy k has of a column, as a value that can be written.';
 
 -- Triggers, defaults and checks of the owner's run meanwhile: they see what is brought back, and no more of the copy.
-CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_kept name, p_columns name[], p_statements text[]) RETURNS bigint
--- Row security shows the copy to those who were granted it; turned off, it would be an error.
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on AS $_as_owner$
+CREATE OR REPLACE FUNCTION pgtrack._show_copy(p_kept name, p_columns text[], p_owner name) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_show_copy$
 DECLARE
-  v_columns   text := (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c);
-  v_events    text;
-  v_rows      bigint;
+  v_view    text := format('pgtrack_history.%I', 'shown_' || gen_random_uuid());
+  v_events  text := pgtrack._silence_event_triggers();
 BEGIN
-  v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._execute(format('GRANT SELECT (%s) ON pgtrack_history.%I TO %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._execute(format('CREATE VIEW %s WITH (security_barrier = true) AS SELECT %s FROM pgtrack_history.%I', v_view,
+                                  (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest(p_columns) c), p_kept));
+  PERFORM pgtrack._execute(format('GRANT SELECT ON %s TO %I', v_view, p_owner));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
+  RETURN v_view;
+END
+$_show_copy$;
+COMMENT ON FUNCTION pgtrack._show_copy(name, text[], name) IS 'Makes a view of columns of a copy that a table''s owner may read, until _as_owner() has used it.';
+
+CREATE OR REPLACE FUNCTION pgtrack._as_owner(p_owner name, p_view text, p_statements text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_as_owner$
+DECLARE
+  v_rows    bigint;
+  v_events  text;
+BEGIN
   v_rows := (SELECT (r ->> 'rows')::bigint FROM pgtrack._as_role(p_owner, p_statements, NULL, pgtrack._noted_path()) r);
   v_events := pgtrack._silence_event_triggers();
-  PERFORM pgtrack._execute(format('REVOKE SELECT (%s) ON pgtrack_history.%I FROM %I', v_columns, p_kept, p_owner));
+  PERFORM pgtrack._execute(format('DROP VIEW %s', p_view));
   PERFORM pgtrack._let_event_triggers_fire(v_events);
   RETURN v_rows;
 END
 $_as_owner$;
-COMMENT ON FUNCTION pgtrack._as_owner(name, name, name[], text[]) IS
-  'Executes statements with the rights of a table''s owner, who may read these columns of a copy meanwhile.';
+COMMENT ON FUNCTION pgtrack._as_owner(name, text, text[]) IS 'Executes statements that read a view of a copy with the rights of a table''s owner, and drops the view.';
 
 CREATE OR REPLACE FUNCTION pgtrack._recover_rows(p_kept pgtrack.kept, p_table regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_recover_rows$
@@ -85,15 +94,14 @@ DECLARE
   v_columns  text;
   v_values   text;
   v_part     text;
+  v_view     text := pgtrack._show_copy(p_kept.kept_table, ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(p_kept.definition -> 'columns') c), v_owner);
 BEGIN
   SELECT string_agg(quote_ident(c ->> 'name'), ', '),
          string_agg(pgtrack._kept_value_sql(p_kept.kept_table, p_table, (c ->> 'name')::name), ', ')
   INTO v_columns, v_values
   FROM jsonb_array_elements(p_kept.definition -> 'columns') c WHERE (c ->> 'stored')::boolean;
-  PERFORM pgtrack._as_owner(v_owner, p_kept.kept_table,
-    ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(p_kept.definition -> 'columns') c),
-    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pgtrack_history.%I k',
-           v_name, v_columns, v_values, p_kept.kept_table)
+  PERFORM pgtrack._as_owner(v_owner, v_view,
+    format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s k', v_name, v_columns, v_values, v_view)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
              WHERE c ~ c_check)
     || ARRAY(SELECT format('ALTER TABLE %s %s', v_name, c) FROM jsonb_array_elements_text(p_kept.definition -> 'constraints') c
@@ -237,6 +245,7 @@ DECLARE
   v_domain  text;
   v_key     name[];
   v_same    text;
+  v_view    text;
   v_rows    bigint := 0;
   v_call    text;
 BEGIN
@@ -260,9 +269,10 @@ BEGIN
     format('ALTER TABLE %s ADD COLUMN %I %s %s', v_name, p_column, v_type, replace(v_column ->> 'clause', ' NOT NULL', ''))],
     NULL, pgtrack._noted_path());
   IF (v_column ->> 'stored')::boolean THEN
-    v_rows := pgtrack._as_owner(v_owner, p_kept.kept_table, v_key || p_column, ARRAY[
-      format('UPDATE %s t SET %I = %s FROM pgtrack_history.%I k WHERE %s', v_name, p_column,
-             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), p_kept.kept_table, v_same)]);
+    v_view := pgtrack._show_copy(p_kept.kept_table, v_key || p_column, v_owner);
+    v_rows := pgtrack._as_owner(v_owner, v_view, ARRAY[
+      format('UPDATE %s t SET %I = %s FROM %s k WHERE %s', v_name, p_column,
+             pgtrack._kept_value_sql(p_kept.kept_table, p_table, p_column), v_view, v_same)]);
   END IF;
   IF v_domain IS NOT NULL THEN
     PERFORM pgtrack._as_role(v_owner, ARRAY[format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', v_name, p_column, v_domain)],

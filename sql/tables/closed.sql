@@ -6,7 +6,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_granted$
 BEGIN
   RETURN EXISTS (
     SELECT FROM (SELECT c.relacl AS acl FROM pg_class c WHERE c.oid = p_table
-                 UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0) x
+                 -- Who reads all data would read the other columns as well.
+                 UNION ALL SELECT a.attacl FROM pg_attribute a
+                 WHERE a.attrelid = p_table AND a.attnum > 0 AND (p_right <> 'SELECT' OR NOT has_table_privilege(p_table, p_right))) x
     CROSS JOIN LATERAL aclexplode(x.acl) g
     WHERE g.privilege_type = p_right AND (g.grantee = 0 OR pg_has_role(g.grantee, 'USAGE')));
 END

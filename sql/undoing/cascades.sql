@@ -16,6 +16,22 @@ END;
 COMMENT ON FUNCTION pgtrack._image_refers_sql(pg_constraint, regclass) IS
   'The condition that the image h, of a table that a foreign key is of or of one of whose partitions it is, refers to the row p.';
 
+-- Foreign keys act on rows whatever policies hide.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_hidden_referrers(p_table regclass, p_reader name) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_refuse_hidden_referrers$
+BEGIN
+  IF EXISTS (SELECT FROM pg_class c JOIN pg_roles r ON r.rolname = p_reader
+             WHERE c.oid = p_table AND c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls)
+               AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE'))) THEN
+    RAISE EXCEPTION 'cannot tell whether rows of % would be deleted or changed too', p_table USING
+      ERRCODE = 'insufficient_privilege',
+      DETAIL = format('It refers by a foreign key to rows that this would delete or give other keys, and row security may hide some of its rows from %s.', p_reader),
+      HINT = 'Let a role do it whom no policy holds: the owner of that table where it does not force row security, or one with BYPASSRLS.';
+  END IF;
+END
+$_refuse_hidden_referrers$;
+COMMENT ON FUNCTION pgtrack._refuse_hidden_referrers(regclass, name) IS 'Refuses where a role may not see all rows that a foreign key would change.';
+
 -- Anybody may own a table that refers to one of those that are undone, and nobody has named it. Whoever has more rights
 -- looks into it as its owner, whose code may run then. Others do it themselves, unless code of the owner might run: the
 -- lock keeps that from being added meanwhile.
@@ -27,6 +43,7 @@ DECLARE
 BEGIN
   PERFORM pgtrack._require_present_owner(p_table);
   IF v_owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM pgtrack._refuse_hidden_referrers(p_table, v_owner);
     RETURN v_owner;
   END IF;
   IF pgtrack._hold_definition(p_table) THEN
@@ -44,6 +61,7 @@ BEGIN
       DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
+  PERFORM pgtrack._refuse_hidden_referrers(p_table, CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END);
   RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
 END
 $_reader_of_referrer$;
@@ -190,6 +208,53 @@ $_refuse_cascade$;
 COMMENT ON FUNCTION pgtrack._refuse_cascade(regclass, pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
   'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
 
+-- Rows that follow a key by ON UPDATE CASCADE may have a key by that, of which others are made to forget.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_forgetting(p_key pg_constraint, p_acted_on text, p_writer name, p_depth integer DEFAULT 1) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_forgetting$
+DECLARE
+  v_readers  name[];
+  v_query    text;
+  v_count    bigint;
+BEGIN
+  v_query := format('%s, p%s AS (SELECT t.* FROM %s t JOIN %s p ON %s)', p_acted_on, p_depth, p_key.conrelid::regclass,
+                    CASE p_depth WHEN 1 THEN 'p' ELSE format('p%s', p_depth - 1) END, pgtrack._live_refers_sql(p_key));
+  -- One that has gone round to itself ends somewhere.
+  PERFORM pgtrack._refuse_forgetting(f, v_query, p_writer, p_depth + 1) FROM pgtrack._followers(p_key) f WHERE f.confupdtype = 'c' AND p_depth < 5;
+  v_query := (SELECT format('%s SELECT %s AS count', v_query, string_agg(format('(SELECT count(*) FROM %s t JOIN p%s p ON %s)', f.conrelid::regclass, p_depth,
+                                                                                pgtrack._live_refers_sql(f)), ' + '))
+              FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd') HAVING count(*) > 0);
+  IF v_query IS NULL THEN
+    RETURN;
+  END IF;
+  v_readers := ARRAY(SELECT pgtrack._reader_of_referrer(x.relid, p_writer)
+                     FROM (SELECT p_key.conrelid AS relid UNION SELECT f.conrelid FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd')) x);
+  IF current_user = ALL (v_readers) THEN
+    EXECUTE v_query INTO v_count;
+  ELSIF p_writer = ALL (v_readers) THEN
+    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(p_writer, '{}', v_query) r;
+  END IF;
+  IF v_count = 0 THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION 'rows may be made to forget rows of % whose keys this would change', p_key.conrelid::regclass USING
+    ERRCODE = 'foreign_key_violation',
+    DETAIL = format('These follow another key, by %I, and %s by ON UPDATE SET NULL or SET DEFAULT.', p_key.conname,
+                    coalesce(v_count || ' rows refer to them', 'whether others refer to them, in tables of several owners, is not looked for')),
+    HINT = 'Let those rows refer to others first, or undo what made them.';
+END
+$_refuse_forgetting$;
+COMMENT ON FUNCTION pgtrack._refuse_forgetting(pg_constraint, text, name, integer) IS
+  'Refuses a revert that changes keys of rows p where rows that follow them, by a foreign key, have others forget them.';
+
+CREATE OR REPLACE FUNCTION pgtrack._followers(p_key pg_constraint) RETURNS SETOF pg_constraint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT f.* FROM pgtrack._foreign_keys_to(p_key.conrelid) f
+  WHERE EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
+                WHERE a.attrelid = p_key.conrelid AND a.attnum = ANY (p_key.conkey) AND b.attrelid = f.confrelid AND b.attnum = ANY (f.confkey));
+END;
+COMMENT ON FUNCTION pgtrack._followers(pg_constraint) IS 'The foreign keys that refer to columns of another foreign key.';
+
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 BEGIN
@@ -197,6 +262,12 @@ BEGIN
   FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
   CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
   JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
+  PERFORM pgtrack._refuse_forgetting(c, a.query, p_writer)
+  FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
+  CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
+  CROSS JOIN LATERAL pgtrack._acted_on_sql(c, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), 'update',
+                                           pgtrack._shape(w.relid, p_columns)) AS a (query)
+  WHERE c.confupdtype = 'c' AND a.query IS NOT NULL AND EXISTS (SELECT FROM pgtrack._followers(c) f WHERE f.confupdtype IN ('c', 'n', 'd'));
 END
 $_refuse_cascades$;
 COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS

@@ -267,6 +267,77 @@ fn values_that_passed_on_under_a_foreign_key_that_follows_them_are_not_set_back(
     });
 }
 
+/// A key that follows another may be one that others refer to.
+#[test]
+fn rows_that_follow_a_key_make_no_others_forget_them() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY REFERENCES p ON UPDATE CASCADE);
+                 CREATE TABLE d (id int PRIMARY KEY REFERENCES c ON UPDATE CASCADE); CREATE TABLE g (id int PRIMARY KEY, d int REFERENCES d ON UPDATE SET NULL);
+                 SELECT pgtrack.track('p')",
+            )
+            .await;
+        session.run("INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1); INSERT INTO d VALUES (1); INSERT INTO g VALUES (2, NULL)").await;
+        session.run("UPDATE p SET id = 5 WHERE id = 1").await;
+        session.run("INSERT INTO g VALUES (1, 5)").await;
+        for undo in ["undo_transaction((SELECT xid FROM pgtrack.log(1)))", "undo('p', 5)"] {
+            let error = session.error(&format!("SELECT pgtrack.{undo}")).await;
+            assert!(error.starts_with("23503: rows may be made to forget rows of public.d whose keys this would change"), "{undo}: {error}");
+        }
+        // Where nobody refers to them, nobody forgets.
+        session.run("DELETE FROM g WHERE id = 1; SELECT pgtrack.undo('p', 5)").await;
+        session
+            .check(
+                "SELECT (SELECT min(id) FROM p), (SELECT id FROM c), (SELECT id FROM d)",
+                "1|1|1",
+            )
+            .await;
+        // Those that forgot because of the change remember again.
+        session.run("SELECT pgtrack.track('public')").await;
+        session.run("INSERT INTO g VALUES (1, 1)").await;
+        session.run("UPDATE p SET id = 5 WHERE id = 1").await;
+        session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
+        session.check("SELECT (SELECT min(id) FROM p), (SELECT id FROM c), (SELECT id FROM d), (SELECT d FROM g WHERE id = 1)", "1|1|1|1").await;
+    });
+}
+
+/// Foreign keys act on rows whatever policies hide.
+#[test]
+fn rows_that_policies_hide_are_not_taken_along() {
+    on_each_version(async |session| {
+        session
+            .run(
+                "CREATE ROLE hides_rows; GRANT CREATE ON SCHEMA public TO hides_rows; SET ROLE hides_rows; CREATE TABLE p (id int PRIMARY KEY);
+                 CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE); ALTER TABLE c ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+                 CREATE POLICY none ON c USING (false); RESET ROLE; SELECT pgtrack.track('p'); INSERT INTO p VALUES (1)",
+            )
+            .await;
+        session.run("INSERT INTO c VALUES (1, 1)").await;
+        for role in ["NONE", "hides_rows"] {
+            session.run(&format!("SET ROLE {role}")).await;
+            let error = session.error("SELECT pgtrack.undo('p', 1)").await;
+            assert!(
+                error.starts_with(
+                    "42501: cannot tell whether rows of public.c would be deleted or changed too"
+                ),
+                "{role}: {error}"
+            );
+        }
+        session.run("RESET ROLE; ALTER TABLE c NO FORCE ROW LEVEL SECURITY").await;
+        let error = session.error("SELECT pgtrack.undo('p', 1)").await;
+        assert!(
+            error.starts_with(
+                "23503: rows of public.c refer to rows of public.p that this would delete"
+            ),
+            "{error}"
+        );
+        session.run("DELETE FROM c; SELECT pgtrack.undo('p', 1)").await;
+        session.check("SELECT count(*) FROM p", "0").await;
+        session.run("DROP OWNED BY hides_rows CASCADE; DROP ROLE hides_rows").await;
+    });
+}
+
 /// It comes back with the table that it refers to.
 #[test]
 fn a_foreign_key_to_a_partition_is_kept() {

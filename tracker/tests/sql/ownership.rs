@@ -63,6 +63,7 @@ fn what_runs_with_more_than_the_caller_s_rights_is_the_owner_s_and_closed() {
 /// The functions that run as the owner of pg_track and that everybody may call.
 const PUBLIC_DEFINERS: &str = "
     _begin_call
+    _command_id
     _concerns_hidden
     _end_call
     _entry

@@ -93,6 +93,35 @@ fn who_may_read_all_data_reads_no_keys_and_no_copies() {
     });
 }
 
+/// The owner's code runs while a column comes back, which the owner reads in a view of the copy that has no more.
+#[test]
+fn a_column_comes_back_without_showing_the_others_to_who_may_read_all_data() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE reads_copies; GRANT pg_read_all_data TO reads_copies; CREATE TABLE t (id int PRIMARY KEY, a text, secret text);
+                 INSERT INTO t VALUES (1, 'a', 'secret'); SELECT pgtrack.track('t'); SELECT pgtrack.keep('t'); ALTER TABLE t DROP a, DROP secret;
+                 ALTER TABLE t OWNER TO reads_copies; GRANT CREATE ON SCHEMA public TO reads_copies; SET ROLE reads_copies; CREATE TABLE loot (x text);
+                 CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE k text; BEGIN
+                   FOR k IN SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'pgtrack_history'::regnamespace AND c.relkind IN ('r', 'v') LOOP
+                     EXECUTE 'INSERT INTO loot SELECT c::text FROM ' || k || ' c';
+                   END LOOP;
+                   RETURN NEW; END$$;
+                 CREATE TRIGGER look BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION look(); RESET ROLE; SELECT pgtrack.recover('t', 'a')",
+            )
+            .await;
+        session.check("TABLE t", "1|a").await;
+        session
+            .check(
+                "SELECT count(*) > 0, count(*) FILTER (WHERE x LIKE '%secret%') FROM loot",
+                "t|0",
+            )
+            .await;
+        session.check("SELECT count(*) FROM pg_class WHERE relnamespace = 'pgtrack_history'::regnamespace AND relkind = 'v'", "0").await;
+        session.run("DROP OWNED BY reads_copies CASCADE; DROP ROLE reads_copies").await;
+    });
+}
+
 #[test]
 fn who_may_write_all_data_writes_nothing_of_ours() {
     on_outer_versions(async |session| {

@@ -515,6 +515,86 @@ fn an_owner_that_a_lasting_snapshot_does_not_show_gets_no_rights() {
     });
 }
 
+/// TRUNCATE sets back how many rows are counted, and operators in expressions are called without being counted.
+#[test]
+fn what_is_put_off_is_found_whatever_is_counted() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE uncounted; CREATE SCHEMA uncounted AUTHORIZATION uncounted; SET ROLE uncounted; SET search_path = uncounted;
+                 CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE seen (who text); CREATE TYPE e AS ENUM ('a', 'b');
+                 CREATE FUNCTION eq(e, e) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$DECLARE n text; BEGIN
+                   IF current_setting('uncounted.go', true) IS DISTINCT FROM '1' THEN
+                     RETURN true;
+                   ELSIF current_user <> 'uncounted' THEN
+                     INSERT INTO uncounted.seen VALUES (current_user);
+                   ELSIF length(current_setting('uncounted.n', true)) < 6 THEN
+                     PERFORM set_config('uncounted.n', current_setting('uncounted.n', true) || 'a', true), set_config('uncounted.go', '0', true);
+                     n := CASE WHEN length(current_setting('uncounted.n', true)) % 2 = 0 THEN 'x' ELSE 'y' END;
+                     SET CONSTRAINTS ALL DEFERRED;
+                     EXECUTE format('TRUNCATE uncounted.%1$s', n);
+                     EXECUTE format('INSERT INTO uncounted.%1$s VALUES (1, ''a'', ''b'', 1)', n);
+                     EXECUTE format('INSERT INTO uncounted.%1$s VALUES (1, ''a'', ''b'', 2)', n);
+                     EXECUTE format('DELETE FROM uncounted.%1$s WHERE k = 1', n);
+                     PERFORM set_config('uncounted.go', '1', true);
+                   END IF;
+                   RETURN true; END$$;
+                 CREATE OPERATOR = (FUNCTION = eq, LEFTARG = e, RIGHTARG = e);
+                 CREATE TABLE x (i int, a e, b e, k int, EXCLUDE USING btree (i WITH pg_catalog.=, (a IS DISTINCT FROM b) WITH pg_catalog.=) DEFERRABLE INITIALLY DEFERRED);
+                 CREATE TABLE y (i int, a e, b e, k int, EXCLUDE USING btree (i WITH pg_catalog.=, (a IS DISTINCT FROM b) WITH pg_catalog.=) DEFERRABLE INITIALLY DEFERRED);
+                 ALTER FUNCTION eq(e, e) VOLATILE;
+                 CREATE FUNCTION put_off() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   IF session_user <> current_user THEN
+                     SET CONSTRAINTS ALL DEFERRED;
+                     INSERT INTO uncounted.x VALUES (1, 'a', 'b', 1); INSERT INTO uncounted.x VALUES (1, 'a', 'b', 2); DELETE FROM uncounted.x WHERE k = 1;
+                     PERFORM set_config('uncounted.go', '1', true), set_config('uncounted.n', '', true);
+                   END IF;
+                   RETURN NEW; END$$;
+                 RESET search_path; INSERT INTO uncounted.t VALUES (1, 1); RESET ROLE; SELECT pgtrack.track('uncounted.t'); UPDATE uncounted.t SET v = 2;
+                 CREATE TRIGGER put_off BEFORE UPDATE ON uncounted.t FOR EACH ROW EXECUTE FUNCTION uncounted.put_off()",
+            )
+            .await;
+        session.run("SELECT pgtrack.undo('uncounted.t', 1)").await;
+        session.check("SELECT count(*) FROM uncounted.seen", "0").await;
+        // It went on until there was nothing more.
+        session.check("SELECT v FROM uncounted.t", "1").await;
+        drop(&session, "uncounted").await;
+    });
+}
+
+/// Nor does it show what was made since, which puts off its work until COMMIT, and again.
+#[test]
+fn a_lasting_snapshot_leaves_nothing_of_an_owner_s_to_commit() {
+    on_outer_versions(async |session| {
+        session
+            .run(
+                "CREATE ROLE puts_off; CREATE SCHEMA puts_off AUTHORIZATION puts_off; SET ROLE puts_off; CREATE TABLE puts_off.t (id int PRIMARY KEY, v int); RESET ROLE;
+                 SELECT pgtrack.track('puts_off'); INSERT INTO puts_off.t VALUES (1, 1); UPDATE puts_off.t SET v = 2",
+            )
+            .await;
+        let older = session.another().await;
+        older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_am").await;
+        session
+            .run(
+                "SET ROLE puts_off; CREATE TABLE puts_off.seen (who text); CREATE TABLE puts_off.q (n int);
+                 CREATE FUNCTION puts_off.later() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                   SET CONSTRAINTS ALL DEFERRED;
+                   IF TG_TABLE_NAME = 't' THEN INSERT INTO puts_off.q VALUES (1);
+                   ELSIF NEW.n < 3 THEN INSERT INTO puts_off.q VALUES (NEW.n + 1);
+                   ELSE INSERT INTO puts_off.seen VALUES (current_user); END IF;
+                   RETURN NULL; END$$;
+                 CREATE CONSTRAINT TRIGGER later AFTER INSERT ON puts_off.q DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION puts_off.later();
+                 CREATE TRIGGER later AFTER UPDATE ON puts_off.t FOR EACH ROW EXECUTE FUNCTION puts_off.later(); RESET ROLE",
+            )
+            .await;
+        older.run("SELECT pgtrack.undo('puts_off.t', 1); COMMIT").await;
+        session.check("TABLE puts_off.seen", "puts_off").await;
+        // The owner may, as in any statement.
+        session.run("SET ROLE puts_off; BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT pgtrack.undo('puts_off.t', 1); COMMIT; RESET ROLE").await;
+        drop(&session, "puts_off").await;
+    });
+}
+
 #[test]
 fn partitions_of_another_owner_count() {
     on_outer_versions(async |session| {
