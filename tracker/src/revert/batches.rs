@@ -7,10 +7,7 @@ use tokio_postgres::{Client, IsolationLevel};
 use super::{Attribution, Limits, OnConflict, Plan, Target, commit, name_actor, plan};
 use crate::Error;
 
-/// Holds the batches that are left. It is the session's: whoever opens another session plans anew.
-const CURSOR: &str = "pgtrack_batches";
-
-/// An undo that is being done in batches, in one session.
+/// An undo that is being done in batches.
 #[derive(Debug)]
 pub struct Batches {
     choice: Value,
@@ -19,6 +16,17 @@ pub struct Batches {
     /// In how many batches.
     pub count: u64,
     done: u64,
+    left: std::vec::IntoIter<Part>,
+}
+
+/// A batch that is still to be done.
+#[derive(Debug)]
+struct Part {
+    /// The keys of its rows, by table, as JSON that nobody here looks into.
+    keys: String,
+    rows: i64,
+    /// The snapshot that it was planned in.
+    seen: String,
 }
 
 /// A batch that was done.
@@ -88,27 +96,23 @@ impl Batches {
         if !is_seen(&plan) {
             return Err(Error::StalePlan);
         }
-        let query = format!(
-            "DECLARE {CURSOR} SCROLL CURSOR WITH HOLD FOR
-             SELECT b.rows, b.row_count, b.seen::text FROM pgtrack.plan_batches($1, $2, $3) b ORDER BY b.batch"
-        );
-        transaction
-            .execute(&query, &[&choice, &size, &on_conflict.word()])
+        // No cursor is left open: an undo as the tables' owner is refused where their code could read on in one.
+        let query = "SELECT b.rows::text, b.row_count, b.seen::text FROM pgtrack.plan_batches($1, $2, $3) b ORDER BY b.batch";
+        let batches: Vec<_> = transaction
+            .query(query, &[&choice, &size, &on_conflict.word()])
             .await
-            .map_err(Error::query("split the revert into batches"))?;
-        let counted = async {
-            let count = transaction.execute(&format!("MOVE ALL FROM {CURSOR}"), &[]).await?;
-            transaction.execute(&format!("MOVE ABSOLUTE 0 FROM {CURSOR}"), &[]).await?;
-            Ok(count)
-        };
-        let count = counted.await.map_err(Error::query("count the batches"))?;
-        transaction.commit().await.map_err(Error::query("keep the batches"))?;
+            .map_err(Error::query("split the revert into batches"))?
+            .iter()
+            .map(|row| Part { keys: row.get(0), rows: row.get(1), seen: row.get(2) })
+            .collect();
+        transaction.commit().await.map_err(Error::query("split the revert into batches"))?;
         // The batches are also about the rows that are left as they are.
         let rows = plan.totals.iter().map(|total| total.rows).sum();
-        Ok(Self { choice, rows, count, done: 0 })
+        let count = batches.len() as u64;
+        Ok(Self { choice, rows, count, done: 0, left: batches.into_iter() })
     }
 
-    /// Does the next batch, in the session that they were begun in; `None` after the last one. A batch that fails
+    /// Does the next batch; `None` after the last one. A batch that fails
     /// changes nothing, and is not tried again.
     ///
     /// # Errors
@@ -120,18 +124,7 @@ impl Batches {
         attribution: Attribution<'_>,
         limits: Limits,
     ) -> Result<Option<Batch>, Error> {
-        let next = client
-            .query_opt(&format!("FETCH NEXT FROM {CURSOR}"), &[])
-            .await
-            .map_err(Error::query("find the next batch"))?;
-        let Some(next) = next else {
-            client
-                .batch_execute(&format!("CLOSE {CURSOR}"))
-                .await
-                .map_err(Error::query("let the batches go"))?;
-            return Ok(None);
-        };
-        let (keys, rows, seen): (Value, i64, String) = (next.get(0), next.get(1), next.get(2));
+        let Some(next) = self.left.next() else { return Ok(None) };
         // Rows are locked before they are looked at, so whoever changes one in between is seen, and is a conflict.
         let transaction = client
             .build_transaction()
@@ -142,16 +135,19 @@ impl Batches {
         super::limit(&transaction, limits).await?;
         name_actor(&transaction, attribution).await?;
         let query = "SELECT coalesce(sum(u.skipped), 0)::bigint
-                     FROM pgtrack.undo_batch($1, $2, $3::text::pg_snapshot, $4, $5) u";
+                     FROM pgtrack.undo_batch($1, $2::text::jsonb, $3::text::pg_snapshot, $4, $5) u";
         let message = attribution.message;
         let skipped = transaction
-            .query_one(query, &[&self.choice, &keys, &seen, &on_conflict.word(), &message])
+            .query_one(
+                query,
+                &[&self.choice, &next.keys, &next.seen, &on_conflict.word(), &message],
+            )
             .await
             .map_err(Error::query("undo the batch"))?;
         let skipped = skipped.get(0);
         let xid = commit(transaction).await?;
         self.done += 1;
-        Ok(Some(Batch { number: self.done, rows, skipped, xid }))
+        Ok(Some(Batch { number: self.done, rows: next.rows, skipped, xid }))
     }
 }
 
