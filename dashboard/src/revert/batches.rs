@@ -109,8 +109,8 @@ struct Starting {
 
 /// What came of it.
 enum Start {
-    /// With the session that holds the batches.
-    Split(Batches, ClientWrapper),
+    /// With the session that they are done in.
+    Split(Box<Batches>, ClientWrapper),
     Refused(Begun, Text, &'static str),
     Stopped,
     Interrupted,
@@ -121,7 +121,7 @@ impl Starting {
     async fn run(self, state: Arc<AppState>, tell: oneshot::Sender<Result<Begun, AppError>>) {
         let start = match self.split(&state).await {
             Ok(Start::Split(batches, there)) => {
-                return self.go_on(state, batches, there, tell).await;
+                return self.go_on(state, *batches, there, tell).await;
             }
             start => start,
         };
@@ -181,7 +181,7 @@ impl Starting {
             () = state.shutdown.cancelled() => return Ok(Start::Interrupted),
         };
         match batches {
-            Ok(batches) => Ok(Start::Split(batches, there)),
+            Ok(batches) => Ok(Start::Split(Box::new(batches), there)),
             Err(Error::StalePlan) if has_conflict => {
                 Ok(Start::Refused(Begun::Conflict, Text::NothingChosen, "conflicts"))
             }
