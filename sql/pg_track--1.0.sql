@@ -842,79 +842,6 @@ BEGIN
 END
 $complete$;
 
--- ==== tables/closed.sql ====
-
--- Members of pg_read_all_data and pg_write_all_data have rights on every table, on ours too. Row security, which they do not
--- get round, hides what is not for everybody, and lets only the owner write. The other tables everybody reads, with row
--- security turned off, too, so a trigger of theirs refuses who writes. Keys of seals have both.
-CREATE OR REPLACE FUNCTION pgtrack._is_granted(p_table regclass, p_right text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_granted$
-BEGIN
-  RETURN EXISTS (
-    SELECT FROM (SELECT c.relacl AS acl FROM pg_class c WHERE c.oid = p_table
-                 -- Who reads all data would read the other columns as well.
-                 UNION ALL SELECT a.attacl FROM pg_attribute a
-                 WHERE a.attrelid = p_table AND a.attnum > 0 AND (p_right <> 'SELECT' OR NOT has_table_privilege(p_table, p_right))) x
-    CROSS JOIN LATERAL aclexplode(x.acl) g
-    WHERE g.privilege_type = p_right AND (g.grantee = 0 OR pg_has_role(g.grantee, 'USAGE')));
-END
-$_is_granted$;
-COMMENT ON FUNCTION pgtrack._is_granted(regclass, text) IS
-  'Whether the current user was granted a right on this very table, or on columns of it.';
-
-CREATE OR REPLACE FUNCTION pgtrack._refuse_others() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_others$
-BEGIN
-  IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
-    RAISE EXCEPTION 'permission denied for table %', TG_TABLE_NAME USING
-      ERRCODE = 'insufficient_privilege', DETAIL = 'Only functions of pg_track write its tables.';
-  END IF;
-  RETURN NULL;
-END
-$_refuse_others$;
-COMMENT ON FUNCTION pgtrack._refuse_others() IS 'Refuses who writes a table of pg_track and does not own it, whatever rights they have.';
-
--- In a publication of all tables, what has no identity can be neither changed nor deleted.
-DO $closed$
-DECLARE
-  c_keys CONSTANT  regclass[] := '{pgtrack.secret,pgtrack.proxy_key}';
-  v_table          regclass;
-BEGIN
-  FOREACH v_table IN ARRAY c_keys LOOP
-    IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = v_table) THEN
-      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
-    END IF;
-  END LOOP;
-  IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = 'pgtrack.proxy_key'::regclass) THEN
-    CREATE POLICY readers ON pgtrack.proxy_key FOR SELECT USING ((SELECT pgtrack._is_granted('pgtrack.proxy_key', 'SELECT')));
-  END IF;
-  FOREACH v_table IN ARRAY '{pgtrack.secret,pgtrack.trigger_word}'::regclass[] LOOP
-    IF (SELECT c.relreplident <> 'f' FROM pg_class c WHERE c.oid = v_table) THEN
-      EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', v_table);
-    END IF;
-  END LOOP;
-  FOR v_table IN
-    SELECT c.oid FROM pg_class c
-    WHERE c.relnamespace = 'pgtrack_history'::regnamespace AND c.relkind = 'r' AND c.relpersistence = 'u' AND NOT c.relrowsecurity
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
-  END LOOP;
-  FOR v_table IN
-    SELECT c.oid FROM pg_class c
-    WHERE c.relnamespace = 'pgtrack'::regnamespace AND c.relkind = 'r'
-      AND (c.oid = ANY (c_keys)
-           OR c.relname <> ALL ('{statement,key_change,purged_version,erasure,audit_entry}'))
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'pgtrack_closed')
-  LOOP
-    -- Nearly always the condition says it, which costs less than the function.
-    EXECUTE format('CREATE TRIGGER pgtrack_closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s'
-                   ' FOR EACH STATEMENT WHEN (CURRENT_USER <> ''pgtrack_owner'') EXECUTE FUNCTION pgtrack._refuse_others()', v_table);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pgtrack_closed', v_table);
-    EXECUTE format('COMMENT ON TRIGGER pgtrack_closed ON %s IS %L', v_table, 'Only the owner writes the table.');
-  END LOOP;
-END
-$closed$;
-
 -- ==== catalog/own_commands.sql ====
 
 -- Commands of ours fire the event triggers of the application like its own commands. Theirs shall find what they name, and
@@ -2503,6 +2430,39 @@ END
 $_require_key$;
 COMMENT ON FUNCTION pgtrack._require_key(regclass) IS 'Refuses tables whose rows cannot be named.';
 
+-- ==== catalog/foreign_keys.sql ====
+
+-- Which foreign keys refer to what: a key may be to a partition, or be of one, alone. Those that PostgreSQL makes for each
+-- partition from a table's own are left out.
+CREATE OR REPLACE FUNCTION pgtrack._foreign_keys_to(p_table regclass) RETURNS SETOF pg_constraint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_keys_to$
+BEGIN
+  RETURN QUERY
+    SELECT c.* FROM pg_constraint c
+    WHERE c.contype = 'f' AND c.conparentid = 0
+      AND c.confrelid = ANY (ARRAY(SELECT m.relid::oid FROM pgtrack._members(p_table) m UNION SELECT a.relid FROM pg_partition_ancestors(p_table) a));
+END
+$_foreign_keys_to$;
+COMMENT ON FUNCTION pgtrack._foreign_keys_to(regclass) IS
+  'The foreign keys that rows of a table may be referred to by: those to it, to one of its partitions, or to what it is a partition of.';
+
+CREATE OR REPLACE FUNCTION pgtrack._table_with(p_member regclass, p_tables regclass[]) RETURNS regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_table_with$
+BEGIN
+  RETURN (SELECT t FROM unnest(p_tables) t WHERE t = p_member OR t IN (SELECT a.relid FROM pg_partition_ancestors(p_member) a) LIMIT 1);
+END
+$_table_with$;
+COMMENT ON FUNCTION pgtrack._table_with(regclass, regclass[]) IS 'Which of some tables a table is, or is a partition of; null for none.';
+
+CREATE OR REPLACE FUNCTION pgtrack._followers(p_key pg_constraint) RETURNS SETOF pg_constraint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT f.* FROM pgtrack._foreign_keys_to(p_key.conrelid) f
+  WHERE EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
+                WHERE a.attrelid = p_key.conrelid AND a.attnum = ANY (p_key.conkey) AND b.attrelid = f.confrelid AND b.attnum = ANY (f.confkey));
+END;
+COMMENT ON FUNCTION pgtrack._followers(pg_constraint) IS 'The foreign keys that refer to columns of another foreign key.';
+
 -- ==== catalog/as_role.sql ====
 
 -- Defaults, checks, triggers and generated columns are code of a table's owner, and run as whoever writes. Where that is
@@ -2937,26 +2897,6 @@ END
 $_members$;
 COMMENT ON FUNCTION pgtrack._members(regclass) IS
   'A table and all its partitions, parents first; those without partitions of their own hold the rows. It locks none of them.';
-
-CREATE OR REPLACE FUNCTION pgtrack._foreign_keys_to(p_table regclass) RETURNS SETOF pg_constraint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_keys_to$
-BEGIN
-  RETURN QUERY
-    SELECT c.* FROM pg_constraint c
-    WHERE c.contype = 'f' AND c.conparentid = 0
-      AND c.confrelid = ANY (ARRAY(SELECT m.relid::oid FROM pgtrack._members(p_table) m UNION SELECT a.relid FROM pg_partition_ancestors(p_table) a));
-END
-$_foreign_keys_to$;
-COMMENT ON FUNCTION pgtrack._foreign_keys_to(regclass) IS
-  'The foreign keys that rows of a table may be referred to by: those to it, to one of its partitions, or to what it is a partition of.';
-
-CREATE OR REPLACE FUNCTION pgtrack._table_with(p_member regclass, p_tables regclass[]) RETURNS regclass
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_table_with$
-BEGIN
-  RETURN (SELECT t FROM unnest(p_tables) t WHERE t = p_member OR t IN (SELECT a.relid FROM pg_partition_ancestors(p_member) a) LIMIT 1);
-END
-$_table_with$;
-COMMENT ON FUNCTION pgtrack._table_with(regclass, regclass[]) IS 'Which of some tables a table is, or is a partition of; null for none.';
 
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
@@ -5957,6 +5897,21 @@ END
 $_sees_key_change$;
 COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
   'Whether the current user may see the row whose key was changed, as it was before, and a row with the new key.';
+
+CREATE OR REPLACE FUNCTION pgtrack._is_granted(p_table regclass, p_right text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_granted$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM (SELECT c.relacl AS acl FROM pg_class c WHERE c.oid = p_table
+                 -- Who reads all data would read the other columns as well.
+                 UNION ALL SELECT a.attacl FROM pg_attribute a
+                 WHERE a.attrelid = p_table AND a.attnum > 0 AND (p_right <> 'SELECT' OR NOT has_table_privilege(p_table, p_right))) x
+    CROSS JOIN LATERAL aclexplode(x.acl) g
+    WHERE g.privilege_type = p_right AND (g.grantee = 0 OR pg_has_role(g.grantee, 'USAGE')));
+END
+$_is_granted$;
+COMMENT ON FUNCTION pgtrack._is_granted(regclass, text) IS
+  'Whether the current user was granted a right on this very table, or on columns of it.';
 
 -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text, p_role name DEFAULT NULL) RETURNS void
@@ -10176,6 +10131,50 @@ $_report_differences$;
 COMMENT ON FUNCTION pgtrack._report_differences(pgtrack._work[], text[]) IS
   'Tells which columns are not what a revert has set them to, because triggers of the application changed them; where foreign keys did, it is refused.';
 
+-- ==== undoing/forgetting.sql ====
+
+-- Rows that follow a key by ON UPDATE CASCADE may have a key by that, of which others are made to forget.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_forgetting(p_key pg_constraint, p_acted_on text, p_writer name, p_tables regclass[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_forgetting$
+DECLARE
+  -- All that the query looks into.
+  v_tables   regclass[] := p_tables || p_key.conrelid::regclass;
+  v_depth    integer := cardinality(v_tables);
+  v_readers  name[];
+  v_query    text;
+  v_count    bigint;
+BEGIN
+  v_query := format('%s, p%s AS (SELECT t.* FROM %s t JOIN %s p ON %s)', p_acted_on, v_depth, p_key.conrelid::regclass,
+                    CASE v_depth WHEN 1 THEN 'p' ELSE format('p%s', v_depth - 1) END, pgtrack._live_refers_sql(p_key));
+  -- One that has gone round to itself ends somewhere.
+  PERFORM pgtrack._refuse_forgetting(f, v_query, p_writer, v_tables) FROM pgtrack._followers(p_key) f WHERE f.confupdtype = 'c' AND v_depth < 5;
+  SELECT format('%s SELECT %s AS count', v_query, string_agg(format('(SELECT count(*) FROM %s t JOIN p%s p ON %s)', f.conrelid::regclass, v_depth,
+                                                                    pgtrack._live_refers_sql(f)), ' + ')),
+         v_tables || array_agg(f.conrelid::regclass)
+  INTO v_query, v_tables
+  FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd') HAVING count(*) > 0;
+  IF v_query IS NULL THEN
+    RETURN;
+  END IF;
+  v_readers := ARRAY(SELECT pgtrack._reader_of_referrer(x.relid, p_writer) FROM (SELECT DISTINCT t FROM unnest(v_tables) t) AS x (relid));
+  IF current_user = ALL (v_readers) THEN
+    EXECUTE v_query INTO v_count;
+  ELSIF p_writer = ALL (v_readers) THEN
+    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(p_writer, '{}', v_query) r;
+  END IF;
+  IF v_count = 0 THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION 'rows may be made to forget rows of % whose keys this would change', p_key.conrelid::regclass USING
+    ERRCODE = 'foreign_key_violation',
+    DETAIL = format('These follow another key, by %I, and %s by ON UPDATE SET NULL or SET DEFAULT.', p_key.conname,
+                    coalesce(v_count || ' rows refer to them', 'whether others refer to them, in tables of several owners, is not looked for')),
+    HINT = 'Let those rows refer to others first, or undo what made them.';
+END
+$_refuse_forgetting$;
+COMMENT ON FUNCTION pgtrack._refuse_forgetting(pg_constraint, text, name, regclass[]) IS
+  'Refuses a revert that changes keys of rows p where rows that follow them, by a foreign key and through some tables, have others forget them.';
+
 -- ==== undoing/cascades.sql ====
 
 -- By values as they are stored: no row of the table's type is made, whose domains might make checks.
@@ -10219,6 +10218,7 @@ CREATE OR REPLACE FUNCTION pgtrack._reader_of_referrer(p_table regclass, p_write
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_reader_of_referrer$
 DECLARE
   v_owner     name := pgtrack._owner_of(p_table);
+  v_reader    name := CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
   v_function  text;
 BEGIN
   PERFORM pgtrack._require_present_owner(p_table);
@@ -10241,8 +10241,8 @@ BEGIN
       DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
-  PERFORM pgtrack._refuse_hidden_referrers(p_table, CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END);
-  RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
+  PERFORM pgtrack._refuse_hidden_referrers(p_table, v_reader);
+  RETURN v_reader;
 END
 $_reader_of_referrer$;
 COMMENT ON FUNCTION pgtrack._reader_of_referrer(regclass, name) IS 'As whom to look into a table that refers to others, or an error.';
@@ -10262,7 +10262,6 @@ END;
 COMMENT ON FUNCTION pgtrack._referred_sql(pg_constraint) IS
   'For the rows p that a foreign key refers to: the columns of theirs as JSON, the columns of a record of that, and the condition that the row t refers to it.';
 
--- ON UPDATE CASCADE is no matter: who refers to a row goes on doing so, and nothing is lost.
 CREATE OR REPLACE FUNCTION pgtrack._acted_on_sql(p_constraint pg_constraint, p_steps pgtrack._step[], p_kind text, p_shape pgtrack.relation_shape)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -10323,6 +10322,11 @@ DECLARE
 BEGIN
   v_acted_on := pgtrack._acted_on_sql(p_key, p_steps, p_kind, v_parent);
   IF v_acted_on IS NULL THEN
+    RETURN;
+  END IF;
+  -- Who refers to a row goes on doing so, and nothing of it is lost.
+  IF p_kind = 'update' AND p_action = 'c' THEN
+    PERFORM pgtrack._refuse_forgetting(p_key, v_acted_on, p_writer);
     RETURN;
   END IF;
   v_reader := pgtrack._reader_of_referrer(p_key.conrelid, p_writer);
@@ -10388,66 +10392,13 @@ $_refuse_cascade$;
 COMMENT ON FUNCTION pgtrack._refuse_cascade(regclass, pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
   'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
 
--- Rows that follow a key by ON UPDATE CASCADE may have a key by that, of which others are made to forget.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_forgetting(p_key pg_constraint, p_acted_on text, p_writer name, p_depth integer DEFAULT 1) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_forgetting$
-DECLARE
-  v_readers  name[];
-  v_query    text;
-  v_count    bigint;
-BEGIN
-  v_query := format('%s, p%s AS (SELECT t.* FROM %s t JOIN %s p ON %s)', p_acted_on, p_depth, p_key.conrelid::regclass,
-                    CASE p_depth WHEN 1 THEN 'p' ELSE format('p%s', p_depth - 1) END, pgtrack._live_refers_sql(p_key));
-  -- One that has gone round to itself ends somewhere.
-  PERFORM pgtrack._refuse_forgetting(f, v_query, p_writer, p_depth + 1) FROM pgtrack._followers(p_key) f WHERE f.confupdtype = 'c' AND p_depth < 5;
-  v_query := (SELECT format('%s SELECT %s AS count', v_query, string_agg(format('(SELECT count(*) FROM %s t JOIN p%s p ON %s)', f.conrelid::regclass, p_depth,
-                                                                                pgtrack._live_refers_sql(f)), ' + '))
-              FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd') HAVING count(*) > 0);
-  IF v_query IS NULL THEN
-    RETURN;
-  END IF;
-  v_readers := ARRAY(SELECT pgtrack._reader_of_referrer(x.relid, p_writer)
-                     FROM (SELECT p_key.conrelid AS relid UNION SELECT f.conrelid FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd')) x);
-  IF current_user = ALL (v_readers) THEN
-    EXECUTE v_query INTO v_count;
-  ELSIF p_writer = ALL (v_readers) THEN
-    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(p_writer, '{}', v_query) r;
-  END IF;
-  IF v_count = 0 THEN
-    RETURN;
-  END IF;
-  RAISE EXCEPTION 'rows may be made to forget rows of % whose keys this would change', p_key.conrelid::regclass USING
-    ERRCODE = 'foreign_key_violation',
-    DETAIL = format('These follow another key, by %I, and %s by ON UPDATE SET NULL or SET DEFAULT.', p_key.conname,
-                    coalesce(v_count || ' rows refer to them', 'whether others refer to them, in tables of several owners, is not looked for')),
-    HINT = 'Let those rows refer to others first, or undo what made them.';
-END
-$_refuse_forgetting$;
-COMMENT ON FUNCTION pgtrack._refuse_forgetting(pg_constraint, text, name, integer) IS
-  'Refuses a revert that changes keys of rows p where rows that follow them, by a foreign key, have others forget them.';
-
-CREATE OR REPLACE FUNCTION pgtrack._followers(p_key pg_constraint) RETURNS SETOF pg_constraint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT f.* FROM pgtrack._foreign_keys_to(p_key.conrelid) f
-  WHERE EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
-                WHERE a.attrelid = p_key.conrelid AND a.attnum = ANY (p_key.conkey) AND b.attrelid = f.confrelid AND b.attnum = ANY (f.confkey));
-END;
-COMMENT ON FUNCTION pgtrack._followers(pg_constraint) IS 'The foreign keys that refer to columns of another foreign key.';
-
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 BEGIN
   PERFORM pgtrack._refuse_cascade(w.relid, c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
   FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
   CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
-  JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
-  PERFORM pgtrack._refuse_forgetting(c, a.query, p_writer)
-  FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
-  CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
-  CROSS JOIN LATERAL pgtrack._acted_on_sql(c, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), 'update',
-                                           pgtrack._shape(w.relid, p_columns)) AS a (query)
-  WHERE c.confupdtype = 'c' AND a.query IS NOT NULL AND EXISTS (SELECT FROM pgtrack._followers(c) f WHERE f.confupdtype IN ('c', 'n', 'd'));
+  JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', c.confupdtype)) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
 END
 $_refuse_cascades$;
 COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS
@@ -15432,6 +15383,59 @@ BEGIN ATOMIC
   ) AS i (property, value);
 END;
 COMMENT ON FUNCTION pgtrack.info() IS 'The state of pg_track in this database. Counts are what the statistics say.';
+
+-- ==== install/closed.sql ====
+
+-- Members of pg_read_all_data and pg_write_all_data have rights on every table, on ours too. Row security, which they do not
+-- get round, hides what is not for everybody, and lets only the owner write. The other tables everybody reads, with row
+-- security turned off, too, so a trigger of theirs refuses who writes. Keys of seals have both.
+CREATE OR REPLACE FUNCTION pgtrack._refuse_others() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_others$
+BEGIN
+  IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+    RAISE EXCEPTION 'permission denied for table %', TG_TABLE_NAME USING
+      ERRCODE = 'insufficient_privilege', DETAIL = 'Only functions of pg_track write its tables.';
+  END IF;
+  RETURN NULL;
+END
+$_refuse_others$;
+COMMENT ON FUNCTION pgtrack._refuse_others() IS 'Refuses who writes a table of pg_track and does not own it, whatever rights they have.';
+
+DO $closed$
+DECLARE
+  c_keys CONSTANT  regclass[] := '{pgtrack.secret,pgtrack.proxy_key}';
+  v_table          regclass;
+BEGIN
+  PERFORM pgtrack._set_policy('pgtrack.proxy_key', 'readers', 'SELECT', '(SELECT pgtrack._is_granted(''pgtrack.proxy_key'', ''SELECT''))');
+  FOR v_table IN
+    SELECT c.oid FROM pg_class c
+    WHERE NOT c.relrowsecurity AND c.relkind = 'r'
+      -- Those for rows that move, of an earlier installation.
+      AND (c.oid = ANY (c_keys) OR c.relnamespace = 'pgtrack_history'::regnamespace AND c.relpersistence = 'u')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', v_table);
+  END LOOP;
+  FOR v_table IN
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'pgtrack'::regnamespace AND c.relkind = 'r' AND (c.oid = ANY (c_keys) OR NOT c.relrowsecurity)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'pgtrack_closed')
+  LOOP
+    -- Nearly always the condition says it, which costs less than the function.
+    EXECUTE format('CREATE TRIGGER pgtrack_closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s'
+                   ' FOR EACH STATEMENT WHEN (CURRENT_USER <> ''pgtrack_owner'') EXECUTE FUNCTION pgtrack._refuse_others()', v_table);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pgtrack_closed', v_table);
+    EXECUTE format('COMMENT ON TRIGGER pgtrack_closed ON %s IS %L', v_table, 'Only the owner writes the table.');
+  END LOOP;
+  -- In a publication of all tables, what has no identity can be neither changed nor deleted.
+  FOR v_table IN
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'pgtrack'::regnamespace AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident <> 'f'
+      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+  LOOP
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', v_table);
+  END LOOP;
+END
+$closed$;
 
 -- ==== install/rights.sql ====
 

@@ -48,26 +48,6 @@ $_members$;
 COMMENT ON FUNCTION pgtrack._members(regclass) IS
   'A table and all its partitions, parents first; those without partitions of their own hold the rows. It locks none of them.';
 
-CREATE OR REPLACE FUNCTION pgtrack._foreign_keys_to(p_table regclass) RETURNS SETOF pg_constraint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_foreign_keys_to$
-BEGIN
-  RETURN QUERY
-    SELECT c.* FROM pg_constraint c
-    WHERE c.contype = 'f' AND c.conparentid = 0
-      AND c.confrelid = ANY (ARRAY(SELECT m.relid::oid FROM pgtrack._members(p_table) m UNION SELECT a.relid FROM pg_partition_ancestors(p_table) a));
-END
-$_foreign_keys_to$;
-COMMENT ON FUNCTION pgtrack._foreign_keys_to(regclass) IS
-  'The foreign keys that rows of a table may be referred to by: those to it, to one of its partitions, or to what it is a partition of.';
-
-CREATE OR REPLACE FUNCTION pgtrack._table_with(p_member regclass, p_tables regclass[]) RETURNS regclass
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_table_with$
-BEGIN
-  RETURN (SELECT t FROM unnest(p_tables) t WHERE t = p_member OR t IN (SELECT a.relid FROM pg_partition_ancestors(p_member) a) LIMIT 1);
-END
-$_table_with$;
-COMMENT ON FUNCTION pgtrack._table_with(regclass, regclass[]) IS 'Which of some tables a table is, or is a partition of; null for none.';
-
 -- A statement that fires a trigger that changes the same table again is recorded after what it has caused, because
 -- its own AFTER trigger comes last. So where a trigger may do that, each statement says when it begins, and whichever
 -- of them is recorded first gives numbers to those that began before it.

@@ -221,6 +221,21 @@ $_sees_key_change$;
 COMMENT ON FUNCTION pgtrack._sees_key_change(pgtrack.key_change) IS
   'Whether the current user may see the row whose key was changed, as it was before, and a row with the new key.';
 
+CREATE OR REPLACE FUNCTION pgtrack._is_granted(p_table regclass, p_right text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $_is_granted$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM (SELECT c.relacl AS acl FROM pg_class c WHERE c.oid = p_table
+                 -- Who reads all data would read the other columns as well.
+                 UNION ALL SELECT a.attacl FROM pg_attribute a
+                 WHERE a.attrelid = p_table AND a.attnum > 0 AND (p_right <> 'SELECT' OR NOT has_table_privilege(p_table, p_right))) x
+    CROSS JOIN LATERAL aclexplode(x.acl) g
+    WHERE g.privilege_type = p_right AND (g.grantee = 0 OR pg_has_role(g.grantee, 'USAGE')));
+END
+$_is_granted$;
+COMMENT ON FUNCTION pgtrack._is_granted(regclass, text) IS
+  'Whether the current user was granted a right on this very table, or on columns of it.';
+
 -- The comment remembers what the policy was made from; to replace it takes a lock that everybody waits for.
 CREATE OR REPLACE FUNCTION pgtrack._set_policy(p_table regclass, p_name name, p_command text, p_condition text, p_role name DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_set_policy$

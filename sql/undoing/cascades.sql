@@ -39,6 +39,7 @@ CREATE OR REPLACE FUNCTION pgtrack._reader_of_referrer(p_table regclass, p_write
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_reader_of_referrer$
 DECLARE
   v_owner     name := pgtrack._owner_of(p_table);
+  v_reader    name := CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
   v_function  text;
 BEGIN
   PERFORM pgtrack._require_present_owner(p_table);
@@ -61,8 +62,8 @@ BEGIN
       DETAIL = format('It refers by a foreign key to rows that this would delete. To look into it might run %s, with your rights.', v_function),
       HINT = format('Let %s, who owns it, say whether its rows may go, and delete them first.', v_owner);
   END IF;
-  PERFORM pgtrack._refuse_hidden_referrers(p_table, CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END);
-  RETURN CASE WHEN v_owner = p_writer THEN p_writer ELSE current_user END;
+  PERFORM pgtrack._refuse_hidden_referrers(p_table, v_reader);
+  RETURN v_reader;
 END
 $_reader_of_referrer$;
 COMMENT ON FUNCTION pgtrack._reader_of_referrer(regclass, name) IS 'As whom to look into a table that refers to others, or an error.';
@@ -82,7 +83,6 @@ END;
 COMMENT ON FUNCTION pgtrack._referred_sql(pg_constraint) IS
   'For the rows p that a foreign key refers to: the columns of theirs as JSON, the columns of a record of that, and the condition that the row t refers to it.';
 
--- ON UPDATE CASCADE is no matter: who refers to a row goes on doing so, and nothing is lost.
 CREATE OR REPLACE FUNCTION pgtrack._acted_on_sql(p_constraint pg_constraint, p_steps pgtrack._step[], p_kind text, p_shape pgtrack.relation_shape)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -143,6 +143,11 @@ DECLARE
 BEGIN
   v_acted_on := pgtrack._acted_on_sql(p_key, p_steps, p_kind, v_parent);
   IF v_acted_on IS NULL THEN
+    RETURN;
+  END IF;
+  -- Who refers to a row goes on doing so, and nothing of it is lost.
+  IF p_kind = 'update' AND p_action = 'c' THEN
+    PERFORM pgtrack._refuse_forgetting(p_key, v_acted_on, p_writer);
     RETURN;
   END IF;
   v_reader := pgtrack._reader_of_referrer(p_key.conrelid, p_writer);
@@ -208,66 +213,13 @@ $_refuse_cascade$;
 COMMENT ON FUNCTION pgtrack._refuse_cascade(regclass, pg_constraint, text, "char", pgtrack._step[], pgtrack._work[], text[], name) IS
   'Refuses a revert whose steps in a table would change, by a foreign key that refers to it, rows that the revert does not know of.';
 
--- Rows that follow a key by ON UPDATE CASCADE may have a key by that, of which others are made to forget.
-CREATE OR REPLACE FUNCTION pgtrack._refuse_forgetting(p_key pg_constraint, p_acted_on text, p_writer name, p_depth integer DEFAULT 1) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $_refuse_forgetting$
-DECLARE
-  v_readers  name[];
-  v_query    text;
-  v_count    bigint;
-BEGIN
-  v_query := format('%s, p%s AS (SELECT t.* FROM %s t JOIN %s p ON %s)', p_acted_on, p_depth, p_key.conrelid::regclass,
-                    CASE p_depth WHEN 1 THEN 'p' ELSE format('p%s', p_depth - 1) END, pgtrack._live_refers_sql(p_key));
-  -- One that has gone round to itself ends somewhere.
-  PERFORM pgtrack._refuse_forgetting(f, v_query, p_writer, p_depth + 1) FROM pgtrack._followers(p_key) f WHERE f.confupdtype = 'c' AND p_depth < 5;
-  v_query := (SELECT format('%s SELECT %s AS count', v_query, string_agg(format('(SELECT count(*) FROM %s t JOIN p%s p ON %s)', f.conrelid::regclass, p_depth,
-                                                                                pgtrack._live_refers_sql(f)), ' + '))
-              FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd') HAVING count(*) > 0);
-  IF v_query IS NULL THEN
-    RETURN;
-  END IF;
-  v_readers := ARRAY(SELECT pgtrack._reader_of_referrer(x.relid, p_writer)
-                     FROM (SELECT p_key.conrelid AS relid UNION SELECT f.conrelid FROM pgtrack._followers(p_key) f WHERE f.confupdtype IN ('n', 'd')) x);
-  IF current_user = ALL (v_readers) THEN
-    EXECUTE v_query INTO v_count;
-  ELSIF p_writer = ALL (v_readers) THEN
-    SELECT (r ->> 'count')::bigint INTO v_count FROM pgtrack._as_role(p_writer, '{}', v_query) r;
-  END IF;
-  IF v_count = 0 THEN
-    RETURN;
-  END IF;
-  RAISE EXCEPTION 'rows may be made to forget rows of % whose keys this would change', p_key.conrelid::regclass USING
-    ERRCODE = 'foreign_key_violation',
-    DETAIL = format('These follow another key, by %I, and %s by ON UPDATE SET NULL or SET DEFAULT.', p_key.conname,
-                    coalesce(v_count || ' rows refer to them', 'whether others refer to them, in tables of several owners, is not looked for')),
-    HINT = 'Let those rows refer to others first, or undo what made them.';
-END
-$_refuse_forgetting$;
-COMMENT ON FUNCTION pgtrack._refuse_forgetting(pg_constraint, text, name, integer) IS
-  'Refuses a revert that changes keys of rows p where rows that follow them, by a foreign key, have others forget them.';
-
-CREATE OR REPLACE FUNCTION pgtrack._followers(p_key pg_constraint) RETURNS SETOF pg_constraint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT f.* FROM pgtrack._foreign_keys_to(p_key.conrelid) f
-  WHERE EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
-                WHERE a.attrelid = p_key.conrelid AND a.attnum = ANY (p_key.conkey) AND b.attrelid = f.confrelid AND b.attnum = ANY (f.confkey));
-END;
-COMMENT ON FUNCTION pgtrack._followers(pg_constraint) IS 'The foreign keys that refer to columns of another foreign key.';
-
 CREATE OR REPLACE FUNCTION pgtrack._refuse_cascades(p_work pgtrack._work[], p_steps pgtrack._step[], p_columns text[], p_writer name) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $_refuse_cascades$
 BEGIN
   PERFORM pgtrack._refuse_cascade(w.relid, c, a.kind, a.action, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), p_work, p_columns, p_writer)
   FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
   CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
-  JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', nullif(c.confupdtype, 'c'))) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
-  PERFORM pgtrack._refuse_forgetting(c, a.query, p_writer)
-  FROM (SELECT u.relid, row_number() OVER () AS number FROM unnest(p_work) u) w
-  CROSS JOIN LATERAL pgtrack._foreign_keys_to(w.relid) c
-  CROSS JOIN LATERAL pgtrack._acted_on_sql(c, ARRAY(SELECT s FROM unnest(p_steps) s WHERE s.number = w.number), 'update',
-                                           pgtrack._shape(w.relid, p_columns)) AS a (query)
-  WHERE c.confupdtype = 'c' AND a.query IS NOT NULL AND EXISTS (SELECT FROM pgtrack._followers(c) f WHERE f.confupdtype IN ('c', 'n', 'd'));
+  JOIN LATERAL (VALUES ('delete', c.confdeltype), ('update', c.confupdtype)) AS a (kind, action) ON a.action IN ('c', 'n', 'd');
 END
 $_refuse_cascades$;
 COMMENT ON FUNCTION pgtrack._refuse_cascades(pgtrack._work[], pgtrack._step[], text[], name) IS

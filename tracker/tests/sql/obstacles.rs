@@ -299,6 +299,16 @@ fn rows_that_follow_a_key_make_no_others_forget_them() {
         session.run("UPDATE p SET id = 5 WHERE id = 1").await;
         session.run("SELECT pgtrack.undo_transaction((SELECT xid FROM pgtrack.log(1)))").await;
         session.check("SELECT (SELECT min(id) FROM p), (SELECT id FROM c), (SELECT id FROM d), (SELECT d FROM g WHERE id = 1)", "1|1|1|1").await;
+        // A table on the way is not looked into as somebody else than its owner.
+        session.run("CREATE ROLE owns_the_middle; ALTER TABLE c OWNER TO owns_the_middle; UPDATE p SET id = 5 WHERE id = 1").await;
+        let error = session.error("SELECT pgtrack.undo('p', 5)").await;
+        assert!(
+            error.contains(
+                "whether others refer to them, in tables of several owners, is not looked for"
+            ),
+            "{error}"
+        );
+        session.run("DROP OWNED BY owns_the_middle CASCADE; DROP ROLE owns_the_middle").await;
     });
 }
 
